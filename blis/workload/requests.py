@@ -1,0 +1,54 @@
+"""The table of requests that a run replays: the one form into which every workload turns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blis.units import Int32Vector, Int64Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Requests in the order of their arrival; every array is read-only, C-contiguous, of length n unless stated.
+
+    Prompts are keys, not tokens. `keys[key_offsets[r]:key_offsets[r + 1]]` are the keys of the leading KV blocks of
+    request r's whole sequence (prompt, then output) as far as *another* request shares them: two requests have
+    key k at position j exactly when their first j + 1 blocks are equal. Blocks beyond them are r's own. Sharing
+    is closed under prefixes, so the keys are always a run from block 0; they may reach into the output, when a
+    later prompt repeats the conversation. Keys are dense, from 0.
+    """
+
+    arrival_us: Int64Vector  #: non-decreasing, ≥ 0
+    input_tokens: Int64Vector  #: whole prompt, shared part included, ≥ 1
+    output_tokens: Int64Vector  #: true length, ≥ 0; never shown to a policy
+    key_offsets: Int64Vector  #: (n + 1,) start of each request's keys
+    keys: Int64Vector  #: (key_offsets[n],) shared prefix-block keys
+    prompt: Int64Vector  #: identity of the whole prompt: equal exactly when the prompts are equal
+    number: Int64Vector  #: the request's name is request_<number>: row of the source, or order of creation
+    slo_class: Int32Vector  #: index into `slo_classes`
+    tenant: Int32Vector  #: index into `tenants`
+    session: Int32Vector  #: index into `sessions`, -1 for none
+    round: Int32Vector  #: turn within the session, from 0
+    prefix_group: Int32Vector  #: index into `prefix_groups`, -1 for none
+    prefix_tokens: Int64Vector  #: leading prompt tokens that are the group's text, 0 for none
+    slo_classes: tuple[str, ...]  #: "" is the unnamed class
+    tenants: tuple[str, ...]
+    sessions: tuple[str, ...]
+    prefix_groups: tuple[str, ...]
+    block_size_tokens: int  #: the block size that the keys were made for
+    notes: tuple[str, ...] = ()  #: what was sorted, clipped or left out while loading, for people
+
+    def __len__(self) -> int:
+        return len(self.arrival_us)
+
+    @property
+    def n_keys(self) -> int:
+        """Number of distinct shared keys."""
+        return int(self.keys.max()) + 1 if len(self.keys) else 0
+
+
+def frozen(values: object, dtype: type) -> np.ndarray:
+    """`values` as a read-only, C-contiguous array of `dtype`: the form that kernels are compiled for."""
+    array = np.array(values, dtype=dtype, order="C")
+    array.setflags(write=False)
+    return array

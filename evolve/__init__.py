@@ -1,0 +1,1 @@
+"""A search for serving policies, with the simulator as its fitness function."""
