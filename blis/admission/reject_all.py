@@ -1,0 +1,20 @@
+"""Refuse every request.
+
+A pathological policy: it must show up in every report as what it is.
+"""
+
+from typing import NamedTuple
+
+from blis.engine.views import RequestView, RouterView
+from blis.units import Float64Vector
+
+REASONS = ("reject-all",)
+
+
+class Params(NamedTuple):
+    """No parameters."""
+
+
+def admit(view: RouterView, request: RequestView, params: Float64Vector, memory: Float64Vector) -> int:
+    """1: refused."""
+    return 1

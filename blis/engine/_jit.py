@@ -1,0 +1,69 @@
+"""The one place that chooses numba's flags, and keeps its disk cache honest.
+
+numba stamps a cached kernel with the content of the file that defines it, so a changed callee in another file would leave
+stale machine code behind. The cache folder's name is therefore a hash of every engine source and every
+folder's contract: after any change there, nothing stale can be found.
+"""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba.core.errors import NumbaExperimentalFeatureWarning
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# Decisions are passed to the kernel as first-class functions: numba's only way to compile the kernel once, cache it on
+# disk and still exchange the policy. It calls the feature experimental; what we rely on is covered by tests.
+warnings.filterwarnings("ignore", category=NumbaExperimentalFeatureWarning)
+
+
+def _source_hash() -> str:
+    digest = hashlib.sha256(numba.__version__.encode())
+    sources = [*_PACKAGE.glob("engine/*.py"), *_PACKAGE.glob("*/__init__.py")]
+    for source in sorted(sources):
+        digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Folder of the compiled kernels that belong to the present sources.
+
+    `BLIS_CACHE_DIR` moves it; by default it lies in the user's cache folder.
+    """
+    base = os.environ.get("BLIS_CACHE_DIR")
+    root = Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "blis"
+    return root / _source_hash()
+
+
+if not os.environ.get("NUMBA_CACHE_DIR"):
+    numba.config.CACHE_DIR = str(cache_folder())
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile a helper on first use; it becomes part of whatever kernel calls it."""
+    return cast("_Function", numba.njit(nogil=True, error_model="numpy", _nrt=False)(function))
+
+
+def merged(function: _Function) -> _Function:
+    """Write a helper into its caller before compilation: for what has one call site.
+
+    numba optimises a compiled helper again within each of its callers, at every level of calls; merging what is called from one place
+    only keeps the time to compile the loop near that of its lines.
+    """
+    return cast("_Function", numba.njit(nogil=True, error_model="numpy", _nrt=False, inline="always")(function))
+
+
+def compiled(signature: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function` for exactly `signature`, now, or load it from the disk cache.
+
+    An explicit signature is what makes function arguments exchangeable without recompiling.
+    """
+    return cast(
+        "Callable[..., Any]", numba.njit(signature, nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
+    )

@@ -1,0 +1,595 @@
+"""One step of an instance: serve the running requests, take waiting ones, price the batch, complete.
+
+A step happens entirely at its start, for every observer; the times it hands out are those of its end. Forming a batch can stop (to let
+Python decide, or to let arrays grow) and go on: what it has done so far is in `scratch.step`.
+"""
+
+import numpy as np
+
+from blis.engine._jit import kernel
+from blis.engine.batch_sums import BatchSums
+from blis.engine.blocks import find, has_room, take_blocks
+from blis.engine.codes import AT_ORDER, AT_VICTIM, BAD_TARGET, CHANGING_ORDER, DONE, GROW, NEVER_US, RUNNING
+from blis.engine.heap import replace_finish
+from blis.engine.members import (
+    begin_decode,
+    cached_prefix,
+    claim_prefix,
+    complete,
+    decode_position,
+    fill_block,
+    first_decode_step,
+    key_of,
+    keyed_blocks,
+    link_phases,
+    own_blocks,
+    preempt,
+    store_tokens,
+    unlink_fill,
+    unlink_phases,
+)
+from blis.engine.state import OWN_PLACES, State
+from blis.engine.views import PREEMPTION, BatchView, World
+from blis.engine.waiting import first_waiting, rank_request, sort_waiting, take_first
+
+# Places of `scratch.step`.
+(
+    STAGE, INSTANCE, NOW_US, CURSOR, BUDGET, PREEMPTED, SORTED, VICTIM, PREFILL_REQUESTS, PREFILL_TOKENS, PREFILL_HISTORY,
+    PREFILL_X2, PREFILL_PROMPT_X2, DECODE_REQUESTS, DECODE_CONTEXT, N_MEMBERS, LEFT_FROM, LEFT_TO, NEED_NODES, NEED_OWN,
+) = range(20)  # fmt: skip
+
+# Values of STAGE.
+BETWEEN_STEPS, SERVING, TAKING = range(3)
+
+_UNSORTED = -1
+_NOBODY = -1
+
+
+@kernel
+def start_step(world: World, state: State, instance: int, now_us: int) -> int:
+    """Begin the step that is due now; return DONE, or GROW before anything has happened."""
+    step, instances = state.scratch.step, state.instances
+    step[NEED_NODES] = most_new_nodes(world, state, instance)
+    if not _has_room(world, state, step[NEED_NODES]):
+        return GROW
+    instances.clock_us[instance] = now_us
+    instances.step_number[instance] += 1
+    step[:] = 0
+    step[INSTANCE] = instance
+    step[NOW_US] = now_us
+    step[BUDGET] = world.limits.step_token_budget[instance]
+    step[SORTED] = _UNSORTED
+    step[VICTIM] = _NOBODY
+    step[STAGE] = SERVING
+    if _can_serve_at_once(world, state, instance):
+        _serve_at_once(world, state, instance)
+        step[STAGE] = TAKING
+    return DONE
+
+
+@kernel
+def continue_step(world: World, state: State) -> int:
+    """Go on with the step in `scratch.step`; return DONE or the reason why it could not be finished."""
+    step = state.scratch.step
+    instance = step[INSTANCE]
+    if step[STAGE] == SERVING:
+        status = _serve_in_order(world, state, instance)
+        if status != DONE:
+            return status
+        step[STAGE] = TAKING
+    status = _take_waiting(world, state, instance)
+    if status != DONE:
+        return status
+    step[STAGE] = BETWEEN_STEPS
+    _finish_step(world, state, instance)
+    return DONE
+
+
+@kernel
+def most_new_nodes(world: World, state: State, instance: int) -> int:
+    """Most keyed blocks that can fill in one step without a preemption."""
+    if world.settings.n_keys == 0 and state.cache.counters[OWN_PLACES] == 0:
+        return 0
+    batch = state.batches.members.shape[1]
+    return world.limits.step_token_budget[instance] // world.settings.block_size_tokens + 2 * batch + 2
+
+
+@kernel
+def _has_room(world: World, state: State, nodes: int) -> bool:
+    if world.settings.cache_signal_delay_us > 0:
+        changes = 4 * nodes + 2 * state.instances.shape[0]
+        if 2 * (state.seen.counters[1] + changes) > state.seen.slots.shape[0]:
+            return False
+    return has_room(state.cache, nodes) and state.log.counters[0] + 2 <= state.log.entries.shape[0]
+
+
+@kernel
+def _free_blocks(world: World, state: State, instance: int) -> int:
+    return world.limits.total_blocks[instance] - state.instances.used_blocks[instance]
+
+
+@kernel
+def next_chunk(world: World, instance: int, remaining_tokens: int, budget: int) -> int:
+    """Prompt tokens that a request may compute in this step."""
+    threshold = world.limits.long_prefill_threshold_tokens[instance]
+    if threshold > 0 and threshold < remaining_tokens:
+        remaining_tokens = threshold
+    return min(remaining_tokens, budget)
+
+
+@kernel
+def fills_are_independent(world: World, state: State, instance: int, phase: int) -> bool:
+    """Whether the keyed blocks that fill in this phase can get their keys in any order with blocks being taken.
+
+    The order matters only where a key already has a block, or a block lost its place in the index to a copy.
+    """
+    if state.instances.stale_blocks[instance] > 0:
+        return False
+    request = state.batches.fill_head[instance, phase]
+    while request >= 0:
+        block = decode_position(state, instance, request) // world.settings.block_size_tokens
+        identity = key_of(world, state, request, block) * world.settings.n_instances + instance
+        if find(state.cache, identity) >= 0:
+            return False
+        request = state.requests.fill_next[request]
+    return True
+
+
+@kernel
+def fill_phase(world: World, state: State, instance: int, phase: int) -> None:
+    """Give their keys to all keyed decode blocks that fill in this phase."""
+    size = world.settings.block_size_tokens
+    request = state.batches.fill_head[instance, phase]
+    while request >= 0:
+        following = state.requests.fill_next[request]
+        block = decode_position(state, instance, request) // size
+        fill_block(world, state, instance, request, block)
+        if keyed_blocks(world, state, request) <= block + 1:
+            unlink_fill(state, instance, request)
+        request = following
+
+
+@kernel
+def _can_serve_at_once(world: World, state: State, instance: int) -> bool:
+    """Whether serving all running requests together gives what serving them one by one would."""
+    instances = state.instances
+    decoding = instances.decode_requests[instance]
+    budget = world.limits.step_token_budget[instance]
+    if decoding > budget or instances.left_out_requests[instance] > 0:
+        return False
+    size = world.settings.block_size_tokens
+    phase = instances.step_number[instance] % size
+    needed = state.batches.crossing[instance, phase]
+    budget -= decoding
+    members = state.batches.prefilling[instance]
+    count = instances.prefilling_requests[instance]
+    if count > 0 and decoding > 0 and state.requests.batch_rank[members[0]] < instances.last_decode_rank[instance]:
+        return False
+    for place in range(count):
+        request = members[place]
+        stored = state.requests.stored_tokens[request]
+        chunk = next_chunk(world, instance, world.workload.table.input_tokens[request] - stored, budget)
+        needed += -(-(stored + chunk) // size) - -(-stored // size)
+        budget -= chunk
+    if needed > _free_blocks(world, state, instance):
+        return False
+    return state.batches.fill_head[instance, phase] < 0 or fills_are_independent(world, state, instance, phase)
+
+
+@kernel
+def _serve_at_once(world: World, state: State, instance: int) -> None:
+    step, instances = state.scratch.step, state.instances
+    phase = instances.step_number[instance] % world.settings.block_size_tokens
+    take_blocks(
+        world.settings, instances, state.cache, state.seen, instance, state.batches.crossing[instance, phase]
+    )
+    fill_phase(world, state, instance, phase)
+    step[DECODE_REQUESTS] = instances.decode_requests[instance]
+    step[DECODE_CONTEXT] = instances.decode_context_tokens[instance]
+    step[BUDGET] -= instances.decode_requests[instance]
+    members = state.batches.prefilling[instance]
+    for place in range(instances.prefilling_requests[instance]):
+        if step[BUDGET] <= 0:
+            break
+        request = members[place]
+        stored = state.requests.stored_tokens[request]
+        chunk = next_chunk(world, instance, world.workload.table.input_tokens[request] - stored, step[BUDGET])
+        _compute_chunk(world, state, instance, request, chunk, stored)
+
+
+@kernel
+def _compute_chunk(world: World, state: State, instance: int, request: int, chunk: int, history: int) -> None:
+    """Let a request compute `chunk` prompt tokens in this step; `history` is what its attention is charged with."""
+    step, requests = state.scratch.step, state.requests
+    start = requests.stored_tokens[request]
+    prompt = world.workload.table.input_tokens[request]
+    store_tokens(world, state, instance, request, start, start + chunk)
+    requests.stored_tokens[request] = start + chunk
+    requests.computed_tokens[request] += chunk
+    step[BUDGET] -= chunk
+    if chunk > 0:
+        step[PREFILL_REQUESTS] += 1
+        step[PREFILL_TOKENS] += chunk
+        step[PREFILL_HISTORY] += history
+        step[PREFILL_X2] += 2 * chunk * history + chunk * (chunk - 1)
+        step[PREFILL_PROMPT_X2] += 2 * chunk * prompt + chunk * chunk
+    if start + chunk == prompt:
+        state.scratch.members[step[N_MEMBERS]] = request
+        step[N_MEMBERS] += 1
+
+
+@kernel
+def _serve_in_order(world: World, state: State, instance: int) -> int:
+    """Serve the running requests one by one in batch order, preempting where blocks are lacking."""
+    step, instances, requests = state.scratch.step, state.instances, state.requests
+    size = world.settings.block_size_tokens
+    batch = state.batches.members[instance]
+    while step[CURSOR] < instances.running_requests[instance] and step[BUDGET] > 0:
+        request = batch[step[CURSOR]]
+        stored = requests.stored_tokens[request]
+        remaining = world.workload.table.input_tokens[request] - stored
+        chunk = next_chunk(world, instance, remaining, step[BUDGET])
+        if remaining > 0:
+            needed = -(-(stored + chunk) // size) - -(-stored // size)
+        else:
+            needed = 1 if decode_position(state, instance, request) % size == 0 else 0
+        if needed > _free_blocks(world, state, instance):
+            status = _preempt_one(world, state, instance)
+            if status != DONE:
+                return status
+            continue
+        if remaining > 0:
+            _compute_chunk(world, state, instance, request, chunk, stored)
+        else:
+            _decode_one(world, state, instance, request)
+        step[CURSOR] += 1
+    _leave_out_rest(world, state, instance)
+    return DONE
+
+
+@kernel
+def _decode_one(world: World, state: State, instance: int, request: int) -> None:
+    step, requests = state.scratch.step, state.requests
+    size = world.settings.block_size_tokens
+    position = decode_position(state, instance, request)
+    if position % size == 0:
+        take_blocks(world.settings, state.instances, state.cache, state.seen, instance, 1)
+    if (position + 1) % size == 0 and requests.fill_previous[request] != -1:
+        fill_block(world, state, instance, request, position // size)
+        if keyed_blocks(world, state, request) <= position // size + 1:
+            unlink_fill(state, instance, request)
+    if requests.left_out_us[request] > 0:
+        if state.instances.step_number[instance] == first_decode_step(world, state, request):
+            state.instances.left_out_requests[instance] -= 1
+    step[DECODE_REQUESTS] += 1
+    step[DECODE_CONTEXT] += position
+    step[BUDGET] -= 1
+
+
+@kernel
+def _leave_out_rest(world: World, state: State, instance: int) -> None:
+    """Members beyond the budget do not advance: their last step comes one step later."""
+    step, instances, requests = state.scratch.step, state.instances, state.requests
+    step[LEFT_FROM] = step[CURSOR]
+    step[LEFT_TO] = instances.running_requests[instance]
+    for place in range(step[LEFT_FROM], step[LEFT_TO]):
+        request = state.batches.members[instance, place]
+        if requests.stored_tokens[request] < world.workload.table.input_tokens[request]:
+            continue
+        unlink_phases(world, state, instance, request)
+        requests.decode_base[request] -= 1
+        requests.finish_step[request] += 1
+        link_phases(world, state, instance, request)
+        steps, members = state.batches.finish_step[instance], state.batches.finish_request[instance]
+        entry = 0
+        while members[entry] != request:
+            entry += 1
+        count = instances.decode_requests[instance]
+        replace_finish(steps, members, count, entry, requests.finish_step[request], request)
+
+
+@kernel
+def _preempt_one(world: World, state: State, instance: int) -> int:
+    """Preempt the member that the policy names, among those not yet served in this step."""
+    step, instances, requests = state.scratch.step, state.instances, state.requests
+    first = step[CURSOR]
+    count = instances.running_requests[instance] - first
+    if world.settings.asks_victim:
+        if step[VICTIM] == _NOBODY:
+            fill_candidates(world, state, instance)
+            return AT_VICTIM
+        choice = step[VICTIM]
+    else:
+        view = fill_candidates(world, state, instance)
+        choice = world.answers.victim(view, world.parameters[PREEMPTION], world.memory[PREEMPTION])
+    if choice < 0 or choice >= count:
+        return BAD_TARGET
+    victim = state.batches.members[instance, first + choice]
+    own = own_blocks(world, victim)
+    log = state.log
+    if (
+        not _has_room(world, state, step[NEED_NODES] + own)
+        or state.cache.counters[OWN_PLACES] + own > state.cache.own_held.shape[0]
+        or log.counters[1] + 1 > log.lost.shape[0]
+    ):
+        step[NEED_NODES] += own
+        step[NEED_OWN] = own
+        return GROW
+    step[VICTIM] = _NOBODY
+    preempt(world, state, instance, victim)
+    step[PREEMPTED] = 1
+    requests.left_out_us[victim] = 0
+    return DONE
+
+
+@kernel
+def fill_candidates(world: World, state: State, instance: int) -> BatchView:
+    """What the choice of a victim may see: the members not yet served in this step."""
+    step, requests, room = state.scratch.step, state.requests, state.scratch.candidates
+    count = state.instances.running_requests[instance] - step[CURSOR]
+    for place in range(count):
+        request = state.batches.members[instance, step[CURSOR] + place]
+        stored = requests.stored_tokens[request]
+        if stored >= world.workload.table.input_tokens[request]:
+            stored = decode_position(state, instance, request)
+        room[0, place] = requests.priority[request]
+        room[1, place] = world.workload.table.arrival_us[request]
+        room[2, place] = world.workload.table.input_tokens[request]
+        room[3, place] = stored
+        room[4, place] = requests.preemptions[request]
+    return BatchView(
+        step[NOW_US], count, room[0, :count], room[1, :count], room[2, :count], room[3, :count], room[4, :count]
+    )
+
+
+@kernel
+def _take_waiting(world: World, state: State, instance: int) -> int:
+    """Take requests from the wait queue while batch size, budget and blocks allow."""
+    step, instances, requests = state.scratch.step, state.instances, state.requests
+    size = world.settings.block_size_tokens
+    while (
+        instances.queued_requests[instance] > 0
+        and instances.running_requests[instance] < world.limits.max_running_requests[instance]
+        and step[BUDGET] > 0
+        and step[PREEMPTED] == 0
+    ):
+        if step[SORTED] == _UNSORTED:
+            if world.settings.asks_order:
+                step[SORTED] = 0
+                return AT_ORDER
+            if world.settings.queue_kind == CHANGING_ORDER:
+                step[SORTED] = sort_waiting(world, state, instance, step[NOW_US])
+        elif world.settings.asks_order and step[SORTED] == 0:
+            step[SORTED] = sort_waiting(world, state, instance, step[NOW_US])
+        request = first_waiting(world, state, instance)
+        prompt = world.workload.table.input_tokens[request]
+        found, found_free = cached_prefix(world, state, instance, request)
+        claimed = found
+        detached = 0
+        if found * size == prompt:
+            if world.settings.recompute_cached_prompt:
+                claimed = found - 1
+                found = claimed
+                if state.cache.nodes.references[state.scratch.hits[claimed]] == 0:
+                    found_free -= 1
+            else:
+                claimed, found_free, detached = 0, 0, found
+        chunk = next_chunk(world, instance, prompt - found * size, step[BUDGET])
+        if -(-chunk // size) + found_free > _free_blocks(world, state, instance):
+            break
+        take_first(world, state, instance, step[SORTED])
+        if world.settings.queue_kind == CHANGING_ORDER:
+            step[SORTED] -= 1
+        _join(world, state, instance, request, found)
+        requests.detached_blocks[request] = detached
+        claim_prefix(world, state, instance, request, claimed)
+        requests.stored_tokens[request] = found * size
+        history = found * size if world.settings.history_includes_cached else 0
+        _compute_chunk(world, state, instance, request, chunk, history)
+        if found * size + chunk < prompt:
+            waiting_prompts = instances.prefilling_requests[instance]
+            state.batches.prefilling[instance, waiting_prompts] = request
+            instances.prefilling_requests[instance] = waiting_prompts + 1
+    return DONE
+
+
+@kernel
+def _join(world: World, state: State, instance: int, request: int, found: int) -> None:
+    """Append a request to the batch."""
+    instances, requests = state.instances, state.requests
+    now_us = state.scratch.step[NOW_US]
+    state.batches.members[instance, instances.running_requests[instance]] = request
+    instances.running_requests[instance] += 1
+    requests.batch_rank[request] = instances.batch_rank[instance]
+    instances.batch_rank[instance] += 1
+    requests.status[request] = RUNNING
+    requests.scheduled_us[request] = now_us
+    requests.cached_blocks[request] = found
+    if world.settings.ranks_on_taking:
+        rank_request(world, state, instance, request, now_us)
+
+
+@kernel
+def _finish_step(world: World, state: State, instance: int) -> None:
+    """Price the batch, advance its members, complete those that are done, fix the next step."""
+    step, instances, requests = state.scratch.step, state.instances, state.requests
+    now_us = step[NOW_US]
+    sums = BatchSums(
+        step[PREFILL_REQUESTS], step[PREFILL_TOKENS], step[PREFILL_HISTORY], step[PREFILL_X2], step[PREFILL_PROMPT_X2],
+        step[DECODE_REQUESTS], step[DECODE_CONTEXT],
+    )  # fmt: skip
+    step_us = max(np.int64(1), world.answers.step_time(sums, world.coefficients[instance]))
+    account_step(world, state, instance, step_us, step[DECODE_REQUESTS])
+    instances.decode_context_tokens[instance] += step[DECODE_REQUESTS]
+    for place in range(step[LEFT_FROM], step[LEFT_TO]):
+        request = state.batches.members[instance, place]
+        if requests.stored_tokens[request] >= world.workload.table.input_tokens[request]:
+            if requests.left_out_us[request] == 0:
+                instances.left_out_requests[instance] += 1
+            requests.left_out_us[request] += step_us
+            if not world.settings.waiting_counts:
+                requests.clock_mark_us[request] += step_us
+    n_ending = 0
+    members = state.scratch.members
+    for place in range(step[N_MEMBERS]):
+        request = members[place]
+        requests.first_token_us[request] = now_us + step_us + world.limits.output_token_us[instance]
+        requests.clock_mark_us[request] = instances.step_clock_us[instance]
+        if world.workload.table.output_tokens[request] > 1:
+            begin_decode(world, state, instance, request)
+        else:
+            members[n_ending] = request
+            n_ending += 1
+    if step[N_MEMBERS] > 0:
+        _forget_finished_prompts(world, state, instance)
+    n_ending = pop_finished(state, instance, n_ending)
+    if n_ending > 0:
+        complete_members(world, state, instance, n_ending, now_us + step_us)
+    fix_next_step(world, state, instance, now_us, step_us)
+
+
+@kernel
+def _forget_finished_prompts(world: World, state: State, instance: int) -> None:
+    members = state.batches.prefilling[instance]
+    kept = 0
+    for place in range(state.instances.prefilling_requests[instance]):
+        request = members[place]
+        if state.requests.stored_tokens[request] < world.workload.table.input_tokens[request]:
+            members[kept] = request
+            kept += 1
+    state.instances.prefilling_requests[instance] = kept
+
+
+@kernel
+def pop_finished(state: State, instance: int, n_ending: int) -> int:
+    """Add the requests whose last decode is in this step to `scratch.members`; return the new number there."""
+    instances = state.instances
+    steps, requests = state.batches.finish_step[instance], state.batches.finish_request[instance]
+    count = instances.decode_requests[instance]
+    while count > 0 and steps[0] == instances.step_number[instance]:
+        state.scratch.members[n_ending] = requests[0]
+        n_ending += 1
+        count -= 1
+        if count > 0:
+            replace_finish(steps, requests, count, 0, steps[count], requests[count])
+    instances.decode_requests[instance] = count
+    return n_ending
+
+
+@kernel
+def complete_members(world: World, state: State, instance: int, n_ending: int, step_end_us: int) -> None:
+    """Complete the requests in `scratch.members`, in batch order."""
+    members, requests = state.scratch.members, state.requests
+    for place in range(1, n_ending):
+        request = members[place]
+        before = place - 1
+        while before >= 0 and requests.batch_rank[members[before]] > requests.batch_rank[request]:
+            members[before + 1] = members[before]
+            before -= 1
+        members[before + 1] = request
+    for place in range(n_ending):
+        request = members[place]
+        stored = world.workload.table.input_tokens[request]
+        if world.workload.table.output_tokens[request] > 1:
+            # One token more than before this step: the step itself stored it.
+            stored = decode_position(state, instance, request) + 1
+            state.instances.decode_context_tokens[instance] -= stored
+            unlink_phases(world, state, instance, request)
+        complete(world, state, instance, request, stored, step_end_us)
+
+
+@kernel
+def fix_next_step(world: World, state: State, instance: int, now_us: int, step_us: int) -> None:
+    """Schedule the step after one that started now and takes `step_us`."""
+    instances = state.instances
+    if instances.running_requests[instance] > 0 or instances.queued_requests[instance] > 0:
+        instances.next_step_us[instance] = now_us + step_us
+        instances.step_fixed_us[instance] = now_us
+    else:
+        instances.next_step_us[instance] = NEVER_US
+    instances.busy_until_us[instance] = now_us + step_us
+
+
+@kernel
+def account_step(world: World, state: State, instance: int, step_us: int, decode_tokens: int) -> None:
+    """Count a step whose batch is formed and whose members have not yet completed."""
+    instances = state.instances
+    instances.step_us[instance] = step_us
+    instances.step_clock_us[instance] += step_us
+    instances.queue_sum[instance] += instances.queued_requests[instance]
+    instances.batch_sum[instance] += instances.running_requests[instance]
+    used = instances.used_blocks[instance]
+    instances.block_time[instance] += used * step_us
+    if used > instances.peak_blocks[instance]:
+        instances.peak_blocks[instance] = used
+    if world.settings.record_steps:
+        log_step(state, instance, step_us, decode_tokens)
+
+
+@kernel
+def log_step(state: State, instance: int, step_us: int, decode_tokens: int) -> None:
+    """Append a step to the log; equal steps in a row share an entry."""
+    log = state.log
+    entry = state.instances.log_entry[instance]
+    if entry >= 0 and log.entries.step_us[entry] == step_us and log.entries.decode_tokens[entry] == decode_tokens:
+        log.entries.steps[entry] += 1
+        return
+    entry = log.counters[0]
+    log.counters[0] = entry + 1
+    log.entries.instance[entry] = instance
+    log.entries.step_us[entry] = step_us
+    log.entries.decode_tokens[entry] = decode_tokens
+    log.entries.steps[entry] = 1
+    state.instances.log_entry[instance] = entry
+
+
+@kernel
+def run_decodes(world: World, state: State, instance: int, until_us: int) -> int:
+    """Run steps in which a constant batch only decodes, as long as they start before `until_us`; return their number.
+
+    Each costs O(1). The run ends before a step in which a request completes, a keyed block fills or is evicted, or blocks are lacking.
+    """
+    instances = state.instances
+    decoding = instances.decode_requests[instance]
+    running = instances.running_requests[instance]
+    count = 0
+    if (
+        decoding == 0
+        or decoding != running
+        or instances.left_out_requests[instance] > 0
+        or decoding > world.limits.step_token_budget[instance]
+        or (instances.queued_requests[instance] > 0 and running < world.limits.max_running_requests[instance])
+    ):
+        return count
+    size = world.settings.block_size_tokens
+    last = state.batches.finish_step[instance, 0]
+    number = instances.step_number[instance] + 1
+    phase = number % size
+    now_us = instances.next_step_us[instance]
+    while now_us < until_us and number < last and state.log.counters[0] + 2 <= state.log.entries.shape[0]:
+        takes = state.batches.crossing[instance, phase]
+        if takes > state.cache.nodes.run[instance] or state.batches.fill_head[instance, phase] >= 0:
+            break
+        state.cache.nodes.run[instance] -= takes
+        instances.used_blocks[instance] += takes
+        instances.cache_misses[instance] += takes
+        context = instances.decode_context_tokens[instance]
+        step_us = world.answers.step_time(
+            BatchSums(0, 0, 0, 0, 0, decoding, context), world.coefficients[instance]
+        )
+        step_us = max(np.int64(1), step_us)
+        account_step(world, state, instance, step_us, decoding)
+        instances.decode_context_tokens[instance] = context + decoding
+        instances.clock_us[instance] = now_us
+        instances.step_fixed_us[instance] = now_us
+        now_us += step_us
+        count += 1
+        number += 1
+        phase += 1
+        if phase == size:
+            phase = 0
+    if count > 0:
+        instances.step_number[instance] = number - 1
+        instances.next_step_us[instance] = now_us
+        instances.busy_until_us[instance] = now_us
+    return count

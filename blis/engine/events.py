@@ -1,0 +1,147 @@
+"""The order of events, and how one instance moves through its own.
+
+Time is int64 microseconds. Everything of the cluster at time t (arrivals, then admissions, then routings) precedes everything of its
+instances at t; instances go in the order of their index; within an instance a request enters the queue before the step of
+the same microsecond. Instances do not see each other, so each runs by itself up to the next event of the cluster.
+"""
+
+from blis.engine._jit import kernel
+from blis.engine.batch import BETWEEN_STEPS, STAGE, continue_step, run_decodes, start_step
+from blis.engine.codes import DONE, DROPPED, NEVER_US, OUT_OF_EVENTS, QUEUED, STALLED
+from blis.engine.heap import meld_pending, pop_pending
+from blis.engine.state import State
+from blis.engine.views import World
+from blis.engine.waiting import enqueue
+
+# Places of `scratch.cluster`.
+(
+    NEXT_ADMISSION, ROUTING_HEAD, ROUTING_TAIL, LAST_READING_US, LAST_CACHE_READING_US, N_ROUTED, N_REJECTED, N_COLD, EVENTS,
+    NEXT_INSTANCE, IS_DECIDED, DECISION, _STOP_AT_ROUTING, CLOCK_US, STUCK_INSTANCE, REASON, NEED_ROUTER_NODES, N_ADMITTED,
+) = range(18)  # fmt: skip
+
+
+@kernel
+def inject(world: World, state: State, instance: int, request: int, now_us: int) -> None:
+    """A routed request reaches its instance; it enters the wait queue after the queueing delay."""
+    requests, instances, limits = state.requests, state.instances, world.limits
+    delay_us = int(
+        limits.queueing_us[instance] + limits.queueing_us_per_token[instance] * world.workload.table.input_tokens[request]
+    )
+    requests.queued_us[request] = now_us + delay_us
+    requests.link[request] = -1
+    requests.back_link[request] = -1
+    instances.pending_root[instance] = meld_pending(requests, instances.pending_root[instance], request)
+    instances.pending_requests[instance] += 1
+    instances.in_flight_requests[instance] += 1
+    if now_us <= world.settings.horizon_us:
+        instances.clock_us[instance] = max(instances.clock_us[instance], now_us)
+    set_next_event(state, instance)
+
+
+@kernel
+def set_next_event(state: State, instance: int) -> None:
+    """Bring `next_event_us` up to date."""
+    instances = state.instances
+    root = instances.pending_root[instance]
+    event_us = instances.next_step_us[instance]
+    if root >= 0 and state.requests.queued_us[root] < event_us:
+        event_us = state.requests.queued_us[root]
+    instances.next_event_us[instance] = event_us
+
+
+@kernel
+def never_fits(world: World, instance: int, request: int) -> bool:
+    """Whether the instance can never serve the request, however empty it is."""
+    size = world.settings.block_size_tokens
+    prompt, outputs = world.workload.table.input_tokens[request], world.workload.table.output_tokens[request]
+    total = world.limits.total_blocks[instance]
+    if -(-prompt // size) > total:
+        return True
+    if not world.settings.drop_oversized_total:
+        return False
+    longest = world.limits.max_model_len_tokens[instance]
+    if longest > 0 and (prompt >= longest or prompt + outputs > longest):
+        return True
+    # The final token need not be stored.
+    return -(-(prompt + max(outputs, 1) - 1) // size) > total
+
+
+@kernel
+def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None:
+    requests, instances = state.requests, state.instances
+    request = instances.pending_root[instance]
+    instances.pending_root[instance] = pop_pending(requests, request)
+    instances.pending_requests[instance] -= 1
+    instances.clock_us[instance] = now_us
+    if never_fits(world, instance, request):
+        requests.status[request] = DROPPED
+        instances.dropped_requests[instance] += 1
+        instances.in_flight_requests[instance] -= 1
+        return
+    requests.status[request] = QUEUED
+    instances.input_tokens[instance] += world.workload.table.input_tokens[request]
+    enqueue(world, state, instance, request, False)
+    if instances.next_step_us[instance] == NEVER_US:
+        start_us = now_us
+        if world.settings.busy_until_step_ends:
+            start_us = max(start_us, instances.busy_until_us[instance])
+        instances.next_step_us[instance] = start_us
+        # A step that a queueing calls for follows all queueings of its microsecond.
+        instances.step_fixed_us[instance] = NEVER_US
+
+
+@kernel
+def _queueing_is_next(world: World, state: State, instance: int, queueing_us: int) -> bool:
+    """Whether the next event is a queueing rather than the step."""
+    step_us = state.instances.next_step_us[instance]
+    if queueing_us != step_us:
+        return queueing_us < step_us
+    if queueing_us == NEVER_US:
+        return False
+    if world.settings.order_by_kind:
+        return True
+    root = state.instances.pending_root[instance]
+    delay_us = int(
+        world.limits.queueing_us[instance]
+        + world.limits.queueing_us_per_token[instance] * world.workload.table.input_tokens[root]
+    )
+    return queueing_us - delay_us < state.instances.step_fixed_us[instance]
+
+
+@kernel
+def advance(world: World, state: State, instance: int, until_us: int) -> int:
+    """Run an instance's events before `until_us`; return DONE or the reason why it stopped earlier."""
+    requests, instances, cluster = state.requests, state.instances, state.scratch.cluster
+    in_step = state.scratch.step[STAGE] != BETWEEN_STEPS
+    while True:
+        if not in_step:
+            root = instances.pending_root[instance]
+            queueing_us = requests.queued_us[root] if root >= 0 else NEVER_US
+            if _queueing_is_next(world, state, instance, queueing_us):
+                if queueing_us >= until_us:
+                    break
+                cluster[EVENTS] += 1
+                _enter_queue(world, state, instance, queueing_us)
+                continue
+            step_us = instances.next_step_us[instance]
+            if step_us >= until_us:
+                break
+            if cluster[EVENTS] > world.settings.max_events:
+                cluster[STUCK_INSTANCE] = instance
+                return OUT_OF_EVENTS
+            if instances.idle_preemptions[instance] > world.settings.max_idle_preemptions:
+                cluster[STUCK_INSTANCE] = instance
+                return STALLED
+            steps = run_decodes(world, state, instance, min(until_us, queueing_us))
+            cluster[EVENTS] += max(steps, 1)
+            if steps > 0:
+                continue
+            status = start_step(world, state, instance, step_us)
+            if status != DONE:
+                return status
+        in_step = False
+        status = continue_step(world, state)
+        if status != DONE:
+            return status
+    set_next_event(state, instance)
+    return DONE

@@ -1,0 +1,222 @@
+"""The cluster's loop: admit, route, and let every instance run up to the next decision."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+
+from blis.engine._jit import compiled, kernel
+from blis.engine.codes import (
+    AT_ADMISSION,
+    AT_ROUTING,
+    BAD_TARGET,
+    DONE,
+    GROW,
+    NEVER_US,
+    REJECTED,
+)
+from blis.engine.events import (
+    CLOCK_US,
+    DECISION,
+    IS_DECIDED,
+    N_ADMITTED,
+    N_REJECTED,
+    N_ROUTED,
+    NEED_ROUTER_NODES,
+    NEXT_ADMISSION,
+    NEXT_INSTANCE,
+    REASON,
+    ROUTING_HEAD,
+    ROUTING_TAIL,
+    advance,
+    inject,
+)
+from blis.engine.reference import by_reference
+from blis.engine.signals import prepare_view, read_signals, remember_routing, router_room, router_view
+from blis.engine.state import (
+    LIMIT_COLUMNS,
+    SETTING_NAMES,
+    STOP_AT_ROUTING,
+    WORKLOAD_COLUMNS,
+    Records,
+    State,
+    Workload,
+    limit_table,
+    new_state,
+    setting_record,
+    workload_table,
+)
+from blis.engine.views import ADMISSION, ANSWERS, ROUTING, Answers, RouterView, World
+from blis.engine.waiting import request_view
+
+
+@kernel
+def next_cluster_event(world: World, state: State) -> int:
+    """Time of the next admission or routing; NEVER_US if there is none."""
+    cluster, workload, settings = state.scratch.cluster, world.workload, world.settings
+    event_us = NEVER_US
+    if cluster[NEXT_ADMISSION] < workload.table.shape[0]:
+        event_us = workload.table.arrival_us[cluster[NEXT_ADMISSION]] + settings.admission_latency_us
+    if cluster[ROUTING_HEAD] < cluster[ROUTING_TAIL]:
+        request = state.scratch.routing_queue[cluster[ROUTING_HEAD]]
+        routing_us = workload.table.arrival_us[request] + settings.admission_latency_us + settings.routing_latency_us
+        event_us = min(event_us, routing_us)
+    return event_us
+
+
+@kernel
+def _admit_next(world: World, state: State, now_us: int) -> int:
+    cluster, request = state.scratch.cluster, state.scratch.cluster[NEXT_ADMISSION]
+    if cluster[IS_DECIDED] == 0:
+        read_signals(world, state, now_us)
+        prepare_view(world, state, request)
+        if world.settings.asks_admission:
+            return AT_ADMISSION
+        cluster[DECISION] = world.answers.admit(
+            router_view(world, state, now_us), request_view(world, state.requests, request),
+            world.parameters[ADMISSION], world.memory[ADMISSION],
+        )  # fmt: skip
+    cluster[IS_DECIDED] = 0
+    cluster[NEXT_ADMISSION] += 1
+    if cluster[DECISION] != 0:
+        state.requests.status[request] = REJECTED
+        cluster[N_REJECTED] += 1
+    else:
+        state.scratch.routing_queue[cluster[ROUTING_TAIL]] = request
+        cluster[ROUTING_TAIL] += 1
+        cluster[N_ADMITTED] += 1
+    return DONE
+
+
+@kernel
+def score_instances(world: World, state: State, request: int, now_us: int) -> RouterView:
+    """Let the policy's scorers judge every instance."""
+    view = router_view(world, state, now_us)
+    seen = request_view(world, state.requests, request)
+    for scorer in range(world.settings.n_scorers):
+        world.answers.scorers[scorer](view, seen, state.scratch.scorer_scores[scorer])
+    return view
+
+
+@kernel
+def _route_next(world: World, state: State, now_us: int) -> int:
+    cluster, scratch = state.scratch.cluster, state.scratch
+    request = scratch.routing_queue[cluster[ROUTING_HEAD]]
+    if cluster[IS_DECIDED] == 0:
+        if not router_room(world, state, request):
+            cluster[NEED_ROUTER_NODES] = world.workload.key_offsets[request + 1] - world.workload.key_offsets[request]
+            return GROW
+        read_signals(world, state, now_us)
+        prepare_view(world, state, request)
+        view = score_instances(world, state, request, now_us)
+        if world.settings.asks_routing:
+            return AT_ROUTING
+        cluster[DECISION] = world.answers.route(
+            view, request_view(world, state.requests, request), world.parameters[ROUTING], world.memory[ROUTING],
+            scratch.scores,
+        )  # fmt: skip
+        if cluster[STOP_AT_ROUTING] == cluster[N_ROUTED]:
+            cluster[STOP_AT_ROUTING] = -1
+            cluster[IS_DECIDED] = 1
+            return AT_ROUTING
+    cluster[IS_DECIDED] = 0
+    target = cluster[DECISION]
+    if target < 0 or target >= world.settings.n_instances:
+        return BAD_TARGET
+    cluster[ROUTING_HEAD] += 1
+    if world.settings.record_routing:
+        _record(world, state, request, target)
+    state.requests.instance[request] = target
+    state.requests.routing_rank[request] = cluster[N_ROUTED]
+    state.instances.last_routed[target] = cluster[N_ROUTED]
+    cluster[N_ROUTED] += 1
+    remember_routing(world, state, target, request)
+    inject(world, state, target, request, now_us)
+    return DONE
+
+
+@kernel
+def _record(world: World, state: State, request: int, target: int) -> None:
+    """Keep the chosen instance's score and how far it lies below the best."""
+    scores = state.scratch.scores
+    if not world.settings.policy_scores:
+        for instance in range(world.settings.n_instances):
+            scores[instance] = -float(state.scratch.effective_load[instance])
+    best = scores[0]
+    for instance in range(1, world.settings.n_instances):
+        best = max(best, scores[instance])
+    state.requests.routing_score[request] = scores[target]
+    state.requests.routing_regret[request] = max(0.0, best - scores[target])
+
+
+@kernel
+def _run(world: World, state: State, until_us: int) -> int:
+    """Run to `until_us` (exclusive) or the horizon (inclusive); return DONE or the reason for stopping."""
+    cluster, instances = state.scratch.cluster, state.instances
+    end_us = min(until_us, world.settings.horizon_us + 1)
+    while True:
+        event_us = next_cluster_event(world, state)
+        target_us = min(event_us, end_us)
+        while cluster[NEXT_INSTANCE] < world.settings.n_instances:
+            instance = cluster[NEXT_INSTANCE]
+            if instances.next_event_us[instance] < target_us:
+                status = advance(world, state, instance, target_us)
+                if status != DONE:
+                    return status
+            cluster[NEXT_INSTANCE] += 1
+        if event_us >= end_us:
+            cluster[NEXT_INSTANCE] = 0
+            return DONE
+        cluster[CLOCK_US] = event_us
+        is_admission = (
+            cluster[NEXT_ADMISSION] < world.workload.table.shape[0]
+            and world.workload.table.arrival_us[cluster[NEXT_ADMISSION]] + world.settings.admission_latency_us == event_us
+        )
+        cluster[REASON] = 0 if is_admission else 1
+        status = _admit_next(world, state, event_us) if is_admission else _route_next(world, state, event_us)
+        if status != DONE:
+            return status
+        cluster[NEXT_INSTANCE] = 0
+
+
+def _run_kernel(
+    workload: Workload,
+    settings: Records,
+    limits: Records,
+    admit: Any,
+    route: Any,
+    scorers: Any,
+    prioritise: Any,
+    order: Any,
+    victim: Any,
+    step_time: Any,
+    parameters: np.ndarray,
+    memory: np.ndarray,
+    coefficients: np.ndarray,
+    state: State,
+    until_us: int,
+) -> int:
+    """Entry point: see `_run`."""
+    answers = Answers(admit, route, scorers, prioritise, order, victim, step_time)
+    world = by_reference(World(workload, settings, limits, answers, parameters, memory, coefficients))
+    return _run(world, by_reference(state), until_us)
+
+
+@cache
+def compiled_loop() -> Callable[..., int]:
+    """The loop as machine code: compiled once for each version of the sources, then loaded from the disk cache.
+
+    Its arguments are those of `_run_kernel`. The types come from a sample, so that they cannot drift from the records.
+    """
+    whole = np.zeros(1, np.int64)
+    whole.setflags(write=False)
+    workload = Workload(workload_table(**dict.fromkeys(WORKLOAD_COLUMNS, whole)), whole, whole)
+    settings = setting_record(**dict.fromkeys(SETTING_NAMES, 1))
+    limits = limit_table([dict.fromkeys(LIMIT_COLUMNS, 1)])
+    matrix = np.zeros((1, 1))
+    before = (workload, settings, limits)
+    after = (matrix, matrix, matrix, new_state(workload, settings, limits), 0)
+    types = [*map(numba.typeof, before), *ANSWERS, *map(numba.typeof, after)]
+    return compiled(numba.types.int64(*types), _run_kernel)

@@ -1,0 +1,70 @@
+"""Named tuples handed to helpers by reference.
+
+numba hands a tuple over by value, each array in it as seven machine words: passing the whole state from helper to helper made the loop ten times
+slower and its compilation last minutes. A reference is one word, and reads the field that is asked for when it is asked for.
+Without the compiler a reference is the tuple itself.
+"""
+
+from typing import Any, TypeVar
+
+from numba.core import cgutils, config, types
+from numba.core.imputils import impl_ret_borrowed
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, models, register_model
+
+_Tuple = TypeVar("_Tuple")
+
+
+class Reference(types.Type):  # type: ignore[misc]
+    """numba's type of a reference to a named tuple."""
+
+    def __init__(self, target: types.BaseNamedTuple) -> None:
+        self.target = target
+        super().__init__(name=f"Reference({target})")
+
+
+@register_model(Reference)
+class _ReferenceModel(models.OpaqueModel):  # type: ignore[misc]
+    """One pointer."""
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _refer(typing_context: Any, record: Any) -> Any:
+    """A reference to `record`, valid until the calling kernel returns."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        slot = cgutils.alloca_once_value(builder, arguments[0])
+        return builder.bitcast(slot, cgutils.voidptr_t)
+
+    return Reference(record)(record), generate
+
+
+@infer_getattr
+class _ReferenceAttribute(AttributeTemplate):  # type: ignore[misc]
+    key = Reference
+
+    def generic_resolve(self, reference: Reference, name: str) -> Any:
+        fields = reference.target.instance_class._fields
+        if name not in fields:
+            return None
+        field = reference.target[fields.index(name)]
+        return Reference(field) if isinstance(field, types.BaseNamedTuple) else field
+
+
+@lower_getattr_generic(Reference)  # type: ignore[untyped-decorator]
+def _lower_attribute(context: Any, builder: Any, reference: Reference, value: Any, name: str) -> Any:
+    index = reference.target.instance_class._fields.index(name)
+    pointer = builder.bitcast(value, context.get_value_type(reference.target).as_pointer())
+    place = cgutils.gep_inbounds(builder, pointer, 0, index)
+    field = reference.target[index]
+    if isinstance(field, types.BaseNamedTuple):
+        return builder.bitcast(place, cgutils.voidptr_t)
+    return impl_ret_borrowed(context, builder, field, builder.load(place))
+
+
+def _same(record: _Tuple) -> _Tuple:
+    """The tuple itself: what a reference is without the compiler."""
+    return record
+
+
+by_reference = _same if config.DISABLE_JIT else _refer

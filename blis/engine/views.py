@@ -1,0 +1,149 @@
+"""The knowledge boundary: what each decision may see, and the signature of each decision.
+
+No view holds a request's true output length, a later arrival, or the clock of the host. Arrays are indexed by instance and must not be
+written to. `params` is the answer's own float64 vector, `memory` its own float64 state.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import types
+
+from blis.engine.batch_sums import BatchSums
+from blis.engine.codes import MAX_SCORERS
+from blis.engine.state import Records, Workload
+from blis.units import Float64Vector, Int64Vector
+
+class RequestView(NamedTuple):
+    """One request as every decision may see it."""
+
+    request: int  #: position in the order of arrival
+    arrival_us: int
+    input_tokens: int  #: whole prompt
+    prompt_blocks: int  #: whole KV blocks of the prompt
+    slo_class: int  #: index into blis.slo.CLASSES
+    tenant: int  #: index of the tenant
+    session: int  #: index of the session, -1 for none
+    round: int  #: turn within the session
+    prompt: int  #: equal for equal prompts
+    preemptions: int  #: so far
+    priority: float  #: as last computed; larger is more urgent
+
+class RouterView(NamedTuple):
+    """The cluster as the router sees it: reported signals may be old, its own bookkeeping never is."""
+
+    clock_us: int
+    n_instances: int
+    block_size_tokens: int
+    queued_requests: Int64Vector  #: reported; wait queue's length
+    running_requests: Int64Vector  #: reported; batch size
+    queued_tokens: Int64Vector  #: reported; prompt tokens in the wait queue
+    used_blocks: Int64Vector  #: reported; KV blocks in use (cached free blocks are free)
+    total_blocks: Int64Vector  #: KV blocks there are
+    cache_hits: Int64Vector  #: reported; blocks, since the start
+    cache_misses: Int64Vector  #: reported; blocks, since the start
+    preemptions: Int64Vector  #: reported; since the start
+    step_us: Int64Vector  #: reported; length of the last step
+    pending_requests: Int64Vector  #: routed there, not yet in its queue
+    in_flight_requests: Int64Vector  #: routed there, not yet finished
+    effective_load: Int64Vector  #: requests there, as the semantics count them
+    cached_blocks: Int64Vector  #: leading prompt blocks in its cache; may be old
+    affinity_blocks: Int64Vector  #: leading prompt blocks that the router sent there before
+    last_cold_use: Int64Vector  #: rank of the last request without any cached prefix sent there; -1 never
+    last_routed: Int64Vector  #: routing rank of the last request sent there; -1 never
+    n_scorers: int
+    scorer_scores: np.ndarray  #: (n_scorers, n_instances) what the policy's scorers said
+
+class QueueView(NamedTuple):
+    """An instance as its own scheduler sees it."""
+
+    clock_us: int
+    instance: int
+    queued_requests: int
+    running_requests: int
+    free_blocks: int
+    total_blocks: int
+
+class BatchView(NamedTuple):
+    """Running requests that may be preempted, in the order in which they were taken; arrays of length n_candidates."""
+
+    clock_us: int
+    n_candidates: int
+    priority: Float64Vector  #: as last computed; larger is more urgent
+    arrival_us: Float64Vector
+    input_tokens: Float64Vector
+    stored_tokens: Float64Vector  #: tokens in the cache
+    preemptions: Float64Vector  #: so far
+
+_VECTOR = types.float64[::1]
+_COUNTS = types.int64[::1]
+_REPORTED = types.int64[:]  # a field of an array of records
+_INTEGER = types.int64
+
+def _named(view: type, fields: dict[str, object]) -> types.NamedTuple:
+    """numba's type of `view`, from the types of the fields that are not int64 scalars."""
+    kinds = [fields.get(name, _INTEGER) for name in view._fields]  # type: ignore[attr-defined]
+    if len(set(kinds)) == 1:
+        return types.NamedUniTuple(kinds[0], len(kinds), view)
+    return types.NamedTuple(kinds, view)
+
+_SCALARS = ("clock_us", "n_instances", "block_size_tokens", "n_scorers")
+REQUEST_VIEW = _named(RequestView, {"priority": types.float64})
+ROUTER_VIEW = _named(
+    RouterView,
+    {name: _REPORTED for name in RouterView._fields if name not in _SCALARS}
+    | dict.fromkeys(("effective_load", "cached_blocks", "affinity_blocks"), _COUNTS)
+    | {"scorer_scores": types.float64[:, ::1]},
+)
+QUEUE_VIEW = _named(QueueView, {})
+BATCH_VIEW = _named(
+    BatchView, {name: _VECTOR for name in BatchView._fields if name not in ("clock_us", "n_candidates")}
+)
+BATCH_SUMS = _named(BatchSums, {})
+
+#: The signature of each folder's verb.
+ADMIT = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
+SCORE = types.void(ROUTER_VIEW, REQUEST_VIEW, _VECTOR)
+ROUTE = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR, _VECTOR)
+PRIORITISE = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
+ORDER = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
+VICTIM = _INTEGER(BATCH_VIEW, _VECTOR, _VECTOR)
+STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
+
+class Answers(NamedTuple):
+    """The compiled function that answers each question."""
+
+    admit: object
+    route: object
+    scorers: tuple[object, ...]  #: exactly MAX_SCORERS; those beyond n_scorers are never called
+    prioritise: object
+    order: object
+    victim: object
+    step_time: object
+
+#: numba's types of the answers. They are handed over one by one: numba cannot unbox functions inside a named tuple.
+ANSWERS = (
+    types.FunctionType(ADMIT),
+    types.FunctionType(ROUTE),
+    types.UniTuple(types.FunctionType(SCORE), MAX_SCORERS),
+    types.FunctionType(PRIORITISE),
+    types.FunctionType(ORDER),
+    types.FunctionType(VICTIM),
+    types.FunctionType(STEP_TIME),
+)
+
+
+#: Rows of the parameters and of the memory: the questions in the order in which a request meets them.
+ADMISSION, ROUTING, PRIORITY, SCHEDULING, PREEMPTION = range(5)
+
+
+class World(NamedTuple):
+    """Everything a kernel reads beside the state."""
+
+    workload: Workload
+    settings: Records  # one record
+    limits: Records  # (m,)
+    answers: Answers
+    parameters: np.ndarray  # float64 (5, widest) one row per question
+    memory: np.ndarray  # float64 (5, widest) state of the answers; copied when the simulation is
+    coefficients: np.ndarray  # float64 (m, k) of the latency model

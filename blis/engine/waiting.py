@@ -1,0 +1,164 @@
+"""The wait queue of an instance, kept so that taking the next request never costs more than its order demands.
+
+Arrival order is a doubly linked list; an order that cannot change while requests wait is a heap; one that can is worked
+out anew in every step that has room for a request, and only then.
+"""
+
+import numpy as np
+
+from blis.engine._jit import kernel
+from blis.engine.codes import CHANGING_ORDER, FIXED_ORDER
+from blis.engine.heap import meld_waiting, pop_waiting, taken_before
+from blis.engine.state import Records, State
+from blis.engine.views import PRIORITY, SCHEDULING, QueueView, RequestView, World
+
+
+@kernel
+def request_view(world: World, requests: Records, request: int) -> RequestView:
+    """What a policy may see of a request."""
+    workload = world.workload
+    return RequestView(
+        np.int64(request),
+        workload.table.arrival_us[request],
+        workload.table.input_tokens[request],
+        workload.table.input_tokens[request] // world.settings.block_size_tokens,
+        workload.table.slo_class[request],
+        workload.table.tenant[request],
+        workload.table.session[request],
+        workload.table.round[request],
+        workload.table.prompt[request],
+        requests.preemptions[request],
+        requests.priority[request],
+    )
+
+
+@kernel
+def queue_view(world: World, instances: Records, instance: int, clock_us: int) -> QueueView:
+    """What an instance's scheduler may see of its instance."""
+    return QueueView(
+        clock_us,
+        instance,
+        instances.queued_requests[instance],
+        instances.running_requests[instance],
+        world.limits.total_blocks[instance] - instances.used_blocks[instance],
+        world.limits.total_blocks[instance],
+    )
+
+
+@kernel
+def rank_request(world: World, state: State, instance: int, request: int, clock_us: int) -> None:
+    """Work out a waiting request's priority and its place in the scheduler's order."""
+    requests = state.requests
+    view = queue_view(world, state.instances, instance, clock_us)
+    seen = request_view(world, requests, request)
+    requests.priority[request] = world.answers.prioritise(
+        view, seen, world.parameters[PRIORITY], world.memory[PRIORITY]
+    )
+    seen = request_view(world, requests, request)
+    requests.queue_key[request] = world.answers.order(
+        view, seen, world.parameters[SCHEDULING], world.memory[SCHEDULING]
+    )
+
+
+@kernel
+def enqueue(world: World, state: State, instance: int, request: int, at_front: bool) -> None:
+    """Put a request into the wait queue: at the end, or at the front after a preemption."""
+    requests, instances = state.requests, state.instances
+    instances.queued_requests[instance] += 1
+    instances.queued_tokens[instance] += world.workload.table.input_tokens[request]
+    if instances.queued_requests[instance] > instances.peak_queue[instance]:
+        instances.peak_queue[instance] = instances.queued_requests[instance]
+    if world.settings.queue_kind == FIXED_ORDER:
+        # The order never changes, so one reference time serves all: time 0.
+        rank_request(world, state, instance, request, 0)
+        requests.link[request] = -1
+        requests.back_link[request] = -1
+        instances.waiting_head[instance] = meld_waiting(
+            world.workload, requests, instances.waiting_head[instance], request
+        )
+        return
+    head, tail = instances.waiting_head[instance], instances.waiting_tail[instance]
+    if at_front:
+        requests.link[request] = head
+        requests.back_link[request] = -1
+        instances.waiting_head[instance] = request
+        if head >= 0:
+            requests.back_link[head] = request
+        else:
+            instances.waiting_tail[instance] = request
+    else:
+        requests.link[request] = -1
+        requests.back_link[request] = tail
+        instances.waiting_tail[instance] = request
+        if tail >= 0:
+            requests.link[tail] = request
+        else:
+            instances.waiting_head[instance] = request
+
+
+@kernel
+def first_waiting(world: World, state: State, instance: int) -> int:
+    """The request that would be taken next; the queue is not empty and, if its order changes, has been sorted."""
+    if world.settings.queue_kind == CHANGING_ORDER:
+        return state.scratch.order[0]
+    return state.instances.waiting_head[instance]
+
+
+@kernel
+def take_first(world: World, state: State, instance: int, n_sorted: int) -> None:
+    """Remove the request that `first_waiting` names; `n_sorted` requests are left in the sorted part."""
+    requests, instances = state.requests, state.instances
+    request = first_waiting(world, state, instance)
+    instances.queued_requests[instance] -= 1
+    instances.queued_tokens[instance] -= world.workload.table.input_tokens[request]
+    if world.settings.queue_kind == FIXED_ORDER:
+        instances.waiting_head[instance] = pop_waiting(world.workload, requests, request)
+        return
+    before, after = requests.back_link[request], requests.link[request]
+    if before >= 0:
+        requests.link[before] = after
+    else:
+        instances.waiting_head[instance] = after
+    if after >= 0:
+        requests.back_link[after] = before
+    else:
+        instances.waiting_tail[instance] = before
+    requests.link[request] = -1
+    requests.back_link[request] = -1
+    if world.settings.queue_kind == CHANGING_ORDER:
+        last = state.scratch.order[n_sorted - 1]
+        state.scratch.order[0] = last
+        _sift_down(world, state, 0, n_sorted - 1)
+
+
+@kernel
+def sort_waiting(world: World, state: State, instance: int, clock_us: int) -> int:
+    """Work out every waiting request's place now, and arrange them as a heap; return their number."""
+    count = 0
+    request = state.instances.waiting_head[instance]
+    while request >= 0:
+        if not world.settings.asks_order:
+            rank_request(world, state, instance, request, clock_us)
+        state.scratch.order[count] = request
+        count += 1
+        request = state.requests.link[request]
+    for place in range(count // 2 - 1, -1, -1):
+        _sift_down(world, state, place, count)
+    return count
+
+
+@kernel
+def _sift_down(world: World, state: State, place: int, count: int) -> None:
+    order = state.scratch.order
+    moving = order[place]
+    while True:
+        child = 2 * place + 1
+        if child >= count:
+            break
+        if child + 1 < count and taken_before(world.workload, state.requests, order[child + 1], order[child]):
+            child += 1
+        if not taken_before(world.workload, state.requests, order[child], moving):
+            break
+        order[place] = order[child]
+        place = child
+    order[place] = moving

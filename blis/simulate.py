@@ -1,0 +1,301 @@
+"""One simulation as a value: start it, advance it, stop it at a decision, copy it, continue both."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from blis.binding import QUESTIONS, BoundPolicy, bind, bound_scorers, compiled_answer, memory_for
+from blis.cluster import Cluster
+from blis.engine import codes
+from blis.engine.events import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STUCK_INSTANCE
+from blis.engine.growth import grown
+from blis.engine.loop import compiled_loop
+from blis.engine.state import STOP_AT_ROUTING, Records, State, Workload, copy_state, new_state, setting_record, workload_table
+from blis.engine.views import Answers
+from blis.errors import BlisError, ConfigError, ContractError, StalledError
+from blis.python_policies import decide_admission, decide_order, decide_routing, decide_victim
+from blis.semantics import CORRECTED, Semantics
+from blis.slo import class_index
+from blis.units import Float64Vector
+from blis.workload.requests import Requests
+
+#: The policies of a cluster whose operator chose nothing.
+DEFAULT_POLICIES: dict[str, str] = {
+    "admission": "always-admit",
+    "routing": "round-robin",
+    "priority": "constant",
+    "scheduling": "fcfs",
+    "preemption": "newest",
+}
+
+_STATUS_ERRORS = {codes.OUT_OF_EVENTS, codes.STALLED, codes.BAD_TARGET}
+
+
+class Simulation:
+    """A cluster, its policies and its requests at one moment of simulated time.
+
+    Parameters
+    ----------
+    requests : Requests
+        What arrives; shared by all copies, never changed.
+    cluster : Cluster
+        What serves.
+    policies : mapping of question to BoundPolicy, to a name, or to {"policy": name, parameter: value}
+        Questions that are left out get `DEFAULT_POLICIES`.
+    semantics : Semantics
+        `corrected` unless a recording of the reference is to be reproduced.
+    horizon_us : int, optional
+        Events later than this do not happen.
+    record_steps, record_routing : bool
+        Keep step lengths (for inter-token times), and the chosen instance's score and regret.
+
+    Raises
+    ------
+    ConfigError
+        If a policy or its parameters are wrong.
+    """
+
+    def __init__(
+        self,
+        requests: Requests,
+        cluster: Cluster,
+        policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str] | None = None,
+        *,
+        semantics: Semantics = CORRECTED,
+        horizon_us: int | None = None,
+        record_steps: bool = True,
+        record_routing: bool = False,
+        max_events: int | None = None,
+    ) -> None:
+        if requests.block_size_tokens != cluster.block_size_tokens and len(requests.keys):
+            raise ConfigError(
+                f"requests: keys were made for blocks of {requests.block_size_tokens} tokens; the cluster's have "
+                f"{cluster.block_size_tokens}."
+            )
+        self.requests = requests
+        self.cluster = cluster
+        self.semantics = semantics
+        self.policies = bind_all(policies or {})
+        self.horizon_us = horizon_us
+        self.workload = workload_arrays(requests)
+        self.limits = cluster.limits()
+        self.settings = self._settings(semantics, record_steps, record_routing, max_events)
+        self.answers = self._answers()
+        self.coefficients = np.array(cluster.coefficients())
+        n, m = len(requests), len(cluster.instances)
+        self.parameters = _rows([self.policies[question].parameters for question in QUESTIONS])
+        self.memory = _rows([memory_for(self.policies[question], m, n) for question in QUESTIONS])
+        self.state = new_state(self.workload, self.settings, self.limits)
+
+    def run(self) -> "Simulation":
+        """Run to the end, or to the horizon, and return the simulation itself."""
+        self.advance(codes.NEVER_US)
+        return self
+
+    def advance(self, until_us: int) -> bool:
+        """Run all events before `until_us`, deciding in Python where a policy is a Python callable.
+
+        Returns
+        -------
+        bool
+            False if the run stopped earlier, at the decision that `stop_at_routing` asked for.
+
+        Raises
+        ------
+        StalledError
+            If the run makes no progress.
+        ContractError
+            If a policy decides for something that does not exist.
+        """
+        loop = compiled_loop()
+        while True:
+            status = loop(
+                self.workload, self.settings, self.limits, *self.answers, self.parameters, self.memory,
+                self.coefficients, self.state, until_us,
+            )  # fmt: skip
+            if status == codes.DONE:
+                return True
+            if status == codes.GROW:
+                self.state = grown(self.state)
+            elif status in _STATUS_ERRORS:
+                raise self._error(status)
+            elif status == codes.AT_ADMISSION:
+                decide_admission(self)
+            elif status == codes.AT_ROUTING:
+                if not self.policies["routing"].is_python:
+                    return False
+                decide_routing(self)
+            elif status == codes.AT_ORDER:
+                decide_order(self)
+            else:
+                decide_victim(self)
+
+    def stop_at_routing(self, rank: int) -> None:
+        """Ask the run to stop at the routing decision number `rank` (from 0), after the policy has decided."""
+        self.state.scratch.cluster[STOP_AT_ROUTING] = rank
+
+    @property
+    def decision(self) -> int:
+        """Instance that the policy chose at the present stop; it can be replaced before the run goes on."""
+        return int(self.state.scratch.cluster[DECISION])
+
+    @decision.setter
+    def decision(self, instance: int) -> None:
+        self.state.scratch.cluster[DECISION] = instance
+        self.state.scratch.cluster[IS_DECIDED] = 1
+
+    @property
+    def clock_us(self) -> int:
+        """Time of the cluster's last event."""
+        return int(self.state.scratch.cluster[CLOCK_US])
+
+    @property
+    def n_routed(self) -> int:
+        """Requests routed so far."""
+        return int(self.state.scratch.cluster[N_ROUTED])
+
+    def fork(self) -> "Simulation":
+        """An independent copy: both continue deterministically, without knowing of each other."""
+        copy = object.__new__(Simulation)
+        copy.__dict__.update(self.__dict__)
+        copy.memory = self.memory.copy()
+        copy.state = copy_state(self.state)
+        return copy
+
+    def _settings(
+        self, semantics: Semantics, record_steps: bool, record_routing: bool, max_events: int | None
+    ) -> Records:
+        cluster, policies = self.cluster, self.policies
+        priority, scheduling, victim = policies["priority"], policies["scheduling"], policies["preemption"]
+        sorts = bool(scheduling.flag("SORTS", True))
+        ranks = bool(victim.flag("NEEDS_PRIORITY", victim.is_python))
+        is_ranked = sorts or ranks
+        needs = policies["admission"].needs | policies["routing"].needs
+        flags = {name: getattr(semantics, name) for name in Semantics._fields if name != "load_counts_once"}
+        return setting_record(
+            n_instances=len(cluster.instances),
+            block_size_tokens=cluster.block_size_tokens,
+            n_keys=self.requests.n_keys,
+            admission_latency_us=cluster.admission_latency_us,
+            routing_latency_us=cluster.routing_latency_us,
+            snapshot_refresh_us=cluster.snapshot_refresh_us,
+            cache_signal_delay_us=cluster.cache_signal_delay_us,
+            horizon_us=codes.NEVER_US - 2 if self.horizon_us is None else self.horizon_us,
+            max_events=max_events if max_events is not None else self._event_budget(),
+            max_idle_preemptions=self._preemption_budget(),
+            queue_kind=_queue_kind(priority, scheduling) if sorts else codes.ARRIVAL_ORDER,
+            load_kind=codes.LOAD_PENDING if semantics.load_counts_once else codes.LOAD_IN_FLIGHT,
+            n_scorers=len(policies["routing"].scorers),
+            needs_cached_blocks="cached_blocks" in needs,
+            needs_affinity="affinity_blocks" in needs,
+            ranks_on_taking=ranks and not sorts,
+            policy_scores=bool(policies["routing"].flag("SCORES", False)),
+            asks_admission=policies["admission"].is_python,
+            asks_routing=policies["routing"].is_python,
+            asks_order=is_ranked and (priority.is_python or scheduling.is_python),
+            asks_victim=victim.is_python,
+            record_routing=record_routing,
+            record_steps=record_steps,
+            **flags,
+        )
+
+    def _event_budget(self) -> int:
+        """Far more events than any run needs that gets on: every request needs a step per chunk and per token."""
+        chunk = int(self.limits.step_token_budget.min())
+        threshold = self.limits.long_prefill_threshold_tokens
+        if threshold.max() > 0:
+            chunk = min(chunk, int(threshold[threshold > 0].min()))
+        steps = int((self.workload.table.input_tokens // max(chunk, 1) + self.workload.table.output_tokens + 2).sum())
+        return 50 * steps + 1_000_000
+
+    def _preemption_budget(self) -> int:
+        """Preemptions without a completion after which an instance counts as stalled; a horizon ends any run."""
+        if self.horizon_us is not None or not len(self.requests):
+            return codes.NEVER_US
+        return 100_000 + 10 * int(self.workload.table.output_tokens.max())
+
+    def _answers(self) -> Answers:
+        def function(question: str) -> Any:
+            policy = self.policies[question]
+            return compiled_answer(question, DEFAULT_POLICIES[question]) if policy.is_python else policy.decide
+
+        return Answers(
+            admit=function("admission"),
+            route=function("routing"),
+            scorers=bound_scorers(self.policies["routing"].scorers),
+            prioritise=function("priority"),
+            order=function("scheduling"),
+            victim=function("preemption"),
+            step_time=compiled_answer("latency", self.cluster.latency),
+        )
+
+    def _error(self, status: int) -> BlisError:
+        if status == codes.BAD_TARGET:
+            return ContractError(
+                f"a policy must choose among what its view lists; routing {self.policies['routing'].name!r} chose instance "
+                f"{self.decision} of {len(self.cluster.instances)}, or preemption {self.policies['preemption'].name!r} a "
+                "position outside the batch."
+            )
+        return StalledError(stuck_message(self.state, status))
+
+
+def stuck_message(state: State, status: int) -> str:
+    """What was stuck, where, and what can be done."""
+    instance = int(state.scratch.cluster[STUCK_INSTANCE])
+    queued = int(state.instances.queued_requests[instance])
+    running = int(state.instances.running_requests[instance])
+    why = "used up its event budget" if status == codes.OUT_OF_EVENTS else "preempts without completing anything"
+    return (
+        f"the run {why}: instance {instance} at {int(state.instances.clock_us[instance])} µs has {running} requests running, "
+        f"{queued} waiting, {int(state.instances.preemptions[instance])} preemptions "
+        f"({int(state.instances.idle_preemptions[instance])} since its last completion) and "
+        f"{int(state.instances.completed_requests[instance])} completions. Give it more KV blocks, fewer running requests, or a horizon."
+    )
+
+
+def bind_all(policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str]) -> dict[str, BoundPolicy]:
+    """Every question's policy, ready to run; those not given get `DEFAULT_POLICIES`."""
+    unknown = [question for question in policies if question not in QUESTIONS]
+    if unknown:
+        raise ConfigError(f"policies: unknown question {unknown[0]!r}. Questions: {', '.join(QUESTIONS)}.")
+    bound = {}
+    for question in QUESTIONS:
+        choice = policies.get(question, DEFAULT_POLICIES[question])
+        bound[question] = choice if isinstance(choice, BoundPolicy) else bind(question, question, choice)
+    return bound
+
+
+def workload_arrays(requests: Requests) -> Workload:
+    """The requests as the kernel reads them."""
+    classes = np.array([class_index(name) for name in requests.slo_classes] or [0], np.int64)
+    table = workload_table(
+        arrival_us=requests.arrival_us,
+        input_tokens=requests.input_tokens,
+        output_tokens=requests.output_tokens,
+        prompt=requests.prompt,
+        number=requests.number,
+        slo_class=classes[requests.slo_class],
+        tenant=requests.tenant,
+        session=requests.session,
+        round=requests.round,
+    )
+    return Workload(table, requests.key_offsets, requests.keys)
+
+
+def _queue_kind(priority: BoundPolicy, scheduling: BoundPolicy) -> int:
+    if scheduling.is_python or (scheduling.flag("USES_PRIORITY", True) and priority.is_python):
+        return codes.CHANGING_ORDER
+    if not scheduling.flag("USES_PRIORITY", True):
+        return codes.FIXED_ORDER
+    fixed = priority.flag("ORDER_IS_FIXED", False)
+    fixed = fixed(priority.parameters) if callable(fixed) else fixed
+    return codes.FIXED_ORDER if fixed else codes.CHANGING_ORDER
+
+
+def _rows(vectors: list[Float64Vector]) -> np.ndarray:
+    """The vectors as rows of one matrix, filled up with zeros."""
+    matrix = np.zeros((len(vectors), max(len(vector) for vector in vectors)))
+    for row, vector in zip(matrix, vectors, strict=True):
+        row[: len(vector)] = vector
+    return matrix

@@ -1,0 +1,169 @@
+"""Keys of requests whose blocks are known by content: literal tokens, or recorded block hashes."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from blis.errors import ConfigError
+from blis.units import Int64Vector
+
+MOONCAKE_BLOCK_TOKENS = 512  #: tokens behind one recorded hash; Mooncake traces, FAST'25
+
+
+class PrefixKeys(NamedTuple):
+    """The three columns of `Requests` that say who shares what."""
+
+    key_offsets: Int64Vector  #: (n + 1,)
+    keys: Int64Vector  #: (key_offsets[n],) dense from 0, each used by at least two requests
+    prompt: Int64Vector  #: (n,) equal exactly when the whole prompts are equal
+
+
+class _Chains(NamedTuple):
+    """Leading items that at least two sequences share, as nodes of their common tree."""
+
+    offsets: Int64Vector  #: (n + 1,)
+    nodes: Int64Vector  #: (offsets[n],) dense from 0
+    n_nodes: int
+
+
+def keys_of_tokens(
+    prompts: Sequence[Sequence[int]] | Sequence[Int64Vector],
+    outputs: Sequence[Sequence[int]] | Sequence[Int64Vector],
+    block_size_tokens: int,
+) -> PrefixKeys:
+    """Keys of requests whose prompt and output token ids are known.
+
+    Output counts: a prompt that repeats an earlier prompt with its output finds the output's blocks too.
+
+    Parameters
+    ----------
+    prompts, outputs : n sequences of token ids each
+    block_size_tokens : int ≥ 1
+
+    Returns
+    -------
+    PrefixKeys
+    """
+    number_of_block: dict[bytes, int] = {}
+    number_of_prompt: dict[bytes, int] = {}
+    items: list[int] = []
+    lengths = np.zeros(len(prompts), np.int64)
+    prompt = np.zeros(len(prompts), np.int64)
+    width = block_size_tokens * np.dtype(np.int64).itemsize
+    for row, (prompt_ids, output_ids) in enumerate(zip(prompts, outputs, strict=True)):
+        prompt_text = np.asarray(prompt_ids, np.int64).tobytes()
+        text = prompt_text + np.asarray(output_ids, np.int64).tobytes()
+        prompt[row] = number_of_prompt.setdefault(prompt_text, len(number_of_prompt))
+        lengths[row] = len(text) // width
+        items += [
+            number_of_block.setdefault(text[at : at + width], len(number_of_block))
+            for at in range(0, int(lengths[row]) * width, width)
+        ]
+    chains = _shared_chains(csr_offsets(lengths), np.array(items, np.int64))
+    return PrefixKeys(chains.offsets, chains.nodes, prompt)
+
+
+def keys_of_hash_ids(
+    input_tokens: Int64Vector,
+    id_offsets: Int64Vector,
+    ids: Int64Vector,
+    block_size_tokens: int,
+    hash_block_tokens: int = MOONCAKE_BLOCK_TOKENS,
+) -> PrefixKeys:
+    """Keys of requests whose prompts are known by one hash per block of `hash_block_tokens` tokens.
+
+    Equal leading ids mean equal leading tokens. A KV block is shared when every hash block that it touches is
+    equal and it lies within both prompts; the output is never shared. Where the block sizes do not divide, a
+    KV block that ends in a differing hash block is not shared, although its beginning may be.
+
+    Parameters
+    ----------
+    input_tokens : (n,) int64 [tokens]
+    id_offsets : (n + 1,) int64
+        Start of each request's ids in `ids`; where they are fewer than the blocks, the rest is its own.
+    ids : (id_offsets[n],) int64
+        Hashes, any integers.
+    block_size_tokens, hash_block_tokens : int ≥ 1
+
+    Returns
+    -------
+    PrefixKeys
+
+    Raises
+    ------
+    ConfigError
+        If a request has more ids than its prompt has blocks.
+    """
+    input_tokens = np.asarray(input_tokens, np.int64)
+    n_ids = np.diff(id_offsets)
+    n_blocks = -(-input_tokens // hash_block_tokens)
+    if (n_ids > n_blocks).any():
+        row = int((n_ids > n_blocks).argmax())
+        raise ConfigError(
+            f"request {row}: hash_ids must hold at most {n_blocks[row]} ids, one per {hash_block_tokens} "
+            f"tokens of a prompt of {input_tokens[row]}; got {n_ids[row]}."
+        )
+    chains = _shared_chains(id_offsets, np.unique(ids, return_inverse=True)[1])
+    n_shared = np.diff(chains.offsets)
+
+    shared_blocks = np.minimum(input_tokens, n_shared * hash_block_tokens) // block_size_tokens
+    row_of = np.repeat(np.arange(len(input_tokens)), shared_blocks)
+    block = np.arange(len(row_of)) - np.repeat(csr_offsets(shared_blocks)[:-1], shared_blocks)
+    level = ((block + 1) * block_size_tokens - 1) // hash_block_tokens
+    node = chains.nodes[chains.offsets[row_of] + level]
+    blocks_per_node = hash_block_tokens // block_size_tokens + 1
+    key = node * blocks_per_node + block - level * hash_block_tokens // block_size_tokens
+    uses = np.bincount(key, minlength=1)
+    kept = uses[key] > 1
+    dense = np.cumsum(uses > 1) - 1
+    offsets = csr_offsets(np.bincount(row_of[kept], minlength=len(input_tokens)))
+
+    prompt = np.arange(len(input_tokens))
+    whole = np.flatnonzero((n_shared == n_blocks) & (n_blocks > 0))
+    last_node = chains.nodes[chains.offsets[whole + 1] - 1]
+    prompt[whole] = len(prompt) + number_pairs(last_node, input_tokens[whole])
+    return PrefixKeys(offsets, dense[key[kept]], prompt)
+
+
+def csr_offsets(lengths: Int64Vector) -> Int64Vector:
+    """Start of each run, and the end of the last."""
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+def number_pairs(first: Int64Vector, second: Int64Vector) -> Int64Vector:
+    """A number from 0 for each distinct pair of non-negative integers."""
+    if len(first) == 0:
+        return np.zeros(0, np.int64)
+    pairs = np.unique(first, return_inverse=True)[1] * (int(second.max()) + 1) + second
+    numbers: Int64Vector = np.unique(pairs, return_inverse=True)[1]
+    return numbers
+
+
+def _shared_chains(offsets: Int64Vector, items: Int64Vector) -> _Chains:
+    """Walk all sequences level by level and leave those behind whose beginning nobody shares any more.
+
+    The cost is one sort per level of the sequences that still share, so nothing is paid for unshared tails.
+    """
+    lengths = np.diff(offsets)
+    rows = np.flatnonzero(lengths > 0)
+    parent = np.zeros(len(rows), np.int64)
+    n_nodes = level = 0
+    found_rows, found_nodes = [rows[:0]], [parent[:0]]
+    while len(rows) > 1:
+        child = number_pairs(parent, items[offsets[rows] + level])
+        is_shared = np.bincount(child) > 1
+        kept = is_shared[child]
+        rows, parent = rows[kept], n_nodes + (np.cumsum(is_shared) - 1)[child[kept]]
+        found_rows.append(rows)
+        found_nodes.append(parent)
+        n_nodes += int(is_shared.sum())
+        level += 1
+        longer = lengths[rows] > level
+        rows, parent = rows[longer], parent[longer]
+    all_rows = np.concatenate(found_rows)
+    order = np.argsort(all_rows, kind="stable")
+    counts = np.bincount(all_rows, minlength=len(lengths))
+    return _Chains(csr_offsets(counts), np.concatenate(found_nodes)[order], n_nodes)

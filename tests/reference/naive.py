@@ -1,0 +1,146 @@
+"""This file is the slow, obvious simulator: one event queue, one object per request.
+
+It is the oracle for the fast engine and shares no code with it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from itertools import count
+from typing import Any, NamedTuple
+
+from tests.reference.naive_instance import Instance
+from tests.reference.naive_latency import read_latency
+from tests.reference.naive_metrics import aggregate, row_of
+from tests.reference.naive_request import Keys, Request, read_requests
+from tests.reference.naive_routing import Admission, Eyes, Router, regret
+from tests.reference.naive_semantics import PRESETS, Semantics
+
+# Ranks among the events of one microsecond: of the cluster, then of one instance.
+RANKS = {"arrival": 0, "admission": 1, "routing": 2, "reaching": 0, "queueing": 1, "step": 2, "leaving": 3}
+
+
+class Event(NamedTuple):
+    """Ordered by time, then cluster before instances by index, then kind, then order of scheduling."""
+
+    time_us: int
+    place: int  # 0 for the cluster, 1 + index for an instance
+    rank: int
+    sequence: int
+    kind: str
+    request: Request | None
+
+
+class Simulator:
+    """A whole run."""
+
+    def __init__(self, case: dict[str, Any], rows: list[dict[str, Any]], semantics: Semantics) -> None:
+        keys = Keys()
+        self.case = case
+        self.semantics = semantics
+        self.latency = read_latency(case["latency"])
+        self.requests = read_requests(rows, case["block_size_tokens"], keys)
+        self.instances = [
+            Instance(index, case, self.latency, keys, semantics) for index in range(case["instances"])
+        ]
+        self.admission = Admission(case["admission"])
+        self.eyes = Eyes(self.instances, case["routing"], semantics)
+        self.router = Router(case["routing"], case["instances"])
+        self.is_traced = case.get("routing_trace") is not None
+        self.n_decisions = 0
+        self.events: list[Event] = []
+        self.sequence = count()
+
+    def run(self) -> None:
+        """Execute events in order until none is left or the next one lies beyond the horizon."""
+        for request in self.requests:
+            self._schedule(request.arrival_us, "arrival", request=request)
+        horizon_us = self.case.get("horizon_us")
+        while self.events:
+            event = heapq.heappop(self.events)
+            if horizon_us is not None and event.time_us > horizon_us:
+                break
+            if event.place == 0:
+                self._execute_in_cluster(event)
+            else:
+                self._execute_in_instance(event, self.instances[event.place - 1])
+
+    def _schedule(
+        self, time_us: int, kind: str, instance: Instance | None = None, request: Request | None = None
+    ) -> None:
+        place = 0 if instance is None else 1 + instance.index
+        is_ranked = instance is None or self.semantics.same_time_by_kind
+        rank = RANKS[kind] if is_ranked else 0
+        heapq.heappush(self.events, Event(time_us, place, rank, next(self.sequence), kind, request))
+
+    def _execute_in_cluster(self, event: Event) -> None:
+        request, now = event.request, event.time_us
+        assert request is not None
+        if event.kind == "arrival":
+            self._schedule(now + self.case.get("admission_latency_us", 0), "admission", request=request)
+        elif event.kind == "admission":
+            self.eyes.look(now)
+            self.n_decisions += 1
+            if self.admission.admits(request, now):
+                self._schedule(now + self.case.get("routing_latency_us", 0), "routing", request=request)
+            else:
+                request.status = "rejected"
+        else:
+            self._route(request, now)
+
+    def _route(self, request: Request, now: int) -> None:
+        signals = self.eyes.look(now)
+        choice = self.router.route(request, signals)
+        request.instance = choice.instance
+        if self.is_traced:
+            request.regret = regret(choice, signals)
+            request.score = choice.scores[choice.instance] if choice.scores else None
+        instance = self.instances[choice.instance]
+        instance.n_pending += 1
+        instance.n_in_flight += 1
+        self._schedule(now, "reaching", instance, request)
+
+    def _execute_in_instance(self, event: Event, instance: Instance) -> None:
+        request, now = event.request, event.time_us
+        instance.end_us = now
+        if event.kind == "reaching":
+            assert request is not None
+            queueing_us = self.latency.queueing_us(len(request.prompt))
+            self._schedule(now + queueing_us, "queueing", instance, request)
+        elif event.kind == "queueing":
+            assert request is not None
+            step_due_us = instance.enqueue(request, now)
+            if step_due_us is not None:
+                self._schedule(step_due_us, "step", instance)
+        elif event.kind == "step":
+            end_us, has_completed = instance.step(now)
+            if has_completed:  # the requests leave at the end of the step: it moves the clock, nothing else
+                self._schedule(end_us, "leaving", instance)
+            if instance.has_step_due:
+                self._schedule(end_us, "step", instance)
+
+
+def simulate(case: dict[str, Any], requests: list[dict[str, Any]], semantics: str) -> dict[str, Any]:
+    """Run a case.
+
+    Parameters
+    ----------
+    case        the structure of case.yaml
+    requests    rows with the columns of requests.csv: ints, None or absent where empty
+    semantics   'corrected', 'reference-2026-04' or 'reference-2026-02'
+
+    Returns
+    -------
+    dict: 'requests', one row per request with the columns of expected.csv, and all fields of expected.json
+    """
+    return simulate_with(case, requests, PRESETS[semantics])
+
+
+def simulate_with(
+    case: dict[str, Any], requests: list[dict[str, Any]], semantics: Semantics
+) -> dict[str, Any]:
+    """Run a case with flags of one's own."""
+    run = Simulator(case, requests, semantics)
+    run.run()
+    rows = [row_of(request) for request in run.requests]
+    return {"requests": rows} | aggregate(case, run.requests, run.instances, run.n_decisions, semantics)

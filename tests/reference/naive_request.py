@@ -1,0 +1,101 @@
+"""This file turns rows of a request list into requests with literal tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.reference.naive_cache import Block
+
+
+@dataclass(eq=False)
+class Request:
+    """One request, its tokens, and everything that has happened to it."""
+
+    row: int
+    arrival_us: int
+    prompt: list[int]
+    output: list[int]
+    slo_class: str
+
+    status: str = "not_started"
+    instance: int | None = None
+    priority: float = 0.0
+    position: int = 0  # tokens of prompt and output stored so far, in this life
+    blocks: list[Block] = field(default_factory=list)
+    prompt_keys: list[int] = field(default_factory=list)  # one per whole block of the prompt
+    last_token_us: int = 0  # end of the step that made the latest token
+
+    ttft_us: int | None = None
+    intervals_us: list[int] = field(default_factory=list)
+    e2e_us: int | None = None
+    scheduling_delay_us: int | None = None
+    cached_blocks: int | None = None
+    preemptions: int = 0
+    regret: float | None = None
+    score: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that breaks ties, as text: request_10 comes before request_2."""
+        return f"request_{self.row}"
+
+    @property
+    def final_position(self) -> int:
+        """Where the request is complete; no output behaves as one output token."""
+        return len(self.prompt) + max(len(self.output), 1) - 1
+
+    def token(self, position: int) -> int:
+        """The token stored at a position: of the prompt, then of the output."""
+        if position < len(self.prompt):
+            return self.prompt[position]
+        return self.output[position - len(self.prompt)]
+
+
+class Keys:
+    """Numbers for block contents: equal exactly when all tokens from the beginning are equal."""
+
+    ROOT = 0
+
+    def __init__(self) -> None:
+        self.number_of: dict[tuple[int, tuple[int, ...]], int] = {}
+
+    def key(self, parent: int, tokens: list[int]) -> int:
+        """The key of a full block behind a parent key (ROOT: nothing before it)."""
+        return self.number_of.setdefault((parent, tuple(tokens)), len(self.number_of) + 1)
+
+    def of_whole_blocks(self, tokens: list[int], block_size: int) -> list[int]:
+        """The keys of the leading whole blocks of a text."""
+        keys = []
+        parent = self.ROOT
+        for start in range(0, len(tokens) - block_size + 1, block_size):
+            parent = self.key(parent, tokens[start : start + block_size])
+            keys.append(parent)
+        return keys
+
+
+def read_requests(rows: list[dict[str, Any]], block_size: int, keys: Keys) -> list[Request]:
+    """Give every row its tokens: shared ones where the columns say so, else tokens that occur once."""
+    fresh = count(1)
+    group_texts: dict[str, list[int]] = {}
+    requests: list[Request] = []
+    for row, columns in enumerate(rows):
+        n_prompt, n_output = columns["input_tokens"], columns["output_tokens"]
+        prompt: list[int] = []
+        if columns.get("context_of") is not None:
+            before = requests[columns["context_of"]]
+            prompt = (before.prompt + before.output)[: columns["context_length"]]
+        elif columns.get("prefix_group"):
+            text = group_texts.setdefault(columns["prefix_group"], [])
+            while len(text) < columns["prefix_length"]:
+                text.append(next(fresh))
+            prompt = text[: columns["prefix_length"]]
+        prompt = prompt + [next(fresh) for _ in range(n_prompt - len(prompt))]
+        output = [next(fresh) for _ in range(n_output)]
+        slo_class = columns.get("slo_class") or ""
+        request = Request(row, columns["arrival_us"], prompt, output, slo_class)
+        request.prompt_keys = keys.of_whole_blocks(prompt, block_size)
+        requests.append(request)
+    return requests

@@ -1,0 +1,160 @@
+"""This file admits requests and chooses instances for them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from tests.reference.naive_instance import Instance
+from tests.reference.naive_request import Request
+from tests.reference.naive_scorers import Signals, make_scorer
+from tests.reference.naive_semantics import Semantics
+
+
+class Admission:
+    """always-admit, reject-all, or one token bucket for the whole cluster."""
+
+    def __init__(self, admission: dict[str, Any]) -> None:
+        self.policy: str = admission["policy"]
+        if self.policy not in ("always-admit", "reject-all", "token-bucket"):
+            raise ValueError(f"unknown admission policy {self.policy!r}")
+        self.capacity = float(admission.get("capacity_tokens", 0))
+        self.refill_per_s = float(admission.get("refill_tokens_per_s", 0))
+        self.tokens = self.capacity
+        self.last_refill_us = 0
+
+    def admits(self, request: Request, now: int) -> bool:
+        """Decide at the time of the decision; a prompt costs its whole length, cached or not."""
+        if self.policy != "token-bucket":
+            return self.policy == "always-admit"
+        elapsed_us = now - self.last_refill_us
+        if elapsed_us > 0:
+            self.tokens = min(self.capacity, self.tokens + elapsed_us * self.refill_per_s / 1e6)
+            self.last_refill_us = now
+        if self.tokens < len(request.prompt):
+            return False
+        self.tokens -= len(request.prompt)
+        return True
+
+
+class Reading(NamedTuple):
+    """What an instance reported when it was last read."""
+
+    queued: int = 0
+    running: int = 0
+    used_share: float = 0.0
+    free_blocks: int = 0
+
+
+class Eyes:
+    """What the router sees: reports that may be old, counts of its own that never are."""
+
+    def __init__(self, instances: list[Instance], routing: dict[str, Any], semantics: Semantics) -> None:
+        self.instances = instances
+        self.semantics = semantics
+        self.refresh_us: int = routing.get("snapshot_refresh_us", 0)
+        self.signal_delay_us: int = routing.get("cache_signal_delay_us", 0)
+        self.last_reading_us = 0
+        self.last_signal_us = 0
+        self.readings = [Reading() for _ in instances]
+        self.frozen_keys: list[frozenset[int]] = [frozenset() for _ in instances]
+        if semantics.first_snapshot_is_real:
+            self._read()
+
+    def look(self, now: int) -> list[Signals]:
+        """Called at every admission and routing moment, the only times at which anything is read."""
+        if now - self.last_reading_us >= self.refresh_us:
+            self._read()
+            self.last_reading_us = now
+        if self.signal_delay_us > 0 and now - self.last_signal_us >= self.signal_delay_us:
+            self.frozen_keys = [frozenset(instance.pool.table) for instance in self.instances]
+            self.last_signal_us = now
+        return [self._signals(instance) for instance in self.instances]
+
+    def _read(self) -> None:
+        self.readings = [
+            Reading(len(one.queue), len(one.batch), one.pool.n_used / one.pool.n_blocks, len(one.pool.free))
+            for one in self.instances
+        ]
+
+    def _signals(self, instance: Instance) -> Signals:
+        reading = self.readings[instance.index]
+        counted = instance.n_in_flight if self.semantics.load_counts_in_flight else instance.n_pending
+        is_live = self.signal_delay_us == 0
+        return Signals(
+            *reading,
+            in_flight=instance.n_in_flight,
+            load=reading.queued + reading.running + counted,
+            keys=instance.pool.table if is_live else self.frozen_keys[instance.index],
+        )
+
+
+class Choice(NamedTuple):
+    """A routing decision; scores only from policies that score."""
+
+    instance: int
+    scores: list[float] | None = None
+
+
+class Router:
+    """Chooses an instance; ties go to the lowest index."""
+
+    def __init__(self, routing: dict[str, Any], n_instances: int) -> None:
+        self.policy: str = routing["policy"]
+        self.routing = routing
+        self.n_routed = 0
+        self.home_of: dict[tuple[int, ...], int] = {}
+        self.scorers = [
+            (make_scorer(scorer["name"], n_instances), scorer["weight"])
+            for scorer in routing.get("scorers", [])
+        ]
+
+    def route(self, request: Request, signals: list[Signals]) -> Choice:
+        """Choose, and learn from the choice."""
+        loads = [one.load for one in signals]
+        if self.policy == "round-robin":
+            choice = Choice(self.n_routed % len(signals))
+        elif self.policy == "least-loaded":
+            choice = Choice(loads.index(min(loads)))
+        elif self.policy == "always-busiest":
+            choice = Choice(loads.index(max(loads)))
+        elif self.policy == "prefix-affinity-whole-prompt":
+            choice = Choice(self.home_of.setdefault(tuple(request.prompt), loads.index(min(loads))))
+        elif self.policy == "weighted-cache-load":
+            choice = self._best(self._cache_load_scores(signals))
+        elif self.policy == "weighted":
+            choice = self._best(self._weighted_scores(request, signals))
+            for scorer, _ in self.scorers:
+                scorer.learn(request, signals, choice.instance)
+        else:
+            raise ValueError(f"unknown routing policy {self.policy!r}")
+        self.n_routed += 1
+        return choice
+
+    def _best(self, scores: list[float]) -> Choice:
+        return Choice(scores.index(max(scores)), scores)
+
+    def _weighted_scores(self, request: Request, signals: list[Signals]) -> list[float]:
+        total_weight = 0.0
+        for _, weight in self.scorers:
+            total_weight += weight
+        totals = [0.0] * len(signals)
+        for scorer, weight in self.scorers:
+            for index, score in enumerate(scorer.score(request, signals)):
+                totals[index] += min(max(score, 0.0), 1.0) * (weight / total_weight)
+        return totals
+
+    def _cache_load_scores(self, signals: list[Signals]) -> list[float]:
+        cache, load = self.routing["cache_weight"], self.routing["load_weight"]
+        cache_weight, load_weight = cache / (cache + load), load / (cache + load)
+        most_free = max(one.free_blocks for one in signals)
+        scores = []
+        for one in signals:
+            free_share = one.free_blocks / most_free if most_free > 0 else 0.0
+            scores.append(free_share * cache_weight + 1.0 / (1.0 + one.load) * load_weight)
+        return scores
+
+
+def regret(choice: Choice, signals: list[Signals]) -> float:
+    """Best score minus chosen score; without scores, the score is minus the load."""
+    scores = choice.scores or [-float(one.load) for one in signals]
+    return max(scores) - scores[choice.instance]

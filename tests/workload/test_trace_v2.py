@@ -1,0 +1,222 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from blis.errors import ConfigError
+from blis.workload import distribution
+from blis.workload.trace_v2 import COLUMNS, Params, generate, write
+
+HEADER = "trace_version: 2\ntime_unit: us\nmode: generated\nwarm_up_requests: 0\n"
+ROW = {
+    **dict.fromkeys(COLUMNS, "0"),
+    "client_id": "c",
+    "tenant_id": "t",
+    "slo_class": "batch",
+    "session_id": "",
+    "prefix_group": "",
+    "streaming": "true",
+    "input_tokens": "100",
+    "output_tokens": "20",
+    "status": "ok",
+    "error_message": "",
+}
+
+
+def csv_of(*rows, extra=()):
+    names = (*COLUMNS, *extra)
+    lines = [",".join(names), *(",".join({**ROW, **row}[name] for name in names) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def load(file):
+    def read(text, header=HEADER, block_size=16, **mapping):
+        path = file("t.yaml", header)
+        file("t.csv", text)
+        return generate(Params.from_mapping("workload", {"path": path, **mapping}), 0, block_size)
+
+    return read
+
+
+@pytest.mark.parametrize("groups", [{}, {"prefix_groups": 3, "prefix_tokens": 70, "prefix_share": 0.6}])
+def test_reading_what_was_written_is_the_identity(tmp_path, assert_lawful, groups):
+    mapping = dict(
+        num_requests=200, slo_classes={"critical": 1, "batch": 1}, tenants={"a": 1, "b": 2}, **groups
+    )
+    requests = distribution.generate(distribution.Params.from_mapping("w", mapping), 3, 16)
+
+    write(requests, tmp_path / "h.yaml", tmp_path / "h.csv")
+    again = generate(Params.from_mapping("w", {"path": tmp_path / "h.yaml"}), 9, 16)
+
+    assert_lawful(again)
+    for name in (
+        "arrival_us",
+        "input_tokens",
+        "output_tokens",
+        "number",
+        "round",
+        "prefix_tokens",
+        "key_offsets",
+    ):
+        assert getattr(again, name).tolist() == getattr(requests, name).tolist(), name
+    for name, table in (
+        ("slo_class", "slo_classes"),
+        ("tenant", "tenants"),
+        ("prefix_group", "prefix_groups"),
+    ):
+        names = [(*getattr(r, table), "")[k] for r in (requests, again) for k in getattr(r, name)]
+        assert names[:200] == names[200:], name
+
+
+def test_sessions_rounds_and_request_ids_survive_a_round_trip(tmp_path, load):
+    first = load(
+        csv_of(
+            {
+                "request_id": "7",
+                "session_id": "s1",
+                "round_index": "1",
+                "arrival_time_us": "5",
+                "prefix_length": "0",
+            },
+            {
+                "request_id": "3",
+                "prefix_group": "g",
+                "prefix_length": "33",
+                "arrival_time_us": "6",
+                "slo_class": "",
+            },
+            extra=["prefix_length"],
+        )
+    )
+
+    write(first, tmp_path / "h.yaml", tmp_path / "h.csv")
+    again = generate(Params.from_mapping("w", {"path": tmp_path / "h.yaml"}), 9, 16)
+
+    for field in dataclasses.fields(first):
+        one, two = getattr(first, field.name), getattr(again, field.name)
+        assert np.array_equal(one, two), field.name
+    assert again.number.tolist() == [7, 3]
+    assert again.round.tolist() == [1, 0]
+    assert again.sessions == ("s1",)
+
+
+def test_without_a_length_a_group_has_fifty_tokens_of_the_total(load):
+    requests = load(
+        csv_of({"prefix_group": "g"}, {"prefix_group": "g"}, {"prefix_group": "g", "input_tokens": "20"})
+    )
+
+    assert requests.input_tokens.tolist() == [100, 100, 20]
+    assert requests.prefix_tokens.tolist() == [50, 50, 20]
+    assert np.diff(requests.key_offsets).tolist() == [3, 3, 1]  # blocks of 16
+
+
+def test_failed_records_are_left_out_and_counted(load):
+    requests = load(
+        csv_of({"status": "error", "input_tokens": "0"}, {"request_id": "1"}, {"status": "timeout"})
+    )
+
+    assert requests.number.tolist() == [1]
+    assert requests.notes == ("2 of 3 records have a status other than ok and are left out",)
+
+
+def test_observed_traces_are_replayed_at_their_send_times(load):
+    text = csv_of({"arrival_time_us": "5", "send_time_us": "9"})
+
+    assert load(text).arrival_us.tolist() == [5]
+    assert load(text, HEADER.replace("generated", "real")).arrival_us.tolist() == [9]
+
+
+def test_times_are_not_rebased_and_may_be_out_of_order(load):
+    requests = load(csv_of({"arrival_time_us": "900"}, {"arrival_time_us": "70"}))
+
+    assert requests.arrival_us.tolist() == [70, 900]
+    assert requests.notes == ("1 of 2 rows were out of order and have been sorted",)
+
+
+def test_rate_and_limit_apply(load):
+    rows = [{"arrival_time_us": str(1000 * k)} for k in range(10)]
+
+    assert load(csv_of(*rows), rate=2, num_requests=3).arrival_us.tolist() == [0, 500_000, 1_000_000]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"input_tokens": "x"}, "row 0, column 'input_tokens': must be an int; got 'x'."),
+        ({"input_tokens": "0"}, "row 0, column 'input_tokens': must be an int ≥ 1; got '0'."),
+        ({"output_tokens": "-1"}, "row 0, column 'output_tokens': must be an int ≥ 0; got '-1'."),
+        ({"output_tokens": "1.0"}, "row 0, column 'output_tokens': must be an int; got '1.0'."),
+        ({"arrival_time_us": ""}, "row 0, column 'arrival_time_us': must be an int; got ''."),
+        ({"arrival_time_us": "-5"}, "row 0, column 'arrival_time_us': must be an int ≥ 0; got '-5'."),
+        ({"request_id": "r1"}, "row 0, column 'request_id': must be an int; got 'r1'."),
+        ({"num_chunks": "two"}, "row 0, column 'num_chunks': must be an int; got 'two'."),
+        ({"reason_ratio": "nan"}, "row 0, column 'reason_ratio': must be a finite number; got 'nan'."),
+        ({"streaming": "yes"}, "row 0, column 'streaming': must be one of true, false; got 'yes'."),
+        ({"status": "okay"}, "row 0, column 'status': must be one of ok, error, timeout; got 'okay'."),
+        ({"status": "error"}, "must hold at least one record with status ok; all 1 have another."),
+        (
+            {"prefix_group": "g", "prefix_length": "101"},
+            "row 0, column 'prefix_length': must be an int ≤ input_tokens",
+        ),
+        (
+            {"prefix_length": "1"},
+            "row 0, column 'prefix_length': must be an int ≤ input_tokens, and 0 without",
+        ),
+    ],
+)
+def test_wrong_cells_are_refused(load, row, message):
+    with pytest.raises(ConfigError) as error:
+        load(csv_of(row, extra=["prefix_length"] if "prefix_length" in row else []))
+
+    assert message in str(error.value)
+
+
+def test_the_row_is_that_of_the_file_although_failed_records_are_left_out(load):
+    with pytest.raises(ConfigError, match="row 2, column 'input_tokens': must be an int ≥ 1; got '0'"):
+        load(csv_of({"status": "error"}, {}, {"input_tokens": "0"}))
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (HEADER + "modes: real\n", "unknown key 'modes'; did you mean 'mode'?"),
+        (HEADER + "mode: real\n", "the key 'mode' is given twice"),
+        (
+            HEADER.replace("generated", "generate"),
+            "mode: no choice named 'generate'; did you mean 'generated'?",
+        ),
+        (HEADER.replace("us", "ms"), "time_unit: no choice named 'ms'"),
+        (HEADER.replace("2", "two"), "trace_version must be an int ≥ 1; got 'two'."),
+        (
+            HEADER + "server: {block_sise: 16}\n",
+            "server: unknown key 'block_sise'; did you mean 'block_size'?",
+        ),
+        (
+            HEADER + "network: {measured_rtt_ms: -1}\n",
+            "measured_rtt_ms must be a finite number ≥ 0 [ms]; got -1.",
+        ),
+        ("- 1\n", "must be a mapping of keys to values; got [1]."),
+        ("a: [\n", "is not a valid YAML file"),
+    ],
+)
+def test_wrong_headers_are_refused(load, header, message):
+    with pytest.raises(ConfigError) as error:
+        load(csv_of({}), header)
+
+    assert message in str(error.value)
+
+
+def test_columns_must_have_their_names(load):
+    with pytest.raises(ConfigError, match=r"column 20 must be 'status'; got 'state'"):
+        load(csv_of({}).replace("status", "state"))
+
+
+def test_missing_columns_are_refused(load):
+    with pytest.raises(ConfigError, match=r"must have 22 columns; 'error_message' is missing"):
+        load("\n".join(line.rsplit(",", 1)[0] for line in csv_of({}).splitlines()))
+
+
+def test_a_missing_data_file_is_refused(file):
+    with pytest.raises(ConfigError, match=r"workload.data_path must be the path of a file; there is none at"):
+        Params.from_mapping("workload", {"path": file("only.yaml", HEADER)})
