@@ -9,12 +9,13 @@ from types import ModuleType
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numba.core import config
 
 from blis.checks import check_choice, check_keys, check_number
 from blis.engine import views
 from blis.engine._jit import compiled
-from blis.engine.codes import MAX_SCORERS
 from blis.engine.program import encode
+from blis.engine.reference import address_of
 from blis.errors import ConfigError, ContractError
 from blis.parameters import Bounds, Formula, ScorerWeights
 from blis.units import Float64Vector
@@ -61,6 +62,10 @@ class BoundPolicy(NamedTuple):
         for scorer in self.scorers:
             needed |= getattr(answer("scoring", scorer), "NEEDS", frozenset())
         return needed
+
+
+#: Scorers that one weighted policy may combine.
+MAX_SCORERS = 16
 
 
 @cache
@@ -136,11 +141,10 @@ def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int) -> Float6
     return np.zeros(max(1, size(n_instances, n_requests) if size else 0), np.float64)
 
 
-def bound_scorers(names: Sequence[str]) -> tuple[Callable[..., Any], ...]:
-    """Compiled scorers, filled up to the length that the kernel is compiled for."""
-    functions = [compiled_answer("scoring", name) for name in names]
-    filler = functions[0] if functions else compiled_answer("scoring", "load-balance")
-    return (*functions, *[filler] * (MAX_SCORERS - len(functions)))
+def addresses(functions: Sequence[Callable[..., Any]]) -> Any:
+    """Addresses of compiled answers: int64 (n,); without the compiler the functions themselves."""
+    places = [address_of(function) for function in functions]
+    return places if config.DISABLE_JIT else np.array(places, np.int64)
 
 
 def fields(module: ModuleType) -> dict[str, tuple[Any, Any]]:

@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from blis.binding import QUESTIONS, BoundPolicy, bind, bound_scorers, compiled_answer, memory_for
+from blis.binding import QUESTIONS, BoundPolicy, addresses, bind, compiled_answer, memory_for
 from blis.cluster import Cluster
 from blis.engine import codes
 from blis.engine.events import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STUCK_INSTANCE
 from blis.engine.growth import grown
 from blis.engine.loop import compiled_loop
 from blis.engine.state import STOP_AT_ROUTING, Records, State, Workload, copy_state, new_state, setting_record, workload_table
-from blis.engine.views import Answers
 from blis.errors import BlisError, ConfigError, ContractError, StalledError
 from blis.python_policies import decide_admission, decide_order, decide_routing, decide_victim
 from blis.semantics import CORRECTED, Semantics
@@ -111,7 +110,7 @@ class Simulation:
         loop = compiled_loop()
         while True:
             status = loop(
-                self.workload, self.settings, self.limits, *self.answers, self.parameters, self.memory,
+                self.workload, self.settings, self.limits, self.answers, self.parameters, self.memory,
                 self.coefficients, self.state, until_us,
             )  # fmt: skip
             if status == codes.DONE:
@@ -215,20 +214,17 @@ class Simulation:
             return codes.NEVER_US
         return 100_000 + 10 * int(self.workload.table.output_tokens.max())
 
-    def _answers(self) -> Answers:
+    def _answers(self) -> Any:
+        """Addresses of the compiled answers, in the order that `blis.engine.views` gives."""
+
         def function(question: str) -> Any:
             policy = self.policies[question]
             return compiled_answer(question, DEFAULT_POLICIES[question]) if policy.is_python else policy.decide
 
-        return Answers(
-            admit=function("admission"),
-            route=function("routing"),
-            scorers=bound_scorers(self.policies["routing"].scorers),
-            prioritise=function("priority"),
-            order=function("scheduling"),
-            victim=function("preemption"),
-            step_time=compiled_answer("latency", self.cluster.latency),
-        )
+        functions = [function(question) for question in QUESTIONS]
+        functions.append(compiled_answer("latency", self.cluster.latency))
+        functions += [compiled_answer("scoring", name) for name in self.policies["routing"].scorers]
+        return addresses(functions)
 
     def _error(self, status: int) -> BlisError:
         if status == codes.BAD_TARGET:

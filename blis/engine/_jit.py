@@ -3,24 +3,20 @@
 numba stamps a cached kernel with the content of the file that defines it, so a changed callee in another file would leave
 stale machine code behind. The cache folder's name is therefore a hash of every engine source and every
 folder's contract: after any change there, nothing stale can be found.
+
+Kernels allocate nothing, so they run without numba's reference counts (`_nrt=False`), which cost ten times the work itself.
 """
 
 import hashlib
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-from numba.core.errors import NumbaExperimentalFeatureWarning
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-# Decisions are passed to the kernel as first-class functions: numba's only way to compile the kernel once, cache it on
-# disk and still exchange the policy. It calls the feature experimental; what we rely on is covered by tests.
-warnings.filterwarnings("ignore", category=NumbaExperimentalFeatureWarning)
 
 
 def _source_hash() -> str:
@@ -50,15 +46,6 @@ def kernel(function: _Function) -> _Function:
     return cast("_Function", numba.njit(nogil=True, error_model="numpy", _nrt=False)(function))
 
 
-def merged(function: _Function) -> _Function:
-    """Write a helper into its caller before compilation: for what has one call site.
-
-    numba optimises a compiled helper again within each of its callers, at every level of calls; merging what is called from one place
-    only keeps the time to compile the loop near that of its lines.
-    """
-    return cast("_Function", numba.njit(nogil=True, error_model="numpy", _nrt=False, inline="always")(function))
-
-
 def compiled(signature: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` for exactly `signature`, now, or load it from the disk cache.
 
@@ -67,3 +54,15 @@ def compiled(signature: Any, function: Callable[..., Any]) -> Callable[..., Any]
     return cast(
         "Callable[..., Any]", numba.njit(signature, nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
     )
+
+
+def entry_point(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The machine code behind a function compiled for one signature, without looking at its arguments' types again.
+
+    numba takes a millisecond to recognise the types of a state; arguments of other types than the signature's are the caller's fault.
+    """
+    overloads = getattr(function, "overloads", None)
+    if not overloads:
+        return function
+    (result,) = overloads.values()
+    return cast("Callable[..., Any]", result.entry_point)

@@ -29,7 +29,7 @@ from blis.engine.members import (
     unlink_phases,
 )
 from blis.engine.state import OWN_PLACES, State
-from blis.engine.views import PREEMPTION, BatchView, World
+from blis.engine.views import NAMES_VICTIM, PREEMPTION, TIMES_STEP, BatchView, World, step_time_at, victim_at
 from blis.engine.waiting import first_waiting, rank_request, sort_waiting, take_first
 
 # Places of `scratch.step`.
@@ -301,7 +301,7 @@ def _preempt_one(world: World, state: State, instance: int) -> int:
         choice = step[VICTIM]
     else:
         view = fill_candidates(world, state, instance)
-        choice = world.answers.victim(view, world.parameters[PREEMPTION], world.memory[PREEMPTION])
+        choice = victim_at(world.answers[NAMES_VICTIM])(view, world.parameters[PREEMPTION], world.memory[PREEMPTION])
     if choice < 0 or choice >= count:
         return BAD_TARGET
     victim = state.batches.members[instance, first + choice]
@@ -418,7 +418,7 @@ def _finish_step(world: World, state: State, instance: int) -> None:
         step[PREFILL_REQUESTS], step[PREFILL_TOKENS], step[PREFILL_HISTORY], step[PREFILL_X2], step[PREFILL_PROMPT_X2],
         step[DECODE_REQUESTS], step[DECODE_CONTEXT],
     )  # fmt: skip
-    step_us = max(np.int64(1), world.answers.step_time(sums, world.coefficients[instance]))
+    step_us = max(np.int64(1), step_time_at(world.answers[TIMES_STEP])(sums, world.coefficients[instance]))
     account_step(world, state, instance, step_us, step[DECODE_REQUESTS])
     instances.decode_context_tokens[instance] += step[DECODE_REQUESTS]
     for place in range(step[LEFT_FROM], step[LEFT_TO]):
@@ -574,7 +574,7 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
         instances.used_blocks[instance] += takes
         instances.cache_misses[instance] += takes
         context = instances.decode_context_tokens[instance]
-        step_us = world.answers.step_time(
+        step_us = step_time_at(world.answers[TIMES_STEP])(
             BatchSums(0, 0, 0, 0, 0, decoding, context), world.coefficients[instance]
         )
         step_us = max(np.int64(1), step_us)

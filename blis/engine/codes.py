@@ -16,8 +16,5 @@ ARRIVAL_ORDER, FIXED_ORDER, CHANGING_ORDER = range(3)
 # Which definition of an instance's load the router is shown.
 LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
 
-#: Scorers that one weighted policy can combine: the length of the tuple of functions that the kernel is compiled for.
-MAX_SCORERS = 12
-
 #: Block keys that the router remembers for each instance (the size that llm-d uses).
 ROUTER_INDEX_BLOCKS = 10_000

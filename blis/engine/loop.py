@@ -7,7 +7,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from blis.engine._jit import compiled, kernel
+from blis.engine._jit import compiled, entry_point, kernel
 from blis.engine.codes import (
     AT_ADMISSION,
     AT_ROUTING,
@@ -48,7 +48,18 @@ from blis.engine.state import (
     setting_record,
     workload_table,
 )
-from blis.engine.views import ADMISSION, ANSWERS, ROUTING, Answers, RouterView, World
+from blis.engine.views import (
+    ADMISSION,
+    ADMITS,
+    FIRST_SCORER,
+    ROUTES,
+    ROUTING,
+    RouterView,
+    World,
+    admit_at,
+    route_at,
+    score_at,
+)
 from blis.engine.waiting import request_view
 
 
@@ -74,7 +85,7 @@ def _admit_next(world: World, state: State, now_us: int) -> int:
         prepare_view(world, state, request)
         if world.settings.asks_admission:
             return AT_ADMISSION
-        cluster[DECISION] = world.answers.admit(
+        cluster[DECISION] = admit_at(world.answers[ADMITS])(
             router_view(world, state, now_us), request_view(world, state.requests, request),
             world.parameters[ADMISSION], world.memory[ADMISSION],
         )  # fmt: skip
@@ -96,7 +107,7 @@ def score_instances(world: World, state: State, request: int, now_us: int) -> Ro
     view = router_view(world, state, now_us)
     seen = request_view(world, state.requests, request)
     for scorer in range(world.settings.n_scorers):
-        world.answers.scorers[scorer](view, seen, state.scratch.scorer_scores[scorer])
+        score_at(world.answers[FIRST_SCORER + scorer])(view, seen, state.scratch.scorer_scores[scorer])
     return view
 
 
@@ -113,7 +124,7 @@ def _route_next(world: World, state: State, now_us: int) -> int:
         view = score_instances(world, state, request, now_us)
         if world.settings.asks_routing:
             return AT_ROUTING
-        cluster[DECISION] = world.answers.route(
+        cluster[DECISION] = route_at(world.answers[ROUTES])(
             view, request_view(world, state.requests, request), world.parameters[ROUTING], world.memory[ROUTING],
             scratch.scores,
         )  # fmt: skip
@@ -185,13 +196,7 @@ def _run_kernel(
     workload: Workload,
     settings: Records,
     limits: Records,
-    admit: Any,
-    route: Any,
-    scorers: Any,
-    prioritise: Any,
-    order: Any,
-    victim: Any,
-    step_time: Any,
+    answers: Any,
     parameters: np.ndarray,
     memory: np.ndarray,
     coefficients: np.ndarray,
@@ -199,7 +204,6 @@ def _run_kernel(
     until_us: int,
 ) -> int:
     """Entry point: see `_run`."""
-    answers = Answers(admit, route, scorers, prioritise, order, victim, step_time)
     world = by_reference(World(workload, settings, limits, answers, parameters, memory, coefficients))
     return _run(world, by_reference(state), until_us)
 
@@ -216,7 +220,8 @@ def compiled_loop() -> Callable[..., int]:
     settings = setting_record(**dict.fromkeys(SETTING_NAMES, 1))
     limits = limit_table([dict.fromkeys(LIMIT_COLUMNS, 1)])
     matrix = np.zeros((1, 1))
-    before = (workload, settings, limits)
-    after = (matrix, matrix, matrix, new_state(workload, settings, limits), 0)
-    types = [*map(numba.typeof, before), *ANSWERS, *map(numba.typeof, after)]
-    return compiled(numba.types.int64(*types), _run_kernel)
+    addresses = np.zeros(1, np.int64)
+    state = new_state(workload, settings, limits)
+    sample = (workload, settings, limits, addresses, matrix, matrix, matrix, state, 0)
+    loop = compiled(numba.types.int64(*map(numba.typeof, sample)), _run_kernel)
+    return entry_point(loop)

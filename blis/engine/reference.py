@@ -1,8 +1,11 @@
-"""Named tuples handed to helpers by reference.
+"""What numba lacks for a loop of many helpers: named tuples by reference, and functions by address.
 
 numba hands a tuple over by value, each array in it as seven machine words: passing the whole state from helper to helper made the loop ten times
 slower and its compilation last minutes. A reference is one word, and reads the field that is asked for when it is asked for.
 Without the compiler a reference is the tuple itself.
+
+A decision is a compiled function that the loop calls by its address, so exchanging it compiles nothing. (numba's own first-class functions work the
+same way, but looking one up costs 50 µs for each of them, at each call of the loop.) Without the compiler an address is the function itself.
 """
 
 from typing import Any, TypeVar
@@ -65,6 +68,36 @@ def _lower_attribute(context: Any, builder: Any, reference: Reference, value: An
 def _same(record: _Tuple) -> _Tuple:
     """The tuple itself: what a reference is without the compiler."""
     return record
+
+
+def _caller_of(signature: Any) -> Any:
+    """An intrinsic that makes a callable of `signature` from the address of a compiled function."""
+    kind = types.FunctionType(signature)
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def function_at(typing_context: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            function = cgutils.create_struct_proxy(kind)(context, builder)
+            function.jit_addr = builder.inttoptr(arguments[0], cgutils.voidptr_t)
+            function.c_addr = function.py_addr = cgutils.get_null_value(cgutils.voidptr_t)
+            return function._getvalue()
+
+        return kind(types.int64), generate
+
+    return function_at
+
+
+def caller_of(signature: Any) -> Any:
+    """A function from the address of a compiled function of `signature` to that function."""
+    return _same if config.DISABLE_JIT else _caller_of(signature)
+
+
+def address_of(function: Any) -> Any:
+    """Address of the machine code of a function that was compiled for one signature."""
+    if config.DISABLE_JIT:
+        return function
+    (result,) = function.overloads.values()
+    return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
 
 
 by_reference = _same if config.DISABLE_JIT else _refer

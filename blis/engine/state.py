@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from blis.engine.codes import MAX_SCORERS, NEVER_US, NOT_STARTED
+from blis.engine.codes import NEVER_US, NOT_STARTED
 from blis.units import Float64Vector, Int64Vector
 
 #: An array of records; its fields are arrays.
@@ -312,7 +312,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         cached_blocks=np.zeros(m, np.int64),
         affinity_blocks=np.zeros(m, np.int64),
         scores=np.zeros(m, np.float64),
-        scorer_scores=np.zeros((MAX_SCORERS, m), np.float64),
+        scorer_scores=np.zeros((max(settings.n_scorers, 1), m), np.float64),
         hits=np.empty(largest_prompt // settings.block_size_tokens + 1, np.int64),
         members=np.empty(largest_batch + 1, np.int64),
         order=np.empty(max(n, 1), np.int64),

@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 
 from blis.engine.batch_sums import BatchSums
-from blis.engine.codes import MAX_SCORERS
+from blis.engine.reference import caller_of
 from blis.engine.state import Records, Workload
 from blis.units import Float64Vector, Int64Vector
 
@@ -110,28 +110,16 @@ ORDER = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 VICTIM = _INTEGER(BATCH_VIEW, _VECTOR, _VECTOR)
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 
-class Answers(NamedTuple):
-    """The compiled function that answers each question."""
+#: Places of the answers' addresses; the scorers follow from FIRST_SCORER.
+ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, TIMES_STEP, FIRST_SCORER = range(7)
 
-    admit: object
-    route: object
-    scorers: tuple[object, ...]  #: exactly MAX_SCORERS; those beyond n_scorers are never called
-    prioritise: object
-    order: object
-    victim: object
-    step_time: object
-
-#: numba's types of the answers. They are handed over one by one: numba cannot unbox functions inside a named tuple.
-ANSWERS = (
-    types.FunctionType(ADMIT),
-    types.FunctionType(ROUTE),
-    types.UniTuple(types.FunctionType(SCORE), MAX_SCORERS),
-    types.FunctionType(PRIORITISE),
-    types.FunctionType(ORDER),
-    types.FunctionType(VICTIM),
-    types.FunctionType(STEP_TIME),
-)
-
+admit_at = caller_of(ADMIT)
+route_at = caller_of(ROUTE)
+prioritise_at = caller_of(PRIORITISE)
+order_at = caller_of(ORDER)
+victim_at = caller_of(VICTIM)
+step_time_at = caller_of(STEP_TIME)
+score_at = caller_of(SCORE)
 
 #: Rows of the parameters and of the memory: the questions in the order in which a request meets them.
 ADMISSION, ROUTING, PRIORITY, SCHEDULING, PREEMPTION = range(5)
@@ -143,7 +131,7 @@ class World(NamedTuple):
     workload: Workload
     settings: Records  # one record
     limits: Records  # (m,)
-    answers: Answers
+    answers: Int64Vector  # addresses of the compiled answers
     parameters: np.ndarray  # float64 (5, widest) one row per question
     memory: np.ndarray  # float64 (5, widest) state of the answers; copied when the simulation is
     coefficients: np.ndarray  # float64 (m, k) of the latency model

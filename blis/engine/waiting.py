@@ -10,7 +10,17 @@ from blis.engine._jit import kernel
 from blis.engine.codes import CHANGING_ORDER, FIXED_ORDER
 from blis.engine.heap import meld_waiting, pop_waiting, taken_before
 from blis.engine.state import Records, State
-from blis.engine.views import PRIORITY, SCHEDULING, QueueView, RequestView, World
+from blis.engine.views import (
+    ORDERS,
+    PRIORITISES,
+    PRIORITY,
+    SCHEDULING,
+    QueueView,
+    RequestView,
+    World,
+    order_at,
+    prioritise_at,
+)
 
 
 @kernel
@@ -51,11 +61,11 @@ def rank_request(world: World, state: State, instance: int, request: int, clock_
     requests = state.requests
     view = queue_view(world, state.instances, instance, clock_us)
     seen = request_view(world, requests, request)
-    requests.priority[request] = world.answers.prioritise(
+    requests.priority[request] = prioritise_at(world.answers[PRIORITISES])(
         view, seen, world.parameters[PRIORITY], world.memory[PRIORITY]
     )
     seen = request_view(world, requests, request)
-    requests.queue_key[request] = world.answers.order(
+    requests.queue_key[request] = order_at(world.answers[ORDERS])(
         view, seen, world.parameters[SCHEDULING], world.memory[SCHEDULING]
     )
 
