@@ -1,0 +1,112 @@
+"""What a simulation has done, as plain arrays: one row per request, one per instance, and the inter-token times."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from blis.engine.events import N_ADMITTED, N_REJECTED
+from blis.engine.intervals import count_intervals
+from blis.simulate import Simulation
+from blis.units import Float64Vector, Int64Vector
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOutcome:
+    """One entry per request, in the order of arrival; -1 (NaN for floats) where it never came to that."""
+
+    status: Int64Vector  #: index into blis.engine.codes.STATUS_NAMES
+    instance: Int64Vector  #: where it was routed
+    ttft_us: Int64Vector  #: arrival to the first token; that of an earlier life if a preempted request has no newer one
+    e2e_us: Int64Vector  #: arrival to the last token; completed requests only
+    scheduling_delay_us: Int64Vector  #: arrival to the step that last took it from the queue
+    itl_mean_us: Float64Vector  #: mean time between its tokens; completed requests with two tokens or more
+    preemptions: Int64Vector
+    cached_blocks: Int64Vector  #: prefix blocks found when it was last taken
+    computed_tokens: Int64Vector  #: prompt tokens computed, work lost to preemption included
+    routing_score: Float64Vector  #: of the chosen instance; needs record_routing
+    routing_regret: Float64Vector  #: best score minus that; needs record_routing
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceOutcome:
+    """One entry per instance."""
+
+    end_us: Int64Vector  #: time of its last event
+    steps: Int64Vector
+    busy_us: Int64Vector  #: sum of its step lengths
+    completed_requests: Int64Vector
+    dropped_requests: Int64Vector
+    queued_requests: Int64Vector  #: at the end
+    running_requests: Int64Vector  #: at the end
+    routed_requests: Int64Vector
+    preemptions: Int64Vector
+    allocation_failures: Int64Vector  #: completions whose final token found no free block
+    cache_hits: Int64Vector  #: blocks
+    cache_misses: Int64Vector  #: blocks
+    total_blocks: Int64Vector
+    peak_blocks: Int64Vector
+    block_time: Int64Vector  #: [block·µs] used blocks integrated over its steps
+    input_tokens: Int64Vector  #: prompts that entered the queue
+    queue_sum: Int64Vector  #: queue lengths summed over steps
+    batch_sum: Int64Vector  #: batch sizes summed over steps
+    peak_queue: Int64Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that a finished, or interrupted, simulation has to tell."""
+
+    requests: RequestOutcome
+    instances: InstanceOutcome
+    interval_us: Int64Vector  #: distinct times between two tokens of completed requests, ascending
+    interval_tokens: Int64Vector  #: how many there are of each
+    end_us: int  #: time of the last event of any instance
+    n_admitted: int
+    n_rejected: int
+
+
+def outcome(simulation: Simulation) -> Outcome:
+    """Collect what `simulation` has done so far; the simulation is left as it is."""
+    state, table = simulation.state, simulation.workload.table
+    requests, instances = state.requests, state.instances
+    arrival_us = table.arrival_us
+
+    def since_arrival(times_us: Int64Vector) -> Int64Vector:
+        return np.where(times_us >= 0, times_us - arrival_us, -1)
+
+    ttft_us, e2e_us = since_arrival(requests.first_token_us), since_arrival(requests.finished_us)
+    gaps = np.maximum(table.output_tokens - 1, 1)
+    has_gaps = (e2e_us >= 0) & (table.output_tokens > 1)
+    completion_us = simulation.limits.completion_us[np.maximum(requests.instance, 0)]
+    decode_us = e2e_us - ttft_us - np.where(table.output_tokens > 0, completion_us, 0)
+    values, counts = count_intervals(simulation.workload, simulation.settings, simulation.limits, state)
+    own = _columns(instances, InstanceOutcome, {"end_us": "clock_us", "steps": "step_number", "busy_us": "step_clock_us"})
+    routed = requests.instance[requests.instance >= 0]
+    return Outcome(
+        requests=RequestOutcome(
+            ttft_us=ttft_us,
+            e2e_us=e2e_us,
+            scheduling_delay_us=since_arrival(requests.scheduled_us),
+            itl_mean_us=np.where(has_gaps, decode_us / gaps, np.nan),
+            **_columns(requests, RequestOutcome, {}),
+        ),
+        instances=InstanceOutcome(
+            routed_requests=np.bincount(routed, minlength=len(instances)),
+            total_blocks=simulation.limits.total_blocks.copy(),
+            **own,
+        ),
+        interval_us=values,
+        interval_tokens=counts,
+        end_us=int(instances.clock_us.max()),
+        n_admitted=int(state.scratch.cluster[N_ADMITTED]),
+        n_rejected=int(state.scratch.cluster[N_REJECTED]),
+    )
+
+
+def _columns(records: Any, kind: type, renamed: dict[str, str]) -> dict[str, Any]:
+    """Copies of the records' fields that an outcome takes over."""
+    names = {name: renamed.get(name, name) for name in kind.__dataclass_fields__}  # type: ignore[attr-defined]
+    return {name: records[field].copy() for name, field in names.items() if field in records.dtype.names}
+
+
