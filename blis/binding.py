@@ -114,8 +114,8 @@ def bind(question: str, where: str, choice: Mapping[str, Any] | str) -> BoundPol
     where : str
         Path of the choice, for messages.
     choice : mapping or str
-        {"policy": name, parameter: value ...}, or the name alone. A name with a colon, "module:function", is a Python callable of the
-        folder's signature.
+        {"policy": name, parameter: value ...}, or the name alone. A name with a colon, "module:function", is
+        a Python callable of the folder's signature.
 
     Raises
     ------
@@ -231,4 +231,3 @@ def _bind_callable(where: str, name: str, given: Mapping[str, Any]) -> BoundPoli
     if not callable(function):
         raise ConfigError(f"{where}: {name!r} must be callable; got {function!r}.")
     return BoundPolicy(name, None, function, np.zeros(1), ())
-

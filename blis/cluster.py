@@ -43,13 +43,25 @@ class Cluster:
 
     def limits(self) -> Records:
         """The instances' numbers as the kernel reads them."""
-        own = ("kv_blocks", "max_running_requests", "step_token_budget", "long_prefill_threshold_tokens", "max_model_len_tokens")
+        own = (
+            "kv_blocks",
+            "max_running_requests",
+            "step_token_budget",
+            "long_prefill_threshold_tokens",
+            "max_model_len_tokens",
+        )
         rows = []
         for one in self.instances:
             row = {name: getattr(one, name) for name in own}
             row["total_blocks"] = row.pop("kv_blocks")
-            row |= {"queueing_us": one.latency.queueing_us, "queueing_us_per_token": one.latency.queueing_us_per_token}
-            row |= {"output_token_us": int(one.latency.output_token_us), "completion_us": int(one.latency.completion_us)}
+            row |= {
+                "queueing_us": one.latency.queueing_us,
+                "queueing_us_per_token": one.latency.queueing_us_per_token,
+            }
+            row |= {
+                "output_token_us": int(one.latency.output_token_us),
+                "completion_us": int(one.latency.completion_us),
+            }
             rows.append(row)
         return limit_table(rows)
 

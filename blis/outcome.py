@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.events import N_ADMITTED, N_REJECTED
+from blis.engine.codes import N_ADMITTED, N_REJECTED
 from blis.engine.intervals import count_intervals
 from blis.simulate import Simulation
 from blis.units import Float64Vector, Int64Vector
@@ -17,7 +17,8 @@ class RequestOutcome:
 
     status: Int64Vector  #: index into blis.engine.codes.STATUS_NAMES
     instance: Int64Vector  #: where it was routed
-    ttft_us: Int64Vector  #: arrival to the first token; that of an earlier life if a preempted request has no newer one
+    #: arrival to the first token; that of an earlier life if a preempted request has no newer one
+    ttft_us: Int64Vector
     e2e_us: Int64Vector  #: arrival to the last token; completed requests only
     scheduling_delay_us: Int64Vector  #: arrival to the step that last took it from the queue
     itl_mean_us: Float64Vector  #: mean time between its tokens; completed requests with two tokens or more
@@ -81,7 +82,9 @@ def outcome(simulation: Simulation) -> Outcome:
     completion_us = simulation.limits.completion_us[np.maximum(requests.instance, 0)]
     decode_us = e2e_us - ttft_us - np.where(table.output_tokens > 0, completion_us, 0)
     values, counts = count_intervals(simulation.workload, simulation.settings, simulation.limits, state)
-    own = _columns(instances, InstanceOutcome, {"end_us": "clock_us", "steps": "step_number", "busy_us": "step_clock_us"})
+    own = _columns(
+        instances, InstanceOutcome, {"end_us": "clock_us", "steps": "step_number", "busy_us": "step_clock_us"}
+    )
     routed = requests.instance[requests.instance >= 0]
     return Outcome(
         requests=RequestOutcome(
@@ -104,9 +107,8 @@ def outcome(simulation: Simulation) -> Outcome:
     )
 
 
-def _columns(records: Any, kind: type, renamed: dict[str, str]) -> dict[str, Any]:
+def _columns(records: Any, kind: Any, renamed: dict[str, str]) -> dict[str, Any]:
     """Copies of the records' fields that an outcome takes over."""
-    names = {name: renamed.get(name, name) for name in kind.__dataclass_fields__}  # type: ignore[attr-defined]
+    # type: ignore[attr-defined]
+    names = {name: renamed.get(name, name) for name in kind.__dataclass_fields__}
     return {name: records[field].copy() for name, field in names.items() if field in records.dtype.names}
-
-

@@ -2,8 +2,20 @@
 
 from typing import TYPE_CHECKING, Any
 
-from blis.engine.batch import CURSOR, INSTANCE, NOW_US, VICTIM, fill_candidates
-from blis.engine.events import CLOCK_US, DECISION, IS_DECIDED, NEXT_ADMISSION, ROUTING_HEAD
+import numpy as np
+
+from blis.engine.batch import fill_candidates
+from blis.engine.codes import (
+    CLOCK_US,
+    CURSOR,
+    DECISION,
+    INSTANCE,
+    IS_DECIDED,
+    NEXT_ADMISSION,
+    NOW_US,
+    ROUTING_HEAD,
+    VICTIM,
+)
 from blis.engine.signals import router_view
 from blis.engine.views import ADMISSION, PREEMPTION, PRIORITY, ROUTING, SCHEDULING, World
 from blis.engine.waiting import queue_view, request_view
@@ -15,10 +27,16 @@ if TYPE_CHECKING:
 
 def _world(simulation: "Simulation") -> World:
     """The world without its compiled functions, which helpers of a view never call."""
+    no_answers = np.empty(0, np.int64)
     return World(
-        simulation.workload, simulation.settings, simulation.limits, 0, simulation.parameters, simulation.memory,
+        simulation.workload,
+        simulation.settings,
+        simulation.limits,
+        no_answers,
+        simulation.parameters,
+        simulation.memory,
         simulation.coefficients,
-    )  # type: ignore[arg-type]
+    )
 
 
 def decide_admission(simulation: "Simulation") -> None:
@@ -59,7 +77,10 @@ def decide_order(simulation: "Simulation") -> None:
         value = float(priority.decide(view, seen, simulation.parameters[PRIORITY], simulation.memory[PRIORITY]))
         state.requests.priority[request] = value
         key = scheduling.decide(
-            view, seen._replace(priority=value), simulation.parameters[SCHEDULING], simulation.memory[SCHEDULING]
+            view,
+            seen._replace(priority=value),
+            simulation.parameters[SCHEDULING],
+            simulation.memory[SCHEDULING],
         )
         state.requests.queue_key[request] = float(key)
         request = int(state.requests.link[request])

@@ -18,7 +18,7 @@ class Semantics(NamedTuple):
     """A request whose prompt plus output can never fit is dropped when queued; else it is preempted for ever."""
 
     first_copy_stays: bool
-    """Of two blocks with one content the first stays the one found; else the later one, and evicting either forgets it."""
+    """Of two blocks with one content the first is found; else the later, and evicting either forgets the key."""
 
     history_includes_cached: bool
     """A request just taken is priced with its cached tokens as history; else with none."""

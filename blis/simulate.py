@@ -1,6 +1,7 @@
 """One simulation as a value: start it, advance it, stop it at a decision, copy it, continue both."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,10 @@ import numpy as np
 from blis.binding import QUESTIONS, BoundPolicy, addresses, bind, compiled_answer, memory_for
 from blis.cluster import Cluster
 from blis.engine import codes
-from blis.engine.events import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STUCK_INSTANCE
+from blis.engine.codes import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STOP_AT_ROUTING, STUCK_INSTANCE
 from blis.engine.growth import grown
 from blis.engine.loop import compiled_loop
-from blis.engine.state import STOP_AT_ROUTING, Records, State, Workload, copy_state, new_state, setting_record, workload_table
+from blis.engine.state import Records, State, Workload, copy_state, new_state, setting_record, workload_table
 from blis.errors import BlisError, ConfigError, ContractError, StalledError
 from blis.python_policies import decide_admission, decide_order, decide_routing, decide_victim
 from blis.semantics import CORRECTED, Semantics
@@ -77,7 +78,7 @@ class Simulation:
         self.semantics = semantics
         self.policies = bind_all(policies or {})
         self.horizon_us = horizon_us
-        self.workload = workload_arrays(requests)
+        self.workload = workload_arrays(requests, cluster.block_size_tokens)
         self.limits = cluster.limits()
         self.settings = self._settings(semantics, record_steps, record_routing, max_events)
         self.answers = self._answers()
@@ -228,10 +229,10 @@ class Simulation:
 
     def _error(self, status: int) -> BlisError:
         if status == codes.BAD_TARGET:
+            routing, preemption = self.policies["routing"].name, self.policies["preemption"].name
             return ContractError(
-                f"a policy must choose among what its view lists; routing {self.policies['routing'].name!r} chose instance "
-                f"{self.decision} of {len(self.cluster.instances)}, or preemption {self.policies['preemption'].name!r} a "
-                "position outside the batch."
+                f"a policy must choose among what its view lists: either routing {routing!r} chose instance "
+                f"{self.decision} of {len(self.cluster.instances)}, or preemption {preemption!r} a position outside the batch."
             )
         return StalledError(stuck_message(self.state, status))
 
@@ -239,14 +240,13 @@ class Simulation:
 def stuck_message(state: State, status: int) -> str:
     """What was stuck, where, and what can be done."""
     instance = int(state.scratch.cluster[STUCK_INSTANCE])
-    queued = int(state.instances.queued_requests[instance])
-    running = int(state.instances.running_requests[instance])
     why = "used up its event budget" if status == codes.OUT_OF_EVENTS else "preempts without completing anything"
+    one = state.instances[instance]
     return (
-        f"the run {why}: instance {instance} at {int(state.instances.clock_us[instance])} µs has {running} requests running, "
-        f"{queued} waiting, {int(state.instances.preemptions[instance])} preemptions "
-        f"({int(state.instances.idle_preemptions[instance])} since its last completion) and "
-        f"{int(state.instances.completed_requests[instance])} completions. Give it more KV blocks, fewer running requests, or a horizon."
+        f"the run {why}: instance {instance} at {one.clock_us} µs has {one.running_requests} requests running, "
+        f"{one.queued_requests} waiting, {one.preemptions} preemptions ({one.idle_preemptions} since its last "
+        f"completion) and {one.completed_requests} completions. Give it more KV blocks, fewer running requests, or a "
+        "horizon."
     )
 
 
@@ -262,19 +262,21 @@ def bind_all(policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str]) -> d
     return bound
 
 
-def workload_arrays(requests: Requests) -> Workload:
-    """The requests as the kernel reads them."""
+@lru_cache(maxsize=8)
+def workload_arrays(requests: Requests, block_size_tokens: int) -> Workload:
+    """The requests as the kernel reads them; made once for the many simulations that share them."""
     classes = np.array([class_index(name) for name in requests.slo_classes] or [0], np.int64)
     table = workload_table(
         arrival_us=requests.arrival_us,
         input_tokens=requests.input_tokens,
+        prompt_blocks=requests.input_tokens // block_size_tokens,
         output_tokens=requests.output_tokens,
         prompt=requests.prompt,
         number=requests.number,
         slo_class=classes[requests.slo_class],
-        tenant=requests.tenant,
-        session=requests.session,
-        round=requests.round,
+        tenant=requests.tenant.astype(np.int64),
+        session=requests.session.astype(np.int64),
+        round=requests.round.astype(np.int64),
     )
     return Workload(table, requests.key_offsets, requests.keys)
 

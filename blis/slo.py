@@ -6,12 +6,18 @@ UNNAMED = ""
 #: Index in this tuple is what policies see as `slo_class`.
 CLASSES = (UNNAMED, "critical", "realtime", "standard", "interactive", "batch", "sheddable", "background")
 
-#: Default urgency; larger is more urgent, below zero may be shed. The scale of llm-d's inference gateway; realtime and
-#: interactive, which it does not know, stand beside critical and standard.
+#: Default urgency; larger is more urgent, below zero may be shed. The scale of llm-d's inference gateway;
+#: realtime and interactive, which it does not know, stand beside critical and standard.
 URGENCY = {
-    UNNAMED: 3.0, "critical": 4.0, "realtime": 4.0, "standard": 3.0, "interactive": 3.0, "batch": -1.0, "sheddable": -2.0,
+    UNNAMED: 3.0,
+    "critical": 4.0,
+    "realtime": 4.0,
+    "standard": 3.0,
+    "interactive": 3.0,
+    "batch": -1.0,
+    "sheddable": -2.0,
     "background": -3.0,
-}  # fmt: skip
+}
 
 
 def class_index(name: str) -> int:

@@ -1,7 +1,7 @@
 """Admit a request while a bucket of prompt tokens lasts; the bucket refills at a constant rate.
 
-Wise against bursts that would queue for longer than their deadline. One bucket serves the whole cluster; the cost of a request is its
-whole prompt, cached or not, so a prompt longer than the bucket is never admitted.
+Wise against bursts that would queue for longer than their deadline. One bucket serves the whole cluster; the
+cost of a request is its whole prompt, cached or not, so a prompt longer than the bucket is never admitted.
 """
 
 from typing import Annotated, NamedTuple

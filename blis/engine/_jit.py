@@ -1,10 +1,11 @@
 """The one place that chooses numba's flags, and keeps its disk cache honest.
 
-numba stamps a cached kernel with the content of the file that defines it, so a changed callee in another file would leave
-stale machine code behind. The cache folder's name is therefore a hash of every engine source and every
-folder's contract: after any change there, nothing stale can be found.
+numba stamps a cached kernel with the content of the file that defines it, so a changed callee in another
+file would leave stale machine code behind. The cache folder's name is therefore a hash of every engine
+source and every folder's contract: after any change there, nothing stale can be found.
 
-Kernels allocate nothing, so they run without numba's reference counts (`_nrt=False`), which cost ten times the work itself.
+Kernels allocate nothing, so they run without numba's reference counts (`_nrt=False`), which cost ten times
+the work itself.
 """
 
 import hashlib
@@ -52,14 +53,16 @@ def compiled(signature: Any, function: Callable[..., Any]) -> Callable[..., Any]
     An explicit signature is what makes function arguments exchangeable without recompiling.
     """
     return cast(
-        "Callable[..., Any]", numba.njit(signature, nogil=True, cache=True, error_model="numpy", _nrt=False)(function)
+        "Callable[..., Any]",
+        numba.njit(signature, nogil=True, cache=True, error_model="numpy", _nrt=False)(function),
     )
 
 
 def entry_point(function: Callable[..., Any]) -> Callable[..., Any]:
     """The machine code behind a function compiled for one signature, without looking at its arguments' types again.
 
-    numba takes a millisecond to recognise the types of a state; arguments of other types than the signature's are the caller's fault.
+    numba takes a millisecond to recognise the types of a state; arguments of other types than the
+    signature's are the caller's fault.
     """
     overloads = getattr(function, "overloads", None)
     if not overloads:

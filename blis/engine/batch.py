@@ -1,7 +1,8 @@
 """One step of an instance: serve the running requests, take waiting ones, price the batch, complete.
 
-A step happens entirely at its start, for every observer; the times it hands out are those of its end. Forming a batch can stop (to let
-Python decide, or to let arrays grow) and go on: what it has done so far is in `scratch.step`.
+A step happens entirely at its start, for every observer; the times it hands out are those of its end.
+Forming a batch can stop (to let Python decide, or to let arrays grow) and go on: what it has done so far is
+in `scratch.step`.
 """
 
 import numpy as np
@@ -9,7 +10,39 @@ import numpy as np
 from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
 from blis.engine.blocks import find, has_room, take_blocks
-from blis.engine.codes import AT_ORDER, AT_VICTIM, BAD_TARGET, CHANGING_ORDER, DONE, GROW, NEVER_US, RUNNING
+from blis.engine.codes import (
+    AT_ORDER,
+    AT_VICTIM,
+    BAD_TARGET,
+    BETWEEN_STEPS,
+    BUDGET,
+    CHANGING_ORDER,
+    CURSOR,
+    DECODE_CONTEXT,
+    DECODE_REQUESTS,
+    DONE,
+    GROW,
+    INSTANCE,
+    LEFT_FROM,
+    LEFT_TO,
+    N_MEMBERS,
+    NEED_NODES,
+    NEED_OWN,
+    NEVER_US,
+    NOW_US,
+    PREEMPTED,
+    PREFILL_HISTORY,
+    PREFILL_PROMPT_X2,
+    PREFILL_REQUESTS,
+    PREFILL_TOKENS,
+    PREFILL_X2,
+    RUNNING,
+    SERVING,
+    SORTED,
+    STAGE,
+    TAKING,
+    VICTIM,
+)
 from blis.engine.heap import replace_finish
 from blis.engine.members import (
     begin_decode,
@@ -31,15 +64,6 @@ from blis.engine.members import (
 from blis.engine.state import OWN_PLACES, State
 from blis.engine.views import NAMES_VICTIM, PREEMPTION, TIMES_STEP, BatchView, World, step_time_at, victim_at
 from blis.engine.waiting import first_waiting, rank_request, sort_waiting, take_first
-
-# Places of `scratch.step`.
-(
-    STAGE, INSTANCE, NOW_US, CURSOR, BUDGET, PREEMPTED, SORTED, VICTIM, PREFILL_REQUESTS, PREFILL_TOKENS, PREFILL_HISTORY,
-    PREFILL_X2, PREFILL_PROMPT_X2, DECODE_REQUESTS, DECODE_CONTEXT, N_MEMBERS, LEFT_FROM, LEFT_TO, NEED_NODES, NEED_OWN,
-) = range(20)  # fmt: skip
-
-# Values of STAGE.
-BETWEEN_STEPS, SERVING, TAKING = range(3)
 
 _UNSORTED = -1
 _NOBODY = -1
@@ -180,9 +204,7 @@ def _can_serve_at_once(world: World, state: State, instance: int) -> bool:
 def _serve_at_once(world: World, state: State, instance: int) -> None:
     step, instances = state.scratch.step, state.instances
     phase = instances.step_number[instance] % world.settings.block_size_tokens
-    take_blocks(
-        world.settings, instances, state.cache, state.seen, instance, state.batches.crossing[instance, phase]
-    )
+    take_blocks(world.settings, instances, state.cache, state.seen, instance, state.batches.crossing[instance, phase])
     fill_phase(world, state, instance, phase)
     step[DECODE_REQUESTS] = instances.decode_requests[instance]
     step[DECODE_CONTEXT] = instances.decode_context_tokens[instance]
@@ -338,7 +360,13 @@ def fill_candidates(world: World, state: State, instance: int) -> BatchView:
         room[3, place] = stored
         room[4, place] = requests.preemptions[request]
     return BatchView(
-        step[NOW_US], count, room[0, :count], room[1, :count], room[2, :count], room[3, :count], room[4, :count]
+        step[NOW_US],
+        count,
+        room[0, :count],
+        room[1, :count],
+        room[2, :count],
+        room[3, :count],
+        room[4, :count],
     )
 
 
@@ -547,7 +575,8 @@ def log_step(state: State, instance: int, step_us: int, decode_tokens: int) -> N
 def run_decodes(world: World, state: State, instance: int, until_us: int) -> int:
     """Run steps in which a constant batch only decodes, as long as they start before `until_us`; return their number.
 
-    Each costs O(1). The run ends before a step in which a request completes, a keyed block fills or is evicted, or blocks are lacking.
+    Each costs O(1). The run ends before a step in which a request completes, a keyed block fills or is
+    evicted, or blocks are lacking.
     """
     instances = state.instances
     decoding = instances.decode_requests[instance]

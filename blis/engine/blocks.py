@@ -1,7 +1,8 @@
 """KV blocks: take, share a prefix, evict, release; and the index that finds a key's block.
 
-Blocks that no other request can ever find are interchangeable, so they are only counted; a block has a node while its
-key can be looked up. New blocks come from the front of an instance's free list, freed ones go to its end.
+Blocks that no other request can ever find are interchangeable, so they are only counted; a block has a node
+while its key can be looked up. New blocks come from the front of an instance's free list, freed ones go to
+its end.
 """
 
 import numpy as np
@@ -16,7 +17,8 @@ _HALF = np.uint64(32)
 @kernel
 def _home(identity: int, mask: int) -> int:
     """Preferred slot of an identity: Fibonacci hashing (Knuth, vol. 3, section 6.4)."""
-    return np.int64((np.uint64(identity) * _GOLDEN) >> _HALF) & mask
+    slot: int = np.int64((np.uint64(identity) * _GOLDEN) >> _HALF) & mask  # type: ignore[assignment]
+    return slot
 
 
 @kernel
@@ -27,9 +29,9 @@ def find(store: BlockStore, identity: int) -> int:
     while True:
         found = store.slots.slot_id[slot]
         if found == identity + 1:
-            return np.int64(store.slots.slot_node[slot])
+            return store.slots.slot_node[slot]
         if found == 0:
-            return np.int64(-1)
+            return -1
         slot = (slot + 1) & mask
 
 
@@ -160,7 +162,8 @@ def _evict_oldest(settings: Records, instances: Records, cache: BlockStore, seen
     if cache.nodes.is_current[node] == 0:
         instances.stale_blocks[instance] -= 1
     if named >= 0:
-        # Under the reference semantics the key is forgotten even where it names a later copy, which then is stale.
+        # Under the reference semantics the key is forgotten even where it names a later copy, which then is
+        # stale.
         if named != node:
             cache.nodes.is_current[named] = 0
             instances.stale_blocks[instance] += 1
@@ -205,9 +208,7 @@ def give_back(instances: Records, cache: BlockStore, instance: int, node: int) -
 
 
 @kernel
-def register(
-    settings: Records, instances: Records, cache: BlockStore, seen: SeenCache, instance: int, key: int
-) -> int:
+def register(settings: Records, instances: Records, cache: BlockStore, seen: SeenCache, instance: int, key: int) -> int:
     """Give the block just filled its key; return its node, or -1 when an earlier copy stays the one found."""
     identity = key * settings.n_instances + instance
     named = find(cache, identity)

@@ -18,3 +18,52 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
 
 #: Block keys that the router remembers for each instance (the size that llm-d uses).
 ROUTER_INDEX_BLOCKS = 10_000
+
+# Places of `scratch.cluster`, the integers of the cluster's loop.
+(
+    NEXT_ADMISSION,  # request that is admitted, or refused, next
+    ROUTING_HEAD,  # first of the routing queue
+    ROUTING_TAIL,  # one past its last
+    LAST_READING_US,  # when the router last read its instances' signals
+    LAST_CACHE_READING_US,  # when it last read their prefix caches
+    N_ADMITTED,
+    N_REJECTED,
+    N_ROUTED,
+    N_COLD,  # requests routed without a cached prefix anywhere
+    EVENTS,  # queueings and steps so far
+    CLOCK_US,  # time of the last admission or routing
+    NEXT_INSTANCE,  # whose turn it is to run up to the next decision
+    IS_DECIDED,  # 1: DECISION holds the answer to the question at which the loop stopped
+    DECISION,
+    STOP_AT_ROUTING,  # number of the routing decision at which to stop; -1: none
+    STUCK_INSTANCE,  # which one stalled
+    NEED_ROUTER_NODES,  # room that the router's index lacked
+    N_CLUSTER_PLACES,
+) = range(18)
+
+# Places of `scratch.step`, the integers of a step in the making.
+(
+    STAGE,  # BETWEEN_STEPS, SERVING or TAKING
+    INSTANCE,
+    NOW_US,
+    CURSOR,  # position in the batch of the member to be served next
+    BUDGET,  # tokens left
+    PREEMPTED,  # 1 once a member was preempted
+    SORTED,  # waiting requests in the sorted part; -1: not sorted yet
+    VICTIM,  # choice of a Python policy; -1: none
+    PREFILL_REQUESTS,  # from here on the sums of BatchSums
+    PREFILL_TOKENS,
+    PREFILL_HISTORY,
+    PREFILL_X2,
+    PREFILL_PROMPT_X2,
+    DECODE_REQUESTS,
+    DECODE_CONTEXT,
+    N_MEMBERS,  # requests that finish their prompt in this step
+    LEFT_FROM,  # positions in the batch that the budget left out
+    LEFT_TO,
+    NEED_NODES,  # room that the block store lacked
+    NEED_OWN,
+    N_STEP_PLACES,
+) = range(21)
+
+BETWEEN_STEPS, SERVING, TAKING = range(3)

@@ -1,23 +1,29 @@
 """The order of events, and how one instance moves through its own.
 
-Time is int64 microseconds. Everything of the cluster at time t (arrivals, then admissions, then routings) precedes everything of its
-instances at t; instances go in the order of their index; within an instance a request enters the queue before the step of
-the same microsecond. Instances do not see each other, so each runs by itself up to the next event of the cluster.
+Time is int64 microseconds. Everything of the cluster at time t (arrivals, then admissions, then routings)
+precedes everything of its instances at t; instances go in the order of their index; within an instance a
+request enters the queue before the step of the same microsecond. Instances do not see each other, so each
+runs by itself up to the next event of the cluster.
 """
 
 from blis.engine._jit import kernel
-from blis.engine.batch import BETWEEN_STEPS, STAGE, continue_step, run_decodes, start_step
-from blis.engine.codes import DONE, DROPPED, NEVER_US, OUT_OF_EVENTS, QUEUED, STALLED
+from blis.engine.batch import continue_step, run_decodes, start_step
+from blis.engine.codes import (
+    BETWEEN_STEPS,
+    DONE,
+    DROPPED,
+    EVENTS,
+    NEVER_US,
+    OUT_OF_EVENTS,
+    QUEUED,
+    STAGE,
+    STALLED,
+    STUCK_INSTANCE,
+)
 from blis.engine.heap import meld_pending, pop_pending
 from blis.engine.state import State
 from blis.engine.views import World
 from blis.engine.waiting import enqueue
-
-# Places of `scratch.cluster`.
-(
-    NEXT_ADMISSION, ROUTING_HEAD, ROUTING_TAIL, LAST_READING_US, LAST_CACHE_READING_US, N_ROUTED, N_REJECTED, N_COLD, EVENTS,
-    NEXT_INSTANCE, IS_DECIDED, DECISION, _STOP_AT_ROUTING, CLOCK_US, STUCK_INSTANCE, REASON, NEED_ROUTER_NODES, N_ADMITTED,
-) = range(18)  # fmt: skip
 
 
 @kernel
@@ -25,7 +31,8 @@ def inject(world: World, state: State, instance: int, request: int, now_us: int)
     """A routed request reaches its instance; it enters the wait queue after the queueing delay."""
     requests, instances, limits = state.requests, state.instances, world.limits
     delay_us = int(
-        limits.queueing_us[instance] + limits.queueing_us_per_token[instance] * world.workload.table.input_tokens[request]
+        limits.queueing_us[instance]
+        + limits.queueing_us_per_token[instance] * world.workload.table.input_tokens[request]
     )
     requests.queued_us[request] = now_us + delay_us
     requests.link[request] = -1

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from blis.engine.batch import NEED_NODES, NEED_OWN
 from blis.engine.blocks import reenter, rehash
-from blis.engine.events import NEED_ROUTER_NODES
+from blis.engine.codes import NEED_NODES, NEED_OWN, NEED_ROUTER_NODES
 from blis.engine.state import INDEXED, NODES_MADE, OWN_PLACES, BlockStore, SeenCache, State, StepLog
 
 

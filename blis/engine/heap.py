@@ -1,8 +1,9 @@
 """The queues of events and requests: two pairing heaps threaded through the requests, and a binary heap per instance.
 
-A pairing heap needs two links per request and no room of its own; `link` holds the next sibling, `back_link` the first child.
-A request is in at most one of them at a time. Melding puts the loser first among the winner's children; extraction
-melds the children in pairs from the left and then from the right (Fredman et al., "The pairing heap", 1986).
+A pairing heap needs two links per request and no room of its own; `link` holds the next sibling, `back_link`
+the first child. A request is in at most one of them at a time. Melding puts the loser first among the
+winner's children; extraction melds the children in pairs from the left and then from the right (Fredman et
+al., "The pairing heap", 1986).
 """
 
 from blis.engine._jit import kernel

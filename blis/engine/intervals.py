@@ -13,8 +13,8 @@ def count_intervals(
 ) -> tuple[Int64Vector, Int64Vector]:
     """Distinct intervals of completed requests, ascending [µs], and how often each occurs.
 
-    Only a request's last life counts. What a decoding request waited while the token budget left it out is part of its first interval
-    if the semantics say so. Needs `record_steps`; without it the arrays are empty.
+    Only a request's last life counts. What a decoding request waited while the token budget left it out is
+    part of its first interval if the semantics say so. Needs `record_steps`; without it the arrays are empty.
     """
     entries = state.log.entries[: state.log.counters[0]]
     if not settings.record_steps or not len(entries):
@@ -22,7 +22,11 @@ def count_intervals(
     requests, table = state.requests, workload.table
     decoding = (requests.status == RUNNING) & (requests.stored_tokens >= table.input_tokens)
     decoding &= (table.output_tokens > 1) & (requests.first_token_us >= 0)
-    waited = (requests.status == COMPLETED) & (requests.left_out_us > 0) if settings.waiting_counts else np.zeros_like(decoding)
+    waited = (
+        (requests.status == COMPLETED) & (requests.left_out_us > 0)
+        if settings.waiting_counts
+        else np.zeros_like(decoding)
+    )
     first = requests.finish_step - table.output_tokens + 2
     counts = np.zeros(int(entries.step_us.max() + limits.output_token_us.max()) + 1, np.int64)
     extra: list[int] = []
@@ -69,7 +73,12 @@ def _step_lengths(entries: Records, instance: int) -> Int64Vector:
 
 @kernel
 def add_steps(
-    entries: Records, instance: int, output_token_us: int, changes: Int64Vector, counts: Int64Vector, has_losses: bool
+    entries: Records,
+    instance: int,
+    output_token_us: int,
+    changes: Int64Vector,
+    counts: Int64Vector,
+    has_losses: bool,
 ) -> None:
     """Add an instance's intervals to `counts`, which is indexed by their length."""
     number = 0

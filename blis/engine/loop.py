@@ -12,33 +12,29 @@ from blis.engine.codes import (
     AT_ADMISSION,
     AT_ROUTING,
     BAD_TARGET,
-    DONE,
-    GROW,
-    NEVER_US,
-    REJECTED,
-)
-from blis.engine.events import (
     CLOCK_US,
     DECISION,
+    DONE,
+    GROW,
     IS_DECIDED,
     N_ADMITTED,
     N_REJECTED,
     N_ROUTED,
     NEED_ROUTER_NODES,
+    NEVER_US,
     NEXT_ADMISSION,
     NEXT_INSTANCE,
-    REASON,
+    REJECTED,
     ROUTING_HEAD,
     ROUTING_TAIL,
-    advance,
-    inject,
+    STOP_AT_ROUTING,
 )
+from blis.engine.events import advance, inject
 from blis.engine.reference import by_reference
 from blis.engine.signals import prepare_view, read_signals, remember_routing, router_room, router_view
 from blis.engine.state import (
     LIMIT_COLUMNS,
     SETTING_NAMES,
-    STOP_AT_ROUTING,
     WORKLOAD_COLUMNS,
     Records,
     State,
@@ -183,9 +179,9 @@ def _run(world: World, state: State, until_us: int) -> int:
         cluster[CLOCK_US] = event_us
         is_admission = (
             cluster[NEXT_ADMISSION] < world.workload.table.shape[0]
-            and world.workload.table.arrival_us[cluster[NEXT_ADMISSION]] + world.settings.admission_latency_us == event_us
+            and world.workload.table.arrival_us[cluster[NEXT_ADMISSION]] + world.settings.admission_latency_us
+            == event_us
         )
-        cluster[REASON] = 0 if is_admission else 1
         status = _admit_next(world, state, event_us) if is_admission else _route_next(world, state, event_us)
         if status != DONE:
             return status
@@ -212,7 +208,8 @@ def _run_kernel(
 def compiled_loop() -> Callable[..., int]:
     """The loop as machine code: compiled once for each version of the sources, then loaded from the disk cache.
 
-    Its arguments are those of `_run_kernel`. The types come from a sample, so that they cannot drift from the records.
+    Its arguments are those of `_run_kernel`. The types come from a sample, so that they cannot drift from
+    the records.
     """
     whole = np.zeros(1, np.int64)
     whole.setflags(write=False)

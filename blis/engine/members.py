@@ -22,7 +22,7 @@ def keyed_blocks(world: World, state: State, request: int) -> int:
         return 0
     shared = shared_blocks(world, request)
     if state.requests.own_key[request] >= 0:
-        return max(shared, world.workload.table.input_tokens[request] // world.settings.block_size_tokens)
+        return max(shared, world.workload.table.prompt_blocks[request])
     return shared
 
 
@@ -58,7 +58,7 @@ def cached_prefix(world: World, state: State, instance: int, request: int) -> tu
     """Leading prompt blocks found in the instance's cache, and how many of them are free; their nodes go to scratch."""
     n_instances = world.settings.n_instances
     shared = shared_blocks(world, request)
-    whole = world.workload.table.input_tokens[request] // world.settings.block_size_tokens
+    whole = world.workload.table.prompt_blocks[request]
     last = whole if state.requests.own_key[request] >= 0 else min(shared, whole)
     found = 0
     free = 0
@@ -264,7 +264,7 @@ def complete(world: World, state: State, instance: int, request: int, stored_tok
 @kernel
 def own_blocks(world: World, request: int) -> int:
     """Prompt blocks that no other request shares: each needs a key of its own once the request is preempted."""
-    whole = world.workload.table.input_tokens[request] // world.settings.block_size_tokens
+    whole = world.workload.table.prompt_blocks[request]
     return max(0, whole - shared_blocks(world, request))
 
 

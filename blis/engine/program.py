@@ -1,7 +1,7 @@
 """Policies that are data: postfix programs over a question's features, run by one fixed interpreter.
 
-A program is a float64 vector: the number of instructions, then (operation, argument) pairs. Every operation is total, so that any program
-gives a value; one that is not a number becomes minus infinity.
+A program is a float64 vector: the number of instructions, then (operation, argument) pairs. Every operation
+is total, so that any program gives a value; one that is not a number becomes minus infinity.
 """
 
 import math
@@ -77,8 +77,9 @@ def encode(where: str, formula: str | Sequence[object], question: str) -> Float6
     where : str
         Path of the field, for messages.
     formula : str or sequence
-        Words: features of the question, numbers, and operations: add sub mul div (0 where the divisor is 0) min max less (1 or 0) neg abs
-        sqrt log1p (both of the absolute value) if (condition, then, else: "then" where the condition is above 0).
+        Words: features of the question, numbers, and operations: add sub mul div (0 where the divisor is 0)
+        min max less (1 or 0) neg abs sqrt log1p (both of the absolute value) if (condition, then, else:
+        "then" where the condition is above 0).
     question : {"routing", "priority"}
 
     Raises

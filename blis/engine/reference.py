@@ -1,11 +1,13 @@
 """What numba lacks for a loop of many helpers: named tuples by reference, and functions by address.
 
-numba hands a tuple over by value, each array in it as seven machine words: passing the whole state from helper to helper made the loop ten times
-slower and its compilation last minutes. A reference is one word, and reads the field that is asked for when it is asked for.
-Without the compiler a reference is the tuple itself.
+numba hands a tuple over by value, each array in it as seven machine words: passing the whole state from
+helper to helper made the loop ten times slower and its compilation last minutes. A reference is one word,
+and reads the field that is asked for when it is asked for. Without the compiler a reference is the tuple
+itself.
 
-A decision is a compiled function that the loop calls by its address, so exchanging it compiles nothing. (numba's own first-class functions work the
-same way, but looking one up costs 50 µs for each of them, at each call of the loop.) Without the compiler an address is the function itself.
+A decision is a compiled function that the loop calls by its address, so exchanging it compiles nothing.
+(numba's own first-class functions work the same way, but looking one up costs 50 µs for each of them, at
+each call of the loop.) Without the compiler an address is the function itself.
 """
 
 from typing import Any, TypeVar
@@ -16,22 +18,23 @@ from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, models, register_model
 
 _Tuple = TypeVar("_Tuple")
+_NAMED = types.containers.BaseNamedTuple
 
 
-class Reference(types.Type):  # type: ignore[misc]
+class Reference(types.Type):
     """numba's type of a reference to a named tuple."""
 
-    def __init__(self, target: types.BaseNamedTuple) -> None:
+    def __init__(self, target: Any) -> None:
         self.target = target
         super().__init__(name=f"Reference({target})")
 
 
 @register_model(Reference)
-class _ReferenceModel(models.OpaqueModel):  # type: ignore[misc]
+class _ReferenceModel(models.OpaqueModel):
     """One pointer."""
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _refer(typing_context: Any, record: Any) -> Any:
     """A reference to `record`, valid until the calling kernel returns."""
 
@@ -43,7 +46,7 @@ def _refer(typing_context: Any, record: Any) -> Any:
 
 
 @infer_getattr
-class _ReferenceAttribute(AttributeTemplate):  # type: ignore[misc]
+class _ReferenceAttribute(AttributeTemplate):
     key = Reference
 
     def generic_resolve(self, reference: Reference, name: str) -> Any:
@@ -51,16 +54,16 @@ class _ReferenceAttribute(AttributeTemplate):  # type: ignore[misc]
         if name not in fields:
             return None
         field = reference.target[fields.index(name)]
-        return Reference(field) if isinstance(field, types.BaseNamedTuple) else field
+        return Reference(field) if isinstance(field, _NAMED) else field
 
 
-@lower_getattr_generic(Reference)  # type: ignore[untyped-decorator]
+@lower_getattr_generic(Reference)
 def _lower_attribute(context: Any, builder: Any, reference: Reference, value: Any, name: str) -> Any:
     index = reference.target.instance_class._fields.index(name)
     pointer = builder.bitcast(value, context.get_value_type(reference.target).as_pointer())
     place = cgutils.gep_inbounds(builder, pointer, 0, index)
     field = reference.target[index]
-    if isinstance(field, types.BaseNamedTuple):
+    if isinstance(field, _NAMED):
         return builder.bitcast(place, cgutils.voidptr_t)
     return impl_ret_borrowed(context, builder, field, builder.load(place))
 
@@ -74,7 +77,7 @@ def _caller_of(signature: Any) -> Any:
     """An intrinsic that makes a callable of `signature` from the address of a compiled function."""
     kind = types.FunctionType(signature)
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def function_at(typing_context: Any, address: Any) -> Any:
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             function = cgutils.create_struct_proxy(kind)(context, builder)

@@ -1,9 +1,19 @@
-"""What the router knows: reported signals read at intervals, prefix signals, and its own record of what it sent where."""
+"""What the router knows: signals read at intervals, prefix signals, and its own record of what it sent where."""
 
 from blis.engine._jit import kernel
-from blis.engine.blocks import append, append_run, find, forget, has_room, is_seen, new_node, recycle, set_index, unlink
-from blis.engine.codes import LOAD_IN_FLIGHT, ROUTER_INDEX_BLOCKS
-from blis.engine.events import LAST_CACHE_READING_US, LAST_READING_US, N_COLD
+from blis.engine.blocks import (
+    append,
+    append_run,
+    find,
+    forget,
+    has_room,
+    is_seen,
+    new_node,
+    recycle,
+    set_index,
+    unlink,
+)
+from blis.engine.codes import LAST_CACHE_READING_US, LAST_READING_US, LOAD_IN_FLIGHT, N_COLD, ROUTER_INDEX_BLOCKS
 from blis.engine.members import shared_blocks
 from blis.engine.state import BlockStore, State
 from blis.engine.views import RouterView, World
@@ -45,7 +55,7 @@ def prepare_view(world: World, state: State, request: int) -> None:
 @kernel
 def _known_blocks(world: World, request: int) -> int:
     """Prompt blocks that anyone but the request itself can have left somewhere."""
-    return min(shared_blocks(world, request), world.workload.table.input_tokens[request] // world.settings.block_size_tokens)
+    return min(shared_blocks(world, request), world.workload.table.prompt_blocks[request])
 
 
 @kernel
@@ -128,7 +138,8 @@ def remember_routing(world: World, state: State, instance: int, request: int) ->
 def _remember_prompt(world: World, state: State, instance: int, request: int) -> None:
     """Make the prompt's blocks the most recent of the instance's index, first block first.
 
-    `held` is not used in this store; the number of blocks in the list of an instance is kept as its head's `references`.
+    `held` is not used in this store; the number of blocks in the list of an instance is kept as its head's
+    `references`.
     """
     router, workload = state.router, world.workload
     first = workload.key_offsets[request]
@@ -145,7 +156,7 @@ def _remember_prompt(world: World, state: State, instance: int, request: int) ->
             set_index(router, identity, node)
             router.nodes.references[instance] += 1
         append(router, instance, node)
-    own = workload.table.input_tokens[request] // world.settings.block_size_tokens - known
+    own = workload.table.prompt_blocks[request] - known
     if own > 0:
         append_run(router, instance, own)
         router.nodes.references[instance] += own

@@ -1,17 +1,19 @@
 """The whole state of a simulation as a few arrays, so that it can be stopped, copied and continued.
 
-Each kind of thing has one array of records, whose fields read like separate arrays: `requests.status[r]`. (numba hands every array of
-an argument over as seven values; with an array for each field the loop took minutes to compile. A request's fields also share its
-cache lines this way.) The tables below give each field's dtype, initial value, unit and meaning.
-Shapes: n requests, m instances, b largest batch, B block size, K scorers; growable arrays have spare room at their end.
-Requests are indexed by their position in the order of arrival.
+Each kind of thing has one array of records, whose fields read like separate arrays: `requests.status[r]`.
+(numba hands every array of an argument over as seven values; with an array for each field the loop took
+minutes to compile. A request's fields also share its cache lines this way.) The tables below give each
+field's dtype, initial value, unit and meaning. Shapes: n requests, m instances, b largest batch, B block
+size, K scorers; growable arrays have spare room at their end. Requests are indexed by their position in the
+order of arrival.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from blis.engine.codes import NEVER_US, NOT_STARTED
+from blis.engine.codes import N_CLUSTER_PLACES, N_STEP_PLACES, NEVER_US, NOT_STARTED, STOP_AT_ROUTING
 from blis.units import Float64Vector, Int64Vector
 
 #: An array of records; its fields are arrays.
@@ -23,6 +25,7 @@ _I, _F = np.int64, np.float64
 _WORKLOAD_FIELDS = {
     "arrival_us": (_I, 0),
     "input_tokens": (_I, 0),  # whole prompt
+    "prompt_blocks": (_I, 0),  # its whole blocks
     "output_tokens": (_I, 0),  # true lengths: no view shows them
     "prompt": (_I, 0),  # identity of the whole prompt
     "number": (_I, 0),  # the request's name is request_<number>
@@ -55,7 +58,10 @@ _SETTING_FIELDS = {
     "cache_signal_delay_us": (_I, 0),  # 0: prefix signals are live
     "horizon_us": (_I, 0),
     "max_events": (_I, 0),
-    "max_idle_preemptions": (_I, 0),  # preemptions of an instance without a completion before it counts as stalled
+    "max_idle_preemptions": (
+        _I,
+        0,
+    ),  # preemptions of an instance without a completion before it counts as stalled
     "queue_kind": (_I, 0),  # ARRIVAL_ORDER, FIXED_ORDER or CHANGING_ORDER
     "load_kind": (_I, 0),
     "n_scorers": (_I, 0),
@@ -162,13 +168,16 @@ _NODE_FIELDS = {
 
 _SLOT_FIELDS = {"slot_id": (_I, 0), "slot_node": (_I, 0)}  # id + 1; 0 is empty
 
-_SEEN_FIELDS = {"slot_id": (_I, 0), "slot_seen": (_I, 0)}  # id + 1; 2 · generation + (1 if present at the reading)
+_SEEN_FIELDS = {
+    "slot_id": (_I, 0),
+    "slot_seen": (_I, 0),
+}  # id + 1; 2 · generation + (1 if present at the reading)
 
 _LOG_FIELDS = {
-    "step_us": (_I, 0),
-    "decode_tokens": (_I, 0),  # of each step
-    "steps": (_I, 0),  # equal steps in a row
-    "instance": (_I, 0),
+    "step_us": (np.int32, 0),
+    "decode_tokens": (np.int32, 0),  # of each step
+    "steps": (np.int32, 0),  # equal steps in a row
+    "instance": (np.int32, 0),
 }
 
 _LOST_FIELDS = {"first": (_I, 0), "last": (_I, 0), "instance": (_I, 0)}  # step numbers, inclusive
@@ -200,14 +209,16 @@ class Batches(NamedTuple):
 class BlockStore(NamedTuple):
     """Keyed blocks, an index from (key, instance) to them, and one list per instance from oldest to newest.
 
-    Blocks without a key cannot be told apart, so lists hold them as counts: `run[x]` blocks follow node x. Nodes 0..m-1 are the heads of
-    the lists. The same structure serves the instances' free lists and the router's index of what it sent where.
+    Blocks without a key cannot be told apart, so lists hold them as counts: `run[x]` blocks follow node x.
+    Nodes 0..m-1 are the heads of the lists. The same structure serves the instances' free lists and the
+    router's index of what it sent where.
     """
 
     counters: Int64Vector  # (5,) nodes made, first recycled node, indexed entries, next own key, own places used
     nodes: Records  # growable; _NODE_FIELDS
     slots: Records  # (power of two,) _SLOT_FIELDS
-    held: Int64Vector  # (number of keys,) node that a request holds for its key at the same place; -1: keyless copy
+    # (number of keys,) node that a request holds for its key at the same place; -1: keyless copy
+    held: Int64Vector
     own_held: Int64Vector  # growable; the same for own keys
 
 
@@ -257,19 +268,16 @@ class State(NamedTuple):
     log: StepLog
 
 
-N_CLUSTER_PLACES = 20
-STOP_AT_ROUTING = 12  # place of `scratch.cluster`; -1: run on
-N_STEP_PLACES = 24
 NODES_MADE, NODE_RECYCLED, INDEXED, NEXT_OWN_KEY, OWN_PLACES = range(5)
 
 
-def records(fields: dict[str, tuple[type, Any]], length: int) -> Records:
+def records(fields: Mapping[str, tuple[type, Any]], length: int) -> Records:
     """An array of records with each field at its initial value."""
-    array = np.empty(length, np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True))
-    first = np.zeros((), array.dtype)
+    # Zeros cost nothing until they are touched.
+    array = np.zeros(length, np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True))
     for name, (_, initial) in fields.items():
-        first[name] = initial
-    array[:] = first
+        if initial != 0:
+            array[name] = initial
     return array.view(np.recarray)
 
 
@@ -328,7 +336,11 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         router=_new_store(m, np.zeros(m, np.int64), settings.n_keys, 0),
         seen=SeenCache(np.array([1, 0]), records(_SEEN_FIELDS, 256)),
         scratch=scratch,
-        log=StepLog(np.zeros(2, np.int64), records(_LOG_FIELDS, 1024), records(_LOST_FIELDS, 64)),
+        log=StepLog(
+            np.zeros(2, np.int64),
+            records(_LOG_FIELDS, 1024 + (8 * n if settings.record_steps else 0)),
+            records(_LOST_FIELDS, 64),
+        ),
     )
 
 

@@ -1,7 +1,8 @@
 """The knowledge boundary: what each decision may see, and the signature of each decision.
 
-No view holds a request's true output length, a later arrival, or the clock of the host. Arrays are indexed by instance and must not be
-written to. `params` is the answer's own float64 vector, `memory` its own float64 state.
+No view holds a request's true output length, a later arrival, or the clock of the host. Arrays are indexed
+by instance and must not be written to. `params` is the answer's own float64 vector, `memory` its own float64
+state.
 """
 
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from blis.engine.batch_sums import BatchSums
 from blis.engine.reference import caller_of
 from blis.engine.state import Records, Workload
 from blis.units import Float64Vector, Int64Vector
+
 
 class RequestView(NamedTuple):
     """One request as every decision may see it."""
@@ -28,6 +30,7 @@ class RequestView(NamedTuple):
     prompt: int  #: equal for equal prompts
     preemptions: int  #: so far
     priority: float  #: as last computed; larger is more urgent
+
 
 class RouterView(NamedTuple):
     """The cluster as the router sees it: reported signals may be old, its own bookkeeping never is."""
@@ -54,6 +57,7 @@ class RouterView(NamedTuple):
     n_scorers: int
     scorer_scores: np.ndarray  #: (n_scorers, n_instances) what the policy's scorers said
 
+
 class QueueView(NamedTuple):
     """An instance as its own scheduler sees it."""
 
@@ -63,6 +67,7 @@ class QueueView(NamedTuple):
     running_requests: int
     free_blocks: int
     total_blocks: int
+
 
 class BatchView(NamedTuple):
     """Running requests that may be preempted, in the order in which they were taken; arrays of length n_candidates."""
@@ -75,17 +80,20 @@ class BatchView(NamedTuple):
     stored_tokens: Float64Vector  #: tokens in the cache
     preemptions: Float64Vector  #: so far
 
+
 _VECTOR = types.float64[::1]
 _COUNTS = types.int64[::1]
 _REPORTED = types.int64[:]  # a field of an array of records
 _INTEGER = types.int64
 
+
 def _named(view: type, fields: dict[str, object]) -> types.NamedTuple:
-    """numba's type of `view`, from the types of the fields that are not int64 scalars."""
+    """Numba's type of `view`, from the types of the fields that are not int64 scalars."""
     kinds = [fields.get(name, _INTEGER) for name in view._fields]  # type: ignore[attr-defined]
     if len(set(kinds)) == 1:
         return types.NamedUniTuple(kinds[0], len(kinds), view)
     return types.NamedTuple(kinds, view)
+
 
 _SCALARS = ("clock_us", "n_instances", "block_size_tokens", "n_scorers")
 REQUEST_VIEW = _named(RequestView, {"priority": types.float64})

@@ -1,7 +1,7 @@
 """The wait queue of an instance, kept so that taking the next request never costs more than its order demands.
 
-Arrival order is a doubly linked list; an order that cannot change while requests wait is a heap; one that can is worked
-out anew in every step that has room for a request, and only then.
+Arrival order is a doubly linked list; an order that cannot change while requests wait is a heap; one that
+can is worked out anew in every step that has room for a request, and only then.
 """
 
 import numpy as np
@@ -28,10 +28,10 @@ def request_view(world: World, requests: Records, request: int) -> RequestView:
     """What a policy may see of a request."""
     workload = world.workload
     return RequestView(
-        np.int64(request),
+        np.int64(request),  # type: ignore[arg-type]
         workload.table.arrival_us[request],
         workload.table.input_tokens[request],
-        workload.table.input_tokens[request] // world.settings.block_size_tokens,
+        workload.table.prompt_blocks[request],
         workload.table.slo_class[request],
         workload.table.tenant[request],
         workload.table.session[request],

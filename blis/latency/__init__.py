@@ -1,9 +1,10 @@
 """How long does a step take?
 
-Each file answers with two functions. `prepare(params, model, device, tensor_parallel) -> LatencyModel` runs once, in Python, on
-validated records, and turns model shape and hardware into a coefficient vector and the per-request overheads.
-`step_time(batch, coefficients) -> int64` [µs, ≥ 1: a zero-length step would stop the clock] is compiled: `batch` is a
-`BatchSums`, `coefficients` the float64 vector; it costs O(1), so a step's price never depends on the batch size.
+Each file answers with two functions. `prepare(params, model, device, tensor_parallel) -> LatencyModel` runs
+once, in Python, on validated records, and turns model shape and hardware into a coefficient vector and the
+per-request overheads. `step_time(batch, coefficients) -> int64` [µs, ≥ 1: a zero-length step would stop the
+clock] is compiled: `batch` is a `BatchSums`, `coefficients` the float64 vector; it costs O(1), so a step's
+price never depends on the batch size.
 
 To add a latency model: one new file with `Params`, `prepare` and `step_time`.
 """
@@ -18,7 +19,8 @@ class LatencyModel:
     """What `prepare` returns: the step's coefficients and the overheads of a request."""
 
     coefficients: Float64Vector  #: meaning as `step_time` of the same file says
-    queueing_us: float  #: arrival at the instance to its wait queue: trunc(queueing_us + queueing_us_per_token · L)
+    #: arrival at the instance to its wait queue: trunc(queueing_us + queueing_us_per_token · L)
+    queueing_us: float
     queueing_us_per_token: float
     output_token_us: float  #: added, truncated, to every output token; never delays the engine
     completion_us: float  #: added, truncated, once to the end-to-end time of a request with output

@@ -1,6 +1,7 @@
 """A request's urgency is a weighted sum of its features.
 
-Wise as the simplest rule that trades age, class and size against each other; its weights are what a search looks for.
+Wise as the simplest rule that trades age, class and size against each other; its weights are what a search
+looks for.
 """
 
 from typing import Annotated, NamedTuple

@@ -1,7 +1,7 @@
 """The longer a request has been under way, the more urgent it is.
 
-The published policy of this name looks at age alone, not at the SLO class; with priority-fcfs it is FCFS by arrival. For classes use
-`slo-class`.
+The published policy of this name looks at age alone, not at the SLO class; with priority-fcfs it is FCFS by
+arrival. For classes use `slo-class`.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """Send a prompt where the identical prompt went before, and a new one to the least loaded instance.
 
-Wise for exact repetitions only: prompts that share a beginning but differ in the tail never match (the `prefix-affinity` scorer
-matches those), and a hit ignores load altogether.
+Wise for exact repetitions only: prompts that share a beginning but differ in the tail never match (the
+`prefix-affinity` scorer matches those), and a hit ignores load altogether.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,11 @@ def memory_size(n_instances: int, n_requests: int) -> int:
 
 
 def route(
-    view: RouterView, request: RequestView, params: Float64Vector, memory: Float64Vector, scores: Float64Vector
+    view: RouterView,
+    request: RequestView,
+    params: Float64Vector,
+    memory: Float64Vector,
+    scores: Float64Vector,
 ) -> int:
     """The instance that the prompt is known to have gone to, else the one of the smallest effective load."""
     known = int(memory[request.prompt])

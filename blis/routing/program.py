@@ -27,7 +27,11 @@ def memory_size(n_instances: int, n_requests: int) -> int:
 
 
 def route(
-    view: RouterView, request: RequestView, params: Float64Vector, memory: Float64Vector, scores: Float64Vector
+    view: RouterView,
+    request: RequestView,
+    params: Float64Vector,
+    memory: Float64Vector,
+    scores: Float64Vector,
 ) -> int:
     """Instance of the program's largest value."""
     best = 0

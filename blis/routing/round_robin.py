@@ -19,7 +19,11 @@ def memory_size(n_instances: int, n_requests: int) -> int:
 
 
 def route(
-    view: RouterView, request: RequestView, params: Float64Vector, memory: Float64Vector, scores: Float64Vector
+    view: RouterView,
+    request: RequestView,
+    params: Float64Vector,
+    memory: Float64Vector,
+    scores: Float64Vector,
 ) -> int:
     """Number of turns so far, modulo the number of instances."""
     turn = int(memory[0])

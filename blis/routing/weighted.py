@@ -1,6 +1,7 @@
 """Send a request to the instance with the largest weighted sum of scores.
 
-The router of llm-d: each scorer of `blis.scoring` judges every instance between 0 and 1, and only the ratios of the weights matter.
+The router of llm-d: each scorer of `blis.scoring` judges every instance between 0 and 1, and only the ratios
+of the weights matter.
 """
 
 from typing import Annotated, NamedTuple
@@ -23,7 +24,11 @@ class Params(NamedTuple):
 
 
 def route(
-    view: RouterView, request: RequestView, params: Float64Vector, memory: Float64Vector, scores: Float64Vector
+    view: RouterView,
+    request: RequestView,
+    params: Float64Vector,
+    memory: Float64Vector,
+    scores: Float64Vector,
 ) -> int:
     """Instance of the largest composite score."""
     best = 0

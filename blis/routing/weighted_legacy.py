@@ -1,7 +1,7 @@
 """Send a request to the instance with the largest weighted sum of free memory and low load.
 
-The first form of weighted routing, kept because published results use it. Its "cache" term is free memory relative to the freest instance,
-not a cached prefix.
+The first form of weighted routing, kept because published results use it. Its "cache" term is free memory
+relative to the freest instance, not a cached prefix.
 """
 
 from typing import Annotated, NamedTuple
@@ -21,7 +21,11 @@ class Params(NamedTuple):
 
 
 def route(
-    view: RouterView, request: RequestView, params: Float64Vector, memory: Float64Vector, scores: Float64Vector
+    view: RouterView,
+    request: RequestView,
+    params: Float64Vector,
+    memory: Float64Vector,
+    scores: Float64Vector,
 ) -> int:
     """Instance of the largest composite score."""
     total = params[0] + params[1]

@@ -1,13 +1,14 @@
 """The table of requests that a run replays: the one form into which every workload turns."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from blis.units import Int32Vector, Int64Vector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Requests:
     """Requests in the order of their arrival; every array is read-only, C-contiguous, of length n unless stated.
 
@@ -47,8 +48,8 @@ class Requests:
         return int(self.keys.max()) + 1 if len(self.keys) else 0
 
 
-def frozen(values: object, dtype: type) -> np.ndarray:
+def frozen(values: Any, dtype: type) -> np.ndarray:
     """`values` as a read-only, C-contiguous array of `dtype`: the form that kernels are compiled for."""
-    array = np.array(values, dtype=dtype, order="C")
+    array: np.ndarray[Any, Any] = np.array(values, dtype=dtype, order="C")
     array.setflags(write=False)
     return array

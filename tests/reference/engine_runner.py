@@ -1,0 +1,199 @@
+"""This file runs a recorded or invented case on the fast engine and returns what the naive simulator returns."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from blis.catalog import device_from_mapping, model_from_mapping
+from blis.cluster import Cluster, Instance
+from blis.engine.codes import STATUS_NAMES
+from blis.latency import LatencyModel, affine, roofline
+from blis.outcome import Outcome, outcome
+from blis.semantics import semantics as semantics_called
+from blis.simulate import Simulation
+from blis.workload import labels, prefix_keys, table
+from blis.workload.requests import Requests
+from tests.reference.naive_metrics import aggregate
+from tests.reference.naive_semantics import PRESETS
+
+Case = dict[str, Any]
+Rows = list[dict[str, Any]]
+
+POLICY_NAMES = {
+    "weighted-cache-load": "weighted-legacy",
+    "prefix-affinity-whole-prompt": "prefix-affinity",
+}
+
+
+def simulate(case: Case, rows: Rows, semantics: str) -> dict[str, Any]:
+    """Run a case; the result has the form that `naive.simulate` gives it."""
+    simulation = simulation_of(case, rows, semantics).run()
+    done = outcome(simulation)
+    requests = [_request(case, rows[row], row, done) for row in range(len(rows))]
+    instances = [_instance(index, requests, done) for index in range(case["instances"])]
+    completed = [request for request in requests if request.status == "completed"]
+    if completed:  # the engine pools the intervals of all completed requests
+        completed[0].intervals_us = np.repeat(done.interval_us, done.interval_tokens).tolist()
+    decisions = done.n_admitted + done.n_rejected
+    columns = ("instance", "ttft_us", "e2e_us", "scheduling_delay_us", "status", "preemptions")
+    columns += ("cached_blocks", "regret", "score")
+    result_rows = [
+        {"request": request.row} | {name: getattr(request, name) for name in columns} for request in requests
+    ]
+    result: dict[str, Any] = {"requests": result_rows}
+    return result | aggregate(case, requests, instances, decisions, PRESETS[semantics])
+
+
+def simulation_of(case: Case, rows: Rows, semantics: str, **options: Any) -> Simulation:
+    """The simulation of a case before its first event; options replace the arguments derived from the case."""
+    arguments: dict[str, Any] = {
+        "policies": policies_of(case),
+        "semantics": semantics_called(semantics),
+        "horizon_us": case.get("horizon_us"),
+        "record_routing": case.get("routing_trace") is not None,
+    }
+    return Simulation(requests_of(case, rows), cluster_of(case), **arguments | options)
+
+
+def requests_of(case: Case, rows: Rows) -> Requests:
+    """The rows as the engine's requests."""
+
+    def column(name: str, absent: int = 0) -> Any:
+        return np.array([absent if row.get(name) is None else row[name] for row in rows], np.int64)
+
+    groups = labels.number_names([row.get("prefix_group") or "" for row in rows], empty_is_none=True)
+    keys = prefix_keys.keys_of_groups(
+        column("input_tokens"),
+        column("output_tokens"),
+        groups.indices,
+        column("prefix_length"),
+        case["block_size_tokens"],
+        column("context_of", -1),
+        column("context_length"),
+    )
+    return table.requests_of(
+        arrival_us=column("arrival_us"),
+        input_tokens=column("input_tokens"),
+        output_tokens=column("output_tokens"),
+        keys=keys,
+        block_size_tokens=case["block_size_tokens"],
+        slo_class=labels.number_names([row.get("slo_class") or "" for row in rows]),
+        tenant=labels.number_names([row.get("tenant") or "" for row in rows]),
+        turn=column("round").astype(np.int32),
+    )
+
+
+def cluster_of(case: Case) -> Cluster:
+    """The instances of a case, all alike."""
+    one = Instance(
+        kv_blocks=case["kv_blocks_per_instance"],
+        max_running_requests=case["max_running_requests"],
+        step_token_budget=case["step_token_budget"],
+        latency=_latency(case["latency"]),
+        long_prefill_threshold_tokens=case["long_prefill_threshold"],
+    )
+    return Cluster(
+        (one,) * case["instances"],
+        case["latency"]["kind"],
+        case["block_size_tokens"],
+        case.get("admission_latency_us", 0),
+        case.get("routing_latency_us", 0),
+        case["routing"].get("snapshot_refresh_us", 0),
+        case["routing"].get("cache_signal_delay_us", 0),
+    )
+
+
+def policies_of(case: Case) -> dict[str, Any]:
+    """The policies of a case by the names that the product gives them."""
+    routing, admission = case["routing"], case["admission"]
+    chosen = {"policy": POLICY_NAMES.get(routing["policy"], routing["policy"])}
+    chosen |= {name: routing[name] for name in _parameters(chosen["policy"])}
+    bucket = ("capacity_tokens", "refill_tokens_per_s") if admission["policy"] == "token-bucket" else ()
+    return {
+        "admission": {"policy": admission["policy"]} | {name: admission[name] for name in bucket},
+        "routing": chosen,
+        "priority": case["priority_policy"],
+        "scheduling": case["scheduler"],
+    }
+
+
+def _parameters(policy: str) -> tuple[str, ...]:
+    return {"weighted": ("scorers",), "weighted-legacy": ("cache_weight", "load_weight")}.get(policy, ())
+
+
+def _latency(latency: dict[str, Any]) -> LatencyModel:
+    if latency["kind"] == "affine":
+        parameters = affine.Params(alpha_us=tuple(latency["alpha_us"]), beta_us=tuple(latency["beta_us"]))
+        return affine.prepare(parameters, None, None, 1)
+    shape, rates = dict(latency["model"]), latency["hardware"]
+    size = shape.pop("bytes_per_param")
+    model = model_from_mapping("model", shape | {"name": "case", "activation_bytes": size, "weight_bytes": size})
+    device = device_from_mapping(
+        "hardware",
+        {
+            "name": rates.get("name", "case"),
+            "peak_tflops_16bit": rates["tflops_fp16"],
+            "peak_tflops_8bit": rates["tflops_fp8"],
+            "peak_bandwidth_tb_per_s": rates["bandwidth_tb_s"],
+            "mfu_prefill": rates["mfu_prefill"],
+            "mfu_decode": rates["mfu_decode"],
+            "memory_gib": 80,
+        },
+    )
+    return roofline.prepare(roofline.Params(), model, device, latency["tensor_parallel"])
+
+
+def _request(case: Case, row: dict[str, Any], index: int, done: Outcome) -> SimpleNamespace:
+    """What became of a request, under the names that the naive simulator uses."""
+    seen = done.requests
+
+    def whole(values: Any) -> int | None:
+        return int(values[index]) if values[index] >= 0 else None
+
+    def double(values: Any) -> float | None:
+        return float(values[index]) if values[index] == values[index] else None
+
+    has_scores = case["routing"]["policy"] in ("weighted", "weighted-cache-load")
+    return SimpleNamespace(
+        row=index,
+        arrival_us=row["arrival_us"],
+        slo_class=row.get("slo_class") or "",
+        output=range(row["output_tokens"]),
+        prompt=range(row["input_tokens"]),
+        intervals_us=[],
+        itl_mean_us=double(seen.itl_mean_us),
+        computed_tokens=int(seen.computed_tokens[index]),
+        instance=whole(seen.instance),
+        ttft_us=whole(seen.ttft_us),
+        e2e_us=whole(seen.e2e_us),
+        scheduling_delay_us=whole(seen.scheduling_delay_us),
+        status=STATUS_NAMES[seen.status[index]],
+        preemptions=int(seen.preemptions[index]),
+        cached_blocks=whole(seen.cached_blocks),
+        regret=double(seen.routing_regret),
+        score=double(seen.routing_score) if has_scores else None,
+    )
+
+
+def _instance(index: int, requests: list[SimpleNamespace], done: Outcome) -> SimpleNamespace:
+    """What an instance has done, under the names that the naive simulator uses."""
+    own = done.instances
+    return SimpleNamespace(
+        index=index,
+        completed=[r for r in requests if r.instance == index and r.status == "completed"],
+        queue=range(own.queued_requests[index]),
+        batch=range(own.running_requests[index]),
+        dropped=int(own.dropped_requests[index]),
+        preemptions=int(own.preemptions[index]),
+        pool=SimpleNamespace(hits=int(own.cache_hits[index]), misses=int(own.cache_misses[index])),
+        peak_blocks=int(own.peak_blocks[index]),
+        steps=int(own.steps[index]),
+        sum_queue=int(own.queue_sum[index]),
+        sum_batch=int(own.batch_sum[index]),
+        allocation_failures=int(own.allocation_failures[index]),
+        end_us=int(own.end_us[index]),
+        input_tokens=int(own.input_tokens[index]),
+    )

@@ -1,0 +1,138 @@
+"""This file invents small cases that are full of coincidences: full caches, shared prefixes, equal times."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+SCORERS = (
+    "queue-depth", "kv-utilization", "load-balance", "precise-prefix-cache", "prefix-affinity", "no-hit-lru",
+    "active-requests", "running-requests", "load-aware", "vllm-dp",
+)  # fmt: skip
+CLASSES = ("", "critical", "standard", "batch")
+BETAS = ((100, 10, 5), (5, 1, 1), (1, 0, 0), (10.5, 0.7, 3.3), (0, 1, 0), (7, 3, 2))
+ALPHAS = ((0, 0, 0), (0, 0, 0), (10, 0, 0), (3, 1, 2), (2.5, 0.25, 1.75), (0, 2, 7))
+MODEL = {
+    "layers": 4, "hidden": 256, "heads": 8, "kv_heads": 2, "intermediate": 512, "vocab": 1000, "experts": 0,
+    "experts_per_token": 0, "bytes_per_param": 2, "activation": "silu",
+}  # fmt: skip
+HARDWARE = {
+    "name": "toy", "tflops_fp16": 0.01, "tflops_fp8": 0, "bandwidth_tb_s": 0.001, "mfu_prefill": 0.5,
+    "mfu_decode": 0.3,
+}  # fmt: skip
+
+
+def random_case(random: Random, semantics: str, most_requests: int = 40) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A case and its rows; runs that could go on for ever have a horizon."""
+    block_size = random.choice((1, 1, 2, 3, 4, 4, 5, 8, 16, 32))
+    is_calm = semantics == "reference-2026-02"
+    case = _case(random, block_size)
+    if semantics != "corrected" and case["routing"]["policy"] == "weighted-cache-load":
+        case["routing"]["snapshot_refresh_us"] = 0  # that policy is older than snapshots
+    rows = _rows(random, block_size, random.randint(1, most_requests))
+    largest = max(-(-(row["input_tokens"] + row["output_tokens"]) // block_size) for row in rows)
+    if is_calm:
+        case["kv_blocks_per_instance"] = sum(
+            -(-(row["input_tokens"] + row["output_tokens"] + 1) // block_size) for row in rows
+        )
+        case["step_token_budget"] = max(case["step_token_budget"], case["max_running_requests"] + 1)
+    else:
+        low = largest if random.random() < 0.7 else max(1, largest - random.randint(0, 3))
+        case["kv_blocks_per_instance"] = random.choice(
+            (low, low + 1, low + random.randint(0, 6), 2 * low + random.randint(0, 9), 6 * low, 500)
+        )
+    is_endless = semantics != "corrected" and largest > case["kv_blocks_per_instance"]
+    if is_endless or random.random() < 0.25:
+        case["horizon_us"] = random.randint(0, 8000) if random.random() < 0.7 else rows[-1]["arrival_us"]
+    return case, rows
+
+
+def _case(random: Random, block_size: int) -> dict[str, Any]:
+    latency: dict[str, Any] = {"kind": "affine", "alpha_us": random.choice(ALPHAS), "beta_us": random.choice(BETAS)}
+    if random.random() < 0.12:
+        model = dict(MODEL)
+        if random.random() < 0.4:
+            model |= {"experts": 8, "experts_per_token": 2}
+        latency = {"kind": "roofline", "model": model, "hardware": HARDWARE, "tensor_parallel": random.choice((1, 2))}
+    return {
+        "latency": latency,
+        "instances": random.choice((1, 1, 1, 2, 2, 3, 4)),
+        "kv_blocks_per_instance": 500,
+        "block_size_tokens": block_size,
+        "max_running_requests": random.choice((1, 2, 3, 4, 5, 6, 8, 8, 64)),
+        "step_token_budget": random.choice((1, 2, 3, 5, 8, 8, 16, 32, 64, 256, 2048)),
+        "long_prefill_threshold": random.choice((0, 0, 0, 1, 2, 3, 7, 16)),
+        "max_model_len": 0,
+        "scheduler": random.choice(("fcfs", "fcfs", "fcfs", "sjf", "priority-fcfs", "reverse-priority")),
+        "priority_policy": random.choice(("constant", "slo-based", "inverted-slo")),
+        "admission": _admission(random),
+        "routing": _routing(random),
+        "admission_latency_us": random.choice((0, 0, 0, 1, 5, 40)),
+        "routing_latency_us": random.choice((0, 0, 0, 1, 5, 40)),
+        "horizon_us": None,
+        "routing_trace": {"counterfactual_k": 5} if random.random() < 0.7 else None,
+        "fitness_weights": None,
+    }
+
+
+def _admission(random: Random) -> dict[str, Any]:
+    policy = random.choice(("always-admit",) * 6 + ("token-bucket",) * 2 + ("reject-all",))
+    if policy == "token-bucket":
+        capacity = random.choice((10, 30, 100, 400))
+        return {"policy": policy, "capacity_tokens": capacity, "refill_tokens_per_s": random.choice((1, 1e3, 33333.3, 1e6))}
+    return {"policy": policy}
+
+
+def _routing(random: Random) -> dict[str, Any]:
+    policy = random.choice(
+        ("round-robin", "least-loaded", "always-busiest", "weighted", "weighted", "weighted")
+        + ("weighted-cache-load", "prefix-affinity-whole-prompt")
+    )
+    routing: dict[str, Any] = {"policy": policy}
+    if policy == "weighted":
+        names = random.sample(SCORERS, random.randint(1, 4))
+        routing["scorers"] = [{"name": name, "weight": random.choice((1, 2, 0.5, 3.7))} for name in names]
+    elif policy == "weighted-cache-load":
+        routing |= {"cache_weight": random.choice((0.6, 0, 1)), "load_weight": random.choice((0.4, 1))}
+    routing["snapshot_refresh_us"] = random.choice((0, 0, 0, 1, 10, 100, 1000))
+    routing["cache_signal_delay_us"] = random.choice((0, 0, 0, 1, 10, 100, 1000))
+    return routing
+
+
+def _rows(random: Random, block_size: int, n: int) -> list[dict[str, Any]]:
+    gaps = random.choice(((0,), (0, 0, 1), (0, 1, 2, 5), (0, 10, 100, 105), (50, 300, 1000)))
+    longest = random.choice((4, 12, 40, 80))
+    longest_output = random.choice((1, 3, 9, 40))
+    groups = {f"g{number}": random.randint(0, longest) for number in range(random.randint(0, 3))}
+    share_group, share_context = random.choice((0, 0.5, 0.9)), random.choice((0, 0, 0.3, 0.7))
+    rows: list[dict[str, Any]] = []
+    arrival_us = random.choice((0, 0, 3))
+    for row in range(n):
+        n_input = random.randint(1, longest)
+        if random.random() < 0.4:
+            n_input = max(1, -(-n_input // block_size)) * block_size
+        n_output = random.choice((0, 1, 2, random.randint(0, longest_output), random.randint(0, longest_output)))
+        columns: dict[str, Any] = {
+            "request": row, "arrival_us": arrival_us, "input_tokens": n_input, "output_tokens": n_output,
+            "prefix_group": None, "prefix_length": 0, "slo_class": random.choice(CLASSES), "tenant": None,
+            "session": None, "round": 0, "context_of": None, "context_length": None,
+        }  # fmt: skip
+        if rows and random.random() < share_context:
+            _continue(random, columns, rows[random.randrange(len(rows))])
+        elif groups and random.random() < share_group:
+            name = random.choice(sorted(groups))
+            length = groups[name] if random.random() < 0.6 else random.randint(0, longest)
+            columns |= {"prefix_group": name, "prefix_length": min(length, n_input)}
+            if random.random() < 0.5 and length:
+                columns |= {"input_tokens": length, "prefix_length": length}
+        rows.append(columns)
+        arrival_us += random.choice(gaps)
+    return rows
+
+
+def _continue(random: Random, columns: dict[str, Any], before: dict[str, Any]) -> None:
+    """Let a row repeat the conversation of an earlier one, wholly or in part, with or without something new."""
+    said = before["input_tokens"] + before["output_tokens"]
+    length = said if random.random() < 0.6 else random.randint(1, said)
+    new = random.choice((0, 0, 1, random.randint(0, 12)))
+    columns |= {"context_of": before["request"], "context_length": length, "input_tokens": length + new}
