@@ -232,7 +232,8 @@ class Simulation:
             routing, preemption = self.policies["routing"].name, self.policies["preemption"].name
             return ContractError(
                 f"a policy must choose among what its view lists: either routing {routing!r} chose instance "
-                f"{self.decision} of {len(self.cluster.instances)}, or preemption {preemption!r} a position outside the batch."
+                f"{self.decision} of {len(self.cluster.instances)}, or preemption {preemption!r} a position outside the "
+                "batch."
             )
         return StalledError(stuck_message(self.state, status))
 
@@ -276,7 +277,7 @@ def workload_arrays(requests: Requests, block_size_tokens: int) -> Workload:
         slo_class=classes[requests.slo_class],
         tenant=requests.tenant.astype(np.int64),
         session=requests.session.astype(np.int64),
-        round=requests.round.astype(np.int64),
+        turn=requests.round.astype(np.int64),
     )
     return Workload(table, requests.key_offsets, requests.keys)
 

@@ -5,20 +5,17 @@ while its key can be looked up. New blocks come from the front of an instance's 
 its end.
 """
 
-import numpy as np
-
 from blis.engine._jit import kernel
 from blis.engine.state import INDEXED, NODE_RECYCLED, NODES_MADE, BlockStore, Records, SeenCache
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_HALF = np.uint64(32)
+_MULTIPLIER = 0x9E3779B1  # 2**32 over the golden ratio, made odd
+_LOW_BITS = 2**31 - 1
 
 
 @kernel
 def _home(identity: int, mask: int) -> int:
-    """Preferred slot of an identity: Fibonacci hashing (Knuth, vol. 3, section 6.4)."""
-    slot: int = np.int64((np.uint64(identity) * _GOLDEN) >> _HALF) & mask  # type: ignore[assignment]
-    return slot
+    """Preferred slot of an identity: multiplicative hashing (Knuth, vol. 3, section 6.4), kept below 2**63."""
+    return (((identity ^ (identity >> 31)) & _LOW_BITS) * _MULTIPLIER >> 20) & mask
 
 
 @kernel

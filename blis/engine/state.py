@@ -32,7 +32,7 @@ _WORKLOAD_FIELDS = {
     "slo_class": (_I, 0),  # index into blis.slo.CLASSES
     "tenant": (_I, 0),
     "session": (_I, 0),
-    "round": (_I, 0),
+    "turn": (_I, 0),  # of the session, from 0
 }
 
 _LIMIT_FIELDS = {

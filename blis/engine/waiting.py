@@ -35,7 +35,7 @@ def request_view(world: World, requests: Records, request: int) -> RequestView:
         workload.table.slo_class[request],
         workload.table.tenant[request],
         workload.table.session[request],
-        workload.table.round[request],
+        workload.table.turn[request],
         workload.table.prompt[request],
         requests.preemptions[request],
         requests.priority[request],

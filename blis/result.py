@@ -1,0 +1,87 @@
+"""Run a scenario, and hold what came of it: the requests, what became of them, and the metrics."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from blis.binding import BoundPolicy, answer
+from blis.checks import check_int
+from blis.cluster import Cluster
+from blis.deployment import build_cluster
+from blis.outcome import Outcome, outcome
+from blis.scenario import Scenario
+from blis.semantics import semantics
+from blis.simulate import Simulation, bind_all
+from blis.workload.requests import Requests
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One finished run; arrays are those of `blis.outcome`."""
+
+    scenario: Scenario
+    seed: int
+    requests: Requests
+    cluster: Cluster
+    outcome: Outcome
+    policies: Mapping[str, BoundPolicy]
+    engine_s: float  #: wall clock of the run itself, loading and reading not included
+
+    def metrics(self) -> dict[str, Any]:
+        """The metrics of the cluster and of each instance, ready for JSON: the same bytes for the same seed."""
+        from blis.metrics.summary import summarise
+
+        return {"seed": self.seed, **summarise(self.requests, self.cluster, self.outcome)}
+
+
+def build_requests(scenario: Scenario, seed: int) -> Requests:
+    """The requests of a scenario: a function of its workload and the seed, whatever the policies."""
+    generate = answer("workload", scenario.workload.kind).generate
+    requests: Requests = generate(scenario.workload.params, seed, scenario.cluster.block_size_tokens)
+    return requests
+
+
+def simulate(
+    scenario: Scenario, seed: int | None = None, *, requests: Requests | None = None, record_routing: bool = False
+) -> Result:
+    """Run a scenario to its end.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    seed : int ≥ 0, optional
+        Replaces the scenario's own.
+    requests : Requests, optional
+        The scenario's requests for this seed, where they have been built before.
+    record_routing : bool
+        Keep the score and the regret of every routing decision.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ConfigError
+        If the scenario cannot be built.
+    StalledError
+        If the run makes no progress.
+    """
+    seed = scenario.seed if seed is None else check_int("seed", seed, 0)
+    cluster = build_cluster(scenario.cluster)
+    policies = bind_all(scenario.policies)
+    if requests is None:
+        requests = build_requests(scenario, seed)
+    simulation = Simulation(
+        requests,
+        cluster,
+        policies,
+        semantics=semantics(scenario.semantics),
+        horizon_us=scenario.horizon_us,
+        record_routing=record_routing,
+    )
+    started_s = time.perf_counter()
+    simulation.run()
+    engine_s = time.perf_counter() - started_s
+    return Result(scenario, seed, requests, cluster, outcome(simulation), policies, engine_s)
