@@ -6,6 +6,7 @@ kept as they are written (a search makes thousands of scenarios); their names an
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -177,7 +178,9 @@ def workload_plan(mapping: object, where: str = "workload") -> WorkloadPlan:
         mapping = {"kind": mapping}
     if mapping.get("kind") is None:
         raise ConfigError(f"{where}: key 'kind' is required. Choices: {', '.join(workload_kinds())}.")
-    kind = check_choice(f"{where}.kind", mapping["kind"], workload_kinds())
+    kind = str(mapping["kind"])
+    if kind not in choices("workload") or not _generates(kind):
+        check_choice(f"{where}.kind", kind, workload_kinds())
     params = {str(key): value for key, value in mapping.items() if key != "kind" and value is not None}
     return WorkloadPlan(kind, answer("workload", kind).Params.from_mapping(where, params))
 
@@ -188,8 +191,7 @@ def workload_kinds() -> list[str]:
 
 
 def _generates(name: str) -> bool:
-    from importlib.util import find_spec
-
+    """Whether a file generates requests, by its text: its siblings are helpers, and importing all takes long."""
     spec = find_spec(f"blis.workload.{name.replace('-', '_')}")
     if spec is None or spec.origin is None:
         return False

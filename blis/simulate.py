@@ -266,13 +266,17 @@ def bind_all(policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str]) -> d
 @lru_cache(maxsize=8)
 def workload_arrays(requests: Requests, block_size_tokens: int) -> Workload:
     """The requests as the kernel reads them; made once for the many simulations that share them."""
+    prompts = requests.prompt
+    if len(prompts) and int(prompts.max()) >= len(prompts):
+        # Policies may keep something for each prompt, so its identity must lie below the number of requests.
+        prompts = np.unique(prompts, return_inverse=True)[1].astype(np.int64)
     classes = np.array([class_index(name) for name in requests.slo_classes] or [0], np.int64)
     table = workload_table(
         arrival_us=requests.arrival_us,
         input_tokens=requests.input_tokens,
         prompt_blocks=requests.input_tokens // block_size_tokens,
         output_tokens=requests.output_tokens,
-        prompt=requests.prompt,
+        prompt=prompts,
         number=requests.number,
         slo_class=classes[requests.slo_class],
         tenant=requests.tenant.astype(np.int64),

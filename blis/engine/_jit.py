@@ -21,7 +21,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _source_hash() -> str:
-    digest = hashlib.sha256(numba.__version__.encode())
+    digest = hashlib.sha256(f"{numba.__version__} {numba.config.BOUNDSCHECK}".encode())
     sources = [*_PACKAGE.glob("engine/*.py"), *_PACKAGE.glob("*/__init__.py")]
     for source in sorted(sources):
         digest.update(source.name.encode() + source.read_bytes())

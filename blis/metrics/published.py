@@ -258,7 +258,8 @@ def _per_instance(instances: InstanceOutcome) -> list[dict[str, Any]]:
 def _hit_rates(instances: InstanceOutcome) -> list[float]:
     """Hits per looked-up or taken block; 0 where there was none."""
     lookups = instances.cache_hits + instances.cache_misses
-    return (instances.cache_hits / np.maximum(lookups, 1)).tolist()
+    rates: list[float] = (instances.cache_hits / np.maximum(lookups, 1)).tolist()
+    return rates
 
 
 def _neighbours(sample: Sample, percent: float) -> tuple[float, float, float]:

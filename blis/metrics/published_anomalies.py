@@ -7,8 +7,10 @@ from blis.outcome import InstanceOutcome, Outcome
 from blis.units import Int64Vector
 from blis.workload.requests import Requests
 
-INVERSION_FACTOR = 2  #: an earlier request is inverted if its E2E exceeds a later one's by more than this factor
-BLOCKING_FACTOR = 2.0  #: an instance blocks if its mean queue exceeds the mean over instances by more than this factor
+#: An earlier request is inverted if its E2E exceeds a later one's by more than this factor.
+INVERSION_FACTOR = 2
+#: An instance blocks if its mean queue exceeds the mean over instances by more than this factor.
+BLOCKING_FACTOR = 2.0
 
 
 def inversions(outcome: Outcome, requests: Requests, within_class: bool) -> int:
@@ -49,9 +51,7 @@ def count_inverted(e2e_us: Int64Vector) -> int:
 def head_of_line_blocking(instances: InstanceOutcome, counts_idle: bool) -> int:
     """Instances whose mean queue over their steps exceeds twice the mean over instances."""
     pairs = zip(instances.queue_sum.tolist(), instances.steps.tolist(), strict=True)
-    means = [
-        queued / steps if steps else 0.0 for queued, steps in pairs if steps or counts_idle
-    ]
+    means = [queued / steps if steps else 0.0 for queued, steps in pairs if steps or counts_idle]
     if len(means) < 2:
         return 0
     bound = BLOCKING_FACTOR * (sum(means) / len(means))

@@ -1,0 +1,138 @@
+"""Runs a task on a configuration that Hydra composes from a command line, and turns whatever happens into an exit status."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from blis.checks import nearest
+from blis.errors import BlisError, ConfigError
+
+OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def command(config_name: str, arguments: Sequence[str], task: Callable[[Any], None]) -> int:
+    """Compose `conf/<config_name>.yaml` with the arguments, call `task` with it once per job, and say how it went.
+
+    Parameters
+    ----------
+    config_name : str
+    arguments : sequence of str
+        Hydra's flags and overrides.
+    task : callable
+        Takes the composed configuration; prints results to standard output.
+
+    Returns
+    -------
+    int
+        Exit status: 0; 2 if the input is wrong; 1 if the run failed; 130 if it was interrupted. One line on standard
+        error says what was wrong.
+    """
+    try:
+        with _command_line(arguments):
+            _compose(config_name, task)
+        sys.stdout.flush()
+    except SystemExit as leaving:  # Hydra leaves this way after --help, and argparse after a wrong flag
+        return leaving.code if isinstance(leaving.code, int) else OK
+    except KeyboardInterrupt:
+        return _report("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # whoever read the results has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except ConfigError as error:
+        return _report(str(error), WRONG_INPUT)
+    except BlisError as error:
+        return _report(str(error), FAILED)
+    except (OSError, ValueError, RuntimeError, LookupError, AttributeError, TypeError) as error:
+        message = _input_error(error)
+        if message is None:
+            raise
+        return _report(message, WRONG_INPUT)
+    return OK
+
+
+def conf_folder() -> Path:
+    """The folder of configurations: inside the package in a wheel, beside it in the source tree.
+
+    Raises
+    ------
+    ConfigError
+        If there is neither.
+    """
+    package = Path(__file__).resolve().parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "run.yaml").is_file():
+            return folder
+    raise ConfigError(
+        f"folder 'conf' must be shipped with the package; found none in or beside {package}. Install it again."
+    )
+
+
+def output_folder() -> Path:
+    """The folder of the job that is running."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def _compose(config_name: str, task: Callable[[Any], None]) -> None:
+    import hydra
+    from omegaconf import OmegaConf
+
+    OmegaConf.register_new_resolver("process_id", os.getpid, replace=True)  # two runs of a second must not share a folder
+    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(task)()
+
+
+@contextmanager
+def _command_line(arguments: Sequence[str]) -> Iterator[None]:
+    """Let Hydra, which reads the process's own command line, see these arguments and raise its errors to us."""
+    argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = [argv[0], *arguments]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if full_error is not None:
+            os.environ["HYDRA_FULL_ERROR"] = full_error
+
+
+def _input_error(error: Exception) -> str | None:
+    """What is wrong with the input, if that is what an error of Hydra, OmegaConf, YAML or the file system means."""
+    from hydra.errors import HydraException, MissingConfigException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file is not None:
+        return _unknown_file(str(error.missing_cfg_file), sorted(error.options or ()))
+    if isinstance(error, HydraException | OmegaConfBaseException | YAMLError) or _comes_from_hydra(error):
+        cause = error.__cause__
+        more = f" {cause}" if cause is not None and str(cause) not in str(error) else ""
+        return f"{error}{more}"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error}."
+    return None
+
+
+def _comes_from_hydra(error: Exception) -> bool:
+    """Whether Hydra itself raised it: it uses Python's plain errors for some of a user's mistakes."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    module = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
+    return isinstance(error, ValueError) and module.partition(".")[0] in ("hydra", "omegaconf")
+
+
+def _unknown_file(wanted: str, options: list[str]) -> str:
+    group, _, name = wanted.rpartition("/")
+    if not options:
+        return f"configuration {wanted!r} does not exist."
+    return f"{group}: no choice named {name!r}{nearest(name, options)} Choices: {', '.join(options)}."
+
+
+def _report(message: str, status: int) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return status

@@ -1,0 +1,25 @@
+"""What the KV cache saved and how full it was."""
+
+from typing import Any
+
+from blis.outcome import InstanceOutcome
+
+
+def cache_figures(instances: InstanceOutcome, of: Any, end_us: int) -> dict[str, int | float | None]:
+    """Hits over lookups, and KV blocks in use, of the instances `of` (an index or a slice).
+
+    The hit rate is weighted by lookups: an idle instance does not count. The time mean runs from 0 to `end_us`, idle time
+    included; the peak is that of the fullest instance.
+    """
+    hits, misses = int(instances.cache_hits[of].sum()), int(instances.cache_misses[of].sum())
+    total, peak = instances.total_blocks[of], instances.peak_blocks[of]
+    block_time = int(instances.block_time[of].sum())
+    return {
+        "cache_hit_blocks": hits,
+        "cache_miss_blocks": misses,
+        "cache_hit_rate": hits / (hits + misses) if hits + misses else None,
+        "kv_total_blocks": int(total.sum()),
+        "kv_peak_blocks": int(peak.max()),
+        "kv_peak_use": float((peak / total).max()),
+        "kv_mean_use": block_time / (int(total.sum()) * end_us) if end_us > 0 else None,
+    }

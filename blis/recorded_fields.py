@@ -1,0 +1,55 @@
+"""Keys of a recorded configuration: those with a meaning, and those that only inform."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from blis.checks import check_keys
+
+#: Keys that only inform people; allowed at every level, whatever they hold.
+INFORMATION = frozenset(
+    {
+        "author",
+        "changes",
+        "comment",
+        "comments",
+        "cost",
+        "created",
+        "date",
+        "description",
+        "exercises",
+        "generated_by",
+        "label",
+        "limits",
+        "meaning",
+        "name",
+        "note",
+        "notes",
+        "origin",
+        "outcome",
+        "program",
+        "provenance",
+        "purpose",
+        "reason",
+        "remark",
+        "remarks",
+        "requests",
+        "seed",
+        "source",
+        "tags",
+        "title",
+        "url",
+        "verified",
+        "version",
+    }
+)
+
+
+def fields(where: str, mapping: object, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the mapping, if it holds what is required, and besides only what is optional or merely informs.
+
+    Raises
+    ------
+    ConfigError
+        If it is no mapping, lacks a required key, or has one that might change the run but is not known.
+    """
+    return check_keys(where, mapping, (*required, *optional, *sorted(INFORMATION.difference(required))), required)

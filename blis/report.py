@@ -1,0 +1,99 @@
+"""A run's results on standard output: one JSON document, or tables for people."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+#: Rows of the cluster's table: words, then the keys that fill them.
+_COUNTS = ("injected", "completed", "running", "queued", "rejected", "dropped", "not_started")
+_LATENCIES = (("TTFT", "ttft"), ("between tokens", "itl"), ("E2E", "e2e"), ("until scheduled", "scheduling_delay"))
+_FIGURES = ("mean", "p50", "p90", "p95", "p99")
+MOST_INSTANCES_SHOWN = 32
+
+
+def json_text(metrics: Mapping[str, Any]) -> str:
+    """The metrics as one JSON document; a number that JSON has no word for is a bug and raises."""
+    return json.dumps(metrics, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def print_json(metrics: Mapping[str, Any]) -> None:
+    """Print the document and nothing else."""
+    sys.stdout.write(json_text(metrics))
+    sys.stdout.flush()
+
+
+def print_text(metrics: Mapping[str, Any], engine_s: float) -> None:
+    """Print the cluster's figures, one row per instance, and the engine's own speed."""
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False)
+    for table in (_cluster_table(metrics), _latency_table(metrics), _instance_table(metrics["instances"])):
+        console.print(table)
+    n_more = len(metrics["instances"]) - MOST_INSTANCES_SHOWN
+    if n_more > 0:
+        console.print(f"... and {n_more} more instances: see metrics.json.")
+    for note in metrics["notes"]:
+        console.print(f"note: {note}", markup=False)
+    speed = metrics["injected_requests"] / engine_s if engine_s > 0 else 0.0
+    console.print(f"engine: {engine_s:.3f} s, {speed:,.0f} requests/s", markup=False)
+    sys.stdout.flush()
+
+
+def _cluster_table(metrics: Mapping[str, Any]) -> Any:
+    table = _table("cluster", "")
+    rows = [(name.replace("_", " "), _number(metrics[f"{name}_requests"])) for name in _COUNTS]
+    rows = [row for row, name in zip(rows, _COUNTS, strict=True) if name in _COUNTS[:2] or metrics[f"{name}_requests"]]
+    rows += [
+        ("simulated time", f"{metrics['vllm_estimated_duration_s']:,.1f} s"),
+        ("requests/s", _number(metrics["responses_per_sec"], 2)),
+        ("output tokens/s", _number(metrics["tokens_per_sec"], 1)),
+        ("cache hit rate", _percent(metrics["cache_hit_rate"])),
+        ("KV use, peak and mean", f"{_percent(metrics['kv_peak_use'])}, {_percent(metrics['kv_mean_use'])}"),
+        ("preemptions", f"{_number(metrics['preemptions'])} ({_number(metrics['preemption_rate'], 3)} per request)"),
+    ]
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _latency_table(metrics: Mapping[str, Any]) -> Any:
+    table = _table("latency [ms]", *_FIGURES)
+    for words, name in _LATENCIES:
+        table.add_row(words, *(_number(metrics[f"{name}_{figure}_ms"], 1) for figure in _FIGURES))
+    return table
+
+
+def _instance_table(instances: list[Mapping[str, Any]]) -> Any:
+    columns = ("requests", "completed", "TTFT p99 [ms]", "E2E p99 [ms]", "hit rate", "KV peak", "batch", "queue", "busy")
+    table = _table("instance", *columns)
+    for one in instances[:MOST_INSTANCES_SHOWN]:
+        table.add_row(
+            one["instance_id"].removeprefix("instance_"),
+            *(_number(one["injected_requests"]), _number(one["completed_requests"])),
+            *(_number(one["ttft_p99_ms"], 1), _number(one["e2e_p99_ms"], 1)),
+            *(_percent(one["cache_hit_rate"]), _percent(one["kv_peak_use"])),
+            *(_number(one["batch_mean_requests"], 1), _number(one["queue_mean_requests"], 1)),
+            _percent(one["busy_share"]),
+        )
+    return table
+
+
+def _table(first: str, *others: str) -> Any:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(escape(first), no_wrap=True)
+    for name in others:
+        table.add_column(escape(name), justify="right", no_wrap=True)
+    return table
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}%"

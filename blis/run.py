@@ -1,0 +1,68 @@
+"""The command `python -m blis.run`: one simulation, or a sweep of them.
+
+Imports nothing heavy before it is needed, so that `--help` answers at once.
+"""
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from blis.composition import command, output_folder
+from blis.overrides import translated
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments (by default the process's own) and return its exit status.
+
+    Results go to standard output, everything else to standard error; what a status means says `blis.composition`.
+    """
+    return command("run", translated(sys.argv[1:] if arguments is None else arguments), _run)
+
+
+def _run(config: Any) -> None:
+    """One simulation of a composed configuration; called by Hydra, once per job."""
+    folder = output_folder()
+    try:
+        _simulate(config, folder)
+    except BaseException:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()  # Hydra makes it before anything is checked
+        raise
+
+
+def _simulate(config: Any, folder: Path) -> None:
+    from blis.report import print_json, print_text
+    from blis.result import simulate
+    from blis.run_folder import write_run
+    from blis.settings import settings_from_config
+
+    settings = settings_from_config(config)
+    with _progress():
+        result = simulate(settings.scenario)
+    metrics = result.metrics()
+    metrics["notes"] = [*settings.notes, *metrics["notes"]]
+    if settings.output == "json":
+        print_json(metrics)
+    else:
+        print_text(metrics, result.engine_s)
+    write_run(folder, settings, result, metrics)
+    if sys.stderr.isatty():
+        print(f"written: {folder}", file=sys.stderr)
+
+
+def _progress() -> Any:
+    """A line on a terminal's standard error while the simulation runs; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    from blis.engine._jit import cache_folder
+
+    what = "simulating" if cache_folder().is_dir() else "compiling the engine (half a minute, only after a change)"
+    return Console(stderr=True).status(what)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

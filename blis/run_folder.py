@@ -1,0 +1,91 @@
+"""What a run leaves behind: metrics, request and instance tables, and what is needed to repeat it."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from blis.bundle import Bundle, bundle_text, complete_policy
+from blis.errors import ConfigError
+from blis.report import json_text
+from blis.result import Result
+from blis.settings import Settings
+from blis.simulate import DEFAULT_POLICIES
+
+
+def write_run(folder: Path, settings: Settings, result: Result, metrics: Mapping[str, Any]) -> None:
+    """Write all files of a run. They are made aside and moved into place, so a reader never meets half a file.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder, ignore_cleanup_errors=True) as aside:
+            _write_files(Path(aside), settings, result, metrics)
+            for path in sorted(Path(aside).iterdir()):
+                os.replace(path, folder / path.name)
+    except OSError as error:
+        raise ConfigError(
+            f"hydra.run.dir must be a folder that can be written, with room in it; got {str(folder)!r}: "
+            f"{error.strerror or error}."
+        ) from error
+
+
+def _write_files(folder: Path, settings: Settings, result: Result, metrics: Mapping[str, Any]) -> None:
+    from blis.tables import instance_table, request_table, write_table
+
+    (folder / "metrics.json").write_text(json_text(metrics), encoding="utf-8")
+    write_table(request_table(result), folder / "requests.parquet")
+    write_table(instance_table(metrics["instances"]), folder / "instances.parquet")
+    (folder / "config.yaml").write_text(config_text(settings.document), encoding="utf-8")
+    (folder / "policies.yaml").write_text(bundle_text(_bundle(settings)), encoding="utf-8")
+    if settings.export_requests:
+        from blis.workload import trace_v2
+
+        trace_v2.write(result.requests, folder / "trace.yaml", folder / "trace.csv")
+    if settings.plots:
+        from blis.plots import write_plots
+
+        write_plots(result, folder)
+
+
+def config_text(document: Mapping[str, Any]) -> str:
+    """The composed configuration; with it alone a run can be repeated."""
+    try:
+        release = version("blis")
+    except PackageNotFoundError:
+        release = "unknown"
+    head = (
+        f"# blis {release}, source {source_commit() or 'unknown'}. To repeat this run, in this folder:\n"
+        "# python -m blis.run --config-dir . --config-name config\n"
+    )
+    return head + yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True)
+
+
+def source_commit() -> str | None:
+    """The commit of the source tree that the package is run from, if it is run from one."""
+    git = Path(__file__).resolve().parent.parent / ".git"
+    try:
+        head = (git / "HEAD").read_text(encoding="utf-8").strip()
+        if not head.startswith("ref: "):
+            return head
+        name = head.removeprefix("ref: ")
+        if (git / name).is_file():
+            return (git / name).read_text(encoding="utf-8").strip()
+        for line in (git / "packed-refs").read_text(encoding="utf-8").splitlines():
+            if line.endswith(f" {name}"):
+                return line.partition(" ")[0]
+    except OSError:
+        pass
+    return None
+
+
+def _bundle(settings: Settings) -> Bundle:
+    chosen = {**DEFAULT_POLICIES, **settings.scenario.policies}
+    return Bundle({name: complete_policy(name, choice) for name, choice in chosen.items()}, settings.lineage)

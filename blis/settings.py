@@ -1,0 +1,88 @@
+"""Typed settings of one run, from the configuration that Hydra composed; nothing below this file sees OmegaConf."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from blis.binding import QUESTIONS
+from blis.bundle import read_bundle
+from blis.checks import check_choice, check_keys
+from blis.errors import ConfigError
+from blis.scenario import Scenario
+
+OUTPUTS = ("text", "json")
+_SCENARIO_KEYS = ("cluster", "workload", "horizon_us", "semantics", "seed")
+_KEYS = (*_SCENARIO_KEYS, *QUESTIONS, "policies", "output", "trace", "plots", "export_requests")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one run is told to do."""
+
+    scenario: Scenario
+    output: str  #: text or json
+    plots: bool  #: also write figures
+    export_requests: bool  #: also write the requests as a version 2 trace
+    lineage: Mapping[str, Any]  #: of the policy bundle
+    document: Mapping[str, Any]  #: the composed configuration as plain data, to be saved
+    notes: tuple[str, ...]  #: what was replaced, for people
+
+
+def settings_from_config(config: DictConfig) -> Settings:
+    """The settings in a composed configuration.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or a value wrong, at any level.
+    """
+    document = OmegaConf.to_container(config, resolve=True)
+    given = check_keys("run", document, _KEYS, ("cluster", "workload"))
+    _check_given("", given)
+    if given.get("trace", "none") not in ("none", None):
+        raise ConfigError(f"trace: {given['trace']!r} is not available yet. Choices: none.")
+    policies = {question: _policy(question, given[question]) for question in QUESTIONS if given.get(question) is not None}
+    lineage: Mapping[str, Any] = {}
+    notes: tuple[str, ...] = ()
+    if given.get("policies") is not None:
+        bundle = read_bundle(given["policies"])
+        lineage = bundle.lineage
+        notes = (f"policies: {given['policies']} answers {', '.join(bundle.policies) or 'no question'}.",)
+        policies |= {question: dict(policy) for question, policy in bundle.policies.items()}
+    scenario = {key: given[key] for key in _SCENARIO_KEYS if given.get(key) is not None}
+    return Settings(
+        scenario=Scenario.from_mapping({**scenario, "policies": policies}),
+        output=check_choice("output", given.get("output", "text"), OUTPUTS),
+        plots=_flag(given, "plots"),
+        export_requests=_flag(given, "export_requests"),
+        lineage=lineage,
+        document={key: given[key] for key in _KEYS if key in given},
+        notes=notes,
+    )
+
+
+def _policy(question: str, node: object) -> dict[str, Any]:
+    """The node as a mapping; a text is the policy's name."""
+    if isinstance(node, str):
+        return {"policy": node}
+    if not isinstance(node, Mapping):
+        raise ConfigError(f"{question} must be a policy's name, or a mapping with the key 'policy'; got {node!r}.")
+    return {str(key): value for key, value in node.items()}
+
+
+def _flag(given: Mapping[str, Any], key: str) -> bool:
+    value = given.get(key, False)
+    if not isinstance(value, bool):
+        raise ConfigError(f"{key} must be true or false; got {value!r}.")
+    return value
+
+
+def _check_given(where: str, value: object) -> None:
+    """Refuse what a file leaves to the user and the user has not given."""
+    if value == "???":
+        raise ConfigError(f"{where} must be given; add {where}=VALUE.")
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            _check_given(f"{where}.{key}" if where else str(key), part)

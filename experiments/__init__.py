@@ -1,0 +1,1 @@
+"""Measurements and experiments: each says its question, its command and its answer."""
