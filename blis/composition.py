@@ -22,7 +22,8 @@ def command(config_name: str, arguments: Sequence[str], task: Callable[[Any], No
     arguments : sequence of str
         Hydra's flags and overrides.
     task : callable
-        Takes the composed configuration; prints results to standard output.
+        Takes the composed configuration; prints results to standard output. A job of a sweep that fails does not keep
+        the others from running.
 
     Returns
     -------
@@ -30,27 +31,28 @@ def command(config_name: str, arguments: Sequence[str], task: Callable[[Any], No
         Exit status: 0; 2 if the input is wrong; 1 if the run failed; 130 if it was interrupted. One line on standard
         error says what was wrong.
     """
+    failures: list[Exception] = []
+
+    def attempt(config: Any) -> None:
+        try:
+            task(config)
+        except (BlisError, OSError) as error:  # kept from Hydra, which would print more than one line
+            failures.append(error)
+
     try:
         with _command_line(arguments):
-            _compose(config_name, task)
+            _compose(config_name, attempt)
         sys.stdout.flush()
-    except SystemExit as leaving:  # Hydra leaves this way after --help, and argparse after a wrong flag
+    except SystemExit as leaving:  # Hydra leaves this way after --help
         return leaving.code if isinstance(leaving.code, int) else OK
     except KeyboardInterrupt:
-        return _report("interrupted", INTERRUPTED)
-    except BrokenPipeError:  # whoever read the results has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except ConfigError as error:
-        return _report(str(error), WRONG_INPUT)
-    except BlisError as error:
-        return _report(str(error), FAILED)
-    except (OSError, ValueError, RuntimeError, LookupError, AttributeError, TypeError) as error:
-        message = _input_error(error)
-        if message is None:
+        print("error: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if _status(error) is None:
             raise
-        return _report(message, WRONG_INPUT)
-    return OK
+        failures.append(error)
+    return max((_report(error) for error in failures), default=OK)
 
 
 def conf_folder() -> Path:
@@ -100,21 +102,40 @@ def _command_line(arguments: Sequence[str]) -> Iterator[None]:
             os.environ["HYDRA_FULL_ERROR"] = full_error
 
 
-def _input_error(error: Exception) -> str | None:
-    """What is wrong with the input, if that is what an error of Hydra, OmegaConf, YAML or the file system means."""
-    from hydra.errors import HydraException, MissingConfigException
+def _report(error: Exception) -> int:
+    """Say what is wrong in one line; the exit status."""
+    if isinstance(error, BrokenPipeError):  # whoever read the results has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    print(f"error: {' '.join(_message(error).split())}", file=sys.stderr)
+    return _status(error) or FAILED
+
+
+def _status(error: Exception) -> int | None:
+    """Exit status; None for what nobody expects, which deserves its traceback."""
+    from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
+    if isinstance(error, BlisError) and not isinstance(error, ConfigError):
+        return FAILED
+    if isinstance(error, ConfigError | HydraException | OmegaConfBaseException | YAMLError | OSError):
+        return WRONG_INPUT
+    return WRONG_INPUT if isinstance(error, ValueError) and _comes_from_hydra(error) else None
+
+
+def _message(error: Exception) -> str:
+    from hydra.errors import MissingConfigException
+
     if isinstance(error, MissingConfigException) and error.missing_cfg_file is not None:
         return _unknown_file(str(error.missing_cfg_file), sorted(error.options or ()))
-    if isinstance(error, HydraException | OmegaConfBaseException | YAMLError) or _comes_from_hydra(error):
-        cause = error.__cause__
-        more = f" {cause}" if cause is not None and str(cause) not in str(error) else ""
-        return f"{error}{more}"
-    if isinstance(error, OSError):
-        return f"{error.filename or 'a file'}: {error.strerror or error}."
-    return None
+    if isinstance(error, OSError) and not isinstance(error, BlisError):
+        return f"{str(error.filename or 'a file')!r} cannot be read or written: {error.strerror or error}."
+    if isinstance(error, BlisError):
+        return str(error)
+    cause = error.__cause__
+    more = f" {cause}" if cause is not None and str(cause) not in str(error) else ""
+    return f"{error}{more}".partition("\nSee https://hydra.cc")[0]
 
 
 def _comes_from_hydra(error: Exception) -> bool:
@@ -123,7 +144,7 @@ def _comes_from_hydra(error: Exception) -> bool:
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     module = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
-    return isinstance(error, ValueError) and module.partition(".")[0] in ("hydra", "omegaconf")
+    return module.partition(".")[0] in ("hydra", "omegaconf")
 
 
 def _unknown_file(wanted: str, options: list[str]) -> str:
@@ -131,8 +152,3 @@ def _unknown_file(wanted: str, options: list[str]) -> str:
     if not options:
         return f"configuration {wanted!r} does not exist."
     return f"{group}: no choice named {name!r}{nearest(name, options)} Choices: {', '.join(options)}."
-
-
-def _report(message: str, status: int) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
-    return status

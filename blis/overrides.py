@@ -1,4 +1,4 @@
-"""The command line's overrides as Hydra needs them: policies by their bare name, every key without a plus, free text quoted.
+"""The command line as Hydra needs it: policies by their bare name, every key without a plus, free text quoted, flags first.
 
 Why, says the head of conf/run.yaml.
 """
@@ -6,32 +6,61 @@ Why, says the head of conf/run.yaml.
 import re
 from collections.abc import Sequence
 
-QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
+from blis.checks import nearest
+from blis.errors import ConfigError
+
+QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")  #: as `blis.binding`'s, without its imports
 GROUPS = ("cluster", "workload")
 #: Texts with commas or symbols in them: one value, never a sweep. To sweep over them, quote each.
 TEXTS = ("routing.scorers", "routing.formula", "priority.formula")
 PATHS = ("policies", "workload.path", "workload.data_path")
 
-_FLAGS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"}
+_SWITCHES = {
+    *("-h", "--help", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m"),
+    *("--shell-completion", "-sc"),
+}
+_FLAGS_WITH_VALUE = {
+    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+    *("--experimental-rerun", "--info", "-i"),
+}
 _ASSIGNMENT = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 _PLAIN_PATH = re.compile(r"[\w./:~+-]*")
 
 
 def translated(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `routing=NAME` as `++routing.policy=NAME` and so on; flags stay as they are.
+    """The flags, then the overrides, with `routing=NAME` as `++routing.policy=NAME` and so on.
 
     What begins with + or ~, group choices, and keys of Hydra itself are left alone.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such flag.
     """
-    is_sweep = any(argument in ("-m", "--multirun") for argument in arguments)
-    out: list[str] = []
-    for place, argument in enumerate(arguments):
-        is_value = place > 0 and arguments[place - 1] in _FLAGS_WITH_VALUE
-        match = None if is_value else _ASSIGNMENT.fullmatch(argument)
-        out.append(argument if match is None else _translated(match[1], match[2], is_sweep))
-    return out
+    flags: list[str] = []
+    overrides: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if not argument.startswith("-"):
+            overrides.append(argument)
+            continue
+        name = argument.partition("=")[0]
+        if name not in _SWITCHES | _FLAGS_WITH_VALUE:
+            known = sorted(_SWITCHES | _FLAGS_WITH_VALUE)
+            raise ConfigError(f"no flag named {name!r}{nearest(name, known)} Flags: {', '.join(known)}.")
+        flags.append(argument)
+        if argument in _FLAGS_WITH_VALUE and rest and not rest[0].startswith("-"):
+            flags.append(rest.pop(0))
+    is_sweep = "-m" in flags or "--multirun" in flags
+    return [*flags, *(_translated(override, is_sweep) for override in overrides)]
 
 
-def _translated(key: str, value: str, is_sweep: bool) -> str:
+def _translated(override: str, is_sweep: bool) -> str:
+    match = _ASSIGNMENT.fullmatch(override)
+    if match is None:
+        return override
+    key, value = match.groups()
     if key in TEXTS and not value.startswith(("[", "{", "'", '"', "choice(")):
         value = _quoted(value)
     elif key in PATHS and value[:1] not in ("'", '"'):

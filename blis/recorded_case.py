@@ -9,38 +9,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from blis.checks import check_keys
-from blis.engine.codes import STATUS_NAMES
+from blis.engine.codes import NEVER_US, STATUS_NAMES
 from blis.errors import ConfigError
 from blis.recorded_document import CaseDocument, read_document
+from blis.recorded_requests import check_columns, read_requests, table_of
 from blis.units import BoolVector, Float64Vector, Int64Vector
-from blis.workload.labels import Labels, number_names
-from blis.workload.prefix_keys import PrefixKeys, keys_of_groups
 from blis.workload.recorded import float_column, int_column, read_csv, refuse_cell
 from blis.workload.requests import Requests
-from blis.workload.table import LATEST_US, requests_of
 
 if TYPE_CHECKING:
     from blis.simulate import Simulation
 
 CONFIGURATION, REQUESTS, ROWS, AGGREGATES = "case.yaml", "requests.csv", "expected.csv", "expected.json"
-
-#: Columns of requests.csv that must be there, and those that may be absent or have blank cells.
-NEEDED_COLUMNS = ("request", "arrival_us", "input_tokens", "output_tokens")
-OPTIONAL_COLUMNS = (
-    "prefix_group",
-    "prefix_length",
-    "slo_class",
-    "tenant",
-    "session",
-    "round",
-    "context_of",
-    "context_length",
-)
 
 #: Columns of expected.csv that hold doubles, and the one that holds names; the others hold whole numbers.
 DOUBLE_COLUMNS = ("regret", "score")
@@ -78,7 +62,7 @@ def read_case(folder: Path) -> RecordedCase:
         document = read_document(_existing(folder, CONFIGURATION))
     path = _existing(folder, REQUESTS)
     with _naming(path):
-        requests = _read_requests(path, document.block_size_tokens)
+        requests = read_requests(path, document.block_size_tokens)
     path = _existing(folder, ROWS)
     with _naming(path):
         columns = _read_expected(path, document.columns, len(requests))
@@ -135,6 +119,7 @@ def simulation_of(case: RecordedCase) -> "Simulation":
         semantics=semantics(document.semantics),
         horizon_us=document.horizon_us,
         record_routing=True,
+        max_events=None if document.horizon_us is None else NEVER_US,  # a horizon ends any run
     )
 
 
@@ -157,114 +142,11 @@ def _existing(folder: Path, name: str) -> Path:
     raise ConfigError(f"{folder / name} is missing; a recorded case needs it.")
 
 
-def _read_requests(path: Path, block_size_tokens: int) -> Requests:
-    """The rows as `Requests`, in order of arrival, those of one microsecond in the order of rows."""
-    header, columns = read_csv(path)
-    table = _table(path, header, columns)
-    check_keys(str(path), {name: 0 for name in table if any(table[name])}, (*NEEDED_COLUMNS, *OPTIONAL_COLUMNS))
-    _check_rows(path, header, "are needed", NEEDED_COLUMNS)
-    n = len(columns[0])
-    for name in OPTIONAL_COLUMNS:
-        table.setdefault(name, [""] * n)
-
-    def numbers(name: str, minimum: int, blank: str = "") -> Int64Vector:
-        return int_column(path, name, [cell.strip() or blank for cell in table[name]], minimum)
-
-    row = numbers("request", 0)
-    if (row != np.arange(n)).any():
-        refuse_cell(path, int((row != np.arange(n)).argmax()), "request", "the row number, from 0", table["request"])
-    arrival_us = numbers("arrival_us", 0)
-    if arrival_us.max() >= LATEST_US:
-        refuse_cell(path, int(arrival_us.argmax()), "arrival_us", "below 2**62 µs", table["arrival_us"])
-    input_tokens, output_tokens = numbers("input_tokens", 1), numbers("output_tokens", 0)
-    group = number_names([cell.strip() for cell in table["prefix_group"]], empty_is_none=True)
-    prefix_tokens = np.where(group.indices >= 0, numbers("prefix_length", 0, "0"), 0)
-    context_of, context_tokens = numbers("context_of", -1, "-1"), numbers("context_length", 0, "0")
-    if context_of.max() >= n:
-        refuse_cell(path, int(context_of.argmax()), "context_of", f"a row, < {n}", table["context_of"])
-    texts = _Texts(
-        input_tokens, output_tokens, group.indices.astype(np.int64), prefix_tokens, context_of, context_tokens
-    )
-    keys = _keys(path, texts, block_size_tokens)
-    order = np.argsort(arrival_us, kind="stable")
-
-    def labels(name: str, empty_is_none: bool = False) -> Labels:
-        return _picked(number_names([cell.strip() for cell in table[name]], empty_is_none), order)
-
-    return requests_of(
-        arrival_us=arrival_us[order],
-        input_tokens=input_tokens[order],
-        output_tokens=output_tokens[order],
-        keys=_picked_keys(keys, order),
-        block_size_tokens=block_size_tokens,
-        number=order,
-        slo_class=labels("slo_class"),
-        tenant=labels("tenant"),
-        session=labels("session", empty_is_none=True),
-        turn=numbers("round", 0, "0").astype(np.int32)[order],
-        prefix_group=_picked(group, order),
-        prefix_tokens=prefix_tokens[order],
-    )
-
-
-class _Texts(NamedTuple):
-    """What prompts consist of, by row."""
-
-    input_tokens: Int64Vector
-    output_tokens: Int64Vector
-    prefix_group: Int64Vector  #: -1: none
-    prefix_tokens: Int64Vector
-    context_of: Int64Vector  #: -1: none
-    context_tokens: Int64Vector
-
-    def keys(self, block_size_tokens: int) -> PrefixKeys:
-        """Keys of the prompts; no row may continue a later one."""
-        return keys_of_groups(
-            self.input_tokens,
-            self.output_tokens,
-            self.prefix_group,
-            self.prefix_tokens,
-            block_size_tokens,
-            self.context_of,
-            self.context_tokens,
-        )
-
-
-def _keys(path: Path, texts: _Texts, block_size_tokens: int) -> PrefixKeys:
-    """Keys of the prompts, in the order of rows; a row may continue the conversation of a later one."""
-    context_of = texts.context_of
-    n = len(context_of)
-    if (context_of < np.arange(n)).all():
-        return texts.keys(block_size_tokens)
-    depth, ancestor = np.zeros(n, np.int64), context_of
-    while (ancestor >= 0).any():
-        depth += ancestor >= 0
-        if depth.max() >= n:
-            raise ConfigError(f"{path}, row {int(depth.argmax())}, column 'context_of': continues itself in the end.")
-        ancestor = np.where(ancestor >= 0, context_of[ancestor], -1)
-    order = np.argsort(depth, kind="stable")
-    place = np.argsort(order)
-    renamed = texts._replace(context_of=np.where(context_of >= 0, place[context_of], -1))
-    return _picked_keys(_Texts(*(column[order] for column in renamed)).keys(block_size_tokens), place)
-
-
-def _picked_keys(keys: PrefixKeys, rows: Int64Vector) -> PrefixKeys:
-    """The keys of `rows`, in their order."""
-    starts, lengths = keys.key_offsets[rows], np.diff(keys.key_offsets)[rows]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    source = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-    return PrefixKeys(offsets, keys.keys[source], keys.prompt[rows])
-
-
-def _picked(labels: Labels, rows: Int64Vector) -> Labels:
-    return Labels(labels.indices[rows], labels.names)
-
-
 def _read_expected(path: Path, names: tuple[str, ...], n: int) -> dict[str, ExpectedColumn]:
     """The columns to be compared, one entry per request in the order of requests.csv."""
     header, columns = read_csv(path)
-    table = _table(path, header, columns)
-    _check_rows(path, header, "are needed because case.yaml declares them comparable", ("request", *names))
+    table = table_of(path, header, columns)
+    check_columns(path, header, "are needed because case.yaml declares them comparable", ("request", *names))
     row = int_column(path, "request", table["request"], 0)
     if not np.array_equal(np.sort(row), np.arange(n)):
         raise ConfigError(f"{path}: column 'request' must name each of the {n} requests once; got {len(row)} rows.")
@@ -282,18 +164,6 @@ def _expected_column(path: Path, name: str, cells: list[str]) -> ExpectedColumn:
         if cell and cell not in STATUS_NAMES:
             refuse_cell(path, place, name, f"one of {', '.join(STATUS_NAMES)}", cells)
     return ExpectedColumn(is_given, np.array([STATUS_NAMES.index(cell) if cell else 0 for cell in cells], np.int64))
-
-
-def _table(path: Path, header: list[str], columns: list[list[str]]) -> dict[str, list[str]]:
-    if len(set(header)) < len(header):
-        raise ConfigError(f"{path} must have columns of different names; got {', '.join(header)}.")
-    return dict(zip(header, columns, strict=True))
-
-
-def _check_rows(path: Path, header: list[str], why: str, names: tuple[str, ...]) -> None:
-    absent = [name for name in names if name not in header]
-    if absent:
-        raise ConfigError(f"{path}: columns {', '.join(absent)} {why}; got {', '.join(header)}.")
 
 
 def _read_aggregates(path: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Keys of a recorded configuration: those with a meaning, and those that only inform."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blis.checks import check_keys
@@ -45,11 +45,14 @@ INFORMATION = frozenset(
 
 
 def fields(where: str, mapping: object, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the mapping, if it holds what is required, and besides only what is optional or merely informs.
+    """Return the keys with a meaning, if all that are required are there and the others are optional or inform.
 
     Raises
     ------
     ConfigError
         If it is no mapping, lacks a required key, or has one that might change the run but is not known.
     """
-    return check_keys(where, mapping, (*required, *optional, *sorted(INFORMATION.difference(required))), required)
+    known = (*required, *optional)
+    if isinstance(mapping, Mapping):
+        mapping = {key: value for key, value in mapping.items() if key in known or key not in INFORMATION}
+    return check_keys(where, mapping, known, required)

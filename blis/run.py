@@ -9,7 +9,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from blis.composition import command, output_folder
+from blis.composition import WRONG_INPUT, command, output_folder
+from blis.errors import ConfigError
 from blis.overrides import translated
 
 
@@ -18,7 +19,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Results go to standard output, everything else to standard error; what a status means says `blis.composition`.
     """
-    return command("run", translated(sys.argv[1:] if arguments is None else arguments), _run)
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        return command("run", translated(given), _run)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG_INPUT
 
 
 def _run(config: Any) -> None:
@@ -33,6 +39,7 @@ def _run(config: Any) -> None:
 
 
 def _simulate(config: Any, folder: Path) -> None:
+    _load_numba()
     from blis.report import print_json, print_text
     from blis.result import simulate
     from blis.run_folder import write_run
@@ -50,6 +57,18 @@ def _simulate(config: Any, folder: Path) -> None:
     write_run(folder, settings, result, metrics)
     if sys.stderr.isatty():
         print(f"written: {folder}", file=sys.stderr)
+
+
+def _load_numba() -> None:
+    """Load numba without the linear algebra of scipy, which it looks for: that takes half a second, and no kernel uses it."""
+    is_absent = "scipy.linalg" not in sys.modules
+    if is_absent:
+        sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
+    try:
+        import numba.np.arraymath  # noqa: F401
+    finally:
+        if is_absent:
+            del sys.modules["scipy.linalg"]
 
 
 def _progress() -> Any:

@@ -172,7 +172,7 @@ def _print_table(verdicts: Sequence["Verdict"]) -> None:
     table = Table()
     table.add_column("case", overflow="fold")
     table.add_column("verdict")
-    for heading in ("requests", "fields", "differ", "largest [us]", "aggregates", "differ"):
+    for heading in ("requests", "fields", "differ", "largest, us", "aggregates", "differ"):
         table.add_column(heading, justify="right")
     for verdict in verdicts:
         word = "failed" if verdict.error else "agrees" if verdict.agrees else "differs"
