@@ -1,4 +1,4 @@
-"""Runs a task on a configuration that Hydra composes from a command line, and turns whatever happens into an exit status."""
+"""Runs a task on what Hydra composes from a command line, and turns whatever happens into an exit status."""
 
 import os
 import sys
@@ -83,7 +83,8 @@ def _compose(config_name: str, task: Callable[[Any], None]) -> None:
     import hydra
     from omegaconf import OmegaConf
 
-    OmegaConf.register_new_resolver("process_id", os.getpid, replace=True)  # two runs of a second must not share a folder
+    # Two runs of one second must not share a folder.
+    OmegaConf.register_new_resolver("process_id", os.getpid, replace=True)
     hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(task)()
 
 

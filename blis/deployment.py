@@ -125,9 +125,7 @@ def _derived_blocks(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Pa
         return blocks
     assert parts.model is not None  # for the type checker: `_parts` read both, as nothing gives the blocks
     assert parts.device is not None
-    return kv_blocks(
-        parts.model, parts.device, place.tensor_parallel, plan.block_size_tokens, pool.memory_utilisation
-    )
+    return kv_blocks(parts.model, parts.device, place.tensor_parallel, plan.block_size_tokens, pool.memory_utilisation)
 
 
 def _latency_model(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Parts) -> LatencyModel:

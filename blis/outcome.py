@@ -109,6 +109,5 @@ def outcome(simulation: Simulation) -> Outcome:
 
 def _columns(records: Any, kind: Any, renamed: dict[str, str]) -> dict[str, Any]:
     """Copies of the records' fields that an outcome takes over."""
-  
     names = {name: renamed.get(name, name) for name in kind.__dataclass_fields__}
     return {name: records[field].copy() for name, field in names.items() if field in records.dtype.names}

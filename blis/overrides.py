@@ -1,4 +1,4 @@
-"""The command line as Hydra needs it: policies by their bare name, every key without a plus, free text quoted, flags first.
+"""The command line as Hydra needs it: policies by bare name, keys without a plus, free text quoted, flags first.
 
 Why, says the head of conf/run.yaml.
 """
@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from blis.checks import nearest
 from blis.errors import ConfigError
 
-QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")  #: as `blis.binding`'s, without its imports
+#: As `blis.binding` has them, whose imports would keep `--help` waiting.
+QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
 GROUPS = ("cluster", "workload")
 #: Texts with commas or symbols in them: one value, never a sweep. To sweep over them, quote each.
 TEXTS = ("routing.scorers", "routing.formula", "priority.formula")

@@ -65,8 +65,8 @@ def _latency_table(metrics: Mapping[str, Any]) -> Any:
 
 
 def _instance_table(instances: list[Mapping[str, Any]]) -> Any:
-    columns = ("requests", "completed", "TTFT p99 [ms]", "E2E p99 [ms]", "hit rate", "KV peak", "batch", "queue", "busy")
-    table = _table("instance", *columns)
+    columns = ("requests", "completed", "TTFT p99 [ms]", "E2E p99 [ms]")
+    table = _table("instance", *columns, "hit rate", "KV peak", "batch", "queue", "busy")
     for one in instances[:MOST_INSTANCES_SHOWN]:
         table.add_row(
             one["instance_id"].removeprefix("instance_"),

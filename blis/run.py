@@ -60,7 +60,7 @@ def _simulate(config: Any, folder: Path) -> None:
 
 
 def _load_numba() -> None:
-    """Load numba without the linear algebra of scipy, which it looks for: that takes half a second, and no kernel uses it."""
+    """Load numba without scipy's linear algebra: it would look for it for half a second, and no kernel uses it."""
     is_absent = "scipy.linalg" not in sys.modules
     if is_absent:
         sys.modules["scipy.linalg"] = None  # type: ignore[assignment]

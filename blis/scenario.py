@@ -1,7 +1,7 @@
 """What is simulated: a cluster, its policies and its workload, as frozen records made from plain mappings.
 
 Reading is strict: an unknown key at any level is an error that names its path and the nearest key. Policies are
-kept as they are written (a search makes thousands of scenarios); their names and parameters are checked when they are bound.
+kept as they are written (a search makes thousands of scenarios) and checked when they are bound.
 """
 
 from collections.abc import Mapping

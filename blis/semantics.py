@@ -26,6 +26,10 @@ class Semantics(NamedTuple):
     waiting_counts: bool
     """The time in which a decoding request is left out by the token budget is part of its E2E and intervals."""
 
+    reads_at_start: bool
+    """The router's first periodic reading of signals is made at time 0; else it knows nothing before the first interval
+    has passed, and takes an instance's free blocks for zero."""
+
     load_counts_once: bool
     """Load is queued + running + pending; else queued + running + in flight, which counts a request twice."""
 
@@ -33,8 +37,8 @@ class Semantics(NamedTuple):
     """Within one microsecond queueings precede the step; else whatever was scheduled first comes first."""
 
 
-CORRECTED = Semantics(True, True, True, True, True, True, True, True)
-REFERENCE_2026_04 = Semantics(False, False, False, False, False, False, False, True)
+CORRECTED = Semantics(*[True] * 9)
+REFERENCE_2026_04 = Semantics(*[False] * 9)._replace(order_by_kind=True)
 REFERENCE_2026_02 = REFERENCE_2026_04._replace(load_counts_once=True, order_by_kind=False)
 
 PRESETS = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from blis.binding import QUESTIONS
 from blis.bundle import read_bundle
@@ -38,12 +39,16 @@ def settings_from_config(config: DictConfig) -> Settings:
     ConfigError
         If a key is unknown or a value wrong, at any level.
     """
-    document = OmegaConf.to_container(config, resolve=True)
+    try:
+        document = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error}") from error
     given = check_keys("run", document, _KEYS, ("cluster", "workload"))
     _check_given("", given)
     if given.get("trace", "none") not in ("none", None):
         raise ConfigError(f"trace: {given['trace']!r} is not available yet. Choices: none.")
-    policies = {question: _policy(question, given[question]) for question in QUESTIONS if given.get(question) is not None}
+    answered = [question for question in QUESTIONS if given.get(question) is not None]
+    policies = {question: _policy(question, given[question]) for question in answered}
     lineage: Mapping[str, Any] = {}
     notes: tuple[str, ...] = ()
     if given.get("policies") is not None:

@@ -232,8 +232,8 @@ class Simulation:
             routing, preemption = self.policies["routing"].name, self.policies["preemption"].name
             return ContractError(
                 f"a policy must choose among what its view lists: either routing {routing!r} chose instance "
-                f"{self.decision} of {len(self.cluster.instances)}, or preemption {preemption!r} a position outside the "
-                "batch."
+                f"{self.decision} of {len(self.cluster.instances)}, or preemption {preemption!r} a position outside "
+                "the batch."
             )
         return StalledError(stuck_message(self.state, status))
 

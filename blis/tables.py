@@ -1,4 +1,4 @@
-"""A run's requests and instances as Parquet tables: one row each, times in milliseconds, null for what never happened."""
+"""A run's requests and instances as Parquet tables: one row each, times in ms, null for what never happened."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

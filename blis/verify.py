@@ -7,13 +7,14 @@ Exit status: 0 all comparable fields agree, 1 some differ, 2 wrong input, 130 in
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from blis.recorded_comparison import Difference, Verdict
+    from blis.recorded.comparison import Difference, Verdict
 
 AGREES, DIFFERS, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _verify(options.paths, options.json)
     except KeyboardInterrupt:
         print("\nverify: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has left; the interpreter must not write to it on exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
 
 
@@ -72,8 +76,8 @@ def _is_case_file(path: Path) -> bool:
 
 def _verify(paths: Sequence[Path], as_json: bool) -> int:
     from blis.errors import ConfigError
-    from blis.recorded_case import read_case
-    from blis.recorded_comparison import verdict_on
+    from blis.recorded.case import read_case
+    from blis.recorded.comparison import verdict_on
 
     folders, problems = find_cases(paths)
     streams = not as_json and not sys.stdout.isatty()

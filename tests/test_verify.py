@@ -251,7 +251,7 @@ def test_a_run_that_the_user_interrupts_says_so(monkeypatch, capsys):
     def interrupt(folder):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("blis.recorded_case.read_case", interrupt)
+    monkeypatch.setattr("blis.recorded.case.read_case", interrupt)
 
     assert main([str(ROOFLINE)]) == INTERRUPTED
     assert "interrupted" in capsys.readouterr().err

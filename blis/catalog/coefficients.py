@@ -22,9 +22,7 @@ class Coefficients:
     kv_blocks: int | None  #: KV blocks (16 tokens) of one instance; None: not in the table
 
 
-def find_coefficients(
-    model: str, gpu: str, tensor_parallel: int, vllm_version: str | None = None
-) -> Coefficients:
+def find_coefficients(model: str, gpu: str, tensor_parallel: int, vllm_version: str | None = None) -> Coefficients:
     """The first row that matches; without a version, the first in file order.
 
     Parameters

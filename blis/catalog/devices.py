@@ -43,9 +43,7 @@ def read_device(name: str, hardware_folder: str | Path | None = None) -> Device:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path} must be a YAML mapping; got an error: {' '.join(str(error).split())}."
-        ) from error
+        raise ConfigError(f"{path} must be a YAML mapping; got an error: {' '.join(str(error).split())}.") from error
     check_keys(f"hardware.{name}", values, _REQUIRED + _OPTIONAL, _REQUIRED)
     return device_from_mapping(f"hardware.{name}", {"name": name, **values})
 

@@ -23,9 +23,7 @@ def shipped_folder(name: str) -> Path:
         if place.is_dir():
             return place
     looked = " nor ".join(str(place) for place in places)
-    raise ConfigError(
-        f"folder {name!r} must be shipped with the package; found neither {looked}. Install it again."
-    )
+    raise ConfigError(f"folder {name!r} must be shipped with the package; found neither {looked}. Install it again.")
 
 
 def table_rows(name: str) -> list[dict[str, str]]:

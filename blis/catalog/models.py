@@ -119,9 +119,7 @@ def model_from_mapping(where: str, mapping: object) -> Model:
         If a key is unknown or absent, or a value out of its bounds.
     """
     optional = {"weight_bytes", "kv_heads"}
-    required = [
-        field.name for field in fields(Model) if field.default is MISSING and field.name not in optional
-    ]
+    required = [field.name for field in fields(Model) if field.default is MISSING and field.name not in optional]
     values = check_keys(where, mapping, [field.name for field in fields(Model)], required)
     values.setdefault("kv_heads", values["heads"])
     values.setdefault("weight_bytes", values["activation_bytes"])
@@ -136,9 +134,7 @@ def _checked(where: str, key: str, kind: Any, value: object) -> object:
     if kind is int:
         return check_int(where, value, 1 if key in ("layers", "hidden", "heads", "kv_heads") else 0)
     if kind is float:
-        return (
-            check_number(where, value, above=0) if key.endswith("_bytes") else check_number(where, value, 0)
-        )
+        return check_number(where, value, above=0) if key.endswith("_bytes") else check_number(where, value, 0)
     if not isinstance(value, kind):
         raise ConfigError(f"{where} must be {'true or false' if kind is bool else 'a text'}; got {value!r}.")
     return value

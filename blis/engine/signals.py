@@ -93,6 +93,7 @@ def router_view(world: World, state: State, now_us: int) -> RouterView:
         now_us,
         world.settings.n_instances,
         world.settings.block_size_tokens,
+        signals.is_known,
         signals.queued_requests,
         signals.running_requests,
         signals.queued_tokens,

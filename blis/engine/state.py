@@ -81,6 +81,7 @@ _SETTING_FIELDS = {
     "first_copy_stays": (_I, 0),
     "history_includes_cached": (_I, 0),
     "waiting_counts": (_I, 0),
+    "reads_at_start": (_I, 0),
     "order_by_kind": (_I, 0),
 }
 
@@ -153,6 +154,7 @@ _INSTANCE_FIELDS = {
     "batch_sum": (_I, 0),  # sum over steps of the batch size
     "peak_queue": (_I, 0),
     "log_entry": (_I, -1),  # last entry in the step log; -1
+    "is_known": (_I, 1),  # 0 in signals that were never read
     "last_cold_use": (_I, -1),  # rank of the last cold request sent here; -1
     "last_routed": (_I, -1),  # routing rank of the last request sent here; -1
 }
@@ -330,7 +332,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
     return State(
         requests=records(_REQUEST_FIELDS, n),
         instances=instances,
-        signals=instances if settings.snapshot_refresh_us == 0 else records(_INSTANCE_FIELDS, m),
+        signals=instances if settings.snapshot_refresh_us == 0 else _first_signals(instances, settings),
         batches=_new_batches(m, largest_batch, settings.block_size_tokens),
         cache=_new_store(m, limits.total_blocks, settings.n_keys, len(workload.keys)),
         router=_new_store(m, np.zeros(m, np.int64), settings.n_keys, 0),
@@ -352,6 +354,12 @@ def copy_state(state: State) -> State:
     if state.signals is state.instances:
         parts["signals"] = parts["instances"]
     return State(**parts)
+
+
+def _first_signals(instances: Records, settings: Records) -> Records:
+    signals = instances.copy()
+    signals.is_known[:] = settings.reads_at_start
+    return signals
 
 
 def _new_batches(m: int, largest_batch: int, block_size_tokens: int) -> Batches:

@@ -38,6 +38,7 @@ class RouterView(NamedTuple):
     clock_us: int
     n_instances: int
     block_size_tokens: int
+    is_known: Int64Vector  #: 0 for an instance whose reported signals were never read
     queued_requests: Int64Vector  #: reported; wait queue's length
     running_requests: Int64Vector  #: reported; batch size
     queued_tokens: Int64Vector  #: reported; prompt tokens in the wait queue

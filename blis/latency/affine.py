@@ -28,9 +28,7 @@ Three = tuple[float, float, float]
 class Params:
     """Both lists, or neither: then the shipped table gives them by model, GPU and tensor parallelism."""
 
-    alpha_us: Three | None = (
-        None  #: each ≥ 0, µs: per request, per prompt token (cached too), per output token
-    )
+    alpha_us: Three | None = None  #: each ≥ 0, µs: per request, per prompt token (cached too), per output token
     beta_us: Three | None = None  #: each ≥ 0, µs: per step, per computed prompt token, per decode
     vllm_version: str | None = None  #: which row of the table; None: the first
 
@@ -50,8 +48,7 @@ class Params:
         if (alpha_us is None) != (beta_us is None):
             given, absent = ("beta_us", "alpha_us") if alpha_us is None else ("alpha_us", "beta_us")
             raise ConfigError(
-                f"{where}: alpha_us and beta_us must be given together or not at all; got {given} without "
-                f"{absent}."
+                f"{where}: alpha_us and beta_us must be given together or not at all; got {given} without {absent}."
             )
         if version is not None and (not isinstance(version, str) or alpha_us is not None):
             raise ConfigError(
@@ -83,9 +80,7 @@ def prepare(params: Params, model: Model | None, device: Device | None, tensor_p
     alpha_us, beta_us = params.alpha_us, params.beta_us
     if alpha_us is None or beta_us is None:
         if model is None or device is None:
-            raise ConfigError(
-                "latency affine: give alpha_us and beta_us, or a model and a device to look them up."
-            )
+            raise ConfigError("latency affine: give alpha_us and beta_us, or a model and a device to look them up.")
         row = find_coefficients(model.name, device.name, tensor_parallel, params.vllm_version)
         alpha_us, beta_us = row.alpha_us, row.beta_us
     return LatencyModel(

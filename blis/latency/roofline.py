@@ -32,9 +32,7 @@ ATTENTION_WEIGHTS = 7  # weights of all projections
 EXPERT_WEIGHTS = 8  # weights of one expert in every mixture layer
 DENSE_WEIGHTS = 9  # weights of the feed-forward part of all dense layers
 EXPERTS = 10  # routed experts; 0: dense
-IDLE_EXPERT_SHARE = (
-    11  # (experts - experts per token) / experts: the chance that one token passes an expert by
-)
+IDLE_EXPERT_SHARE = 11  # (experts - experts per token) / experts: the chance that one token passes an expert by
 KV_BYTES_PER_TOKEN = 12  # bytes of keys and values, written per new token and read per stored one
 ACTIVATION_BYTES_PER_TOKEN = 13
 N_COEFFICIENTS = 14
@@ -103,9 +101,7 @@ def prepare(params: Params, model: Model | None, device: Device | None, tensor_p
     values[BYTES_PER_S] = device.peak_bandwidth_tb_per_s * 1e12
     values[TENSOR_PARALLEL] = tensor_parallel
     _set_work(values, model)
-    return LatencyModel(
-        values, queueing_us=0.0, queueing_us_per_token=0.0, output_token_us=0.0, completion_us=0.0
-    )
+    return LatencyModel(values, queueing_us=0.0, queueing_us_per_token=0.0, output_token_us=0.0, completion_us=0.0)
 
 
 def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
@@ -144,9 +140,7 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
         all_idle = math.pow(coefficients[IDLE_EXPERT_SHARE], float(new_tokens))
         experts_read = coefficients[EXPERTS] * (1.0 - all_idle)
     weight_bytes = coefficients[WEIGHT_BYTES] * (
-        coefficients[ATTENTION_WEIGHTS]
-        + coefficients[EXPERT_WEIGHTS] * experts_read
-        + coefficients[DENSE_WEIGHTS]
+        coefficients[ATTENTION_WEIGHTS] + coefficients[EXPERT_WEIGHTS] * experts_read + coefficients[DENSE_WEIGHTS]
     )
     token_bytes = (
         coefficients[KV_BYTES_PER_TOKEN] * (new_tokens + stored_tokens)

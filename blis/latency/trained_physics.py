@@ -92,15 +92,11 @@ class Params:
         if not given:
             return cls()
         if len(given) == 1:
-            raise ConfigError(
-                f"{where}: alpha_us and beta must be given together or not at all; got {given[0]} alone."
-            )
+            raise ConfigError(f"{where}: alpha_us and beta must be given together or not at all; got {given[0]} alone.")
         first, second, third = _numbers(f"{where}.alpha_us", values["alpha_us"], 3, 3)
         beta = _numbers(f"{where}.beta", values["beta"], MIN_BETA, MAX_BETA)
         if not any(beta):
-            raise ConfigError(
-                f"{where}.beta must have a value > 0, or every step is free; got {list(beta)!r}."
-            )
+            raise ConfigError(f"{where}.beta must have a value > 0, or every step is free; got {list(beta)!r}.")
         return cls((first, second, third), beta)
 
 

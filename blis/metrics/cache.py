@@ -8,8 +8,8 @@ from blis.outcome import InstanceOutcome
 def cache_figures(instances: InstanceOutcome, of: Any, end_us: int) -> dict[str, int | float | None]:
     """Hits over lookups, and KV blocks in use, of the instances `of` (an index or a slice).
 
-    The hit rate is weighted by lookups: an idle instance does not count. The time mean runs from 0 to `end_us`, idle time
-    included; the peak is that of the fullest instance.
+    The hit rate is weighted by lookups: an idle instance does not count. The time mean runs from 0 to `end_us`,
+    idle time included; the peak is that of the fullest instance.
     """
     hits, misses = int(instances.cache_hits[of].sum()), int(instances.cache_misses[of].sum())
     total, peak = instances.total_blocks[of], instances.peak_blocks[of]

@@ -1,4 +1,4 @@
-"""No request is lost or made: what was injected is completed, running, queued, rejected, dropped, or has not started."""
+"""No request is lost or made: each one injected is completed, running, queued, rejected, dropped or not started."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How long requests take: to their first token, between tokens, to their last, and until they are taken from the queue."""
+"""How long requests take: until they are taken from the queue, to their first token, between tokens, to their last."""
 
 from blis.engine.codes import COMPLETED
 from blis.metrics.percentiles import Figures, figures_ms, weighted_figures_ms

@@ -30,7 +30,8 @@ def summarise(requests: Requests, cluster: Cluster, outcome: Outcome) -> dict[st
         **_block(requests, outcome, everyone, slice(None)),
     }
     figures |= interval_figures(outcome.interval_us, outcome.interval_tokens)
-    figures["instances"] = [_instance_block(requests, cluster, outcome, place) for place in range(len(cluster.instances))]
+    places = range(len(cluster.instances))
+    figures["instances"] = [_instance_block(requests, cluster, outcome, place) for place in places]
     figures["notes"] = list(requests.notes)
     return figures
 

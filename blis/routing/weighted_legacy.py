@@ -33,10 +33,10 @@ def route(
     load_weight = params[1] / total
     freest = 0
     for instance in range(view.n_instances):
-        freest = max(freest, view.total_blocks[instance] - view.used_blocks[instance])
+        freest = max(freest, view.is_known[instance] * (view.total_blocks[instance] - view.used_blocks[instance]))
     best = 0
     for instance in range(view.n_instances):
-        free = view.total_blocks[instance] - view.used_blocks[instance]
+        free = view.is_known[instance] * (view.total_blocks[instance] - view.used_blocks[instance])
         share = free / freest if freest > 0 else 0.0
         scores[instance] = share * cache_weight + 1.0 / (1.0 + view.effective_load[instance]) * load_weight
         if scores[instance] > scores[best]:

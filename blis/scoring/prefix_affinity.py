@@ -9,6 +9,4 @@ NEEDS = frozenset({"affinity_blocks"})
 def score(view: RouterView, request: RequestView, out: Float64Vector) -> None:
     """Share of the prompt's whole blocks in the router's index of the instance; 0 below one block."""
     for instance in range(view.n_instances):
-        out[instance] = (
-            view.affinity_blocks[instance] / request.prompt_blocks if request.prompt_blocks > 0 else 0.0
-        )
+        out[instance] = view.affinity_blocks[instance] / request.prompt_blocks if request.prompt_blocks > 0 else 0.0

@@ -73,9 +73,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         arrival_us=line.arrival_us,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        keys=keys_of_groups(
-            input_tokens, output_tokens, np.full(n, -1), np.zeros(n, np.int64), block_size_tokens
-        ),
+        keys=keys_of_groups(input_tokens, output_tokens, np.full(n, -1), np.zeros(n, np.int64), block_size_tokens),
         block_size_tokens=block_size_tokens,
         number=line.order,
         notes=line.notes,

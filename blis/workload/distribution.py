@@ -37,9 +37,7 @@ class Params:
     num_requests: int = 100  #: ≥ 1
     arrival: str = "poisson"  #: poisson, constant (the first request at 0), gamma or weibull
     cv: float = 1.0  #: > 0, coefficient of variation of the gaps; gamma and weibull only
-    prompt_tokens_mean: float = (
-        512.0  #: within [min, max] [tokens], shared prefix not included; as those below
-    )
+    prompt_tokens_mean: float = 512.0  #: within [min, max] [tokens], shared prefix not included; as those below
     prompt_tokens_stdev: float = 256.0  #: ≥ 0 [tokens]
     prompt_tokens_min: int = 2  #: ≥ 0 [tokens]; a drawn 0 becomes 1
     prompt_tokens_max: int = 7000  #: ≥ min, ≥ 1 [tokens]
@@ -182,8 +180,7 @@ def _checked_prefix(where: str, given: dict[str, Any]) -> dict[str, Any]:
     tokens = check_int(f"{where}.prefix_tokens", given["prefix_tokens"], 0, LONGEST_TOKENS, "tokens")
     if (groups == 0) != (tokens == 0):
         raise ConfigError(
-            f"{where}.prefix_groups and {where}.prefix_tokens must be given together; "
-            f"got {groups} and {tokens}."
+            f"{where}.prefix_groups and {where}.prefix_tokens must be given together; got {groups} and {tokens}."
         )
     share = check_number(f"{where}.prefix_share", given["prefix_share"], 0, 1)
     return {"prefix_groups": groups, "prefix_share": share, "prefix_tokens": tokens}

@@ -56,9 +56,7 @@ def check_mix(where: str, value: object) -> Mix:
     if value is None:
         return (("", 1.0),)
     if not isinstance(value, Mapping) or not value:
-        raise ConfigError(
-            f"{where} must be a mapping of names to weights such as {{a: 1, b: 2}}; got {value!r}."
-        )
+        raise ConfigError(f"{where} must be a mapping of names to weights such as {{a: 1, b: 2}}; got {value!r}.")
     mix = tuple((str(name), check_number(f"{where}.{name}", weight, 0)) for name, weight in value.items())
     if sum(weight for _, weight in mix) <= 0:
         raise ConfigError(f"{where} must have at least one weight > 0; got {value!r}.")

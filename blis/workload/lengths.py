@@ -124,9 +124,7 @@ def lengths_from_mapping(where: str, mapping: object, minimum: int) -> Lengths:
     """
     given = check_keys(where, mapping, ("type", "params", "file"), required=("type",))
     if given.get("file"):
-        raise ConfigError(
-            f"{where}.file is not supported yet; give the table as params. Got {given['file']!r}."
-        )
+        raise ConfigError(f"{where}.file is not supported yet; give the table as params. Got {given['file']!r}.")
     kind = check_choice(f"{where}.type", given["type"], _PARAMS)
     at = f"{where}.params"
     params = given.get("params")
@@ -175,9 +173,7 @@ def _empirical(at: str, params: object, minimum: int) -> Empirical:
     table: dict[int, float] = {}
     for key, weight in params.items():
         is_text_of_int = isinstance(key, str) and key.strip().isdecimal()
-        tokens = check_int(
-            f"{at}: length", int(key) if is_text_of_int else key, minimum, LONGEST_TOKENS, "tokens"
-        )
+        tokens = check_int(f"{at}: length", int(key) if is_text_of_int else key, minimum, LONGEST_TOKENS, "tokens")
         if tokens in table:
             raise ConfigError(f"{at}: the length {tokens} must be given once; got it twice.")
         table[tokens] = check_number(f"{at}.{key}", weight, 0)

@@ -86,9 +86,7 @@ def _record(where: str, line: str) -> tuple[float, int, int, list[int]]:
         raise ConfigError(f"{where}: must be a JSON object; {error}.") from error
     if not isinstance(record, dict) or any(field not in record for field in FIELDS):
         missing = [field for field in FIELDS if not isinstance(record, dict) or field not in record]
-        raise ConfigError(
-            f"{where}: must be a JSON object with {', '.join(FIELDS)}; {', '.join(missing)} missing."
-        )
+        raise ConfigError(f"{where}: must be a JSON object with {', '.join(FIELDS)}; {', '.join(missing)} missing.")
     time_ms, n_input, n_output, ids = (record[field] for field in FIELDS)
     if type(time_ms) is not int or time_ms < 0:
         time_ms = check_number(f"{where}, field 'timestamp'", time_ms, 0, unit="ms")
@@ -97,11 +95,7 @@ def _record(where: str, line: str) -> tuple[float, int, int, list[int]]:
     if type(n_output) is not int or n_output < 0:
         n_output = check_int(f"{where}, field 'output_length'", n_output, 0, unit="tokens")
     n_blocks = -(-n_input // HASH_BLOCK_TOKENS)
-    if (
-        type(ids) is not list
-        or len(ids) > n_blocks
-        or not all(type(i) is int and abs(i) < 2**63 for i in ids)
-    ):
+    if type(ids) is not list or len(ids) > n_blocks or not all(type(i) is int and abs(i) < 2**63 for i in ids):
         raise ConfigError(
             f"{where}, field 'hash_ids': must be a list of at most {n_blocks} ints, one per "
             f"{HASH_BLOCK_TOKENS} tokens of the prompt; got {str(ids)[:80]}."

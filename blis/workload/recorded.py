@@ -22,9 +22,7 @@ def check_options(
     where: str, mapping: Mapping[str, object], more: Sequence[str] = (), needs_path: bool = True
 ) -> dict[str, Any]:
     """Return the keys `path`, `rate` and `num_requests`, None if absent, and `more` unchecked."""
-    given = check_keys(
-        where, mapping, ("path", "rate", "num_requests", *more), ("path",) if needs_path else ()
-    )
+    given = check_keys(where, mapping, ("path", "rate", "num_requests", *more), ("path",) if needs_path else ())
     path, rate, count = (given.get(key) for key in ("path", "rate", "num_requests"))
     if path is not None or needs_path:
         path = check_path(f"{where}.path", path)
@@ -91,8 +89,7 @@ def _columns(path: Path, width: int, rows: Iterator[list[str]]) -> list[list[str
         if set(map(len, piece)) != {width}:
             at, n_cells = next((at, len(row)) for at, row in enumerate(piece) if len(row) != width)
             raise ConfigError(
-                f"{path}, row {len(columns[0]) + at}: must have {width} columns like the header; "
-                f"got {n_cells}."
+                f"{path}, row {len(columns[0]) + at}: must have {width} columns like the header; got {n_cells}."
             )
         for column, cells in zip(columns, zip(*piece, strict=True), strict=True):
             column.extend(cells)

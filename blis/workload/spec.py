@@ -38,8 +38,7 @@ class Params:
         path, inline = options["path"], options.pop("spec", None)
         if (path is None) == (inline is None):
             raise ConfigError(
-                f"{where} must have exactly one of path and spec; "
-                f"got {'neither' if path is None else 'both'}."
+                f"{where} must have exactly one of path and spec; got {'neither' if path is None else 'both'}."
             )
         if path is None:
             document, at = inline, f"{where}.spec"
@@ -86,9 +85,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     input_tokens = _draw_lengths(clients, counts, seed, "input")[order] + prefix_tokens
     output_tokens = _draw_lengths(clients, counts, seed, "output")[order]
     group = _labels_of([client.prefix_group for client in clients], client_of, empty_is_none=True)
-    keys = keys_of_groups(
-        input_tokens, output_tokens, group.indices.astype(np.int64), prefix_tokens, block_size_tokens
-    )
+    keys = keys_of_groups(input_tokens, output_tokens, group.indices.astype(np.int64), prefix_tokens, block_size_tokens)
     return requests_of(
         arrival_us=whole_microseconds("workload.aggregate_rate", np.concatenate(times_us)[order]),
         input_tokens=input_tokens,
@@ -109,16 +106,12 @@ def _draw_arrivals(params: Params, seed: int) -> list[Float64Vector]:
     cap = params.num_requests or document.num_requests or MOST_REQUESTS
     total = sum(client.rate_fraction for client in document.clients)
     sources = [
-        _Source(
-            client, (params.rate or document.aggregate_rate) * client.rate_fraction / total, position, seed
-        )
+        _Source(client, (params.rate or document.aggregate_rate) * client.rate_fraction / total, position, seed)
         for position, client in enumerate(document.clients)
     ]
     end_us = float(document.horizon_us or np.inf)
     for source in sources:
-        expected = min(
-            cap * source.rate / (params.rate or document.aggregate_rate), end_us * source.rate / 1e6
-        )
+        expected = min(cap * source.rate / (params.rate or document.aggregate_rate), end_us * source.rate / 1e6)
         source.extend(int(min(cap, expected + 4 * expected**0.5 + 16)))
     while True:
         drawn = np.concatenate([source.times_us for source in sources])
@@ -131,14 +124,11 @@ def _draw_arrivals(params: Params, seed: int) -> list[Float64Vector]:
             source.extend(min(cap, 2 * len(source.times_us)) - len(source.times_us))
     times_us = [source.times_us[source.times_us < end_us] for source in sources]
     if not (params.num_requests or document.num_requests) and sum(map(len, times_us)) >= MOST_REQUESTS:
-        raise ConfigError(
-            f"workload: the horizon allows more than {MOST_REQUESTS} requests; give num_requests."
-        )
+        raise ConfigError(f"workload: the horizon allows more than {MOST_REQUESTS} requests; give num_requests.")
     kept = np.argsort(np.concatenate(times_us), kind="stable")[:cap]
     source_of = np.repeat(np.arange(len(sources)), [len(times) for times in times_us])[kept]
     return [
-        times[:count]
-        for times, count in zip(times_us, np.bincount(source_of, minlength=len(sources)), strict=True)
+        times[:count] for times, count in zip(times_us, np.bincount(source_of, minlength=len(sources)), strict=True)
     ]
 
 

@@ -86,9 +86,7 @@ def specification_from_mapping(where: str, mapping: object) -> Specification:
     if not isinstance(clients, list) or not clients:
         raise ConfigError(f"{where}.clients must be a list of at least one client; got {clients!r}.")
     return Specification(
-        aggregate_rate=check_number(
-            f"{where}.aggregate_rate", given["aggregate_rate"], above=0, unit="requests/s"
-        ),
+        aggregate_rate=check_number(f"{where}.aggregate_rate", given["aggregate_rate"], above=0, unit="requests/s"),
         horizon_us=check_int(f"{where}.horizon", _or_zero(given.get("horizon")), 0, unit="µs"),
         num_requests=check_int(f"{where}.num_requests", _or_zero(given.get("num_requests")), 0),
         clients=tuple(_client(f"{where}.clients[{k}]", k, client) for k, client in enumerate(clients)),
@@ -105,9 +103,7 @@ def _client(where: str, position: int, mapping: object) -> Client:
         raise ConfigError(f"{where}.streaming must be true or false; got {streaming!r}.")
     group = _text(where, given, "prefix_group")
     if not group and given.get("prefix_length") is not None:
-        raise ConfigError(
-            f"{where}.prefix_length needs a prefix_group; got {given['prefix_length']!r} without one."
-        )
+        raise ConfigError(f"{where}.prefix_length needs a prefix_group; got {given['prefix_length']!r} without one.")
     length = given.get("prefix_length")
     prefix_tokens = DEFAULT_PREFIX_TOKENS if length is None else length
     return Client(
@@ -119,9 +115,7 @@ def _client(where: str, position: int, mapping: object) -> Client:
         input_lengths=lengths_from_mapping(f"{where}.input_distribution", given["input_distribution"], 1),
         output_lengths=lengths_from_mapping(f"{where}.output_distribution", given["output_distribution"], 0),
         prefix_group=group,
-        prefix_tokens=check_int(f"{where}.prefix_length", prefix_tokens, 1, LONGEST_TOKENS, "tokens")
-        if group
-        else 0,
+        prefix_tokens=check_int(f"{where}.prefix_length", prefix_tokens, 1, LONGEST_TOKENS, "tokens") if group else 0,
     )
 
 

@@ -55,9 +55,7 @@ def timeline(
     if rate is not None and len(order) > 1:
         span_us = float(arrival_us[-1] - arrival_us[0])
         if span_us <= 0:
-            raise ConfigError(
-                f"{where}.rate cannot be reached by scaling: all {len(order)} requests arrive at once."
-            )
+            raise ConfigError(f"{where}.rate cannot be reached by scaling: all {len(order)} requests arrive at once.")
         arrival_us = arrival_us * ((len(order) - 1) * US_PER_S / rate / span_us)
     return Timeline(order, whole_microseconds(where, arrival_us), notes)
 

@@ -56,9 +56,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     path = params.path
     header, columns = read_csv(path)
     if len(header) < LEAST_COLUMNS:
-        raise ConfigError(
-            f"{path} must have at least {LEAST_COLUMNS} columns; got {len(header)}: {', '.join(header)}."
-        )
+        raise ConfigError(f"{path} must have at least {LEAST_COLUMNS} columns; got {len(header)}: {', '.join(header)}.")
     seconds = float_column(path, header[ARRIVAL], columns[ARRIVAL], 0.0)
     prompts = _token_lists(path, header[PROMPT], columns[PROMPT], 1)
     outputs = _token_lists(path, header[OUTPUT], columns[OUTPUT], 0)

@@ -93,9 +93,7 @@ class Params:
         options = check_options(where, mapping, more=("data_path",))
         data_path = options.pop("data_path", None) or options["path"].with_suffix(".csv")
         mode = _checked_header(options["path"])
-        return cls(
-            data_path=check_path(f"{where}.data_path", data_path), is_observed=mode == "real", **options
-        )
+        return cls(data_path=check_path(f"{where}.data_path", data_path), is_observed=mode == "real", **options)
 
 
 def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
@@ -123,9 +121,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     cells = _columns(path)
     is_ok = _checked_unread(path, cells)
     if not is_ok.any():
-        raise ConfigError(
-            f"{path} must hold at least one record with status ok; all {len(is_ok)} have another."
-        )
+        raise ConfigError(f"{path} must hold at least one record with status ok; all {len(is_ok)} have another.")
     numbers = {
         name: _kept_ints(path, name, cells, is_ok, least)
         for name, least in (("request_id", 0), ("round_index", 0), ("input_tokens", 1), ("output_tokens", 0))
@@ -217,9 +213,7 @@ def _columns(path: Path) -> dict[str, Sequence[str]]:
     for position, name in enumerate(header):
         if position >= len(expected) or name != expected[position]:
             due = repr(expected[position]) if position < len(expected) else "absent"
-            raise ConfigError(
-                f"{path}: column {position} must be {due}; got {name!r}{nearest(name, expected)}"
-            )
+            raise ConfigError(f"{path}: column {position} must be {due}; got {name!r}{nearest(name, expected)}")
     if len(header) < len(COLUMNS):
         raise ConfigError(f"{path} must have {len(COLUMNS)} columns; {COLUMNS[len(header)]!r} is missing.")
     return dict(zip(header, columns, strict=True))
@@ -237,9 +231,7 @@ def _checked_unread(path: Path, cells: dict[str, Sequence[str]]) -> BoolVector:
     return np.array([cell == "ok" for cell in cells["status"]])
 
 
-def _kept_ints(
-    path: Path, name: str, cells: dict[str, Sequence[str]], is_ok: BoolVector, least: int
-) -> Int64Vector:
+def _kept_ints(path: Path, name: str, cells: dict[str, Sequence[str]], is_ok: BoolVector, least: int) -> Int64Vector:
     """Numbers of the records that are kept; what is left out need only be numbers."""
     numbers = int_column(path, name, cells[name])
     is_wrong = is_ok & (numbers < least)

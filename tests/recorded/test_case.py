@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from blis.errors import ConfigError
-from blis.recorded_case import read_case, simulation_of
-from blis.recorded_comparison import verdict_on
+from blis.recorded.case import read_case, simulation_of
+from blis.recorded.comparison import verdict_on
 
 CASES = Path(__file__).parent / "data" / "cases"
 FEBRUARY, OVERLONG, ROOFLINE, SESSIONS = (

@@ -9,8 +9,8 @@ from typing import Any
 from blis.checks import check_choice, check_int, check_keys, check_number
 from blis.errors import ConfigError
 from blis.latency import LatencyModel
-from blis.recorded_fields import fields
-from blis.recorded_latency import read_latency
+from blis.recorded.fields import fields
+from blis.recorded.latency import read_latency
 from blis.workload.strict_yaml import read_yaml
 
 #: Columns of expected.csv that a case may declare comparable.

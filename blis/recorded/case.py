@@ -15,8 +15,8 @@ import numpy as np
 
 from blis.engine.codes import NEVER_US, STATUS_NAMES
 from blis.errors import ConfigError
-from blis.recorded_document import CaseDocument, read_document
-from blis.recorded_requests import check_columns, read_requests, table_of
+from blis.recorded.document import CaseDocument, read_document
+from blis.recorded.requests import check_columns, read_requests, table_of
 from blis.units import BoolVector, Float64Vector, Int64Vector
 from blis.workload.recorded import float_column, int_column, read_csv, refuse_cell
 from blis.workload.requests import Requests

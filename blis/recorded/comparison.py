@@ -9,7 +9,7 @@ import numpy as np
 
 from blis.engine.codes import STATUS_NAMES
 from blis.errors import BlisError, ConfigError
-from blis.recorded_case import AGGREGATES, DOUBLE_COLUMNS, STATUS_COLUMN, ExpectedColumn, RecordedCase, simulation_of
+from blis.recorded.case import AGGREGATES, DOUBLE_COLUMNS, STATUS_COLUMN, ExpectedColumn, RecordedCase, simulation_of
 from blis.units import BoolVector, Float64Vector, Int64Vector
 
 if TYPE_CHECKING:

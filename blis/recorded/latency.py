@@ -7,7 +7,7 @@ from typing import Any
 from blis.catalog import Device, Model, device_from_mapping, model_from_mapping
 from blis.checks import check_choice, check_int, check_keys, check_number
 from blis.latency import LatencyModel, affine, roofline
-from blis.recorded_fields import fields
+from blis.recorded.fields import fields
 
 _SHAPE = ("layers", "hidden", "heads", "kv_heads", "intermediate")
 _RATES = {
