@@ -36,7 +36,7 @@ def command(config_name: str, arguments: Sequence[str], task: Callable[[Any], No
     def attempt(config: Any) -> None:
         try:
             task(config)
-        except (BlisError, OSError) as error:  # kept from Hydra, which would print more than one line
+        except (BlisError, OSError, MemoryError) as error:  # kept from Hydra, which would print more than one line
             failures.append(error)
 
     try:
@@ -118,7 +118,7 @@ def _status(error: Exception) -> int | None:
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    if isinstance(error, BlisError) and not isinstance(error, ConfigError):
+    if isinstance(error, MemoryError) or (isinstance(error, BlisError) and not isinstance(error, ConfigError)):
         return FAILED
     if isinstance(error, ConfigError | HydraException | OmegaConfBaseException | YAMLError | OSError):
         return WRONG_INPUT
@@ -134,6 +134,8 @@ def _message(error: Exception) -> str:
         return f"{str(error.filename or 'a file')!r} cannot be read or written: {error.strerror or error}."
     if isinstance(error, BlisError):
         return str(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory; use fewer requests or instances. {error}"
     cause = error.__cause__
     more = f" {cause}" if cause is not None and str(cause) not in str(error) else ""
     return f"{error}{more}".partition("\nSee https://hydra.cc")[0]

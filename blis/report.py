@@ -36,7 +36,7 @@ def print_text(metrics: Mapping[str, Any], engine_s: float) -> None:
     for note in metrics["notes"]:
         console.print(f"note: {note}", markup=False)
     speed = metrics["injected_requests"] / engine_s if engine_s > 0 else 0.0
-    console.print(f"engine: {engine_s:.3f} s, {speed:,.0f} requests/s", markup=False)
+    console.print(f"engine: {1000 * engine_s:,.2f} ms, {speed:,.0f} requests/s", markup=False)
     sys.stdout.flush()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -63,9 +64,20 @@ def settings_from_config(config: DictConfig) -> Settings:
         plots=_flag(given, "plots"),
         export_requests=_flag(given, "export_requests"),
         lineage=lineage,
-        document={key: given[key] for key in _KEYS if key in given},
+        document=_repeatable(given, policies),
         notes=notes,
     )
+
+
+def _repeatable(given: Mapping[str, Any], policies: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with the bundle's answers in place, and paths that hold in every folder."""
+    document = {key: given[key] for key in _KEYS if key in given} | {**policies, "policies": None}
+    workload = document["workload"]
+    if isinstance(workload, Mapping):
+        named = {key: workload[key] for key in ("path", "data_path") if workload.get(key) is not None}
+        absolute = {key: str(Path(str(value)).resolve()) for key, value in named.items()}
+        document["workload"] = {**workload, **absolute}
+    return document
 
 
 def _policy(question: str, node: object) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from blis.parameters import Bounds
 from blis.slo import CLASSES, URGENCY
 from blis.units import Float64Vector
 
+#: All requests age alike, and nothing else changes while they wait.
+ORDER_IS_FIXED = True
+
 
 class Params(NamedTuple):
     """Weight of each feature."""
@@ -23,11 +26,6 @@ class Params(NamedTuple):
 
 
 _URGENCY = tuple(URGENCY[name] for name in CLASSES)
-
-
-def ORDER_IS_FIXED(params: Float64Vector) -> bool:  # noqa: N802
-    """Ages grow together, but rounding could still swap near-equal sums: only without age is the order fixed."""
-    return bool(params[0] == 0.0)
 
 
 def prioritise(view: QueueView, request: RequestView, params: Float64Vector, memory: Float64Vector) -> float:
