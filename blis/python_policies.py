@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from blis.engine._jit import plain
 from blis.engine.batch import fill_candidates
 from blis.engine.codes import (
     CLOCK_US,
@@ -24,6 +25,9 @@ from blis.errors import ContractError
 if TYPE_CHECKING:
     from blis.simulate import Simulation
 
+_router_view, _queue_view = plain(router_view), plain(queue_view)
+_request_view, _fill_candidates = plain(request_view), plain(fill_candidates)
+
 
 def _world(simulation: "Simulation") -> World:
     """The world without its compiled functions, which helpers of a view never call."""
@@ -43,8 +47,8 @@ def decide_admission(simulation: "Simulation") -> None:
     """Ask the admission policy about the next request."""
     world, state = _world(simulation), simulation.state
     cluster = state.scratch.cluster
-    view = router_view(world, state, int(cluster[CLOCK_US]))
-    request = request_view(world, state.requests, int(cluster[NEXT_ADMISSION]))
+    view = _router_view(world, state, int(cluster[CLOCK_US]))
+    request = _request_view(world, state.requests, int(cluster[NEXT_ADMISSION]))
     policy = simulation.policies["admission"]
     answer = policy.decide(view, request, simulation.parameters[ADMISSION], simulation.memory[ADMISSION])
     cluster[DECISION] = _whole(policy.name, answer)
@@ -55,8 +59,8 @@ def decide_routing(simulation: "Simulation") -> None:
     """Ask the routing policy about the next request."""
     world, state = _world(simulation), simulation.state
     cluster = state.scratch.cluster
-    view = router_view(world, state, int(cluster[CLOCK_US]))
-    request = request_view(world, state.requests, int(state.scratch.routing_queue[cluster[ROUTING_HEAD]]))
+    view = _router_view(world, state, int(cluster[CLOCK_US]))
+    request = _request_view(world, state.requests, int(state.scratch.routing_queue[cluster[ROUTING_HEAD]]))
     policy = simulation.policies["routing"]
     answer = policy.decide(
         view, request, simulation.parameters[ROUTING], simulation.memory[ROUTING], state.scratch.scores
@@ -69,11 +73,11 @@ def decide_order(simulation: "Simulation") -> None:
     """Work out the priority and the place of every request that waits on the instance in the middle of a step."""
     world, state = _world(simulation), simulation.state
     instance, now_us = int(state.scratch.step[INSTANCE]), int(state.scratch.step[NOW_US])
-    view = queue_view(world, state.instances, instance, now_us)
+    view = _queue_view(world, state.instances, instance, now_us)
     priority, scheduling = simulation.policies["priority"], simulation.policies["scheduling"]
     request = int(state.instances.waiting_head[instance])
     while request >= 0:
-        seen = request_view(world, state.requests, request)
+        seen = _request_view(world, state.requests, request)
         value = float(priority.decide(view, seen, simulation.parameters[PRIORITY], simulation.memory[PRIORITY]))
         state.requests.priority[request] = value
         key = scheduling.decide(
@@ -91,7 +95,7 @@ def decide_victim(simulation: "Simulation") -> None:
     world, state = _world(simulation), simulation.state
     step = state.scratch.step
     instance = int(step[INSTANCE])
-    view = fill_candidates(world, state, instance)
+    view = _fill_candidates(world, state, instance)
     policy = simulation.policies["preemption"]
     choice = _whole(policy.name, policy.decide(view, simulation.parameters[PREEMPTION], simulation.memory[PREEMPTION]))
     count = int(state.instances.running_requests[instance] - step[CURSOR])

@@ -47,6 +47,16 @@ def kernel(function: _Function) -> _Function:
     return cast("_Function", numba.njit(nogil=True, error_model="numpy", _nrt=False)(function))
 
 
+def cached_kernel(function: _Function) -> _Function:
+    """Compile a helper that Python itself calls: like `kernel`, and later processes load it from the disk cache."""
+    return cast("_Function", numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function))
+
+
+def plain(function: _Function) -> _Function:
+    """The Python function behind a kernel: quicker than a compiled one for a single call from Python."""
+    return cast("_Function", getattr(function, "py_func", function))
+
+
 def compiled(signature: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` for exactly `signature`, now, or load it from the disk cache.
 

@@ -353,7 +353,7 @@ def fill_candidates(world: World, state: State, instance: int) -> BatchView:
         request = state.batches.members[instance, step[CURSOR] + place]
         stored = requests.stored_tokens[request]
         if stored >= world.workload.table.input_tokens[request]:
-            stored = decode_position(state, instance, request)
+            stored = state.instances.step_number[instance] + requests.decode_base[request]
         room[0, place] = requests.priority[request]
         room[1, place] = world.workload.table.arrival_us[request]
         room[2, place] = world.workload.table.input_tokens[request]

@@ -5,7 +5,7 @@ while its key can be looked up. New blocks come from the front of an instance's 
 its end.
 """
 
-from blis.engine._jit import kernel
+from blis.engine._jit import cached_kernel, kernel
 from blis.engine.state import INDEXED, NODE_RECYCLED, NODES_MADE, BlockStore, Records, SeenCache
 
 _MULTIPLIER = 0x9E3779B1  # 2**32 over the golden ratio, made odd
@@ -231,7 +231,7 @@ def has_room(store: BlockStore, nodes: int) -> bool:
     )
 
 
-@kernel
+@cached_kernel
 def rehash(store: BlockStore, former: Records) -> None:
     """Enter every slot of a former index into the present, larger one."""
     for slot in range(former.shape[0]):
@@ -239,7 +239,7 @@ def rehash(store: BlockStore, former: Records) -> None:
             set_index(store, former.slot_id[slot] - 1, former.slot_node[slot])
 
 
-@kernel
+@cached_kernel
 def reenter(seen: SeenCache, former: SeenCache) -> None:
     """Enter what is known of this generation's changes into a larger, empty table."""
     mask = seen.slots.slot_id.shape[0] - 1

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from blis.engine._jit import kernel
+from blis.engine._jit import cached_kernel
 from blis.engine.codes import COMPLETED, RUNNING
 from blis.engine.state import Records, State, StepLog, Workload
 from blis.units import Int64Vector
@@ -71,7 +71,7 @@ def _step_lengths(entries: Records, instance: int) -> Int64Vector:
     return np.repeat(own.step_us, own.steps)
 
 
-@kernel
+@cached_kernel
 def add_steps(
     entries: Records,
     instance: int,
