@@ -15,6 +15,7 @@ from blis.catalog import (
     read_device,
     read_model,
 )
+from blis.checks import check_number
 from blis.cluster import Cluster, Instance
 from blis.errors import ConfigError, UnknownChoiceError
 from blis.kv_capacity import kv_blocks
@@ -24,6 +25,8 @@ from blis.scenario import ClusterPlan, Pool
 
 #: Block size that the coefficients' table counts in.
 TABLE_BLOCK_TOKENS = 16
+#: Longest time that a coefficient may stand for [µs], a quarter of an hour: beyond it sums could overflow the clock.
+LONGEST_US = 1e9
 
 
 class _Parts(NamedTuple):
@@ -65,7 +68,7 @@ def _instance(plan: ClusterPlan, pool: Pool, where: str) -> Instance:
         kv_blocks=pool.kv_blocks or _derived_blocks(plan, pool, place, parts, where),
         max_running_requests=pool.max_running_requests,
         step_token_budget=pool.step_token_budget,
-        latency=_latency_model(plan, pool, place, parts),
+        latency=_latency_model(plan, pool, place, parts, where),
         long_prefill_threshold_tokens=pool.long_prefill_threshold_tokens,
         max_model_len_tokens=pool.max_model_len_tokens,
         model=pool.model or "",
@@ -128,8 +131,11 @@ def _derived_blocks(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Pa
     return kv_blocks(parts.model, parts.device, place.tensor_parallel, plan.block_size_tokens, pool.memory_utilisation)
 
 
-def _latency_model(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Parts) -> LatencyModel:
+def _latency_model(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Parts, where: str) -> LatencyModel:
     params: Any = pool.latency
+    for name in ("alpha_us", "beta_us", "beta"):
+        for number in getattr(params, name, None) or ():
+            check_number(f"{where}.latency.{name}", number, 0, LONGEST_US, "µs")
     if parts.coefficients is not None:
         params = AffineParams(parts.coefficients.alpha_us, parts.coefficients.beta_us)
     prepared: LatencyModel = answer("latency", plan.latency).prepare(

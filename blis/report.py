@@ -65,8 +65,8 @@ def _latency_table(metrics: Mapping[str, Any]) -> Any:
 
 
 def _instance_table(instances: list[Mapping[str, Any]]) -> Any:
-    columns = ("requests", "completed", "TTFT p99 [ms]", "E2E p99 [ms]")
-    table = _table("instance", *columns, "hit rate", "KV peak", "batch", "queue", "busy")
+    columns = ("requests", "completed", "TTFT p99\n[ms]", "E2E p99\n[ms]", "hit\nrate", "KV\npeak")
+    table = _table("instance", *columns, "batch", "queue", "busy")
     for one in instances[:MOST_INSTANCES_SHOWN]:
         table.add_row(
             one["instance_id"].removeprefix("instance_"),
@@ -84,7 +84,7 @@ def _table(first: str, *others: str) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0 if len(others) > 6 else (0, 1))
     table.add_column(escape(first), no_wrap=True)
     for name in others:
         table.add_column(escape(name), justify="right", no_wrap=True)

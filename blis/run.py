@@ -39,7 +39,6 @@ def _run(config: Any) -> None:
 
 
 def _simulate(config: Any, folder: Path) -> None:
-    _load_numba()
     from blis.report import print_json, print_text
     from blis.result import simulate
     from blis.run_folder import write_run
@@ -57,18 +56,6 @@ def _simulate(config: Any, folder: Path) -> None:
     write_run(folder, settings, result, metrics)
     if sys.stderr.isatty():
         print(f"written: {folder}", file=sys.stderr)
-
-
-def _load_numba() -> None:
-    """Load numba without scipy's linear algebra: it would look for it for half a second, and no kernel uses it."""
-    is_absent = "scipy.linalg" not in sys.modules
-    if is_absent:
-        sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
-    try:
-        import numba.np.arraymath  # noqa: F401
-    finally:
-        if is_absent:
-            del sys.modules["scipy.linalg"]
 
 
 def _progress() -> Any:

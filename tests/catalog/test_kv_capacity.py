@@ -31,9 +31,7 @@ SCOUT = "llama-4-scout-17b-16e-instruct-fp8-dynamic"
         ("deepseek-v2-lite", "H100", 1, 31104, 15_787_866_112, 36_982_683_238, 74_312),
     ],
 )
-def test_blocks_equal_the_published_table(
-    name, gpu, tensor_parallel, token_bytes, weights, free_bytes, blocks
-):
+def test_blocks_equal_the_published_table(name, gpu, tensor_parallel, token_bytes, weights, free_bytes, blocks):
     model, device = read_model(name), read_device(gpu)
 
     assert kv_bytes_per_token(model, tensor_parallel) == token_bytes
@@ -55,9 +53,7 @@ def test_tied_embeddings_are_stored_once():
 def test_leading_dense_layers_never_exceed_the_layers():
     model = read_model("deepseek-v2-lite")
 
-    assert weight_count(replace(model, first_dense_layers=99)) == weight_count(
-        replace(model, first_dense_layers=27)
-    )
+    assert weight_count(replace(model, first_dense_layers=99)) == weight_count(replace(model, first_dense_layers=27))
 
 
 @pytest.mark.parametrize(
@@ -77,8 +73,7 @@ def test_leading_dense_layers_never_exceed_the_layers():
         ),
         (
             {"head_dim": 0, "heads": 48},
-            "model 'qwen3-14b': hidden must be a multiple of heads, or head_dim given; got hidden 5120 "
-            "and heads 48.",
+            "model 'qwen3-14b': hidden must be a multiple of heads, or head_dim given; got hidden 5120 and heads 48.",
         ),
     ],
 )
@@ -135,9 +130,7 @@ def test_a_shape_that_says_too_little_is_refused(changes, message):
         ),
     ],
 )
-def test_a_wrong_deployment_is_refused_with_what_to_do(
-    device, tensor_parallel, block_size, utilisation, message
-):
+def test_a_wrong_deployment_is_refused_with_what_to_do(device, tensor_parallel, block_size, utilisation, message):
     with pytest.raises(ConfigError) as caught:
         kv_blocks(QWEN, device, tensor_parallel, block_size, utilisation)
 

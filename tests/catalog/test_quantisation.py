@@ -72,8 +72,7 @@ def test_the_section_goes_before_the_name(tmp_path):
         ({"bits": 0}, "quantization_config.bits must be a finite number > 0 [bits]; got 0."),
         (
             {"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"num_bits": -4}}}},
-            "quantization_config.config_groups.g.weights.num_bits must be a finite number "
-            "> 0 [bits]; got -4.",
+            "quantization_config.config_groups.g.weights.num_bits must be a finite number > 0 [bits]; got -4.",
         ),
     ],
 )

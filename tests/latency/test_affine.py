@@ -99,13 +99,11 @@ def test_compiled_and_plain_step_agree():
     [
         (
             {"alpha_us": [1, 2, 3]},
-            "latency: alpha_us and beta_us must be given together or not at all; "
-            "got alpha_us without beta_us.",
+            "latency: alpha_us and beta_us must be given together or not at all; got alpha_us without beta_us.",
         ),
         (
             {"beta_us": [1, 2, 3]},
-            "latency: alpha_us and beta_us must be given together or not at all; "
-            "got beta_us without alpha_us.",
+            "latency: alpha_us and beta_us must be given together or not at all; got beta_us without alpha_us.",
         ),
         (
             {"alpha_us": [1, 2], "beta_us": [1, 2, 3]},
@@ -141,10 +139,7 @@ def test_without_coefficients_a_model_and_a_device_are_asked_for():
     with pytest.raises(ConfigError) as caught:
         prepare(Params(), None, None, 1)
 
-    assert (
-        str(caught.value)
-        == "latency affine: give alpha_us and beta_us, or a model and a device to look them up."
-    )
+    assert str(caught.value) == "latency affine: give alpha_us and beta_us, or a model and a device to look them up."
 
 
 def test_an_unlisted_deployment_lists_those_of_the_model():

@@ -140,9 +140,7 @@ def test_a_step_never_gets_shorter_with_context():
     coefficients = prepared("qwen3-14b", "H100", 1).coefficients
 
     decodes = [step_time(batch_of(decode=[stored] * 8), coefficients) for stored in range(1, 200_000, 997)]
-    chunks = [
-        step_time(batch_of(prefill=[(512, stored, 10**6)]), coefficients) for stored in range(0, 200_000, 997)
-    ]
+    chunks = [step_time(batch_of(prefill=[(512, stored, 10**6)]), coefficients) for stored in range(0, 200_000, 997)]
 
     assert decodes == sorted(decodes)
     assert chunks == sorted(chunks)
@@ -187,8 +185,7 @@ def test_a_time_beyond_the_clock_is_cut_to_its_end():
         ),
         (
             {"experts_per_token": 2},
-            "model 'qwen3-14b': experts_per_token of a model without experts must be an int in [0, 0]; "
-            "got 2.",
+            "model 'qwen3-14b': experts_per_token of a model without experts must be an int in [0, 0]; got 2.",
         ),
     ],
 )

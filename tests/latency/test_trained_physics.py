@@ -97,9 +97,7 @@ def test_single_terms_equal_the_reference():
     assert only(0, c[1], "qwen3-14b", "H100", 1) == 58931.92875270339
     assert only(9, c[1], "qwen3-14b", "H100", 1) == pytest.approx(29.393385074626867, rel=1e-12)
     assert only(0, c[1], "llama-3.1-70b-instruct", "A100-80", 4) == 235378.28365128205
-    assert only(3, c[1], "llama-3.1-70b-instruct", "A100-80", 4) == pytest.approx(
-        3949.516272682687, rel=1e-12
-    )
+    assert only(3, c[1], "llama-3.1-70b-instruct", "A100-80", 4) == pytest.approx(3949.516272682687, rel=1e-12)
     assert only(3, c[1], "mixtral-8x7b-v0.1", "H100", 2) == pytest.approx(320.51994746268656, rel=1e-12)
     assert only(7, c[1], SCOUT, "H100", 2) == 24
     assert only(7, c[1], "mixtral-8x7b-v0.1", "H100", 2) == 2.0**-45  # not interleaved
@@ -110,9 +108,7 @@ def test_time_to_first_token_and_end_to_end_of_a_lone_request():
     first_us, *later_us = (step_time(batch, model.coefficients) for batch in TRACES["A"])
 
     ttft_us = int(model.queueing_us) + first_us + int(model.output_token_us)
-    e2e_us = (
-        ttft_us + sum(step_us + int(model.output_token_us) for step_us in later_us) + int(model.completion_us)
-    )
+    e2e_us = ttft_us + sum(step_us + int(model.output_token_us) for step_us in later_us) + int(model.completion_us)
 
     assert model.queueing_us_per_token == 0
     assert (ttft_us, e2e_us) == (28177, 53386)
@@ -170,8 +166,7 @@ def test_a_step_without_members_takes_one_microsecond():
         ({"alpha_us": [1], "beta": [1] * 7}, "latency.alpha_us must be a list of 3 numbers; got [1]."),
         (
             {"alpha_us": [1, 2, 3], "beta": [0] * 7},
-            "latency.beta must have a value > 0, or every step is free; "
-            "got [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0].",
+            "latency.beta must have a value > 0, or every step is free; got [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0].",
         ),
         ({"alpha_us": [1, 2, 3], "beta": [-1] * 7}, "latency.beta[0] must be a finite number ≥ 0; got -1."),
         ({"beta_us": [1]}, "latency: unknown key 'beta_us'; did you mean 'beta'? Keys: alpha_us, beta."),
@@ -198,8 +193,7 @@ def test_a_degree_that_does_not_divide_the_heads_is_refused_with_the_choices():
         prepared("qwen3-14b", "H100", 3)
 
     assert str(caught.value) == (
-        "tensor_parallel must divide the 40 heads and 8 kv_heads of model 'qwen3-14b'; got 3. "
-        "Choices: 1, 2, 4, 8."
+        "tensor_parallel must divide the 40 heads and 8 kv_heads of model 'qwen3-14b'; got 3. Choices: 1, 2, 4, 8."
     )
 
 

@@ -40,9 +40,7 @@ class Simulator:
         self.semantics = semantics
         self.latency = read_latency(case["latency"])
         self.requests = read_requests(rows, case["block_size_tokens"], keys)
-        self.instances = [
-            Instance(index, case, self.latency, keys, semantics) for index in range(case["instances"])
-        ]
+        self.instances = [Instance(index, case, self.latency, keys, semantics) for index in range(case["instances"])]
         self.admission = Admission(case["admission"])
         self.eyes = Eyes(self.instances, case["routing"], semantics)
         self.router = Router(case["routing"], case["instances"])
@@ -136,9 +134,7 @@ def simulate(case: dict[str, Any], requests: list[dict[str, Any]], semantics: st
     return simulate_with(case, requests, PRESETS[semantics])
 
 
-def simulate_with(
-    case: dict[str, Any], requests: list[dict[str, Any]], semantics: Semantics
-) -> dict[str, Any]:
+def simulate_with(case: dict[str, Any], requests: list[dict[str, Any]], semantics: Semantics) -> dict[str, Any]:
     """Run a case with flags of one's own."""
     run = Simulator(case, requests, semantics)
     run.run()

@@ -87,9 +87,7 @@ class BlockPool:
 
     def _take(self) -> Block:
         block, _ = self.free.popitem(last=False)
-        if block.is_keyed and (
-            not self.semantics.first_copy_is_found or self.table.get(block.content) is block
-        ):
+        if block.is_keyed and (not self.semantics.first_copy_is_found or self.table.get(block.content) is block):
             self.table.pop(block.content, None)
         block.tokens = []
         block.content = Keys.ROOT

@@ -126,12 +126,7 @@ class Instance:
             budget -= n
             index += 1
 
-        while (
-            self.preemptions == preempted_before
-            and self.queue
-            and budget > 0
-            and len(self.batch) < self.max_running
-        ):
+        while self.preemptions == preempted_before and self.queue and budget > 0 and len(self.batch) < self.max_running:
             request = self.queue[0]
             share = self._take(request, budget)
             if share is None:

@@ -75,8 +75,7 @@ class Roofline:
             return 1
         new_tokens = sum(share.new_tokens for share in prompts)
         twice_pairs = sum(
-            2 * share.new_tokens * share.history_tokens + share.new_tokens * (share.new_tokens - 1)
-            for share in prompts
+            2 * share.new_tokens * share.history_tokens + share.new_tokens * (share.new_tokens - 1) for share in prompts
         )
         prompt_history = sum(share.history_tokens for share in prompts)
         decode_history = sum(share.history_tokens for share in decodes)

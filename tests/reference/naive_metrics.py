@@ -43,9 +43,7 @@ def aggregate(
     delays = [r.scheduling_delay_us for r in requests if r.scheduling_delay_us is not None]
     preemptions = sum(instance.preemptions for instance in instances)
     end_us = max(instance.end_us for instance in instances)
-    output_tokens = sum(
-        len(r.output) if semantics.count_first_token else max(len(r.output) - 1, 0) for r in completed
-    )
+    output_tokens = sum(len(r.output) if semantics.count_first_token else max(len(r.output) - 1, 0) for r in completed)
     result: dict[str, Any] = {
         "injected": len(requests),
         **{name: statuses[name] for name in ("completed", "queued", "running", "rejected", "dropped")},

@@ -104,8 +104,7 @@ class Router:
         self.n_routed = 0
         self.home_of: dict[tuple[int, ...], int] = {}
         self.scorers = [
-            (make_scorer(scorer["name"], n_instances), scorer["weight"])
-            for scorer in routing.get("scorers", [])
+            (make_scorer(scorer["name"], n_instances), scorer["weight"]) for scorer in routing.get("scorers", [])
         ]
 
     def route(self, request: Request, signals: list[Signals]) -> Choice:

@@ -27,8 +27,6 @@ def random_case(random: Random, semantics: str, most_requests: int = 40) -> tupl
     block_size = random.choice((1, 1, 2, 3, 4, 4, 5, 8, 16, 32))
     is_calm = semantics == "reference-2026-02"
     case = _case(random, block_size)
-    if semantics != "corrected" and case["routing"]["policy"] == "weighted-cache-load":
-        case["routing"]["snapshot_refresh_us"] = 0  # that policy is older than snapshots
     rows = _rows(random, block_size, random.randint(1, most_requests))
     largest = max(-(-(row["input_tokens"] + row["output_tokens"]) // block_size) for row in rows)
     if is_calm:
@@ -79,7 +77,11 @@ def _admission(random: Random) -> dict[str, Any]:
     policy = random.choice(("always-admit",) * 6 + ("token-bucket",) * 2 + ("reject-all",))
     if policy == "token-bucket":
         capacity = random.choice((10, 30, 100, 400))
-        return {"policy": policy, "capacity_tokens": capacity, "refill_tokens_per_s": random.choice((1, 1e3, 33333.3, 1e6))}
+        return {
+            "policy": policy,
+            "capacity_tokens": capacity,
+            "refill_tokens_per_s": random.choice((1, 1e3, 33333.3, 1e6)),
+        }
     return {"policy": policy}
 
 

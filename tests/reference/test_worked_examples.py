@@ -193,9 +193,7 @@ def test_e14_a_cascade_of_preemptions_ends(simulator: Simulate) -> None:
     [(4, "completed", 1), (5, "dropped", 0)],
     ids=["all but the final token fit", "one token too many"],
 )
-def test_corrected_drops_what_can_never_finish(
-    simulator: Simulate, n_output: int, status: str, failures: int
-) -> None:
+def test_corrected_drops_what_can_never_finish(simulator: Simulate, n_output: int, status: str, failures: int) -> None:
     # Two blocks of 4 hold 5 prompt tokens and the first 3 output tokens.
     result = simulator(case(kv_blocks=2), requests((0, 5, n_output)), CORRECTED)
 

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -78,9 +80,10 @@ def test_tables_are_readable_and_agree_with_the_metrics(run, tmp_path: Path) -> 
     assert sum(e2e_ms) / 20 == pytest.approx(metrics["e2e_mean_ms"])
     assert all(ttft <= e2e for ttft, e2e in zip(requests["ttft_ms"].to_pylist(), e2e_ms, strict=True))
     assert sum(instances["completed_requests"].to_pylist()) == 20
-    for name in ("request", "slo_class", "tenant", "session", "instance", "arrival_us", "scheduling_delay_ms",
-                 "itl_mean_ms", "input_tokens", "output_tokens", "cached_tokens", "computed_tokens", "preemptions"):  # fmt: skip
-        assert name in requests.column_names
+    assert {
+        *("request", "slo_class", "tenant", "session", "instance", "arrival_us", "scheduling_delay_ms", "itl_mean_ms"),
+        *("input_tokens", "output_tokens", "cached_tokens", "computed_tokens", "preemptions"),
+    } <= set(requests.column_names)
 
 
 def test_what_never_happened_is_null(run, tmp_path: Path) -> None:
@@ -293,6 +296,22 @@ def test_process_keeps_results_and_errors_apart(tmp_path: Path) -> None:
     assert (good.returncode, good.stderr) == (0, "")
     assert json.loads(good.stdout)["completed_requests"] == 20
     assert (bad.returncode, bad.stdout, bad.stderr) == (2, "", "error: seed must be an int ≥ 0; got -1.\n")
+
+
+def test_interrupted_process_has_status_130(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, time\ndef route(*_):\n    pathlib.Path('started').touch()\n    time.sleep(60)\n    return 0\n"
+    )
+    command = [sys.executable, "-m", "blis.run", *SMALL, "routing=slow:route"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
+        while not (tmp_path / "started").exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+
+    assert (process.returncode, err) == (130, "error: interrupted\n")
+    assert not (tmp_path / "here").exists()
 
 
 def test_main_without_arguments_reads_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys) -> None:

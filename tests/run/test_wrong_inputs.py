@@ -29,7 +29,7 @@ FILES = {
 
 WRONG = {
     # policies
-    "routing=leest-loaded": "routing: no choice named 'leest-loaded'; did you mean 'least-loaded'? Choices: always-busiest",
+    "routing=leest-loaded": "routing: no choice named 'leest-loaded'; did you mean 'least-loaded'? Choices: always",
     "admission=always_admt": "admission: no choice named 'always_admt'; did you mean 'always-admit'?",
     "priority=sloo-based": "priority: no choice named 'sloo-based'; did you mean 'slo-based'?",
     "scheduling=lifo": "scheduling: no choice named 'lifo'",
@@ -41,8 +41,8 @@ WRONG = {
     "routing.scorers=queue-depth:1": "routing: unknown key 'scorers'",
     "routing=weighted routing.scorers=[]": "routing.scorers must be a list of 1 to 16 scorers",
     "routing=weighted routing.scorers=": "routing.scorers must be a list of 1 to 16 scorers",
-    "routing=weighted routing.scorers=queue-depth:1,queue-depth:2": "routing.scorers[1]: scorer 'queue-depth' is listed twice",
-    "routing=weighted routing.scorers=queue-depth:nan": "routing.scorers[0].weight must be a finite number > 0; got nan",
+    "routing=weighted routing.scorers=queue-depth:1,queue-depth:2": "scorers[1]: scorer 'queue-depth' is listed twice",
+    "routing=weighted routing.scorers=queue-depth:nan": "scorers[0].weight must be a finite number > 0; got nan",
     "routing=weighted routing.scorers=[{name: queue-depth, weight: inf}]": "must be a finite number > 0; got inf",
     "routing=weighted routing.scorers=queue-depth:-1": "routing.scorers[0].weight must be a finite number > 0; got -1",
     "routing=weighted routing.scorers=queue-dept:1": "no choice named 'queue-dept'; did you mean 'queue-depth'?",
@@ -94,7 +94,7 @@ WRONG = {
     "cluster.instanses=3": "cluster: unknown key 'instanses'; did you mean 'instances'?",
     "cluster.instances=0": "cluster.instances must be an int in [1, 100000] [instances]; got 0",
     "cluster.instances=[]": "cluster.instances must be an int ≥ 1 or a list of at least one pool; got []",
-    "cluster.instances=[{count: 2, kv_blox: 3}]": "cluster.instances[0]: unknown key 'kv_blox'; did you mean 'kv_blocks'?",
+    "cluster.instances=[{count: 2, kv_blox: 3}]": "instances[0]: unknown key 'kv_blox'; did you mean 'kv_blocks'?",
     "cluster.instances=[{count: 2},{count: 1, kv_blocks: 0}]": "cluster.instances[1].kv_blocks must be an int in [1,",
     "cluster.instances=[{latency: roofline},{}]": "all pools must have one kind of latency model; got affine, roofline",
     "cluster.kv_blocks=0": "cluster.kv_blocks must be an int in [1, 1099511627776] [blocks]; got 0",
@@ -111,11 +111,12 @@ WRONG = {
     "cluster.tensor_parallel=0": "cluster.tensor_parallel must be an int in [1, 1024] [GPUs]; got 0",
     "cluster.latency.kind=roofline cluster.hardware=B200": "device: no choice named 'B200'",
     "cluster.latency.kind=roofline cluster.model=nope": "cluster: model: no folder for 'nope'",
-    "cluster.latency.kind=roofline cluster.model=llama-3.1-70b-instruct cluster.tensor_parallel=1": "Use at least 2 GPUs",
+    "cluster.latency=roofline cluster.model=llama-3.1-70b-instruct cluster.tensor_parallel=1": "Use at least 2 GPUs",
     "cluster.latency.kind=roof": "cluster.latency.kind: no choice named 'roof'; did you mean 'roofline'?",
     "cluster.latency.beta=3": "cluster.latency: unknown key 'beta'; did you mean 'beta_us'?",
     "cluster.latency.alpha_us=[1,2,3]": "cluster.latency: alpha_us and beta_us must be given together",
     "cluster.latency={kind: affine, alpha_us: [1,2,3], beta_us: [1,inf,3]}": "beta_us[1] must be a finite number",
+    "cluster.latency={kind: affine, alpha_us: [1,2,3], beta_us: [1e300,1,3]}": "beta_us must be a finite number in [0,",
     # the rest
     "sede=3": "run: unknown key 'sede'; did you mean 'seed'?",
     "+foo.bar=3": "run: unknown key 'foo'",
@@ -163,9 +164,9 @@ def _split(line: str) -> list[str]:
     """Words, those in brackets kept together."""
     words: list[str] = []
     for word in line.split(" "):
-        if words and (words[-1].count("[") + words[-1].count("{") > words[-1].count("]") + words[-1].count("}")):
-            words[-1] += f" {word}"
-        elif words and words[-1].count("'") == 1:
+        last = words[-1] if words else ""
+        is_open = sum(map(last.count, "[{")) > sum(map(last.count, "]}")) or last.count("'") == 1
+        if is_open:
             words[-1] += f" {word}"
         else:
             words.append(word)

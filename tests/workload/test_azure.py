@@ -38,9 +38,7 @@ def test_zone_of_the_later_logs_is_understood(file):
 
 
 def test_hundred_nanoseconds_are_rounded_to_the_nearest_microsecond(file):
-    rows = (
-        "2023-11-16 18:15:46.0000004,1,1\n2023-11-16 18:15:46.0000010,1,1\n2023-11-16 18:15:46.0000020,1,1\n"
-    )
+    rows = "2023-11-16 18:15:46.0000004,1,1\n2023-11-16 18:15:46.0000010,1,1\n2023-11-16 18:15:46.0000020,1,1\n"
 
     assert requests_of(path=file("a.csv", HEADER + rows)).arrival_us.tolist() == [0, 1, 2]
 

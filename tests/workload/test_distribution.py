@@ -50,9 +50,7 @@ def test_gamma_bursts_are_not_flattened_at_high_rates():
 
 
 def test_lengths_are_clamped_normal():
-    requests = requests_of(
-        num_requests=50_000, prompt_tokens_mean=1000, prompt_tokens_stdev=100, prompt_tokens_min=900
-    )
+    requests = requests_of(num_requests=50_000, prompt_tokens_mean=1000, prompt_tokens_stdev=100, prompt_tokens_min=900)
 
     assert requests.input_tokens.min() == 900
     assert np.median(requests.input_tokens) == pytest.approx(1000, abs=3)
@@ -115,9 +113,7 @@ def test_prefix_share_is_the_fraction_of_members():
 
 
 def test_labels_come_in_proportion_to_their_weights():
-    requests = requests_of(
-        num_requests=20_000, slo_classes={"critical": 1, "standard": 4}, tenants={"a": 3, "b": 1}
-    )
+    requests = requests_of(num_requests=20_000, slo_classes={"critical": 1, "standard": 4}, tenants={"a": 3, "b": 1})
 
     assert requests.slo_classes == ("critical", "standard")
     assert (requests.slo_class == 0).mean() == pytest.approx(0.2, abs=0.01)
@@ -126,9 +122,7 @@ def test_labels_come_in_proportion_to_their_weights():
 
 def test_another_column_does_not_move_the_draws():
     plain = requests_of(num_requests=50)
-    changed = requests_of(
-        num_requests=50, prefix_groups=2, prefix_tokens=64, tenants={"a": 1, "b": 1}, arrival="gamma"
-    )
+    changed = requests_of(num_requests=50, prefix_groups=2, prefix_tokens=64, tenants={"a": 1, "b": 1}, arrival="gamma")
 
     assert plain.output_tokens.tolist() == changed.output_tokens.tolist()
 

@@ -13,10 +13,7 @@ def requests_of(block_size=16, **mapping):
 
 
 def record(**changes):
-    return (
-        json.dumps({"timestamp": 5, "input_length": 600, "output_length": 3, "hash_ids": [1, 2], **changes})
-        + "\n"
-    )
+    return json.dumps({"timestamp": 5, "input_length": 600, "output_length": 3, "hash_ids": [1, 2], **changes}) + "\n"
 
 
 @pytest.mark.parametrize("block_size", [1, 16, 48, 512, 1000])

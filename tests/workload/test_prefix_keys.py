@@ -111,9 +111,7 @@ def test_keys_of_hash_ids_share_what_lies_within_equal_hash_blocks(requests, blo
     lengths = np.array([len(listed) * hash_block - cut % hash_block for listed, cut in requests])
     offsets = np.concatenate(([0], np.cumsum([len(listed) for listed in ids])))
 
-    result = keys_of_hash_ids(
-        lengths, offsets, np.array(list(chain.from_iterable(ids))), block_size, hash_block
-    )
+    result = keys_of_hash_ids(lengths, offsets, np.array(list(chain.from_iterable(ids))), block_size, hash_block)
 
     # a KV block is known by all hash blocks that it touches, so its text is those blocks whole
     def prefixes(listed, length):
@@ -133,10 +131,7 @@ def test_keys_of_hash_ids_share_what_lies_within_equal_hash_blocks(requests, blo
         for key, prefix in zip(keys, shared, strict=True):
             assert key_of.setdefault(prefix, key) == key
     assert sorted(key_of.values()) == list(range(len(key_of)))
-    equal = [
-        [a == b and n == m for b, m in zip(ids, lengths, strict=True)]
-        for a, n in zip(ids, lengths, strict=True)
-    ]
+    equal = [[a == b and n == m for b, m in zip(ids, lengths, strict=True)] for a, n in zip(ids, lengths, strict=True)]
     assert (result.prompt[:, None] == result.prompt[None, :]).tolist() == equal
 
 
@@ -223,8 +218,7 @@ def test_one_long_chain_of_turns_keeps_every_block_of_the_conversation():
         ({"context_of": [1, -1], "context": [3, 0]}, "request 0: context_of must be an earlier row; got 1."),
         (
             {"output": [0, 0], "input": [8, 10], "context": [0, 9]},
-            "request 1: context_tokens must be within the conversation, ≤ prompt + output of context_of; "
-            "got 9.",
+            "request 1: context_tokens must be within the conversation, ≤ prompt + output of context_of; got 9.",
         ),
         (
             {"context": [0, 4], "prefix": [3, 6]},

@@ -230,7 +230,5 @@ def test_repeated_keys_in_the_file_are_refused(file):
 
 def test_errors_in_a_file_name_the_file(file):
     path = file("w.yaml", yaml.safe_dump(document({"rate_fraction": -1})))
-    with pytest.raises(
-        ConfigError, match=r"w\.yaml\.clients\[0\]\.rate_fraction must be a finite number > 0; got -1"
-    ):
+    with pytest.raises(ConfigError, match=r"w\.yaml\.clients\[0\]\.rate_fraction must be a finite number > 0; got -1"):
         Params.from_mapping("workload", {"path": path})

@@ -41,9 +41,7 @@ def load(file):
 
 @pytest.mark.parametrize("groups", [{}, {"prefix_groups": 3, "prefix_tokens": 70, "prefix_share": 0.6}])
 def test_reading_what_was_written_is_the_identity(tmp_path, assert_lawful, groups):
-    mapping = dict(
-        num_requests=200, slo_classes={"critical": 1, "batch": 1}, tenants={"a": 1, "b": 2}, **groups
-    )
+    mapping = dict(num_requests=200, slo_classes={"critical": 1, "batch": 1}, tenants={"a": 1, "b": 2}, **groups)
     requests = distribution.generate(distribution.Params.from_mapping("w", mapping), 3, 16)
 
     write(requests, tmp_path / "h.yaml", tmp_path / "h.csv")
@@ -102,9 +100,7 @@ def test_sessions_rounds_and_request_ids_survive_a_round_trip(tmp_path, load):
 
 
 def test_without_a_length_a_group_has_fifty_tokens_of_the_total(load):
-    requests = load(
-        csv_of({"prefix_group": "g"}, {"prefix_group": "g"}, {"prefix_group": "g", "input_tokens": "20"})
-    )
+    requests = load(csv_of({"prefix_group": "g"}, {"prefix_group": "g"}, {"prefix_group": "g", "input_tokens": "20"}))
 
     assert requests.input_tokens.tolist() == [100, 100, 20]
     assert requests.prefix_tokens.tolist() == [50, 50, 20]
@@ -112,9 +108,7 @@ def test_without_a_length_a_group_has_fifty_tokens_of_the_total(load):
 
 
 def test_failed_records_are_left_out_and_counted(load):
-    requests = load(
-        csv_of({"status": "error", "input_tokens": "0"}, {"request_id": "1"}, {"status": "timeout"})
-    )
+    requests = load(csv_of({"status": "error", "input_tokens": "0"}, {"request_id": "1"}, {"status": "timeout"}))
 
     assert requests.number.tolist() == [1]
     assert requests.notes == ("2 of 3 records have a status other than ok and are left out",)
