@@ -191,6 +191,9 @@ class Simulation:
             needs_affinity="affinity_blocks" in needs,
             ranks_on_taking=ranks and not sorts,
             policy_scores=bool(policies["routing"].flag("SCORES", False)),
+            looks=record_routing
+            or policies["admission"].flag("LOOKS", True)
+            or policies["routing"].flag("LOOKS", True),
             asks_admission=policies["admission"].is_python,
             asks_routing=policies["routing"].is_python,
             asks_order=is_ranked and (priority.is_python or scheduling.is_python),

@@ -10,6 +10,8 @@ from blis.engine.views import RequestView, RouterView
 from blis.parameters import Bounds
 from blis.units import Float64Vector
 
+LOOKS = False
+
 REASONS = ("insufficient tokens",)
 
 

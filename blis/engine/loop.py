@@ -50,7 +50,6 @@ from blis.engine.views import (
     FIRST_SCORER,
     ROUTES,
     ROUTING,
-    RouterView,
     World,
     admit_at,
     route_at,
@@ -82,7 +81,7 @@ def _admit_next(world: World, state: State, now_us: int) -> int:
         if world.settings.asks_admission:
             return AT_ADMISSION
         cluster[DECISION] = admit_at(world.answers[ADMITS])(
-            router_view(world, state, now_us), request_view(world, state.requests, request),
+            by_reference(router_view(world, state, now_us)), by_reference(request_view(world, state.requests, request)),
             world.parameters[ADMISSION], world.memory[ADMISSION],
         )  # fmt: skip
     cluster[IS_DECIDED] = 0
@@ -98,40 +97,43 @@ def _admit_next(world: World, state: State, now_us: int) -> int:
 
 
 @kernel
-def score_instances(world: World, state: State, request: int, now_us: int) -> RouterView:
-    """Let the policy's scorers judge every instance."""
-    view = router_view(world, state, now_us)
-    seen = request_view(world, state.requests, request)
+def _choose(world: World, state: State, request: int, now_us: int) -> int:
+    """Let the scorers judge every instance, and the policy choose one."""
+    view = by_reference(router_view(world, state, now_us))
+    seen = by_reference(request_view(world, state.requests, request))
     for scorer in range(world.settings.n_scorers):
         score_at(world.answers[FIRST_SCORER + scorer])(view, seen, state.scratch.scorer_scores[scorer])
-    return view
+    return route_at(world.answers[ROUTES])(
+        view, seen, world.parameters[ROUTING], world.memory[ROUTING], state.scratch.scores
+    )
 
 
 @kernel
 def _route_next(world: World, state: State, now_us: int) -> int:
-    cluster, scratch = state.scratch.cluster, state.scratch
-    request = scratch.routing_queue[cluster[ROUTING_HEAD]]
+    cluster = state.scratch.cluster
+    request = state.scratch.routing_queue[cluster[ROUTING_HEAD]]
     if cluster[IS_DECIDED] == 0:
         if not router_room(world, state, request):
             cluster[NEED_ROUTER_NODES] = world.workload.key_offsets[request + 1] - world.workload.key_offsets[request]
             return GROW
         read_signals(world, state, now_us)
         prepare_view(world, state, request)
-        view = score_instances(world, state, request, now_us)
         if world.settings.asks_routing:
             return AT_ROUTING
-        cluster[DECISION] = route_at(world.answers[ROUTES])(
-            view, request_view(world, state.requests, request), world.parameters[ROUTING], world.memory[ROUTING],
-            scratch.scores,
-        )  # fmt: skip
+        cluster[DECISION] = _choose(world, state, request, now_us)
         if cluster[STOP_AT_ROUTING] == cluster[N_ROUTED]:
             cluster[STOP_AT_ROUTING] = -1
             cluster[IS_DECIDED] = 1
             return AT_ROUTING
-    cluster[IS_DECIDED] = 0
     target = cluster[DECISION]
     if target < 0 or target >= world.settings.n_instances:
         return BAD_TARGET
+    if not world.settings.looks and state.instances.next_event_us[target] < now_us:
+        cluster[IS_DECIDED] = 1
+        status = advance(world, state, target, now_us)
+        if status != DONE:
+            return status
+    cluster[IS_DECIDED] = 0
     cluster[ROUTING_HEAD] += 1
     if world.settings.record_routing:
         _record(world, state, request, target)
@@ -166,13 +168,15 @@ def _run(world: World, state: State, until_us: int) -> int:
     while True:
         event_us = next_cluster_event(world, state)
         target_us = min(event_us, end_us)
-        while cluster[NEXT_INSTANCE] < world.settings.n_instances:
-            instance = cluster[NEXT_INSTANCE]
-            if instances.next_event_us[instance] < target_us:
-                status = advance(world, state, instance, target_us)
-                if status != DONE:
-                    return status
-            cluster[NEXT_INSTANCE] += 1
+        # Policies that look at no instance may decide before the instances have come that far.
+        if world.settings.looks or event_us >= end_us:
+            while cluster[NEXT_INSTANCE] < world.settings.n_instances:
+                instance = cluster[NEXT_INSTANCE]
+                if instances.next_event_us[instance] < target_us:
+                    status = advance(world, state, instance, target_us)
+                    if status != DONE:
+                        return status
+                cluster[NEXT_INSTANCE] += 1
         if event_us >= end_us:
             cluster[NEXT_INSTANCE] = 0
             return DONE

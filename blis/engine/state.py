@@ -69,6 +69,7 @@ _SETTING_FIELDS = {
     "needs_affinity": (_I, 0),  # a policy reads the router's own prefix index
     "ranks_on_taking": (_I, 0),  # arrival order, but the victim's choice needs priorities
     "policy_scores": (_I, 0),  # the routing policy scores instances; else its score is minus the load
+    "looks": (_I, 0),  # admission or routing reads the state of instances
     "asks_admission": (_I, 0),  # the kernel stops and lets Python decide
     "asks_routing": (_I, 0),
     "asks_order": (_I, 0),

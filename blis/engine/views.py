@@ -11,7 +11,7 @@ import numpy as np
 from numba import types
 
 from blis.engine.batch_sums import BatchSums
-from blis.engine.reference import caller_of
+from blis.engine.reference import Reference, caller_of
 from blis.engine.state import Records, Workload
 from blis.units import Float64Vector, Int64Vector
 
@@ -97,18 +97,21 @@ def _named(view: type, fields: dict[str, object]) -> types.NamedTuple:
 
 
 _SCALARS = ("clock_us", "n_instances", "block_size_tokens", "n_scorers")
-REQUEST_VIEW = _named(RequestView, {"priority": types.float64})
-ROUTER_VIEW = _named(
+_REQUEST_VIEW = _named(RequestView, {"priority": types.float64})
+_ROUTER_VIEW = _named(
     RouterView,
     {name: _REPORTED for name in RouterView._fields if name not in _SCALARS}
     | dict.fromkeys(("effective_load", "cached_blocks", "affinity_blocks"), _COUNTS)
     | {"scorer_scores": types.float64[:, ::1]},
 )
-QUEUE_VIEW = _named(QueueView, {})
+_QUEUE_VIEW = _named(QueueView, {})
 BATCH_VIEW = _named(
     BatchView, {name: _VECTOR for name in BatchView._fields if name not in ("clock_us", "n_candidates")}
 )
 BATCH_SUMS = _named(BatchSums, {})
+
+# Router views are large, so they are handed over by reference.
+ROUTER_VIEW, REQUEST_VIEW, QUEUE_VIEW = Reference(_ROUTER_VIEW), Reference(_REQUEST_VIEW), Reference(_QUEUE_VIEW)
 
 #: The signature of each folder's verb.
 ADMIT = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)

@@ -9,6 +9,7 @@ import numpy as np
 from blis.engine._jit import kernel
 from blis.engine.codes import CHANGING_ORDER, FIXED_ORDER
 from blis.engine.heap import meld_waiting, pop_waiting, taken_before
+from blis.engine.reference import by_reference
 from blis.engine.state import Records, State
 from blis.engine.views import (
     ORDERS,
@@ -59,12 +60,12 @@ def queue_view(world: World, instances: Records, instance: int, clock_us: int) -
 def rank_request(world: World, state: State, instance: int, request: int, clock_us: int) -> None:
     """Work out a waiting request's priority and its place in the scheduler's order."""
     requests = state.requests
-    view = queue_view(world, state.instances, instance, clock_us)
-    seen = request_view(world, requests, request)
+    view = by_reference(queue_view(world, state.instances, instance, clock_us))
+    seen = by_reference(request_view(world, requests, request))
     requests.priority[request] = prioritise_at(world.answers[PRIORITISES])(
         view, seen, world.parameters[PRIORITY], world.memory[PRIORITY]
     )
-    seen = request_view(world, requests, request)
+    seen = by_reference(request_view(world, requests, request))
     requests.queue_key[request] = order_at(world.answers[ORDERS])(
         view, seen, world.parameters[SCHEDULING], world.memory[SCHEDULING]
     )

@@ -6,5 +6,6 @@ lowest index wins a tie. `view` is a `RouterView`, `request` a `RequestView`, `p
 (float64, one per instance); for the others minus the effective load stands in.
 
 To add a policy: one new file with `Params` and `route`. `NEEDS` names the costly signals it reads:
-"cached_blocks", "affinity_blocks".
+"cached_blocks", "affinity_blocks". `LOOKS` is that
+of `blis.admission`.
 """

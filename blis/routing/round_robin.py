@@ -8,6 +8,8 @@ from typing import NamedTuple
 from blis.engine.views import RequestView, RouterView
 from blis.units import Float64Vector
 
+LOOKS = False
+
 
 class Params(NamedTuple):
     """No parameters."""

@@ -1,7 +1,8 @@
 """How fast is it?
 
-Each file answers with `measure() -> Measurement` for one row of the performance budget; the file's name is the row's. Every number is of the
-present machine and warm, the median of `REPEATS` runs; rows that compare are ratios of two runs in one process, because machines are noisy.
+Each file answers with `measure() -> Measurement` for one row of the performance budget; the file's name is the row's.
+Every number is of the present machine and warm, the median of `REPEATS` runs; rows that compare are ratios of two runs
+in one process, because machines are noisy.
 
 To add a row: one new file with `measure`.
 """

@@ -1,4 +1,4 @@
-"""Simulate four routing policies on the same requests and draw their time to first token; writes routing.png beside this file."""
+"""Simulate four routing policies on the same requests and draw their time to first token into routing.png."""
 
 import time
 from pathlib import Path

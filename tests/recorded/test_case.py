@@ -13,7 +13,7 @@ from blis.errors import ConfigError
 from blis.recorded.case import read_case, simulation_of
 from blis.recorded.comparison import verdict_on
 
-CASES = Path(__file__).parent / "data" / "cases"
+CASES = Path(__file__).parent.parent / "data" / "cases"
 FEBRUARY, OVERLONG, ROOFLINE, SESSIONS = (
     CASES / name
     for name in (

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.reference import naive
+from tests.reference import engine_runner, naive
 
 Simulate = Callable[[dict[str, Any], list[dict[str, Any]], str], dict[str, Any]]
 
-SIMULATORS = [pytest.param(naive.simulate, id="naive")]
+SIMULATORS = [
+    pytest.param(naive.simulate, id="naive"),
+    pytest.param(engine_runner.simulate, id="engine"),
+]
 
 
 @pytest.fixture(params=SIMULATORS)
