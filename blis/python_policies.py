@@ -78,9 +78,9 @@ def decide_order(simulation: "Simulation") -> None:
     request = int(state.instances.waiting_head[instance])
     while request >= 0:
         seen = _request_view(world, state.requests, request)
-        value = float(priority.decide(view, seen, simulation.parameters[PRIORITY], simulation.memory[PRIORITY]))
+        value = float(plain(priority.decide)(view, seen, simulation.parameters[PRIORITY], simulation.memory[PRIORITY]))
         state.requests.priority[request] = value
-        key = scheduling.decide(
+        key = plain(scheduling.decide)(
             view,
             seen._replace(priority=value),
             simulation.parameters[SCHEDULING],

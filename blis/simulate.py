@@ -126,6 +126,9 @@ class Simulation:
                 if not self.policies["routing"].is_python:
                     return False
                 decide_routing(self)
+                if self.state.scratch.cluster[codes.STOP_AT_ROUTING] == self.n_routed:
+                    self.state.scratch.cluster[codes.STOP_AT_ROUTING] = -1
+                    return False
             elif status == codes.AT_ORDER:
                 decide_order(self)
             else:
@@ -170,7 +173,7 @@ class Simulation:
         priority, scheduling, victim = policies["priority"], policies["scheduling"], policies["preemption"]
         sorts = bool(scheduling.flag("SORTS", True))
         ranks = bool(victim.flag("NEEDS_PRIORITY", victim.is_python))
-        is_ranked = sorts or ranks
+        asks_order = (sorts or ranks) and (priority.is_python or scheduling.is_python)
         needs = policies["admission"].needs | policies["routing"].needs
         flags = {name: getattr(semantics, name) for name in Semantics._fields if name != "load_counts_once"}
         return setting_record(
@@ -184,7 +187,9 @@ class Simulation:
             horizon_us=codes.NEVER_US - 2 if self.horizon_us is None else self.horizon_us,
             max_events=max_events if max_events is not None else self._event_budget(),
             max_idle_preemptions=self._preemption_budget(),
-            queue_kind=_queue_kind(priority, scheduling) if sorts else codes.ARRIVAL_ORDER,
+            queue_kind=_queue_kind(priority, scheduling, asks_order) if sorts else codes.ARRIVAL_ORDER,
+            priority_is_fixed=_is_fixed(priority),
+            outputs_share_keys=outputs_share_keys(self.requests),
             load_kind=codes.LOAD_PENDING if semantics.load_counts_once else codes.LOAD_IN_FLIGHT,
             n_scorers=len(policies["routing"].scorers),
             needs_cached_blocks="cached_blocks" in needs,
@@ -196,7 +201,7 @@ class Simulation:
             or policies["routing"].flag("LOOKS", True),
             asks_admission=policies["admission"].is_python,
             asks_routing=policies["routing"].is_python,
-            asks_order=is_ranked and (priority.is_python or scheduling.is_python),
+            asks_order=asks_order,
             asks_victim=victim.is_python,
             record_routing=record_routing,
             record_steps=record_steps,
@@ -289,14 +294,30 @@ def workload_arrays(requests: Requests, block_size_tokens: int) -> Workload:
     return Workload(table, requests.key_offsets, requests.keys)
 
 
-def _queue_kind(priority: BoundPolicy, scheduling: BoundPolicy) -> int:
-    if scheduling.is_python or (scheduling.flag("USES_PRIORITY", True) and priority.is_python):
+def _queue_kind(priority: BoundPolicy, scheduling: BoundPolicy, asks_order: bool) -> int:
+    if asks_order:
         return codes.CHANGING_ORDER
-    if not scheduling.flag("USES_PRIORITY", True):
+    if not scheduling.flag("USES_PRIORITY", True) or _is_fixed(priority):
         return codes.FIXED_ORDER
+    return codes.CHANGING_ORDER
+
+
+def _is_fixed(priority: BoundPolicy) -> bool:
+    """Whether the order of two waiting requests by this priority never changes."""
     fixed = priority.flag("ORDER_IS_FIXED", False)
-    fixed = fixed(priority.parameters) if callable(fixed) else fixed
-    return codes.FIXED_ORDER if fixed else codes.CHANGING_ORDER
+    return bool(fixed(priority.parameters) if callable(fixed) else fixed)
+
+
+@lru_cache(maxsize=8)
+def outputs_share_keys(requests: Requests) -> bool:
+    """Whether two requests may write the same keyed block while they decode."""
+    lengths = np.diff(requests.key_offsets)
+    if not len(requests.keys):
+        return False
+    blocks = np.arange(len(requests.keys)) - np.repeat(requests.key_offsets[:-1], lengths)
+    ends = (blocks + 1) * requests.block_size_tokens
+    written = requests.keys[ends > np.repeat(requests.input_tokens, lengths)]
+    return bool(len(written) and np.bincount(written).max() > 1)
 
 
 def _rows(vectors: list[Float64Vector]) -> np.ndarray:

@@ -76,7 +76,7 @@ def start_step(world: World, state: State, instance: int, now_us: int) -> int:
     step[NEED_NODES] = most_new_nodes(world, state, instance)
     if not _has_room(world, state, step[NEED_NODES]):
         return GROW
-    instances.clock_us[instance] = now_us
+    note_event(state, instance, now_us)
     instances.step_number[instance] += 1
     step[:] = 0
     step[INSTANCE] = instance
@@ -145,11 +145,14 @@ def next_chunk(world: World, instance: int, remaining_tokens: int, budget: int) 
 def fills_are_independent(world: World, state: State, instance: int, phase: int) -> bool:
     """Whether the keyed blocks that fill in this phase can get their keys in any order with blocks being taken.
 
-    The order matters only where a key already has a block, or a block lost its place in the index to a copy.
+    The order matters only where a key already has a block, a block lost its place in the index to a copy, or two
+    requests write the same.
     """
     if state.instances.stale_blocks[instance] > 0:
         return False
     request = state.batches.fill_head[instance, phase]
+    if world.settings.outputs_share_keys and state.requests.fill_next[request] >= 0:
+        return False
     while request >= 0:
         block = decode_position(state, instance, request) // world.settings.block_size_tokens
         identity = key_of(world, state, request, block) * world.settings.n_instances + instance
@@ -433,8 +436,8 @@ def _join(world: World, state: State, instance: int, request: int, found: int) -
     requests.status[request] = RUNNING
     requests.scheduled_us[request] = now_us
     requests.cached_blocks[request] = found
-    if world.settings.ranks_on_taking:
-        rank_request(world, state, instance, request, now_us)
+    if world.settings.ranks_on_taking and not world.settings.asks_order:
+        rank_request(world, state, instance, request, 0 if world.settings.priority_is_fixed else now_us)
 
 
 @kernel
@@ -532,7 +535,9 @@ def fix_next_step(world: World, state: State, instance: int, now_us: int, step_u
     instances = state.instances
     if instances.running_requests[instance] > 0 or instances.queued_requests[instance] > 0:
         instances.next_step_us[instance] = now_us + step_us
-        instances.step_fixed_us[instance] = now_us
+        # A routing of this very moment was noted before the step if a queueing of this moment called for the step.
+        called_now = 1 if instances.step_fixed[instance] == NEVER_US else 0
+        instances.step_fixed[instance] = 2 * now_us + called_now
     else:
         instances.next_step_us[instance] = NEVER_US
     instances.busy_until_us[instance] = now_us + step_us
@@ -552,6 +557,12 @@ def account_step(world: World, state: State, instance: int, step_us: int, decode
         instances.peak_blocks[instance] = used
     if world.settings.record_steps:
         log_step(state, instance, step_us, decode_tokens)
+
+
+@kernel
+def note_event(state: State, instance: int, now_us: int) -> None:
+    """Keep the time of the instance's latest event; the end of a step that completed something is one."""
+    state.instances.clock_us[instance] = max(state.instances.clock_us[instance], now_us)
 
 
 @kernel
@@ -609,8 +620,8 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
         step_us = max(np.int64(1), step_us)
         account_step(world, state, instance, step_us, decoding)
         instances.decode_context_tokens[instance] = context + decoding
-        instances.clock_us[instance] = now_us
-        instances.step_fixed_us[instance] = now_us
+        note_event(state, instance, now_us)
+        instances.step_fixed[instance] = 2 * now_us
         now_us += step_us
         count += 1
         number += 1

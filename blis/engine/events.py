@@ -7,7 +7,7 @@ runs by itself up to the next event of the cluster.
 """
 
 from blis.engine._jit import kernel
-from blis.engine.batch import continue_step, run_decodes, start_step
+from blis.engine.batch import continue_step, note_event, run_decodes, start_step
 from blis.engine.codes import (
     BETWEEN_STEPS,
     DONE,
@@ -40,8 +40,7 @@ def inject(world: World, state: State, instance: int, request: int, now_us: int)
     instances.pending_root[instance] = meld_pending(requests, instances.pending_root[instance], request)
     instances.pending_requests[instance] += 1
     instances.in_flight_requests[instance] += 1
-    if now_us <= world.settings.horizon_us:
-        instances.clock_us[instance] = max(instances.clock_us[instance], now_us)
+    note_event(state, instance, now_us)
     set_next_event(state, instance)
 
 
@@ -79,7 +78,7 @@ def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None
     request = instances.pending_root[instance]
     instances.pending_root[instance] = pop_pending(requests, request)
     instances.pending_requests[instance] -= 1
-    instances.clock_us[instance] = now_us
+    note_event(state, instance, now_us)
     if never_fits(world, instance, request):
         requests.status[request] = DROPPED
         instances.dropped_requests[instance] += 1
@@ -94,7 +93,7 @@ def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None
             start_us = max(start_us, instances.busy_until_us[instance])
         instances.next_step_us[instance] = start_us
         # A step that a queueing calls for follows all queueings of its microsecond.
-        instances.step_fixed_us[instance] = NEVER_US
+        instances.step_fixed[instance] = NEVER_US
 
 
 @kernel
@@ -112,7 +111,7 @@ def _queueing_is_next(world: World, state: State, instance: int, queueing_us: in
         world.limits.queueing_us[instance]
         + world.limits.queueing_us_per_token[instance] * world.workload.table.input_tokens[root]
     )
-    return queueing_us - delay_us < state.instances.step_fixed_us[instance]
+    return 2 * (queueing_us - delay_us) < state.instances.step_fixed[instance]
 
 
 @kernel

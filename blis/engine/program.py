@@ -173,6 +173,22 @@ def _apply(operation: int, stack: Float64Vector, top: int) -> int:
 
 
 @kernel
+def _least_load(view: RouterView) -> float:
+    least = view.effective_load[0]
+    for instance in range(1, view.n_instances):
+        least = min(least, view.effective_load[instance])
+    return float(least)
+
+
+@kernel
+def _total_load(view: RouterView) -> float:
+    total = 0
+    for instance in range(view.n_instances):
+        total += view.effective_load[instance]
+    return float(total)
+
+
+@kernel
 def _routing_feature(feature: int, view: RouterView, request: RequestView, instance: int) -> float:
     """Value of `ROUTING_FEATURES[feature]`."""
     if feature == 0:
@@ -202,9 +218,9 @@ def _routing_feature(feature: int, view: RouterView, request: RequestView, insta
     if feature == 12:
         return float(view.last_routed[instance])
     if feature == 13:
-        return float(view.effective_load.min())
+        return _least_load(view)
     if feature == 14:
-        return view.effective_load.sum() / view.n_instances
+        return _total_load(view) / view.n_instances
     if feature == 15:
         lookups = view.cache_hits[instance] + view.cache_misses[instance]
         return view.cache_hits[instance] / lookups if lookups > 0 else 0.0

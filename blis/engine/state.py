@@ -67,6 +67,8 @@ _SETTING_FIELDS = {
     "n_scorers": (_I, 0),
     "needs_cached_blocks": (_I, 0),  # a policy or the trace reads the instances' prefix caches
     "needs_affinity": (_I, 0),  # a policy reads the router's own prefix index
+    "priority_is_fixed": (_I, 0),  # the order of two requests by priority never changes
+    "outputs_share_keys": (_I, 0),  # two requests may write the same keyed output
     "ranks_on_taking": (_I, 0),  # arrival order, but the victim's choice needs priorities
     "policy_scores": (_I, 0),  # the routing policy scores instances; else its score is minus the load
     "looks": (_I, 0),  # admission or routing reads the state of instances
@@ -120,7 +122,7 @@ _INSTANCE_FIELDS = {
     "next_event_us": (_I, NEVER_US),  # earliest of the next two
     "next_step_us": (_I, NEVER_US),
     "pending_root": (_I, -1),  # heap of requests on their way into the wait queue
-    "step_fixed_us": (_I, 0),  # when the next step was scheduled
+    "step_fixed": (_I, 0),  # twice the time at which the next step was scheduled, see fix_next_step
     "busy_until_us": (_I, 0),
     "step_clock_us": (_I, 0),  # sum of all step lengths
     "step_number": (_I, 0),
@@ -177,7 +179,7 @@ _SEEN_FIELDS = {
 }  # id + 1; 2 · generation + (1 if present at the reading)
 
 _LOG_FIELDS = {
-    "step_us": (np.int32, 0),
+    "step_us": (_I, 0),
     "decode_tokens": (np.int32, 0),  # of each step
     "steps": (np.int32, 0),  # equal steps in a row
     "instance": (np.int32, 0),

@@ -74,9 +74,7 @@ def test_a_step_that_overlaps_an_earlier_one_does_not_shorten_the_run() -> None:
 def test_february_queues_before_a_step_that_was_fixed_after_the_routing() -> None:
     # 7: the first request is queued, the second is routed, then a step of 2 is fixed. 9: the queueing of the
     # second (2 after its routing) was fixed before the step at 9, so one step serves both.
-    result = run(
-        [(4, 2, 2), (7, 1, 0)], preset="reference-2026-02", alpha_us=(2.5, 0.25, 1.75), beta_us=(0, 1, 0)
-    )
+    result = run([(4, 2, 2), (7, 1, 0)], preset="reference-2026-02", alpha_us=(2.5, 0.25, 1.75), beta_us=(0, 1, 0))
 
     assert result.instances.steps.tolist() == [2]
 

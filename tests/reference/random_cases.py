@@ -87,8 +87,16 @@ def _admission(random: Random) -> dict[str, Any]:
 
 def _routing(random: Random) -> dict[str, Any]:
     policy = random.choice(
-        ("round-robin", "least-loaded", "always-busiest", "weighted", "weighted", "weighted")
-        + ("weighted-cache-load", "prefix-affinity-whole-prompt")
+        (
+            "round-robin",
+            "least-loaded",
+            "always-busiest",
+            "weighted",
+            "weighted",
+            "weighted",
+            "weighted-cache-load",
+            "prefix-affinity-whole-prompt",
+        )
     )
     routing: dict[str, Any] = {"policy": policy}
     if policy == "weighted":

@@ -28,7 +28,9 @@ def differences(want: Any, got: Any, path: str = "") -> list[str]:
         return [line for key in want for line in differences(want[key], got[key], f"{path}.{key}")]
     if isinstance(want, list):
         assert len(want) == len(got)
-        return [line for i, (w, g) in enumerate(zip(want, got, strict=True)) for line in differences(w, g, f"{path}[{i}]")]
+        return [
+            line for i, (w, g) in enumerate(zip(want, got, strict=True)) for line in differences(w, g, f"{path}[{i}]")
+        ]
     if isinstance(want, float) and isinstance(got, float | int):
         is_same = abs(want - got) <= RELATIVE_TOLERANCE * max(1.0, abs(want))
     else:
