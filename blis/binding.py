@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -125,7 +126,7 @@ def bind(question: str, where: str, choice: Mapping[str, Any] | str) -> BoundPol
     given = {"policy": choice} if isinstance(choice, str) else dict(choice)
     name = given.pop("policy", None)
     if isinstance(name, str) and ":" in name:
-        return _bind_callable(where, name, given)
+        return _bind_callable(question, where, name, given)
     check_choice(where, name, choices(question))
     module = answer(question, str(name))
     values, scorers = _encode(where, module, given)
@@ -137,6 +138,8 @@ def bind(question: str, where: str, choice: Mapping[str, Any] | str) -> BoundPol
 
 def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int) -> Float64Vector:
     """The policy's state at the start: zeros."""
+    if policy.is_python:
+        return np.zeros(max(64, n_requests), np.float64)
     size = policy.flag("memory_size", None)
     return np.zeros(max(1, size(n_instances, n_requests) if size else 0), np.float64)
 
@@ -218,7 +221,7 @@ def _as_number(text: str) -> object:
         return text
 
 
-def _bind_callable(where: str, name: str, given: Mapping[str, Any]) -> BoundPolicy:
+def _bind_callable(question: str, where: str, name: str, given: Mapping[str, Any]) -> BoundPolicy:
     if given:
         raise ConfigError(f"{where}: a Python callable has no parameters; got {', '.join(map(repr, given))}.")
     module_name, _, function_name = name.partition(":")
@@ -230,4 +233,12 @@ def _bind_callable(where: str, name: str, given: Mapping[str, Any]) -> BoundPoli
         ) from error
     if not callable(function):
         raise ConfigError(f"{where}: {name!r} must be callable; got {function!r}.")
+    verb, signature = VERBS[question]
+    try:
+        inspect.signature(function).bind(*signature.args)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{where}: {name!r} must take the {len(signature.args)} arguments of {verb}(), see "
+            f"blis/{question}/__init__.py; got {error}."
+        ) from error
     return BoundPolicy(name, None, function, np.zeros(1), ())

@@ -1,5 +1,6 @@
 """Policies that are Python callables: the kernel stops, Python decides from the same view, the kernel goes on."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,11 +48,9 @@ def decide_admission(simulation: "Simulation") -> None:
     """Ask the admission policy about the next request."""
     world, state = _world(simulation), simulation.state
     cluster = state.scratch.cluster
-    view = _router_view(world, state, int(cluster[CLOCK_US]))
+    view = _read_only(_router_view(world, state, int(cluster[CLOCK_US])))
     request = _request_view(world, state.requests, int(cluster[NEXT_ADMISSION]))
-    policy = simulation.policies["admission"]
-    answer = policy.decide(view, request, simulation.parameters[ADMISSION], simulation.memory[ADMISSION])
-    cluster[DECISION] = _whole(policy.name, answer)
+    cluster[DECISION] = _whole(simulation, "admission", ADMISSION, 0, None, view, request)
     cluster[IS_DECIDED] = 1
 
 
@@ -59,13 +58,10 @@ def decide_routing(simulation: "Simulation") -> None:
     """Ask the routing policy about the next request."""
     world, state = _world(simulation), simulation.state
     cluster = state.scratch.cluster
-    view = _router_view(world, state, int(cluster[CLOCK_US]))
+    view = _read_only(_router_view(world, state, int(cluster[CLOCK_US])))
     request = _request_view(world, state.requests, int(state.scratch.routing_queue[cluster[ROUTING_HEAD]]))
-    policy = simulation.policies["routing"]
-    answer = policy.decide(
-        view, request, simulation.parameters[ROUTING], simulation.memory[ROUTING], state.scratch.scores
-    )
-    cluster[DECISION] = _whole(policy.name, answer)
+    last = simulation.settings.n_instances - 1
+    cluster[DECISION] = _whole(simulation, "routing", ROUTING, 0, last, view, request, scores=state.scratch.scores)
     cluster[IS_DECIDED] = 1
 
 
@@ -74,19 +70,13 @@ def decide_order(simulation: "Simulation") -> None:
     world, state = _world(simulation), simulation.state
     instance, now_us = int(state.scratch.step[INSTANCE]), int(state.scratch.step[NOW_US])
     view = _queue_view(world, state.instances, instance, now_us)
-    priority, scheduling = simulation.policies["priority"], simulation.policies["scheduling"]
     request = int(state.instances.waiting_head[instance])
     while request >= 0:
         seen = _request_view(world, state.requests, request)
-        value = float(plain(priority.decide)(view, seen, simulation.parameters[PRIORITY], simulation.memory[PRIORITY]))
+        value = _number(simulation, "priority", PRIORITY, view, seen)
         state.requests.priority[request] = value
-        key = plain(scheduling.decide)(
-            view,
-            seen._replace(priority=value),
-            simulation.parameters[SCHEDULING],
-            simulation.memory[SCHEDULING],
-        )
-        state.requests.queue_key[request] = float(key)
+        ranked = seen._replace(priority=value)
+        state.requests.queue_key[request] = _number(simulation, "scheduling", SCHEDULING, view, ranked)
         request = int(state.requests.link[request])
 
 
@@ -95,16 +85,52 @@ def decide_victim(simulation: "Simulation") -> None:
     world, state = _world(simulation), simulation.state
     step = state.scratch.step
     instance = int(step[INSTANCE])
-    view = _fill_candidates(world, state, instance)
-    policy = simulation.policies["preemption"]
-    choice = _whole(policy.name, policy.decide(view, simulation.parameters[PREEMPTION], simulation.memory[PREEMPTION]))
-    count = int(state.instances.running_requests[instance] - step[CURSOR])
-    if not 0 <= choice < count:
-        raise ContractError(f"preemption {policy.name!r} must choose a position in [0, {count - 1}]; got {choice}.")
-    step[VICTIM] = choice
+    view = _read_only(_fill_candidates(world, state, instance))
+    last = int(state.instances.running_requests[instance] - step[CURSOR]) - 1
+    step[VICTIM] = _whole(simulation, "preemption", PREEMPTION, 0, last, view)
 
 
-def _whole(name: str, answer: Any) -> int:
-    if isinstance(answer, bool) or int(answer) != answer:
-        raise ContractError(f"policy {name!r} must return an int; got {answer!r}.")
+def _read_only(view: Any) -> Any:
+    """The view with arrays that cannot be written to: they are the simulator's own."""
+    fields = []
+    for field in view:
+        if isinstance(field, np.ndarray):
+            field = field.view(np.ndarray)
+            field.flags.writeable = False
+        fields.append(field)
+    return type(view)(*fields)
+
+
+def _ask(simulation: "Simulation", question: str, row: int, *seen: Any, scores: Any = None) -> Any:
+    """What the policy answers; whatever goes wrong in it is its own fault, and is said to be."""
+    policy = simulation.policies[question]
+    arguments = [*seen, simulation.parameters[row], simulation.memory[row]]
+    if scores is not None:
+        arguments.append(scores)
+    try:
+        return plain(policy.decide)(*arguments)
+    except Exception as error:
+        raise ContractError(
+            f"{question} {policy.name!r} failed at {simulation.clock_us} µs: {type(error).__name__}: {error}."
+        ) from error
+
+
+def _number(simulation: "Simulation", question: str, row: int, *seen: Any) -> float:
+    answer = _ask(simulation, question, row, *seen)
+    is_number = isinstance(answer, int | float | np.integer | np.floating) and not isinstance(answer, bool)
+    if not is_number or math.isnan(answer):
+        name = simulation.policies[question].name
+        raise ContractError(f"{question} {name!r} must return a number; got {answer!r}.")
+    return float(answer)
+
+
+def _whole(
+    simulation: "Simulation", question: str, row: int, least: int, most: int | None, *seen: Any, scores: Any = None
+) -> int:
+    answer = _ask(simulation, question, row, *seen, scores=scores)
+    name = simulation.policies[question].name
+    is_whole = isinstance(answer, int | np.integer) and not isinstance(answer, bool)
+    if not is_whole or answer < least or (most is not None and answer > most):
+        bound = f"≥ {least}" if most is None else f"in [{least}, {most}]"
+        raise ContractError(f"{question} {name!r} must return an int {bound}; got {answer!r}.")
     return int(answer)

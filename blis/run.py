@@ -48,7 +48,7 @@ def _simulate(config: Any, folder: Path) -> None:
     with _progress():
         result = simulate(settings.scenario)
     metrics = result.metrics()
-    metrics["notes"] = [*settings.notes, *metrics["notes"]]
+    metrics["notes"] = [*settings.notes, *metrics["notes"], *_export_notes(settings, result)]
     if settings.output == "json":
         print_json(metrics)
     else:
@@ -56,6 +56,21 @@ def _simulate(config: Any, folder: Path) -> None:
     write_run(folder, settings, result, metrics)
     if sys.stderr.isatty():
         print(f"written: {folder}", file=sys.stderr)
+
+
+def _export_notes(settings: Any, result: Any) -> list[str]:
+    """What the exported trace cannot hold."""
+    if not settings.export_requests:
+        return []
+    from blis.workload.trace_v2 import loses_prefixes
+
+    if not loses_prefixes(result.requests):
+        return []
+    note = (
+        "trace.csv cannot express how these requests share prefixes (conversations or block hashes): a replay has none"
+    )
+    print(f"warning: {note}", file=sys.stderr)
+    return [note]
 
 
 def _progress() -> Any:

@@ -57,6 +57,7 @@ def settings_from_config(config: DictConfig) -> Settings:
         lineage = bundle.lineage
         notes = (f"policies: {given['policies']} answers {', '.join(bundle.policies) or 'no question'}.",)
         policies |= {question: dict(policy) for question, policy in bundle.policies.items()}
+    given["seed"] = given["seed"] if given.get("seed") is not None else 42
     scenario = {key: given[key] for key in _SCENARIO_KEYS if given.get(key) is not None}
     return Settings(
         scenario=Scenario.from_mapping({**scenario, "policies": policies}),

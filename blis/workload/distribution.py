@@ -14,7 +14,7 @@ from blis.workload.arrivals import PROCESSES, ArrivalProcess, arrival_process, d
 from blis.workload.labels import Labels, Mix, check_mix, check_slo_class, draw_mix
 from blis.workload.lengths import LONGEST_TOKENS, Gaussian
 from blis.workload.prefix_keys import keys_of_groups
-from blis.workload.requests import Requests
+from blis.workload.requests import MOST_REQUESTS, Requests
 from blis.workload.table import requests_of, whole_microseconds
 
 PRESETS: dict[str, tuple[tuple[int, int, int, int], tuple[int, int, int, int]]] = {
@@ -71,7 +71,7 @@ class Params:
         arrival = _checked_arrival(where, mapping)
         return cls(
             rate=check_number(f"{where}.rate", given["rate"], above=0, unit="requests/s"),
-            num_requests=check_int(f"{where}.num_requests", given["num_requests"], 1),
+            num_requests=check_int(f"{where}.num_requests", given["num_requests"], 1, MOST_REQUESTS),
             arrival=arrival.process,
             cv=arrival.cv,
             **_checked_lengths(where, given, "prompt", 1),

@@ -13,6 +13,7 @@ import numpy as np
 from blis.checks import check_int, check_keys, check_number
 from blis.errors import ConfigError
 from blis.units import Float64Vector, Int64Vector
+from blis.workload.requests import MOST_REQUESTS
 
 PIECE_ROWS = 1000
 LONGEST_FIELD = 2**31 - 1  #: characters; a row may hold a whole prompt
@@ -29,7 +30,7 @@ def check_options(
     if rate is not None:
         rate = check_number(f"{where}.rate", rate, above=0, unit="requests/s")
     if count is not None:
-        count = check_int(f"{where}.num_requests", count, 1)
+        count = check_int(f"{where}.num_requests", count, 1, MOST_REQUESTS)
     return {**given, "path": path, "rate": rate, "num_requests": count}
 
 

@@ -7,6 +7,9 @@ import numpy as np
 
 from blis.units import Int32Vector, Int64Vector
 
+#: More would not fit into any memory.
+MOST_REQUESTS = 100_000_000
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Requests:

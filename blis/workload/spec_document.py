@@ -9,6 +9,7 @@ from blis.errors import ConfigError
 from blis.workload.arrivals import ArrivalProcess, arrival_process_from_mapping
 from blis.workload.labels import check_slo_class
 from blis.workload.lengths import LONGEST_TOKENS, Lengths, lengths_from_mapping
+from blis.workload.requests import MOST_REQUESTS
 
 CATEGORIES = ("language", "multimodal", "reasoning")
 DEFAULT_PREFIX_TOKENS = 50  #: of a prefix group, as the reference draws it
@@ -76,6 +77,8 @@ def specification_from_mapping(where: str, mapping: object) -> Specification:
     """
     given = _without_later(where, mapping, _LATER_DOCUMENT_KEYS)
     given = check_keys(where, given, _DOCUMENT_KEYS, required=("aggregate_rate", "clients"))
+    if str(given.get("version", "1")) != "1":
+        raise ConfigError(f'{where}.version must be "1"; got {given["version"]!r}.')
     if given.get("category"):
         check_choice(f"{where}.category", given["category"], CATEGORIES)
     notes: tuple[str, ...] = ()
@@ -88,7 +91,7 @@ def specification_from_mapping(where: str, mapping: object) -> Specification:
     return Specification(
         aggregate_rate=check_number(f"{where}.aggregate_rate", given["aggregate_rate"], above=0, unit="requests/s"),
         horizon_us=check_int(f"{where}.horizon", _or_zero(given.get("horizon")), 0, unit="µs"),
-        num_requests=check_int(f"{where}.num_requests", _or_zero(given.get("num_requests")), 0),
+        num_requests=check_int(f"{where}.num_requests", _or_zero(given.get("num_requests")), 0, MOST_REQUESTS),
         clients=tuple(_client(f"{where}.clients[{k}]", k, client) for k, client in enumerate(clients)),
         notes=notes,
     )

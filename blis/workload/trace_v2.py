@@ -154,6 +154,18 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     )
 
 
+def loses_prefixes(requests: Requests) -> bool:
+    """Whether requests share prefixes in a way that the format cannot express: conversations, token ids, hashes."""
+    held = keys_of_groups(
+        requests.input_tokens,
+        requests.output_tokens,
+        requests.prefix_group.astype(np.int64),
+        requests.prefix_tokens,
+        requests.block_size_tokens,
+    )
+    return len(held.keys) != len(requests.keys)
+
+
 def write(requests: Requests, header_path: str | Path, data_path: str | Path) -> None:
     """Write requests as a trace of mode `generated`, sent at their arrival.
 

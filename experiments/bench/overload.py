@@ -1,4 +1,4 @@
-"""Time per request in deep overload, with queues of thousands, relative to the headline; the slowest scheduler counts."""
+"""Time per request in deep overload, with queues of thousands, relative to the headline run."""
 
 from experiments.bench import Measurement, llama_cluster, median_wall_s, peak_rss_mb, poisson_requests, simulate_once
 

@@ -110,7 +110,7 @@ def test_wrong_files_are_refused(file, text, message):
         ),
         ({"path": 3}, "workload.path must be the path of a file; got 3."),
         ({"rate": 0}, "workload.rate must be a finite number > 0 [requests/s]; got 0."),
-        ({"num_requests": 0}, "workload.num_requests must be an int ≥ 1; got 0."),
+        ({"num_requests": 0}, "workload.num_requests must be an int in [1, 100000000]; got 0."),
         ({"rates": 1}, "workload: unknown key 'rates'; did you mean 'rate'?"),
     ],
 )
