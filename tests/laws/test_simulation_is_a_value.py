@@ -1,0 +1,196 @@
+"""A simulation can be stopped, copied and continued, and nothing about how it is run changes what happens."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blis.binding import choices
+from blis.cluster import Cluster, Instance
+from blis.latency import affine
+from blis.outcome import Outcome, outcome
+from blis.simulate import Simulation
+from blis.workload.prefix_keys import keys_of_groups
+from blis.workload.requests import Requests
+from blis.workload.table import requests_of
+
+BLOCK = 4
+LATENCY = affine.prepare(affine.Params(alpha_us=(50.0, 1.5, 7.0), beta_us=(100.0, 10.0, 5.0)), None, None, 1)
+
+
+def random_requests(seed: int, count: int = 60) -> Requests:
+    """Bursts of small requests, half of them with one of three shared prefixes, of mixed classes."""
+    draw = np.random.default_rng(seed)
+    prefix_group = draw.integers(-1, 3, count)
+    prefix = np.where(prefix_group >= 0, draw.integers(4, 20, count), 0)
+    prompt = prefix + draw.integers(1, 25, count)
+    output = draw.integers(0, 20, count)
+    return requests_of(
+        arrival_us=np.sort(draw.integers(0, 6_000, count)),
+        input_tokens=prompt,
+        output_tokens=output,
+        keys=keys_of_groups(prompt, output, prefix_group, prefix, BLOCK),
+        block_size_tokens=BLOCK,
+        prefix_group=None,
+    )
+
+
+def cluster(n_instances: int = 3, **changes: Any) -> Cluster:
+    instance = Instance(
+        kv_blocks=24, max_running_requests=6, step_token_budget=32, latency=LATENCY, long_prefill_threshold_tokens=16
+    )
+    return Cluster((instance,) * n_instances, "affine", BLOCK, **changes)
+
+
+def simulation(seed: int, policies: dict[str, Any] | None = None, **options: Any) -> Simulation:
+    return Simulation(random_requests(seed), cluster(), policies, **options)
+
+
+def assert_same(one: Outcome, other: Outcome) -> None:
+    for part in ("requests", "instances"):
+        for name in getattr(one, part).__dataclass_fields__:
+            np.testing.assert_array_equal(getattr(getattr(one, part), name), getattr(getattr(other, part), name), name)
+    np.testing.assert_array_equal(one.interval_us, other.interval_us)
+    np.testing.assert_array_equal(one.interval_tokens, other.interval_tokens)
+    assert (one.end_us, one.n_admitted, one.n_rejected) == (other.end_us, other.n_admitted, other.n_rejected)
+
+
+POLICIES = st.fixed_dictionaries(
+    {
+        "routing": st.sampled_from(["round-robin", "least-loaded", "weighted", "prefix-affinity", "always-busiest"]),
+        "scheduling": st.sampled_from(["fcfs", "sjf", "priority-fcfs", "reverse-priority"]),
+        "priority": st.sampled_from(["constant", "slo-based", "linear"]),
+        "preemption": st.sampled_from(["newest", "lowest-priority"]),
+    }
+)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), policies=POLICIES)
+def test_every_request_ends_and_no_block_is_lost(seed: int, policies: dict[str, str]) -> None:
+    run = simulation(seed, policies).run()
+
+    result, state = outcome(run), run.state
+    assert result.instances.completed_requests.sum() + result.instances.dropped_requests.sum() == len(run.requests)
+    assert state.instances.used_blocks.tolist() == [0, 0, 0]
+    assert state.instances.in_flight_requests.tolist() == [0, 0, 0]
+    for instance in range(3):
+        free, node = int(state.cache.nodes.run[instance]), int(state.cache.nodes.next[instance])
+        while node != instance:
+            assert state.cache.nodes.references[node] == 0
+            free += 1 + int(state.cache.nodes.run[node])
+            node = int(state.cache.nodes.next[node])
+        assert free == 24
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), policies=POLICIES)
+def test_times_follow_their_causes(seed: int, policies: dict[str, str]) -> None:
+    run = simulation(seed, policies).run()
+    requests = outcome(run).requests
+
+    done = requests.e2e_us >= 0
+    queueing_us = np.trunc(50.0 + 1.5 * run.requests.input_tokens[done])
+    assert (requests.scheduling_delay_us[done] >= queueing_us).all()
+    assert (requests.ttft_us[done] > requests.scheduling_delay_us[done]).all()
+    assert (requests.e2e_us[done] >= requests.ttft_us[done]).all()
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), policies=POLICIES, slice_us=st.integers(1, 3_000))
+def test_running_in_slices_equals_running_at_once(seed: int, policies: dict[str, str], slice_us: int) -> None:
+    sliced = simulation(seed, policies)
+    for until_us in range(0, 30_000, slice_us):
+        sliced.advance(until_us)
+
+    assert_same(outcome(sliced.run()), outcome(simulation(seed, policies).run()))
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), policies=POLICIES, at_us=st.integers(0, 8_000))
+def test_a_copy_and_its_origin_continue_alike(seed: int, policies: dict[str, str], at_us: int) -> None:
+    origin = simulation(seed, policies)
+    origin.advance(at_us)
+    copy = origin.fork()
+
+    continued = outcome(copy.run())
+
+    assert_same(outcome(origin.run()), continued)
+    assert_same(outcome(simulation(seed, policies).run()), continued)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), policies=POLICIES, rank=st.integers(0, 59))
+def test_a_stop_at_a_decision_that_is_left_alone_changes_nothing(
+    seed: int, policies: dict[str, str], rank: int
+) -> None:
+    stopped = simulation(seed, policies)
+    stopped.stop_at_routing(rank)
+    assert stopped.advance(2**62) is False
+    assert stopped.n_routed == rank
+    copy = stopped.fork()
+    copy.decision = stopped.decision
+
+    assert_same(outcome(copy.run()), outcome(simulation(seed, policies).run()))
+
+
+def callable_of(question: str, name: str) -> str:
+    verbs = {"admission": "admit", "routing": "route", "priority": "prioritise", "scheduling": "order"}
+    return f"blis.{question}.{name.replace('-', '_')}:{verbs.get(question, 'victim')}"
+
+
+PARAMETERLESS = [
+    ("admission", "always-admit"), ("admission", "reject-all"), ("routing", "round-robin"), ("routing", "least-loaded"),
+    ("routing", "always-busiest"), ("routing", "prefix-affinity"), ("preemption", "newest"),
+    ("preemption", "lowest-priority"), ("priority", "constant"), ("priority", "slo-based"), ("priority", "inverted-slo"),
+    ("scheduling", "sjf"), ("scheduling", "priority-fcfs"), ("scheduling", "reverse-priority"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "name"), PARAMETERLESS)
+def test_a_python_policy_equals_the_compiled_one(question: str, name: str) -> None:
+    others = {"scheduling": "priority-fcfs"} if question == "priority" else {"priority": "inverted-slo"}
+    compiled = outcome(simulation(7, {**others, question: name}).run())
+    python = outcome(simulation(7, {**others, question: callable_of(question, name)}).run())
+
+    assert_same(python, compiled)
+
+
+@pytest.mark.parametrize(
+    ("question", "formula", "native"),
+    [
+        ("routing", "effective_load neg", "least-loaded"),
+        ("routing", "last_routed neg", "round-robin"),
+        ("routing", "effective_load", "always-busiest"),
+        ("priority", "age_us 1e-6 mul", "slo-based"),
+        ("priority", "age_us -1e-6 mul", "inverted-slo"),
+        ("priority", "urgency", "slo-class"),
+        ("priority", "0", "constant"),
+    ],
+)
+def test_a_program_equals_the_policy_that_it_spells_out(question: str, formula: str, native: str) -> None:
+    others = {"scheduling": "priority-fcfs"}
+    program = simulation(11, {**others, question: {"policy": "program", "formula": formula}}).run()
+
+    assert_same(outcome(program), outcome(simulation(11, {**others, question: native}).run()))
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), policies=POLICIES)
+def test_recording_changes_nothing(seed: int, policies: dict[str, str]) -> None:
+    plain = outcome(simulation(seed, policies, record_steps=False).run())
+    recorded = outcome(simulation(seed, policies, record_routing=True).run())
+
+    np.testing.assert_array_equal(plain.requests.e2e_us, recorded.requests.e2e_us)
+    np.testing.assert_array_equal(plain.instances.cache_hits, recorded.instances.cache_hits)
+
+
+def test_every_choice_is_in_the_guide() -> None:
+    from pathlib import Path
+
+    guide = (Path(__file__).parent.parent.parent / "docs" / "policies.md").read_text(encoding="utf-8")
+    for question in ("admission", "routing", "scoring", "priority", "scheduling", "preemption"):
+        for name in choices(question):
+            assert f"| `{name}` |" in guide
