@@ -304,7 +304,14 @@ def test_interrupted_process_has_status_130(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-m", "blis.run", *SMALL, "routing=slow:route"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
+
+    def listen_to_interrupts() -> None:
+        # A shell's background job ignores them, and so would its children.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment, preexec_fn=listen_to_interrupts
+    ) as process:
         while not (tmp_path / "started").exists() and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
