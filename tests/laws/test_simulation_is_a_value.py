@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from blis.binding import choices
 from blis.cluster import Cluster, Instance
+from blis.engine.laws import check_laws
+from blis.errors import LawBrokenError
 from blis.latency import affine
 from blis.outcome import Outcome, outcome
 from blis.simulate import Simulation
@@ -76,13 +78,26 @@ def test_every_request_ends_and_no_block_is_lost(seed: int, policies: dict[str, 
     assert result.instances.completed_requests.sum() + result.instances.dropped_requests.sum() == len(run.requests)
     assert state.instances.used_blocks.tolist() == [0, 0, 0]
     assert state.instances.in_flight_requests.tolist() == [0, 0, 0]
-    for instance in range(3):
-        free, node = int(state.cache.nodes.run[instance]), int(state.cache.nodes.next[instance])
-        while node != instance:
-            assert state.cache.nodes.references[node] == 0
-            free += 1 + int(state.cache.nodes.run[node])
-            node = int(state.cache.nodes.next[node])
-        assert free == 24
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10_000), policies=POLICIES)
+def test_the_laws_hold_at_every_moment(seed: int, policies: dict[str, str]) -> None:
+    run = simulation(seed, policies)
+    clock_us = 0
+    for until_us in range(0, 20_000, 250):
+        run.advance(until_us)
+        check_laws(run.workload, run.limits, run.state)
+        assert run.clock_us >= clock_us
+        clock_us = run.clock_us
+
+
+def test_a_broken_law_is_said_in_words() -> None:
+    run = simulation(1).run()
+    run.state.instances.used_blocks[1] += 1
+
+    with pytest.raises(LawBrokenError, match=r"used and free blocks are all blocks: instance 1 must have 24; got 25"):
+        check_laws(run.workload, run.limits, run.state)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

@@ -1,0 +1,57 @@
+"""Laws that hold in every state between two events; tests check them, runs do not pay for them."""
+
+import numpy as np
+
+from blis.engine.codes import DROPPED, QUEUED, RUNNING
+from blis.engine.state import Records, State, Workload
+from blis.errors import LawBrokenError
+
+
+def check_laws(workload: Workload, limits: Records, state: State) -> None:
+    """Check that no request and no KV block is lost, and that counters say what the requests say.
+
+    Raises
+    ------
+    LawBrokenError
+        If one is broken; the message names the law, the instance and both numbers.
+    """
+    for instance in range(len(state.instances)):
+        _check_blocks(limits, state, instance)
+        _check_requests(workload, limits, state, instance)
+
+
+def _require(law: str, instance: int, expected: int, got: int) -> None:
+    if expected != got:
+        raise LawBrokenError(f"{law}: instance {instance} must have {expected}; got {got}.")
+
+
+def _check_blocks(limits: Records, state: State, instance: int) -> None:
+    """Used and free blocks add up to all; free blocks are held by nobody; lists lead back where they began."""
+    nodes = state.cache.nodes
+    free, node, before = int(nodes.run[instance]), int(nodes.next[instance]), instance
+    while node != instance:
+        _require("a free block is held by no request", instance, 0, int(nodes.references[node]))
+        _require("a free list leads back as it leads on", instance, before, int(nodes.previous[node]))
+        free += 1 + int(nodes.run[node])
+        before, node = node, int(nodes.next[node])
+    used = int(state.instances.used_blocks[instance])
+    _require("used and free blocks are all blocks", instance, int(limits.total_blocks[instance]), used + free)
+
+
+def _check_requests(workload: Workload, limits: Records, state: State, instance: int) -> None:
+    """Each routed request is pending, waiting, running, completed or dropped, and counted once."""
+    counters, requests = state.instances[instance], state.requests
+    here = requests.status[requests.instance == instance]
+    _require("waiting requests are counted", instance, int((here == QUEUED).sum()), int(counters.queued_requests))
+    _require("running requests are counted", instance, int((here == RUNNING).sum()), int(counters.running_requests))
+    _require("dropped requests are counted", instance, int((here == DROPPED).sum()), int(counters.dropped_requests))
+    ended = int(counters.completed_requests + counters.dropped_requests)
+    _require("in flight is routed and not ended", instance, len(here) - ended, int(counters.in_flight_requests))
+    waiting = (requests.instance == instance) & (requests.status == QUEUED)
+    tokens = int(workload.table.input_tokens[waiting].sum())
+    _require("waiting tokens are counted", instance, tokens, int(counters.queued_tokens))
+    excess = max(0, int(counters.running_requests) - int(limits.max_running_requests[instance]))
+    _require("a batch keeps to its largest size", instance, 0, excess)
+    batch = state.batches.members[instance, : counters.running_requests]
+    ranks = requests.batch_rank[batch]
+    _require("a batch is in the order of taking", instance, 0, int((np.diff(ranks) <= 0).sum()))
