@@ -188,13 +188,12 @@ class Simulation:
             max_events=max_events if max_events is not None else self._event_budget(),
             max_idle_preemptions=self._preemption_budget(),
             queue_kind=_queue_kind(priority, scheduling, asks_order) if sorts else codes.ARRIVAL_ORDER,
-            priority_is_fixed=_is_fixed(priority),
             outputs_share_keys=outputs_share_keys(self.requests),
             load_kind=codes.LOAD_PENDING if semantics.load_counts_once else codes.LOAD_IN_FLIGHT,
             n_scorers=len(policies["routing"].scorers),
             needs_cached_blocks="cached_blocks" in needs,
             needs_affinity="affinity_blocks" in needs,
-            ranks_on_taking=ranks and not sorts,
+            ranks_victims=ranks and not asks_order,
             policy_scores=bool(policies["routing"].flag("SCORES", False)),
             looks=record_routing
             or policies["admission"].flag("LOOKS", True)

@@ -63,7 +63,7 @@ from blis.engine.members import (
 )
 from blis.engine.state import OWN_PLACES, State
 from blis.engine.views import NAMES_VICTIM, PREEMPTION, TIMES_STEP, BatchView, World, step_time_at, victim_at
-from blis.engine.waiting import first_waiting, rank_request, sort_waiting, take_first
+from blis.engine.waiting import first_waiting, prioritise_request, sort_waiting, take_first
 
 _UNSORTED = -1
 _NOBODY = -1
@@ -319,6 +319,11 @@ def _preempt_one(world: World, state: State, instance: int) -> int:
     step, instances, requests = state.scratch.step, state.instances, state.requests
     first = step[CURSOR]
     count = instances.running_requests[instance] - first
+    if world.settings.ranks_victims:
+        # All at one moment: priorities of different moments cannot be compared.
+        for place in range(first, first + count):
+            request = state.batches.members[instance, place]
+            prioritise_request(world, state, instance, request, step[NOW_US])
     if world.settings.asks_victim:
         if step[VICTIM] == _NOBODY:
             fill_candidates(world, state, instance)
@@ -436,8 +441,6 @@ def _join(world: World, state: State, instance: int, request: int, found: int) -
     requests.status[request] = RUNNING
     requests.scheduled_us[request] = now_us
     requests.cached_blocks[request] = found
-    if world.settings.ranks_on_taking and not world.settings.asks_order:
-        rank_request(world, state, instance, request, 0 if world.settings.priority_is_fixed else now_us)
 
 
 @kernel

@@ -67,9 +67,8 @@ _SETTING_FIELDS = {
     "n_scorers": (_I, 0),
     "needs_cached_blocks": (_I, 0),  # a policy or the trace reads the instances' prefix caches
     "needs_affinity": (_I, 0),  # a policy reads the router's own prefix index
-    "priority_is_fixed": (_I, 0),  # the order of two requests by priority never changes
     "outputs_share_keys": (_I, 0),  # two requests may write the same keyed output
-    "ranks_on_taking": (_I, 0),  # arrival order, but the victim's choice needs priorities
+    "ranks_victims": (_I, 0),  # the choice of a victim needs priorities
     "policy_scores": (_I, 0),  # the routing policy scores instances; else its score is minus the load
     "looks": (_I, 0),  # admission or routing reads the state of instances
     "asks_admission": (_I, 0),  # the kernel stops and lets Python decide

@@ -57,16 +57,22 @@ def queue_view(world: World, instances: Records, instance: int, clock_us: int) -
 
 
 @kernel
-def rank_request(world: World, state: State, instance: int, request: int, clock_us: int) -> None:
-    """Work out a waiting request's priority and its place in the scheduler's order."""
-    requests = state.requests
+def prioritise_request(world: World, state: State, instance: int, request: int, clock_us: int) -> None:
+    """Work out how urgent a request is at `clock_us`."""
     view = by_reference(queue_view(world, state.instances, instance, clock_us))
-    seen = by_reference(request_view(world, requests, request))
-    requests.priority[request] = prioritise_at(world.answers[PRIORITISES])(
+    seen = by_reference(request_view(world, state.requests, request))
+    state.requests.priority[request] = prioritise_at(world.answers[PRIORITISES])(
         view, seen, world.parameters[PRIORITY], world.memory[PRIORITY]
     )
-    seen = by_reference(request_view(world, requests, request))
-    requests.queue_key[request] = order_at(world.answers[ORDERS])(
+
+
+@kernel
+def rank_request(world: World, state: State, instance: int, request: int, clock_us: int) -> None:
+    """Work out a waiting request's priority and its place in the scheduler's order."""
+    prioritise_request(world, state, instance, request, clock_us)
+    view = by_reference(queue_view(world, state.instances, instance, clock_us))
+    seen = by_reference(request_view(world, state.requests, request))
+    state.requests.queue_key[request] = order_at(world.answers[ORDERS])(
         view, seen, world.parameters[SCHEDULING], world.memory[SCHEDULING]
     )
 

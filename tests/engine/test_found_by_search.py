@@ -147,3 +147,15 @@ def test_steps_longer_than_two_to_the_31_us_keep_their_length() -> None:
 
     assert result.interval_us.tolist() == [3_000_000_000]
     assert result.interval_tokens.tolist() == [2]
+
+
+@pytest.mark.parametrize("scheduling", ["fcfs", "priority-fcfs"])
+def test_priorities_that_grow_are_compared_at_one_moment(scheduling: str) -> None:
+    # Compared as of their last ranking, two equal requests would preempt each other for ever.
+    result = run(
+        [(0, 8, 6), (0, 8, 6)],
+        kv_blocks=5, priority={"policy": "program", "formula": "age_us input_tokens mul"}, scheduling=scheduling,
+        preemption="lowest-priority",
+    )  # fmt: skip
+
+    assert result.instances.completed_requests.tolist() == [2]
