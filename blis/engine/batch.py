@@ -5,10 +5,7 @@ Forming a batch can stop (to let Python decide, or to let arrays grow) and go on
 in `scratch.step`.
 """
 
-import numpy as np
-
 from blis.engine._jit import kernel
-from blis.engine.batch_sums import BatchSums
 from blis.engine.blocks import find, has_room, take_blocks
 from blis.engine.codes import (
     AT_ORDER,
@@ -28,7 +25,6 @@ from blis.engine.codes import (
     N_MEMBERS,
     NEED_NODES,
     NEED_OWN,
-    NEVER_US,
     NOW_US,
     PREEMPTED,
     PREFILL_HISTORY,
@@ -45,10 +41,8 @@ from blis.engine.codes import (
 )
 from blis.engine.heap import replace_finish
 from blis.engine.members import (
-    begin_decode,
     cached_prefix,
     claim_prefix,
-    complete,
     decode_position,
     fill_block,
     first_decode_step,
@@ -62,7 +56,8 @@ from blis.engine.members import (
     unlink_phases,
 )
 from blis.engine.state import OWN_PLACES, State
-from blis.engine.views import NAMES_VICTIM, PREEMPTION, TIMES_STEP, BatchView, World, step_time_at, victim_at
+from blis.engine.step_end import finish_step, note_event
+from blis.engine.views import NAMES_VICTIM, PREEMPTION, BatchView, World, victim_at
 from blis.engine.waiting import first_waiting, prioritise_request, sort_waiting, take_first
 
 _UNSORTED = -1
@@ -105,7 +100,7 @@ def continue_step(world: World, state: State) -> int:
     if status != DONE:
         return status
     step[STAGE] = BETWEEN_STEPS
-    _finish_step(world, state, instance)
+    finish_step(world, state, instance)
     return DONE
 
 
@@ -441,198 +436,3 @@ def _join(world: World, state: State, instance: int, request: int, found: int) -
     requests.status[request] = RUNNING
     requests.scheduled_us[request] = now_us
     requests.cached_blocks[request] = found
-
-
-@kernel
-def _finish_step(world: World, state: State, instance: int) -> None:
-    """Price the batch, advance its members, complete those that are done, fix the next step."""
-    step, instances, requests = state.scratch.step, state.instances, state.requests
-    now_us = step[NOW_US]
-    sums = BatchSums(
-        step[PREFILL_REQUESTS], step[PREFILL_TOKENS], step[PREFILL_HISTORY], step[PREFILL_X2], step[PREFILL_PROMPT_X2],
-        step[DECODE_REQUESTS], step[DECODE_CONTEXT],
-    )  # fmt: skip
-    step_us = max(np.int64(1), step_time_at(world.answers[TIMES_STEP])(sums, world.coefficients[instance]))
-    account_step(world, state, instance, step_us, step[DECODE_REQUESTS])
-    instances.decode_context_tokens[instance] += step[DECODE_REQUESTS]
-    for place in range(step[LEFT_FROM], step[LEFT_TO]):
-        request = state.batches.members[instance, place]
-        if requests.stored_tokens[request] >= world.workload.table.input_tokens[request]:
-            if requests.left_out_us[request] == 0:
-                instances.left_out_requests[instance] += 1
-            requests.left_out_us[request] += step_us
-            if not world.settings.waiting_counts:
-                requests.clock_mark_us[request] += step_us
-    n_ending = 0
-    members = state.scratch.members
-    for place in range(step[N_MEMBERS]):
-        request = members[place]
-        requests.first_token_us[request] = now_us + step_us + world.limits.output_token_us[instance]
-        requests.clock_mark_us[request] = instances.step_clock_us[instance]
-        if world.workload.table.output_tokens[request] > 1:
-            begin_decode(world, state, instance, request)
-        else:
-            members[n_ending] = request
-            n_ending += 1
-    if step[N_MEMBERS] > 0:
-        _forget_finished_prompts(world, state, instance)
-    n_ending = pop_finished(state, instance, n_ending)
-    if n_ending > 0:
-        complete_members(world, state, instance, n_ending, now_us + step_us)
-    fix_next_step(world, state, instance, now_us, step_us)
-
-
-@kernel
-def _forget_finished_prompts(world: World, state: State, instance: int) -> None:
-    members = state.batches.prefilling[instance]
-    kept = 0
-    for place in range(state.instances.prefilling_requests[instance]):
-        request = members[place]
-        if state.requests.stored_tokens[request] < world.workload.table.input_tokens[request]:
-            members[kept] = request
-            kept += 1
-    state.instances.prefilling_requests[instance] = kept
-
-
-@kernel
-def pop_finished(state: State, instance: int, n_ending: int) -> int:
-    """Add the requests whose last decode is in this step to `scratch.members`; return the new number there."""
-    instances = state.instances
-    steps, requests = state.batches.finish_step[instance], state.batches.finish_request[instance]
-    count = instances.decode_requests[instance]
-    while count > 0 and steps[0] == instances.step_number[instance]:
-        state.scratch.members[n_ending] = requests[0]
-        n_ending += 1
-        count -= 1
-        if count > 0:
-            replace_finish(steps, requests, count, 0, steps[count], requests[count])
-    instances.decode_requests[instance] = count
-    return n_ending
-
-
-@kernel
-def complete_members(world: World, state: State, instance: int, n_ending: int, step_end_us: int) -> None:
-    """Complete the requests in `scratch.members`, in batch order."""
-    members, requests = state.scratch.members, state.requests
-    for place in range(1, n_ending):
-        request = members[place]
-        before = place - 1
-        while before >= 0 and requests.batch_rank[members[before]] > requests.batch_rank[request]:
-            members[before + 1] = members[before]
-            before -= 1
-        members[before + 1] = request
-    for place in range(n_ending):
-        request = members[place]
-        stored = world.workload.table.input_tokens[request]
-        if world.workload.table.output_tokens[request] > 1:
-            # One token more than before this step: the step itself stored it.
-            stored = decode_position(state, instance, request) + 1
-            state.instances.decode_context_tokens[instance] -= stored
-            unlink_phases(world, state, instance, request)
-        complete(world, state, instance, request, stored, step_end_us)
-
-
-@kernel
-def fix_next_step(world: World, state: State, instance: int, now_us: int, step_us: int) -> None:
-    """Schedule the step after one that started now and takes `step_us`."""
-    instances = state.instances
-    if instances.running_requests[instance] > 0 or instances.queued_requests[instance] > 0:
-        instances.next_step_us[instance] = now_us + step_us
-        # A routing of this very moment was noted before the step if a queueing of this moment called for the step.
-        called_now = 1 if instances.step_fixed[instance] == NEVER_US else 0
-        instances.step_fixed[instance] = 2 * now_us + called_now
-    else:
-        instances.next_step_us[instance] = NEVER_US
-    instances.busy_until_us[instance] = now_us + step_us
-
-
-@kernel
-def account_step(world: World, state: State, instance: int, step_us: int, decode_tokens: int) -> None:
-    """Count a step whose batch is formed and whose members have not yet completed."""
-    instances = state.instances
-    instances.step_us[instance] = step_us
-    instances.step_clock_us[instance] += step_us
-    instances.queue_sum[instance] += instances.queued_requests[instance]
-    instances.batch_sum[instance] += instances.running_requests[instance]
-    used = instances.used_blocks[instance]
-    instances.block_time[instance] += used * step_us
-    if used > instances.peak_blocks[instance]:
-        instances.peak_blocks[instance] = used
-    if world.settings.record_steps:
-        log_step(state, instance, step_us, decode_tokens)
-
-
-@kernel
-def note_event(state: State, instance: int, now_us: int) -> None:
-    """Keep the time of the instance's latest event; the end of a step that completed something is one."""
-    state.instances.clock_us[instance] = max(state.instances.clock_us[instance], now_us)
-
-
-@kernel
-def log_step(state: State, instance: int, step_us: int, decode_tokens: int) -> None:
-    """Append a step to the log; equal steps in a row share an entry."""
-    log = state.log
-    entry = state.instances.log_entry[instance]
-    if entry >= 0 and log.entries.step_us[entry] == step_us and log.entries.decode_tokens[entry] == decode_tokens:
-        log.entries.steps[entry] += 1
-        return
-    entry = log.counters[0]
-    log.counters[0] = entry + 1
-    log.entries.instance[entry] = instance
-    log.entries.step_us[entry] = step_us
-    log.entries.decode_tokens[entry] = decode_tokens
-    log.entries.steps[entry] = 1
-    state.instances.log_entry[instance] = entry
-
-
-@kernel
-def run_decodes(world: World, state: State, instance: int, until_us: int) -> int:
-    """Run steps in which a constant batch only decodes, as long as they start before `until_us`; return their number.
-
-    Each costs O(1). The run ends before a step in which a request completes, a keyed block fills or is
-    evicted, or blocks are lacking.
-    """
-    instances = state.instances
-    decoding = instances.decode_requests[instance]
-    running = instances.running_requests[instance]
-    count = 0
-    if (
-        decoding == 0
-        or decoding != running
-        or instances.left_out_requests[instance] > 0
-        or decoding > world.limits.step_token_budget[instance]
-        or (instances.queued_requests[instance] > 0 and running < world.limits.max_running_requests[instance])
-    ):
-        return count
-    size = world.settings.block_size_tokens
-    last = state.batches.finish_step[instance, 0]
-    number = instances.step_number[instance] + 1
-    phase = number % size
-    now_us = instances.next_step_us[instance]
-    while now_us < until_us and number < last and state.log.counters[0] + 2 <= state.log.entries.shape[0]:
-        takes = state.batches.crossing[instance, phase]
-        if takes > state.cache.nodes.run[instance] or state.batches.fill_head[instance, phase] >= 0:
-            break
-        state.cache.nodes.run[instance] -= takes
-        instances.used_blocks[instance] += takes
-        instances.cache_misses[instance] += takes
-        context = instances.decode_context_tokens[instance]
-        step_us = step_time_at(world.answers[TIMES_STEP])(
-            BatchSums(0, 0, 0, 0, 0, decoding, context), world.coefficients[instance]
-        )
-        step_us = max(np.int64(1), step_us)
-        account_step(world, state, instance, step_us, decoding)
-        instances.decode_context_tokens[instance] = context + decoding
-        note_event(state, instance, now_us)
-        instances.step_fixed[instance] = 2 * now_us
-        now_us += step_us
-        count += 1
-        number += 1
-        phase += 1
-        if phase == size:
-            phase = 0
-    if count > 0:
-        instances.step_number[instance] = number - 1
-        instances.next_step_us[instance] = now_us
-        instances.busy_until_us[instance] = now_us
-    return count

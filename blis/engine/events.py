@@ -7,7 +7,7 @@ runs by itself up to the next event of the cluster.
 """
 
 from blis.engine._jit import kernel
-from blis.engine.batch import continue_step, note_event, run_decodes, start_step
+from blis.engine.batch import continue_step, start_step
 from blis.engine.codes import (
     BETWEEN_STEPS,
     DONE,
@@ -20,8 +20,10 @@ from blis.engine.codes import (
     STALLED,
     STUCK_INSTANCE,
 )
+from blis.engine.decode_run import run_decodes
 from blis.engine.heap import meld_pending, pop_pending
 from blis.engine.state import State
+from blis.engine.step_end import note_event
 from blis.engine.views import World
 from blis.engine.waiting import enqueue
 

@@ -1,0 +1,171 @@
+"""The end of a step: price the batch, advance its members, complete those that are done, fix the next step."""
+
+import numpy as np
+
+from blis.engine._jit import kernel
+from blis.engine.batch_sums import BatchSums
+from blis.engine.codes import (
+    DECODE_CONTEXT,
+    DECODE_REQUESTS,
+    LEFT_FROM,
+    LEFT_TO,
+    N_MEMBERS,
+    NEVER_US,
+    NOW_US,
+    PREFILL_HISTORY,
+    PREFILL_PROMPT_X2,
+    PREFILL_REQUESTS,
+    PREFILL_TOKENS,
+    PREFILL_X2,
+)
+from blis.engine.heap import replace_finish
+from blis.engine.members import (
+    begin_decode,
+    complete,
+    decode_position,
+    unlink_phases,
+)
+from blis.engine.state import State
+from blis.engine.views import TIMES_STEP, World, step_time_at
+
+
+@kernel
+def finish_step(world: World, state: State, instance: int) -> None:
+    """Price the batch, advance its members, complete those that are done, fix the next step."""
+    step, instances, requests = state.scratch.step, state.instances, state.requests
+    now_us = step[NOW_US]
+    sums = BatchSums(
+        step[PREFILL_REQUESTS], step[PREFILL_TOKENS], step[PREFILL_HISTORY], step[PREFILL_X2], step[PREFILL_PROMPT_X2],
+        step[DECODE_REQUESTS], step[DECODE_CONTEXT],
+    )  # fmt: skip
+    step_us = max(np.int64(1), step_time_at(world.answers[TIMES_STEP])(sums, world.coefficients[instance]))
+    account_step(world, state, instance, step_us, step[DECODE_REQUESTS])
+    instances.decode_context_tokens[instance] += step[DECODE_REQUESTS]
+    for place in range(step[LEFT_FROM], step[LEFT_TO]):
+        request = state.batches.members[instance, place]
+        if requests.stored_tokens[request] >= world.workload.table.input_tokens[request]:
+            if requests.left_out_us[request] == 0:
+                instances.left_out_requests[instance] += 1
+            requests.left_out_us[request] += step_us
+            if not world.settings.waiting_counts:
+                requests.clock_mark_us[request] += step_us
+    n_ending = 0
+    members = state.scratch.members
+    for place in range(step[N_MEMBERS]):
+        request = members[place]
+        requests.first_token_us[request] = now_us + step_us + world.limits.output_token_us[instance]
+        requests.clock_mark_us[request] = instances.step_clock_us[instance]
+        if world.workload.table.output_tokens[request] > 1:
+            begin_decode(world, state, instance, request)
+        else:
+            members[n_ending] = request
+            n_ending += 1
+    if step[N_MEMBERS] > 0:
+        _forget_finished_prompts(world, state, instance)
+    n_ending = pop_finished(state, instance, n_ending)
+    if n_ending > 0:
+        complete_members(world, state, instance, n_ending, now_us + step_us)
+    fix_next_step(world, state, instance, now_us, step_us)
+
+
+@kernel
+def _forget_finished_prompts(world: World, state: State, instance: int) -> None:
+    members = state.batches.prefilling[instance]
+    kept = 0
+    for place in range(state.instances.prefilling_requests[instance]):
+        request = members[place]
+        if state.requests.stored_tokens[request] < world.workload.table.input_tokens[request]:
+            members[kept] = request
+            kept += 1
+    state.instances.prefilling_requests[instance] = kept
+
+
+@kernel
+def pop_finished(state: State, instance: int, n_ending: int) -> int:
+    """Add the requests whose last decode is in this step to `scratch.members`; return the new number there."""
+    instances = state.instances
+    steps, requests = state.batches.finish_step[instance], state.batches.finish_request[instance]
+    count = instances.decode_requests[instance]
+    while count > 0 and steps[0] == instances.step_number[instance]:
+        state.scratch.members[n_ending] = requests[0]
+        n_ending += 1
+        count -= 1
+        if count > 0:
+            replace_finish(steps, requests, count, 0, steps[count], requests[count])
+    instances.decode_requests[instance] = count
+    return n_ending
+
+
+@kernel
+def complete_members(world: World, state: State, instance: int, n_ending: int, step_end_us: int) -> None:
+    """Complete the requests in `scratch.members`, in batch order."""
+    members, requests = state.scratch.members, state.requests
+    for place in range(1, n_ending):
+        request = members[place]
+        before = place - 1
+        while before >= 0 and requests.batch_rank[members[before]] > requests.batch_rank[request]:
+            members[before + 1] = members[before]
+            before -= 1
+        members[before + 1] = request
+    for place in range(n_ending):
+        request = members[place]
+        stored = world.workload.table.input_tokens[request]
+        if world.workload.table.output_tokens[request] > 1:
+            # One token more than before this step: the step itself stored it.
+            stored = decode_position(state, instance, request) + 1
+            state.instances.decode_context_tokens[instance] -= stored
+            unlink_phases(world, state, instance, request)
+        complete(world, state, instance, request, stored, step_end_us)
+
+
+@kernel
+def fix_next_step(world: World, state: State, instance: int, now_us: int, step_us: int) -> None:
+    """Schedule the step after one that started now and takes `step_us`."""
+    instances = state.instances
+    if instances.running_requests[instance] > 0 or instances.queued_requests[instance] > 0:
+        instances.next_step_us[instance] = now_us + step_us
+        # A routing of this very moment was noted before the step if a queueing of this moment called for the step.
+        called_now = 1 if instances.step_fixed[instance] == NEVER_US else 0
+        instances.step_fixed[instance] = 2 * now_us + called_now
+    else:
+        instances.next_step_us[instance] = NEVER_US
+    instances.busy_until_us[instance] = now_us + step_us
+
+
+@kernel
+def account_step(world: World, state: State, instance: int, step_us: int, decode_tokens: int) -> None:
+    """Count a step whose batch is formed and whose members have not yet completed."""
+    instances = state.instances
+    instances.step_us[instance] = step_us
+    instances.step_clock_us[instance] += step_us
+    instances.queue_sum[instance] += instances.queued_requests[instance]
+    instances.batch_sum[instance] += instances.running_requests[instance]
+    used = instances.used_blocks[instance]
+    instances.block_time[instance] += used * step_us
+    if used > instances.peak_blocks[instance]:
+        instances.peak_blocks[instance] = used
+    if world.settings.record_steps:
+        log_step(state, instance, step_us, decode_tokens)
+
+
+@kernel
+def note_event(state: State, instance: int, now_us: int) -> None:
+    """Keep the time of the instance's latest event; the end of a step that completed something is one."""
+    state.instances.clock_us[instance] = max(state.instances.clock_us[instance], now_us)
+
+
+@kernel
+def log_step(state: State, instance: int, step_us: int, decode_tokens: int) -> None:
+    """Append a step to the log; equal steps in a row share an entry."""
+    log = state.log
+    entry = state.instances.log_entry[instance]
+    if entry >= 0 and log.entries.step_us[entry] == step_us and log.entries.decode_tokens[entry] == decode_tokens:
+        log.entries.steps[entry] += 1
+        return
+    entry = log.counters[0]
+    log.counters[0] = entry + 1
+    log.entries.instance[entry] = instance
+    log.entries.step_us[entry] = step_us
+    log.entries.decode_tokens[entry] = decode_tokens
+    log.entries.steps[entry] = 1
+    state.instances.log_entry[instance] = entry
