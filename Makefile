@@ -15,7 +15,7 @@ help: ## show this list
 $(RUN): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[plots]'
+	@$(BIN)/python -m pip install --quiet --editable '.[plots,report,evolve]'
 	@touch $@
 
 $(DEV): $(RUN)

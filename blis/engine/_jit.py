@@ -2,7 +2,7 @@
 
 numba stamps a cached kernel with the content of the file that defines it, so a changed callee in another
 file would leave stale machine code behind. The cache folder's name is therefore a hash of every engine
-source and every folder's contract: after any change there, nothing stale can be found.
+source and the contract of every folder of compiled answers: after any change there, nothing stale can be found.
 
 Kernels allocate nothing, so they run without numba's reference counts (`_nrt=False`), which cost ten times
 the work itself.
@@ -17,12 +17,13 @@ from typing import Any, TypeVar, cast
 import numba
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_QUESTIONS = ("admission", "routing", "scoring", "priority", "scheduling", "preemption", "latency")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _source_hash() -> str:
     digest = hashlib.sha256(f"{numba.__version__} {numba.config.BOUNDSCHECK}".encode())
-    sources = [*_PACKAGE.glob("engine/*.py"), *_PACKAGE.glob("*/__init__.py")]
+    sources = [*_PACKAGE.glob("engine/*.py"), *(_PACKAGE / question / "__init__.py" for question in _QUESTIONS)]
     for source in sorted(sources):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:16]
