@@ -1,9 +1,11 @@
 """What is a candidate made of?
 
-A genome maps gene names to plain values. Each file is one kind of gene with a class `GeneKind` that fulfils `Gene`:
-`from_mapping(name, where, mapping)` reads its description in a problem; `sample`, `mate` and `mutate` are the
-operators; `decode` says what the value means to the simulator, `encode` finds the value of given policies, if there is one.
-A gene's name is the question that it answers, or `cluster.<limit>` for a limit of the batch.
+A genome maps gene names to plain values. The files `weights`, `program`, `answer` and `number` are one kind of gene each, with a
+class `GeneKind` that fulfils `Gene`: `from_mapping(name, where, mapping)` reads its description in a problem; `sample`, `mate`
+and `mutate` are the operators; `decode` says what the value means to the simulator, `encode` finds the value of given policies,
+if there is one. A gene's name is the question that it answers, or `cluster.<limit>` for a limit of the batch. All values that
+the operators return are in canonical form; policies that are handed to `encode` must have been bound once, so that they are known
+to be right. The other files are what the kinds are made of.
 """
 
 from collections.abc import Mapping
@@ -17,8 +19,13 @@ from evolve.records import Phenotype, Value
 class Gene(Protocol):
     """One part of a genome."""
 
-    name: str
-    n_continuous: int  #: length of `to_vector`; 0 where the gene has no continuous form
+    @property
+    def name(self) -> str:
+        """The question, or `cluster.<limit>`."""
+
+    @property
+    def n_continuous(self) -> int:
+        """Length of `to_vector`; 0 where the gene has no continuous form."""
 
     def sample(self, random: np.random.Generator) -> Value:
         """A random value."""
