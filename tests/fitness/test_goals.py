@@ -87,7 +87,7 @@ def test_some_objectives_need_a_trace():
 @pytest.mark.parametrize(
     ("objectives", "message"),
     [
-        ({"ttft-p98": 1}, "objectives: unknown key 'ttft-p98'; did you mean 'ttft-p90'?"),
+        ({"ttft-p98": 1}, "objectives: unknown key 'ttft-p98'; did you mean 'ttft-p99'?"),
         (["goodputt"], "objectives[0]: unknown key 'goodputt'; did you mean 'goodput'?"),
         ({"goodput": 0}, "objectives.goodput must be a finite number > 0; got 0"),
         ({"goodput": -1}, "objectives.goodput must be a finite number > 0; got -1"),
