@@ -28,8 +28,8 @@ setup: $(DEV) ## make .venv with everything in it
 run: $(RUN) ## simulate the default cluster on a real request log (ARGS='routing=least-loaded ...')
 	@$(BIN)/python -m blis.run $(ARGS)
 
-evolve: ## search for a policy (not there yet)
-	@echo "error: the search for policies is not there yet; make run simulates one" >&2; exit 2
+evolve: $(RUN) ## search for a policy (ARGS='problem=full algorithm=gp ...')
+	@$(BIN)/python -m evolve.run $(ARGS)
 
 check: $(DEV) ## lint, types and the direction of imports
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from blis.checks import check_int
 from blis.cluster import Cluster
 from blis.deployment import build_cluster
 from blis.engine.loop import compiled_loop
+from blis.errors import ConfigError
 from blis.outcome import Outcome, outcome
 from blis.scenario import Scenario
 from blis.semantics import semantics
@@ -50,7 +51,12 @@ def build_requests(scenario: Scenario, seed: int) -> Requests:
 
 
 def simulate(
-    scenario: Scenario, seed: int | None = None, *, requests: Requests | None = None, record_routing: bool = False
+    scenario: Scenario,
+    seed: int | None = None,
+    *,
+    requests: Requests | None = None,
+    record_routing: bool = False,
+    trace: str = "none",
 ) -> Result:
     """Run a scenario to its end.
 
@@ -63,6 +69,8 @@ def simulate(
         The scenario's requests for this seed, where they have been built before.
     record_routing : bool
         Keep the score and the regret of every routing decision.
+    trace : str
+        What of the decisions is kept; nothing but "none" is available yet.
 
     Returns
     -------
@@ -75,6 +83,8 @@ def simulate(
     StalledError
         If the run makes no progress.
     """
+    if trace != "none":
+        raise ConfigError(f"trace: {trace!r} is not available yet. Choices: none.")
     seed = scenario.seed if seed is None else check_int("seed", seed, 0)
     cluster = build_cluster(scenario.cluster)
     policies = bind_all(scenario.policies)

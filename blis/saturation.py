@@ -105,7 +105,17 @@ def _measure(config: Any, folder: Path) -> None:
 
 def measure(settings: SaturationSettings, scenario: Any) -> dict[str, Any]:
     """The saturation rate of a `ScenarioFile`, and what happens at factors of it, ready for JSON."""
-    from blis.stability import KEEPS_UP, REFERENCE_POLICIES, WARM_UP, Probe, flood_throughput, probe, saturation_rate
+    from blis.stability import (
+        KEEPS_UP,
+        OVERLOAD,
+        REFERENCE_POLICIES,
+        WARM_UP,
+        Probe,
+        doubts,
+        flood_throughput,
+        probe,
+        saturation_rate,
+    )
 
     probes: dict[float, Probe] = {}
 
@@ -126,6 +136,7 @@ def measure(settings: SaturationSettings, scenario: Any) -> dict[str, Any]:
         "precision": settings.precision,
         "warm_up": WARM_UP,
         "keeps_up": KEEPS_UP,
+        "notes": list(doubts(rate, probe_at(OVERLOAD * rate))),
         "search": [_row(probes[key]) for key in sorted(probes)],
         "sweep": [{"load": load, **_row(probe_at(load * rate))} for load in sorted(settings.loads)],
     }
@@ -145,6 +156,8 @@ def _print_text(document: dict[str, Any]) -> None:
     written = document["written_rate"]
     print(f"{document['scenario']}: saturation_rate: {document['saturation_rate']:.4g} # requests/s")
     print(f"in the file: {'nothing yet' if written is None else f'{written:.4g}'}")
+    for note in document["notes"]:
+        print(f"note: {note}")
     print(f"{'load':>5} {'requests/s':>11} {'completed/s':>12} {'in time/s':>10} {'TTFT p50 [ms]':>14} {'p99 [ms]':>9}")
     for row in document["sweep"]:
         p50, p99 = ("-" if row[key] is None else f"{row[key]:,.0f}" for key in ("ttft_p50_ms", "ttft_p99_ms"))

@@ -30,6 +30,8 @@ WARM_UP = 0.25
 KEEPS_UP = 0.98
 #: Arrival rate [requests/s] of the run from which the search starts: all at once.
 FLOOD_RATE = 1e6
+#: A cluster that is overloaded by this factor should complete what it can carry, to this relative difference.
+OVERLOAD, PLATEAU = 1.5, 0.05
 #: By this factor the bracket around the answer is widened, at most so often.
 WIDER, MOST_WIDENINGS = 1.5, 30
 
@@ -132,6 +134,19 @@ def saturation_rate(probe_at: Callable[[float], Probe], start: float, precision:
         else:
             refused = middle
     return min(carried, probe_at(carried).throughput)
+
+
+def doubts(rate: float, overloaded: Probe) -> tuple[str, ...]:
+    """What speaks against a saturation rate [requests/s]: an overloaded queue should complete just as much."""
+    ratio = overloaded.throughput / rate
+    if ratio > 1.0 + PLATEAU:
+        return (
+            f"under overload {ratio:.2f} times as much is completed: the runs are too short to fill the cluster, or "
+            "the log is not stationary",
+        )
+    if ratio < 1.0 - PLATEAU:
+        return (f"under overload only {ratio:.2f} times as much is completed: the backlog itself costs capacity",)
+    return ()
 
 
 def flood_throughput(scenario: ScenarioFile, num_requests: int, seed: int) -> float:

@@ -28,7 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     It is 1 if there is a scenario where nothing matters.
     """
-    return command("audit", sys.argv[1:] if arguments is None else arguments, _run)
+    return command("audit", [_translated(one) for one in (sys.argv[1:] if arguments is None else arguments)], _run)
+
+
+def _translated(argument: str) -> str:
+    """`scenario=NAME` as Hydra needs it, which takes it for a choice among the files of conf/scenario otherwise."""
+    key, is_assignment, value = argument.partition("=")
+    return f"++scenario.name={value}" if key == "scenario" and is_assignment else argument
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +69,9 @@ class Settings:
         given = check_keys("audit", mapping, _KEYS, _KEYS)
         suite = Suite.from_mapping("suite", given["suite"])
         roles: Sequence[str] = ROLES
-        if given["scenario"] is not None:
-            suite, _ = suite.with_train("scenario", given["scenario"])
+        names = check_keys("scenario", given["scenario"], ("name",)).get("name")
+        if names is not None:
+            suite, _ = suite.with_train("scenario", names)
             roles = ("train",)
         rules = Rules(Goals.from_config("objectives", given["objectives"]), constraints=())
         if len(rules.goals.groups) != 1:

@@ -63,7 +63,8 @@ def read_policies(where: str, mapping: object) -> dict[str, Phenotype]:
     where : str
         Path of the mapping, for messages.
     mapping : mapping
-        Name -> {question: policy, cluster: limits of the batch}; questions that are left out are answered by the simulator's default.
+        Name -> {question: policy, cluster: limits of the batch}; questions that are left out are answered by the
+        simulator's default.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """A population whose children compete with it, (mu + lambda): what the algorithms that mate and mutate have in common.
 
-Nothing good is lost, because survivors are the best of both generations (elitism). After `patience` rounds without progress the population is
-drawn anew; the search's archive keeps what it had found.
+Nothing good is lost, because survivors are the best of both generations (elitism). After `patience` rounds without
+progress the population is drawn anew; the search's archive keeps what it had found.
 """
 
 from collections.abc import Callable, Mapping, Sequence

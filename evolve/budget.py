@@ -1,10 +1,10 @@
 """How much a search may spend: one account for all algorithms.
 
-An evaluation is one simulation of one candidate in one scenario with one seed; what the search has simulated before costs nothing. Baselines,
-finalists and the test are not paid from the budget: they are the same for every algorithm.
+An evaluation is one simulation of one candidate in one scenario with one seed; what the search has simulated before
+costs nothing. Baselines, finalists and the test are not paid from the budget: they are the same for every algorithm.
 
-A search never spends more than its budget. A generation whose evaluations might not all be affordable, if none of them were known, is cut to as
-many candidates as are, and is the last one.
+A search never spends more than its budget. A generation whose evaluations might not all be affordable, if none of them
+were known, is cut to as many candidates as are, and is the last one.
 """
 
 from collections.abc import Callable, Mapping

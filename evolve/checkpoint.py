@@ -1,7 +1,7 @@
 """Where a search stands, kept in its run folder after every generation, so that it can be killed at any moment.
 
-The folder `checkpoint` holds `state.json` and the parts of the history. A part is written before the state that counts it: parts that the state
-does not count are written again, equal, by whoever goes on.
+The folder `checkpoint` holds `state.json` and the parts of the history. A part is written before the state that counts
+it: parts that the state does not count are written again, equal, by whoever goes on.
 """
 
 import json

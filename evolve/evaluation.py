@@ -1,20 +1,20 @@
 """The pure function behind every search: policies and a workload in, a record out.
 
-A record depends on the task alone, not on the process, the thread or the order in which tasks are run. Whatever goes wrong is recorded as a
-failure: it is neither a bad score nor an exception.
+A record depends on the task alone, not on the process, the thread or the order in which tasks are run. Whatever goes
+wrong is recorded as a failure: it is neither a bad score nor an exception.
 """
 
 import math
 import time
-from typing import Any
+from dataclasses import replace
 
 from blis.engine.loop import compiled_loop
 from blis.errors import BlisError, StalledError
 from blis.metrics.figures import cluster_figures
-from blis.outcome import Outcome, outcome
+from blis.outcome import outcome
 from blis.result import simulate
-from blis.semantics import semantics
 from blis.scenario import LATEST_US
+from blis.semantics import semantics
 from blis.simulate import Simulation
 from blis.units import US_PER_S
 from evolve.objectives.cost import cost_figures
@@ -34,8 +34,8 @@ def evaluate(task: Task, prepared: Prepared, timeout_s: float = TIMEOUT_S) -> Re
     prepared : Prepared
         The workload that the task names.
     timeout_s : float > 0
-        Wall clock [s] after which the simulation is given up, looked at between stretches of simulated time. That a run gets on at all is
-        watched by the engine's event budget.
+        Wall clock [s] after which the simulation is given up, looked at between stretches of simulated time. That a
+        run gets on at all is watched by the engine's event budget.
 
     Returns
     -------
@@ -51,8 +51,8 @@ def evaluate(task: Task, prepared: Prepared, timeout_s: float = TIMEOUT_S) -> Re
         return failure(task, timeout_error(timeout_s), started_s)
     except BlisError as error:
         return failure(task, " ".join(f"{type(error).__name__}: {error}".split()), started_s)
-    except (ArithmeticError, MemoryError, TypeError, ValueError) as error:
-        # A policy of strange numbers can break what nobody foresaw; its genome is kept with the record.
+    except Exception as error:  # noqa: BLE001
+        # A candidate may break what nobody foresaw; its genome is kept with the record, to reproduce it.
         return failure(task, " ".join(f"unexpected {type(error).__name__}: {error}".split()), started_s)
     return Record(figures, len(prepared.requests), None, _since_ms(started_s))
 
@@ -82,12 +82,17 @@ def _plain(task: Task, prepared: Prepared, deadline_s: float) -> dict[str, float
         horizon_us=scenario.horizon_us,
     )
     _run(simulation, deadline_s)
-    return _figures(prepared, cluster, outcome(simulation))
+    done = outcome(simulation)
+    return {**cluster_figures(prepared.requests, cluster, done, scenario.slo), **cost_figures(cluster, done)}
 
 
 def _traced(task: Task, prepared: Prepared) -> dict[str, float | None]:
-    """The same through `blis.result.simulate`, which traces decisions and adds figures of anomalies and regret."""
-    raise NotImplementedError
+    """The same with decisions traced, which adds the figures of anomalies and regret."""
+    plan, limits = prepared.scenario.cluster, task.phenotype.limits
+    pools = tuple(replace(pool, **limits) for pool in plan.pools)  # type: ignore[arg-type]
+    scenario = replace(prepared.scenario, cluster=replace(plan, pools=pools), policies=task.phenotype.policies)
+    result = simulate(scenario, requests=prepared.requests, trace="summary")
+    return {**result.figures(), **cost_figures(result.cluster, result.outcome)}
 
 
 def _run(simulation: Simulation, deadline_s: float) -> None:
@@ -100,11 +105,6 @@ def _run(simulation: Simulation, deadline_s: float) -> None:
             raise _TimedOutError
         until_us *= 4
     simulation.run()
-
-
-def _figures(prepared: Prepared, cluster: Any, done: Outcome) -> dict[str, float | None]:
-    figures = cluster_figures(prepared.requests, cluster, done, prepared.scenario.slo)
-    return {**figures, **cost_figures(cluster, done)}
 
 
 def _check_finite(figures: dict[str, float | None]) -> None:

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evolve.records import Genome
-from evolve.trackers.flat import numbers
+from evolve.trackers.flat import genes
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
 MARKERS = "os^vDPX"
+#: Baselines that the convergence shows, the strongest.
+MOST_BASELINES = 5
 #: The name under which `Story.scenarios` has the champion.
 CHAMPION = "champion"
 _INK, _PALE = "#1b1b1b", "#9aa5b1"
@@ -54,7 +56,7 @@ def write_figures(folder: Path, story: Story) -> list[Path]:
     drawn = {}
     if any(len(values) for values in story.fitness.values()):
         drawn["convergence"] = convergence_figure(story)
-    if any(numbers(genome) for genome in story.best):
+    if any(genes(genome) for genome in story.best):
         drawn["genes"] = genes_figure(story)
     if len(story.objectives) >= 2 and len(story.front):
         drawn["pareto"] = pareto_figure(story)
@@ -83,9 +85,12 @@ def convergence_figure(story: Story) -> Any:
         own = np.arange(1, len(values) + 1)
         label = f"{name} of the generation"
         axes.plot(own, values, color=COLOURS[place], linewidth=1.2, marker="o^"[place], markersize=3.5, label=label)
-    _lines(axes, story.baselines)
-    shown = np.concatenate([best, np.asarray(story.fitness.get("median", ()), float), [*story.baselines.values()]])
-    _limit(axes, shown)
+    strongest = sorted(story.baselines, key=lambda name: -story.baselines[name])[:MOST_BASELINES]
+    _lines(axes, {name: story.baselines[name] for name in strongest})
+    rest = len(story.baselines) - len(strongest)
+    if rest:
+        axes.plot([], [], " ", label=f"({rest} weaker baselines)")
+    _limit(axes, [*best, *story.fitness.get("median", ()), *(story.baselines[name] for name in strongest)])
     axes.set_xlabel("generation")
     axes.set_ylabel("fitness, relative to the best baseline [1]")
     axes.xaxis.get_major_locator().set_params(integer=True)
@@ -121,7 +126,7 @@ def pareto_figure(story: Story) -> Any:
 
 def genes_figure(story: Story) -> Any:
     """Numbers of each generation's best genome; those that moved most, where there are many."""
-    rows = [numbers(genome) for genome in story.best]
+    rows = [genes(genome) for genome in story.best]
     names = list(dict.fromkeys(name for row in rows for name in row))
     values = {name: np.array([row.get(name, 0.0) for row in rows]) for name in names}
     spread = {name: float(np.ptp(values[name])) / max(1e-12, float(np.abs(values[name]).max())) for name in names}
@@ -164,8 +169,10 @@ def scenarios_figure(story: Story) -> Any:
             label = "other baselines" if place == len(named) else None
             axes.scatter(values, rows, s=14, color=_PALE, label=label, zorder=1)
     champion = [story.scenarios[CHAMPION][one] for one in scenarios]
-    axes.barh(rows, champion, 0.55, color=COLOURS[1], alpha=0.35, label=CHAMPION, zorder=0)
+    axes.hlines(rows, 1.0, champion, color=COLOURS[1], linewidth=4.0, alpha=0.6, zorder=1)
+    axes.scatter(champion, rows, s=110, color=COLOURS[1], marker="*", edgecolor=_INK, label=CHAMPION, zorder=3)
     axes.axvline(1.0, color=_INK, linestyle="--", linewidth=1.0)
+    axes.set_ylim(-0.6, len(scenarios) - 0.4)
     axes.set_yticks(rows, scenarios, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(left=0.0)
@@ -216,12 +223,13 @@ def _lines(axes: Any, baselines: Mapping[str, float]) -> None:
         axes.axhline(value, color=colour, linestyle=style, linewidth=1.2, label=f"{name}: {value:.3g}")
 
 
-def _limit(axes: Any, values: np.ndarray) -> None:
-    """Show what matters: one broken candidate must not flatten everything else."""
-    finite = values[np.isfinite(values)]
+def _limit(axes: Any, values: Sequence[float]) -> None:
+    """Show what matters: broken candidates, whose fitness is below 0, must not flatten everything else."""
+    finite = np.array([value for value in values if np.isfinite(value)])
     if not len(finite):
         return
-    low, high = float(np.percentile(finite, 5)), float(finite.max())
+    sound = finite[finite > 0.0]
+    low, high = float(np.percentile(sound if len(sound) else finite, 5)), float(finite.max())
     margin = 0.08 * max(high - low, 0.02)
     axes.set_ylim(low - margin, high + margin)
 

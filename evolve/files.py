@@ -11,7 +11,7 @@ from blis.errors import ConfigError
 
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[None]:
-    """Keep other processes from searching in this folder, for the time of a `with` block; the end of the process ends it too.
+    """Keep other processes from searching in this folder, for the time of a `with` block, or until the process ends.
 
     Raises
     ------
@@ -20,14 +20,16 @@ def sole_writer(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
+        lock = (folder / ".lock").open("a")
     except OSError as error:
         raise _not_writable(folder, error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ConfigError(f"hydra.run.dir must be a folder where nobody searches; {str(folder)!r} is in use.") from error
+            raise ConfigError(
+                f"hydra.run.dir must be a folder where nobody searches; {str(folder)!r} is in use."
+            ) from error
         yield
 
 

@@ -1,7 +1,9 @@
-"""Chooses the champion: whoever did best in training may have been lucky, so the best are judged again where luck cannot repeat.
+"""Chooses the champion: whoever did best in training may have been lucky, so the best are judged again where luck
+cannot repeat.
 
-Finalists are the archive's best and the known policies. They meet the training scenarios with seeds that nobody has seen, and the validation
-scenarios. Who does best in both together is the champion; only the champion takes the test, once.
+Finalists are the archive's best and the known policies. They meet the training scenarios with seeds that nobody has
+seen, and the validation scenarios. Who does best in both together is the champion; only the champion takes the test,
+once.
 """
 
 import math
@@ -12,11 +14,10 @@ from typing import NamedTuple
 from evolve.fitness import Judgement
 from evolve.history import Evaluation, Subject
 from evolve.ledger import Ledger
-from evolve.phenotype import signature
 from evolve.plan import Plan
 from evolve.records import Score
 from evolve.selection.individual import Individual, score_state
-from evolve.selection.ranking import best_first, front, without_duplicates
+from evolve.selection.ranking import front, without_duplicates
 from evolve.trackers import Tracker
 
 
@@ -116,6 +117,6 @@ def _rows(
 ) -> list[Evaluation]:
     subject = Subject(
         stage, individual.generation, place, "", individual.genome, individual.digest, individual.parents,
-        signature(plan.problem.decode(individual.genome)), judgement.score,
+        plan.behaviour(individual.genome), judgement.score,
     )  # fmt: skip
     return ledger.book(subject, judgement, role)

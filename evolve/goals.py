@@ -11,6 +11,11 @@ import evolve.objectives
 from blis.checks import check_choice, check_keys, check_number
 from blis.errors import ConfigError
 
+#: What counts unless a configuration says otherwise: the tail that users feel first, what they wait in all, and what
+#: is served well. A configuration says null for it, because Hydra would add a user's mapping to one that is written
+#: there.
+DEFAULT_OBJECTIVES = {"ttft-p99": 0.4, "e2e-mean": 0.3, "goodput": 0.3}
+
 
 @dataclass(frozen=True, slots=True)
 class Goals:
@@ -26,15 +31,17 @@ class Goals:
         ----------
         where : str
             Path of the objectives, for messages.
-        objectives : mapping or list
-            A mapping of objectives to weights is one value, their weighted geometric mean. A list is one value for each entry, to be
-            improved together: a name, or such a mapping.
+        objectives : mapping, list or None
+            None: `DEFAULT_OBJECTIVES`. A mapping of objectives to weights is one value, their weighted geometric
+            mean. A list is one value for each entry, to be improved together: a name, or such a mapping.
 
         Raises
         ------
         ConfigError
             If an objective is unknown or given twice, a weight not above zero, or there is none.
         """
+        if objectives is None:
+            objectives = DEFAULT_OBJECTIVES
         if isinstance(objectives, Mapping):
             return cls((_group(where, objectives),))
         if not isinstance(objectives, Sequence) or isinstance(objectives, str) or not objectives:

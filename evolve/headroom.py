@@ -1,7 +1,8 @@
 """Does policy matter in a scenario? Bad policies must lose a lot, and sensible ones must differ by more than chance.
 
-A scenario in which everybody does equally well cannot tell candidates apart: a search would follow its noise. So policies of several kinds run
-it on the same seeds, and are compared with the best of the sensible ones there by the weighted geometric mean of the objectives.
+A scenario in which everybody does equally well cannot tell candidates apart: a search would follow its noise. So
+policies of several kinds run it on the same seeds, and are compared with the best of the sensible ones there by the
+weighted geometric mean of the objectives.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Keeps every evaluation of a search: one part per stage while it runs, one Parquet table at the end.
 
-A part is a file of JSON lines, written whole once its stage (the baselines, a generation, the finals) is over. Parts hold everything exactly,
-so that a search that goes on later knows what it has simulated before.
+A part is a file of JSON lines, written whole once its stage (the baselines, a generation, the finals) is over. Parts
+hold everything exactly, so that a search that goes on later knows what it has simulated before.
 """
 
 import json

@@ -1,12 +1,14 @@
 """Successive halving: all candidates of a generation run short, the better ones longer (Jamieson and Talwalkar 2016).
 
-On each rung candidates are compared with each other and with baselines of the same number of requests and the same seeds. Only who climbs to
-the last rung has a score that counts; the others rank below, by the rung that they reached and their score there.
+On each rung candidates are compared with each other and with baselines of the same number of requests and the same
+seeds. Only who climbs to the last rung has a score that counts; the others rank below, by the rung that they reached
+and their score there.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 from blis.checks import check_int, check_keys, check_number
@@ -62,7 +64,7 @@ class Ladder:
                 f"got {rungs!r}."
             )
         read = [_rung(f"{where}[{place}]", rung, place == len(rungs) - 1) for place, rung in enumerate(rungs)]
-        for place, (lower, upper) in enumerate(zip(read, read[1:], strict=False), 1):
+        for place, (lower, upper) in enumerate(pairwise(read), 1):
             if upper.seeds < lower.seeds or (upper.num_requests or math.inf) < (lower.num_requests or math.inf):
                 raise ConfigError(
                     f"{where}[{place}] must have no fewer requests and seeds than the rung below it; got "

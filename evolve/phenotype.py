@@ -97,8 +97,8 @@ def _instance_order(routing: BoundPolicy) -> bytes:
 def _queue_order(priority: BoundPolicy, scheduling: BoundPolicy, preemption: BoundPolicy) -> Iterator[bytes]:
     """In every situation of an instance, the order in which requests are taken from its queue, and from its batch."""
     sorts, ranks = bool(scheduling.flag("SORTS", True)), bool(preemption.flag("NEEDS_PRIORITY", False))
-    if (sorts and scheduling.flag("USES_PRIORITY", True)) or ranks:
-        yield _ingredients("priority", priority)
+    is_asked = (sorts and scheduling.flag("USES_PRIORITY", True)) or ranks
+    yield _ingredients("priority", priority) if is_asked else b""
     yield _ingredients("scheduling", scheduling) + _ingredients("preemption", preemption)
     known = situations()
     shape = known.waiting.shape[:2]

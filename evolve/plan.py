@@ -10,6 +10,7 @@ from evolve.budget import Budget
 from evolve.fitness import Judge
 from evolve.goals import Goals
 from evolve.ladder import Ladder
+from evolve.phenotype import signature
 from evolve.problem import Problem
 from evolve.records import Genome, Phenotype, Record
 from evolve.suite import Suite
@@ -54,3 +55,13 @@ class Plan:
     def objectives(self) -> tuple[str, ...]:
         """Names, as many as a score has objectives."""
         return self.goals.names
+
+    def behaviour(self, genome: Genome) -> str:
+        """Equal for genomes that need be simulated once only: those that decide alike.
+
+        Where complexity is an objective, only those that are as complex count as equal.
+        """
+        decisions = signature(self.problem.decode(genome))
+        if "complexity" not in self.goals.objectives:
+            return decisions
+        return f"{decisions} {self.problem.complexity(genome):g}"

@@ -80,7 +80,7 @@ def leave(
 def leave_unfinished(
     plan: Plan, best: Sequence[Individual], rows: Sequence[Mapping[str, Any]], status: str
 ) -> list[Path]:
-    """Write the best so far of a search that did not come to its end, and its history; the paths of what was written."""
+    """Write the best so far of a search that did not come to its end, and its history; the paths of both."""
     if not best:
         return []
     write_history(rows, plan.folder / FILE)

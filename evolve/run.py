@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from blis.composition import command, output_folder, task_overrides
-from blis.errors import ConfigError
+
+#: The key that `scenario=` sets.
+SCENARIO = "scenario.names"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,21 +19,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     The verdict goes to standard output, everything else to standard error; what a status means says `blis.composition`.
     """
-    return command("evolve", sys.argv[1:] if arguments is None else arguments, _run)
+    given = sys.argv[1:] if arguments is None else arguments
+    # The folder conf/scenario makes Hydra take scenario=NAME for the choice of a group, which it is nowhere.
+    named = [f"++{SCENARIO}={word.partition('=')[2]}" if word.startswith("scenario=") else word for word in given]
+    return command("evolve", named, _run)
 
 
 def _run(config: Any) -> None:
     """One search of a composed configuration; called by Hydra, once per job."""
-    from evolve.run_folder import composed, keep_config, stored_config
+    from evolve.run_folder import check_unused, composed, stored_config
     from evolve.settings import Settings, resumed
 
     own_folder = output_folder()
     try:
         given = composed(config)
         if given.get("resume") is None:
-            settings = Settings.from_mapping(given)
-            keep_config(own_folder, given)
-            _search(settings, own_folder)
+            check_unused(own_folder)
+            _search(Settings.from_mapping(given), own_folder)
         else:
             folder, stored = stored_config(given["resume"])
             _search(Settings.from_mapping(resumed(stored, given, task_overrides())), folder)
@@ -42,6 +46,7 @@ def _run(config: Any) -> None:
 
 def _search(settings: Any, folder: Path) -> None:
     from evolve.results import SUMMARY
+    from evolve.run_folder import keep_config
     from evolve.search import Search
     from evolve.setup import open_plan
     from evolve.trackers.opening import open_tracker
@@ -49,6 +54,7 @@ def _search(settings: Any, folder: Path) -> None:
     tracker = open_tracker("tracker", settings.tracker)
     plan, evaluator = open_plan(settings, folder)
     try:
+        keep_config(folder, settings.document)
         Search(plan, tracker).run()
     finally:
         evaluator.close()

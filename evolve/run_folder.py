@@ -30,24 +30,36 @@ def composed(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in dict(document).items()}  # type: ignore[arg-type]
 
 
-def keep_config(folder: Path, document: Mapping[str, Any]) -> None:
-    """Write the configuration into a run folder that holds no other search.
+def check_unused(folder: Path) -> None:
+    """Refuse a run folder that holds a search already.
 
     Raises
     ------
     ConfigError
-        If there is one already, or the folder cannot be written.
+        If it does.
     """
-    path = folder / CONFIG
-    if path.exists():
+    if (folder / CONFIG).exists():
         raise ConfigError(
-            f"hydra.run.dir must be a folder without a search; {str(folder)!r} has one. To go on with it: resume={folder}."
+            f"hydra.run.dir must be a folder without a search; {str(folder)!r} has one. To go on with it: "
+            f"resume={folder}."
         )
+
+
+def keep_config(folder: Path, document: Mapping[str, Any]) -> None:
+    """Write the configuration of a search into its run folder, where that has none yet.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written.
+    """
+    if (folder / CONFIG).exists():
+        return
     head = (
         f"# Source {source_commit() or 'unknown'}. To repeat this search, in this folder:\n"
         "# python -m evolve.run --config-dir . --config-name config\n"
     )
-    write_text_whole(path, head + yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
+    write_text_whole(folder / CONFIG, head + yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
 
 
 def stored_config(folder: object) -> tuple[Path, dict[str, Any]]:

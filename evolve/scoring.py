@@ -1,8 +1,9 @@
 """From records to a score: relative to the best known policy, scenario by scenario, on the same requests.
 
-In each scenario the best baseline is the yardstick: the one with the best weighted mean of the objectives over the same seeds, among those that
-keep the absolute constraints. `blis.fitness.normalized` makes the ratios to it one value: their weighted geometric mean, less a penalty for
-losing on any scenario, under constraints that no objective can buy off.
+In each scenario the best baseline is the yardstick: the one with the best weighted mean of the objectives over the
+same seeds, among those that keep the absolute constraints. `blis.fitness.normalized` makes the ratios to it one
+value: their weighted geometric mean, less a penalty for losing on any scenario, under constraints that no objective
+can buy off.
 """
 
 from collections.abc import Mapping, Sequence

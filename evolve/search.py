@@ -1,7 +1,7 @@
 """The loop of a search: baselines, generations until the budget is spent, finals, and what is left behind.
 
-After each generation its evaluations, what trackers hear and the checkpoint are written, in this order. A search that is killed at any moment
-goes on from its last checkpoint and repeats what that does not count, to the same bytes.
+After each generation its evaluations, what trackers hear and the checkpoint are written, in this order. A search that
+is killed at any moment goes on from its last checkpoint and repeats what that does not count, to the same bytes.
 """
 
 import time
@@ -23,10 +23,9 @@ from evolve.fitness import Judgement
 from evolve.history import Evaluation, History, Subject, generation_part
 from evolve.ladder import Climb, Rung
 from evolve.ledger import Ledger
-from evolve.results import leave, leave_unfinished, starting
-from evolve.phenotype import signature
 from evolve.plan import Plan
 from evolve.records import Phenotype
+from evolve.results import leave, leave_unfinished, starting
 from evolve.selection.archive import Archive
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import hypervolume
@@ -96,7 +95,7 @@ class Search:
             raise
 
     def _give_up(self, status: str) -> None:
-        """Write the best so far; what keeps it from being written is the reason to give up, or less important than that."""
+        """Write the best so far; what keeps it from being written matters less than the reason to give up."""
         written: list[Path] = []
         with suppress(ConfigError):
             written = leave_unfinished(self.plan, self.archive.best(), self.history.rows(self.parts), status)
@@ -121,7 +120,7 @@ class Search:
         checkpoint.save(self.plan.folder, saved)
 
     def _judge_baselines(self) -> dict[str, Judgement]:
-        """Judge the baselines on each rung, because their records are the yardstick there; the judgements on the last."""
+        """Judge the baselines on each rung, where they are the yardstick; the judgements on the last."""
         rows: list[Evaluation] = []
         baselines: dict[str, Judgement] = {}
         for rung in self.plan.ladder.rungs:
@@ -166,10 +165,9 @@ class Search:
 
     def _judged(self, proposals: Sequence[Proposal]) -> list[Candidate]:
         """Judge each behaviour once: who decides like one that is known is given its records."""
-        phenotypes = [self.plan.problem.decode(proposal.genome) for proposal in proposals]
-        behaviours = [signature(phenotype) for phenotype in phenotypes]
-        for behaviour, phenotype in zip(behaviours, phenotypes, strict=True):
-            self.ledger.behaviours.setdefault(behaviour, phenotype)
+        behaviours = [self.plan.behaviour(proposal.genome) for proposal in proposals]
+        for behaviour, proposal in zip(behaviours, proposals, strict=True):
+            self.ledger.behaviours.setdefault(behaviour, self.plan.problem.decode(proposal.genome))
         distinct = list(dict.fromkeys(behaviours))
         climbs = self.plan.ladder.climb([self.ledger.behaviours[behaviour] for behaviour in distinct], self._on_rung)
         of_behaviour = dict(zip(distinct, climbs, strict=True))
@@ -236,6 +234,6 @@ class Search:
 
     def _figures(self, individual: Individual) -> dict[str, float]:
         """Mean figures of an individual at full fidelity; they are known already, so nothing is simulated."""
-        behaviour = signature(self.plan.problem.decode(individual.genome))
-        (judgement,) = self._on_rung([self.ledger.behaviours[behaviour]], self.plan.ladder.top)
+        phenotype = self.ledger.behaviours[self.plan.behaviour(individual.genome)]
+        (judgement,) = self._on_rung([phenotype], self.plan.ladder.top)
         return {name: value for name, value in judgement.figures.items() if value is not None}

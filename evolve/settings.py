@@ -29,6 +29,9 @@ ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {
     "islands": ("islands", frozenset({"one", "several"})),
 }
 
+#: What counts where nothing else is asked for: mostly how late an answer begins and ends, and how many are in time.
+DEFAULT_OBJECTIVES: Mapping[str, float] = {"ttft-p99": 0.4, "e2e-mean": 0.3, "goodput": 0.3}
+
 #: Keys that say what is searched and how: a search that goes on keeps them.
 SEARCH_KEYS = (
     *("names", "problem", "algorithm", "suite", "scenario", "baselines", "objectives", "constraints", "penalty"),
@@ -67,13 +70,16 @@ class Settings:
         ConfigError
             If a key is unknown or absent or a value wrong, at any level, or parts do not fit each other.
         """
-        required = tuple(key for key in SEARCH_KEYS if key not in ("scenario", "constraints"))
+        required = tuple(key for key in SEARCH_KEYS if key not in ("scenario", "objectives", "constraints"))
         given = check_keys("search", document, (*SEARCH_KEYS, *OTHER_KEYS), (*required, "evaluator", "tracker"))
         problem = Problem.from_mapping("problem", given["problem"])
-        suite, notes = Suite.from_mapping("suite", given["suite"]), ()
-        if given.get("scenario") is not None:
-            suite, notes = suite.with_train("scenario", given["scenario"])
-        goals = Goals.from_config("objectives", given["objectives"])
+        suite = Suite.from_mapping("suite", given["suite"])
+        notes: tuple[str, ...] = ()
+        scenario = check_keys("scenario", given.get("scenario") or {}, ("names",))
+        if scenario.get("names") is not None:
+            suite, notes = suite.with_train("scenario", scenario["names"])
+        objectives = DEFAULT_OBJECTIVES if given.get("objectives") is None else given["objectives"]
+        goals = Goals.from_config("objectives", objectives)
         name, module, params = _algorithm(given["algorithm"], goals)
         ladder = Ladder.from_list("ladder", given["ladder"])
         if ladder.top.seeds > len(suite.seeds["train"]):
@@ -103,7 +109,7 @@ class Settings:
             seed=seed,
             evaluator=given["evaluator"],
             tracker=given["tracker"],
-            document=document,
+            document={**document, "objectives": objectives},
             notes=notes,
         )
 
@@ -132,7 +138,7 @@ def resumed(stored: Mapping[str, Any], given: Mapping[str, Any], overrides: Sequ
             f"resume goes on with the stored configuration: {', '.join(changing)} must not be given with it. "
             f"Choices: {', '.join(OTHER_KEYS)}."
         )
-    kept = {key: given[key] for key in ("evaluator", "tracker") if key in explicit}
+    kept: dict[str, Any] = {key: given[key] for key in ("evaluator", "tracker") if key in explicit}
     return {**stored, **kept}
 
 

@@ -1,4 +1,4 @@
-"""From settings to a plan whose parts are ready: workloads, evaluator, judge, and the algorithm with its known policies."""
+"""From settings to a plan whose parts are ready: workloads, evaluator, judge, algorithm."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,7 +9,6 @@ from evolve.evaluators import Evaluator
 from evolve.evaluators.opening import open_evaluator
 from evolve.fitness import Judge
 from evolve.plan import Plan
-from evolve.problem import Problem
 from evolve.records import Phenotype, Record
 from evolve.settings import Settings
 from evolve.workloads import Workloads
@@ -31,7 +30,7 @@ def open_plan(settings: Settings, folder: Path) -> tuple[Plan, Evaluator]:
     workloads = Workloads(settings.suite)
     evaluator = open_evaluator("evaluator", settings.evaluator, workloads)
     store: dict[str, Record] = {}
-    judge = Judge(workloads, settings.rules, settings.baselines, evaluator, store, complexity_of(problem))
+    judge = Judge(workloads, settings.rules, settings.baselines, evaluator, store, _complexity(settings))
     plan = Plan(
         folder=folder,
         labels=settings.labels,
@@ -52,11 +51,14 @@ def open_plan(settings: Settings, folder: Path) -> tuple[Plan, Evaluator]:
     return plan, evaluator
 
 
-def complexity_of(problem: Problem) -> Callable[[Phenotype], float]:
+def _complexity(settings: Settings) -> Callable[[Phenotype], float]:
     """Complexity of a phenotype: that of its genome; of one that is no genome of the problem, a single part's."""
+    is_wanted = "complexity" in settings.rules.goals.objectives
 
     def complexity(phenotype: Phenotype) -> float:
-        genome = problem.encode(phenotype.policies, phenotype.limits)
-        return 1.0 if genome is None else problem.complexity(genome)
+        if not is_wanted:  # to find the genome of a phenotype takes longer than to judge it
+            return 0.0
+        genome = settings.problem.encode(phenotype.policies, phenotype.limits)
+        return 1.0 if genome is None else settings.problem.complexity(genome)
 
     return complexity

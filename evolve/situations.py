@@ -1,6 +1,7 @@
 """Situations that policies are compared in: what routers, queues and batches may look like, equal in every process.
 
-In each situation every quantity has its own level and its own spread around it, both even in the logarithm up to the
+A third of the situations are small and full of ties, as most moments of a simulation are; there rounding shows. In
+each of the others every quantity has its own level and its own spread around it, both even in the logarithm up to the
 most that can occur, and often nothing at all. So there are idle clusters and flooded ones, equals and opposites, many
 ties, and for any two quantities situations in which the one is always the larger and situations in which it sometimes
 is: formulas that differ anywhere should differ in one of them.
@@ -119,13 +120,19 @@ def _clock_and_requests(random: np.random.Generator, situations: int, requests: 
 
 
 def _sizes(random: np.random.Generator, shape: tuple[int, int], most: int) -> np.ndarray:
-    """Whole numbers up to 2 `most`: in each row a level and a spread, each 0 in a third of the rows; and some zeros."""
+    """Whole numbers: below 7 in a third of the rows; up to 2 `most` in the others, with a level and a spread for each row.
+
+    Level and spread are 0 in a third of the rows each, and in some rows so is half of the numbers.
+    """
     rows = (shape[0], 1)
     level, spread = (
         np.where(random.random(rows) < 1 / 3, 0.0, np.exp(random.uniform(0.0, np.log(most), rows))) for _ in range(2)
     )
     sizes: np.ndarray = np.floor(level + spread * random.random(shape)).astype(np.int64)
-    return np.where(random.random(shape) < random.choice([0.0, 0.5], p=[0.7, 0.3], size=rows), 0, sizes)
+    sizes = np.where(random.random(shape) < random.choice([0.0, 0.5], p=[0.7, 0.3], size=rows), 0, sizes)
+    n_small = shape[0] // 3
+    sizes[:n_small] = random.integers(min(7, most), size=(n_small, shape[1]))
+    return sizes
 
 
 def _ranks(random: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

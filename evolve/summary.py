@@ -37,8 +37,8 @@ def summary_text(plan: Plan, spending: Spending, finals: Finals) -> str:
         "",
         *_description(plan, champion.individual),
         "",
-        f"Found in generation {champion.individual.generation}; complexity {champion.individual.size:g}. To repeat a run "
-        "of its test:",
+        f"Found in generation {champion.individual.generation}; complexity {champion.individual.size:g}. "
+        "To repeat a run of its test:",
         "",
         *_command(finals.test),
         "",

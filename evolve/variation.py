@@ -10,7 +10,8 @@ from evolve.problem import Problem
 from evolve.records import Genome, Score
 from evolve.selection.individual import Individual
 
-#: How often a child that equals another one is varied again before it is taken as it is; in a small space all are known at last.
+#: How often a child that equals another one is varied again before it is taken as it is: in a small space all are
+#: known at last.
 ATTEMPTS = 5
 
 

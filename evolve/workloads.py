@@ -1,6 +1,7 @@
 """What candidates meet: the requests and the cluster of a scenario for a seed, built once in a process.
 
-Requests depend on the scenario, the seed and their number alone, so that all candidates meet the same ones (common random numbers).
+Requests depend on the scenario, the seed and their number alone, so that all candidates meet the same ones (common
+random numbers).
 """
 
 import hashlib
@@ -115,7 +116,7 @@ def with_limits(cluster: Cluster, limits: Mapping[str, int]) -> Cluster:
     """The cluster with these batch limits in every instance: what `blis.bundle.with_limits` says of its plan."""
     if not limits:
         return cluster
-    return replace(cluster, instances=tuple(replace(one, **limits) for one in cluster.instances))
+    return replace(cluster, instances=tuple(replace(one, **limits) for one in cluster.instances))  # type: ignore[arg-type]
 
 
 def requests_as_arrays(requests: Requests) -> dict[str, Any]:
@@ -125,12 +126,11 @@ def requests_as_arrays(requests: Requests) -> dict[str, Any]:
 
 def requests_from_arrays(arrays: Mapping[str, Any]) -> Requests:
     """The requests whose `requests_as_arrays` this is; arrays are copied, so that the sender's memory can be freed."""
-    return Requests(
-        **{
-            name: frozen(value, value.dtype.type) if isinstance(value, np.ndarray) else value
-            for name, value in arrays.items()
-        }
-    )
+    copies: dict[str, Any] = {
+        name: frozen(value, value.dtype.type) if isinstance(value, np.ndarray) else value
+        for name, value in arrays.items()
+    }
+    return Requests(**copies)
 
 
 @cache

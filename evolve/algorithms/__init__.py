@@ -1,8 +1,9 @@
 """How do candidates improve?
 
-Each file is one algorithm: `Params`, a frozen record with `from_mapping` (strict), and the verb `search(problem, params, draws, first)`, which
-returns an `Algorithm`. `first` are genomes that the first round must hold, such as the known policies. All random draws come from `draws(name,
-...)`, generators that belong to the seed and the names alone, so that a restored state continues exactly.
+Each file is one algorithm: `Params`, a frozen record with `from_mapping` (strict), and the verb `search(problem,
+params, draws, first)`, which returns an `Algorithm`. `first` are genomes that the first round must hold, such as the
+known policies. All random draws come from `draws(name, ...)`, generators that belong to the seed and the names alone,
+so that a restored state continues exactly.
 """
 
 from collections.abc import Callable, Sequence

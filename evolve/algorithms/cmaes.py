@@ -1,7 +1,9 @@
-"""CMA-ES, for problems whose genes are all numbers: adapts a normal distribution to the shape of the fitness (Hansen and Ostermeier 2001).
+"""CMA-ES, for problems whose genes are all numbers: adapts a normal distribution to the shape of the fitness (Hansen
+and Ostermeier 2001).
 
-The first round holds the known policies and uniform samples, and its best genome is where the distribution starts. What falls outside the unit
-cube is clipped to it. After `patience` rounds without progress, or when the distribution has become degenerate, it starts anew elsewhere.
+The first round holds the known policies and uniform samples, and its best genome is where the distribution starts. What
+falls outside the unit cube is clipped to it. After `patience` rounds without progress, or when the distribution has
+become degenerate, it starts anew elsewhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +29,8 @@ KEYS = ("population", "sigma", "patience")
 #: The distribution's adapted arrays; with its sigma and its count of updates they are all that it remembers.
 ARRAYS = ("centroid", "pc", "ps", "C", "B", "diagD")
 
-#: Ratio of the longest to the shortest axis, and step size, at which nothing more can be learnt; as in Hansen's tutorial (arXiv 1604.00772, B.3).
+#: Ratio of the longest to the shortest axis, and step size, at which nothing more can be learnt; as in Hansen's
+#: tutorial (arXiv 1604.00772, B.3).
 MOST_CONDITION = 1e7
 LEAST_SIGMA = 1e-5
 
@@ -142,7 +145,7 @@ class CmaSearch:
         )
 
 
-class _Point(np.ndarray):  # type: ignore[type-arg]
+class _Point(np.ndarray):
     """A sample with a fitness, as DEAP's strategy sorts and averages them."""
 
     fitness: Any

@@ -1,8 +1,8 @@
 """Genetic programming: the genetic algorithm with parsimony, for programs that would grow for nothing.
 
-Parents are chosen by double tournament: of two winners of tournaments by fitness the less complex one is taken with the probability
-parsimony / 2 (Luke and Panait 2002, "Fighting bloat with nonparametric parsimony pressure"). The operators on trees, and the limits of their
-depth and size, are the genes'.
+Parents are chosen by double tournament: of two winners of tournaments by fitness the less complex one is taken with the
+probability parsimony / 2 (Luke and Panait 2002, "Fighting bloat with nonparametric parsimony pressure"). The operators
+on trees, and the limits of their depth and size, are the genes'.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,5 @@
-"""Several populations apart, which now and then send copies of their best to the next: keeps diversity that one population would lose.
+"""Several populations apart, which now and then send copies of their best to the next: keeps diversity that one
+population would lose.
 
 The islands form a ring; every `every` rounds each sends its `migrants` best to its successor.
 """

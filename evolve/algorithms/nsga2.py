@@ -1,6 +1,7 @@
 """NSGA-II for two or three objectives that stay apart: the front of best compromises (Deb et al. 2002).
 
-Parents are chosen by tournaments of dominance and crowding, survivors by Pareto rank and crowding. Progress is a larger hypervolume.
+Parents are chosen by tournaments of dominance and crowding, survivors by Pareto rank and crowding. Progress is a larger
+hypervolume.
 """
 
 from collections.abc import Mapping, Sequence

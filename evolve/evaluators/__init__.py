@@ -1,8 +1,9 @@
 """Where does the work run?
 
-Each file with a class `Pool` is one place that fulfils `Evaluator`: `serial`, `threads` and `ray_pool` (evaluator=ray).
-`evolve.evaluators.opening.open_evaluator` makes the one that a configuration names. Records come back in the order of the tasks and do not depend
-on the place, the number of workers, or the order in which work is done.
+Each file with a class `Pool` is one place that fulfils `Evaluator`: `serial`, `threads` and `ray_pool`
+(evaluator=ray). `evolve.evaluators.opening.open_evaluator` makes the one that a configuration names. Records come
+back in the order of the tasks and do not depend on the place, the number of workers, or the order in which work is
+done.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ class Evaluator(Protocol):
     n_workers: int
 
     def evaluate(self, tasks: Sequence[Task], done: Callable[[int], None]) -> list[Record]:
-        """The tasks' records; `done(n)` is called when n more are finished. A failure is a record, never an exception."""
+        """The tasks' records; `done(n)` is called when n more are finished. A failure is a record, not an exception."""
 
     def close(self) -> None:
         """Let go of what `evaluate` holds."""

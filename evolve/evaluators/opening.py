@@ -21,9 +21,9 @@ def open_evaluator(where: str, choice: Mapping[str, Any] | str, workloads: Workl
     where : str
         Path of the choice, for messages.
     choice : mapping or str
-        A name, or {"name": serial | threads | ray, "workers": int, "address": text, "timeout_s": number}. Workers (null: one for each core)
-        are for threads and ray; the address of a cluster that runs is for ray (null: a cluster of this machine, which lasts as long as
-        the process); timeout_s is the wall clock that one simulation may take (null: `TIMEOUT_S`).
+        A name, or a mapping with `name`, one of `NAMES`, and what is not to have its default: `workers` (threads and
+        ray; null: one for each core), `address` (ray: of a cluster that runs; null: one of this machine, which lasts as
+        long as the process), and `timeout_s` (wall clock that one simulation may take; null: `TIMEOUT_S`).
     workloads : Workloads
         What tasks name.
 

@@ -1,7 +1,8 @@
 """A Ray cluster: one of this machine that is started here, or one that runs elsewhere.
 
-Work goes out as tasks of several simulations of one workload, at least `CHUNK_MS` together, because a task's round trip costs milliseconds.
-Simulations are pure, so a task whose worker died is simply run again. A worker keeps the workloads that it has met.
+Work goes out as tasks of several simulations of one workload, at least `CHUNK_MS` together, because a task's round
+trip costs milliseconds. Simulations are pure, so a task whose worker died is simply run again. A worker keeps the
+workloads that it has met.
 """
 
 import json
@@ -37,8 +38,8 @@ from evolve.workloads import (
 CHUNK_MS = 60.0
 #: What a simulation is thought to take before one was seen [ms].
 FIRST_GUESS_MS = 6.0
-#: How often a chunk is run again after its worker died, by Ray; then its tasks are run one by one.
-RETRIES = 3
+#: How often a chunk is run again after its worker died, and how often a task alone, once its chunk was given up.
+CHUNK_RETRIES, TASK_RETRIES = 1, 3
 #: Chunks that wait at each worker, so that none is idle during a round trip.
 CHUNKS_PER_WORKER = 2
 #: How much longer than its timeout a simulation that does not look at the clock may take, before its worker ends [s].
@@ -93,7 +94,7 @@ class Pool:
         self._timeout_s = timeout_s
         self._sent: dict[WorkloadKey, Any] = {}
         self._mean_ms: dict[WorkloadKey, float] = {}
-        self._remote = self._ray.remote(num_cpus=1, max_retries=RETRIES)(run_chunk)
+        self._remote = self._ray.remote(num_cpus=1)(run_chunk)
 
     def evaluate(self, tasks: Sequence[Task], done: Callable[[int], None]) -> list[Record]:
         """See `Evaluator`."""
@@ -133,16 +134,16 @@ class Pool:
         return chunks
 
     def _submit(self, chunk: _Chunk, tasks: Sequence[Task]) -> Any:
+        prepared = self._workloads.prepared(chunk.key)
         reference = self._sent.get(chunk.key)
         if reference is None:
-            prepared = self._workloads.prepared(chunk.key)
             mapping = json.dumps(self._workloads.mapping(chunk.key))
             reference = self._ray.put((mapping, requests_as_arrays(prepared.requests)))
             self._sent[chunk.key] = reference
-        prepared_digest = self._workloads.prepared(chunk.key).digest
         texts = [_task_text(tasks[place]) for place in chunk.places]
+        remote = self._remote.options(max_retries=CHUNK_RETRIES if len(texts) > 1 else TASK_RETRIES)
         # In a list, so that Ray does not fetch the workload for a worker that has it.
-        return self._remote.remote(program_version(), prepared_digest, [reference], texts, self._timeout_s)
+        return remote.remote(program_version(), prepared.digest, [reference], texts, self._timeout_s)
 
     def _result(self, reference: Any, chunk: _Chunk, tasks: Sequence[Task]) -> dict[int, Record]:
         """Records by place; a place that is left out is to be tried again, alone."""
@@ -228,7 +229,10 @@ def run_chunk(version: str, digest: str, sent: list[Any], texts: Sequence[str], 
         If this is another version of the program: records must not depend on the place where they were made.
     """
     if program_version() != version:
-        raise RuntimeError("its version differs from the one that started the search; install the same on all nodes.")
+        raise RuntimeError(
+            "its sources differ from those that the search started with; install the same on all nodes, and do not "
+            "change them during a search."
+        )
     prepared = _workload(digest, sent)
     tasks = [_task(text) for text in texts]
     results: queue.SimpleQueue[Record] = queue.SimpleQueue()

@@ -1,4 +1,4 @@
-"""Threads of this process: the kernel releases the interpreter's lock, so they run in parallel and cost nothing to start."""
+"""Threads of this process: the kernel releases the interpreter's lock, so they run in parallel and start at once."""
 
 import os
 from collections.abc import Callable, Sequence

@@ -139,8 +139,9 @@ def sweep_markdown(outcomes: Sequence[Outcome], notes: Sequence[str]) -> str:
     lines = [
         "# Searches compared",
         "",
-        "Fitness of the champions on the test scenarios; 1 is the best baseline. Medians over seeds, in brackets the",
-        "interval of order statistics and the chance that it holds the median of all such searches.",
+        "Fitness of the champions on the test scenarios: 1 is the best baseline, below 0 by how much constraints are",
+        "broken. Medians over seeds, in brackets the interval of order statistics and the chance that it holds the",
+        "median of all such searches.",
         "",
         *table(titles, rows),
         "",

@@ -29,6 +29,8 @@ def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
     }
     if reading["worse"]:
         text = f"The champion is NOT better: {where} it is worse than {_named(reading['worse'])}"
+        if reading["unclear"]:
+            text += f", and not shown to be better than {_named(reading['unclear'])}"
     elif reading["unclear"]:
         text = f"The champion is NOT shown to be better {where} than {_named(reading['unclear'])}"
     else:

@@ -6,8 +6,7 @@ other is read as what the engine makes of it: a number as a condition is `0 < nu
 `if(condition, 1, 0)`.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 #: Operations: word -> number of operands.
 ARITY = {
@@ -43,12 +42,9 @@ class Expression(NamedTuple):
 
 ZERO, ONE = Expression(0.0), Expression(1.0)
 
-#: Makes a node of an operation and its operands; the simplifier is one.
-Maker: TypeAlias = Callable[[str, tuple[Expression, ...]], Expression]
 
-
-def parse(formula: str, make: Maker = Expression) -> Expression:
-    """The tree of a postfix formula that the engine has checked, built from the leaves up by `make`."""
+def parse(formula: str) -> Expression:
+    """The tree of a postfix formula that the engine has checked."""
     stack: list[Expression] = []
     for given in formula.split():
         word = _WORDS.get(given, given)
@@ -57,21 +53,11 @@ def parse(formula: str, make: Maker = Expression) -> Expression:
             continue
         operands = stack[-ARITY[word] :]
         del stack[-ARITY[word] :]
-        numbers = [as_number(operand, make) for operand in operands]
+        typed = [_number(operand) for operand in operands]
         if word == "if":
-            numbers[0] = as_condition(operands[0], make)
-        stack.append(make(word, tuple(numbers)))
-    return as_number(stack[0], make)
-
-
-def as_number(expression: Expression, make: Maker = Expression) -> Expression:
-    """The value of an expression of any type."""
-    return make("if", (expression, ONE, ZERO)) if expression.word == "less" else expression
-
-
-def as_condition(expression: Expression, make: Maker = Expression) -> Expression:
-    """Whether an expression of any type is above 0."""
-    return expression if expression.word == "less" or expression.is_feature else make("less", (ZERO, expression))
+            typed[0] = _condition(operands[0])
+        stack.append(Expression(word, tuple(typed)))
+    return _number(stack[0])
 
 
 def postfix(expression: Expression) -> str:
@@ -83,8 +69,9 @@ def words(expression: Expression) -> list[str]:
     """The words of the engine's text; their number is the size of the formula."""
     if expression.is_constant:
         return [_constant(float(expression.word))]
-    if _is_truth(expression):
-        return words(expression.operands[0])
+    if expression.word == "if" and expression.operands[1:] == (ONE, ZERO):
+        condition = expression.operands[0]  # as a number
+        return words(Expression("less", (ZERO, condition)) if condition.is_feature else condition)
     return [word for operand in expression.operands for word in words(operand)] + [str(expression.word)]
 
 
@@ -99,6 +86,16 @@ def infix(expression: Expression) -> str:
     return _infix(expression)[0]
 
 
+def _number(expression: Expression) -> Expression:
+    """The value of an expression of any type."""
+    return Expression("if", (expression, ONE, ZERO)) if expression.word == "less" else expression
+
+
+def _condition(expression: Expression) -> Expression:
+    """Whether an expression of any type is above 0."""
+    return expression if expression.word == "less" or expression.is_feature else Expression("less", (ZERO, expression))
+
+
 def _leaf(word: str) -> Expression:
     try:
         return Expression(float(word) + 0.0)  # no minus zero: it equals zero wherever the engine looks
@@ -109,11 +106,6 @@ def _leaf(word: str) -> Expression:
 def _constant(value: float) -> str:
     """The shortest text that is read as the same number."""
     return str(int(value)) if value == int(value) and abs(value) < 1e6 else repr(value)
-
-
-def _is_truth(expression: Expression) -> bool:
-    """Whether it is a comparison used as a number."""
-    return expression.word == "if" and expression.operands[0].word == "less" and expression.operands[1:] == (ONE, ZERO)
 
 
 def _infix(expression: Expression) -> tuple[str, int]:

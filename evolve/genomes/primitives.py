@@ -6,7 +6,7 @@ from functools import cache, partial
 
 from deap import gp
 
-from evolve.genomes.expression import ARITY, Expression, as_number
+from evolve.genomes.expression import ARITY, Expression
 from evolve.genomes.simplify import simple, simplified
 
 #: Ends the name of a feature that stands for the condition that it is above 0.
@@ -76,7 +76,7 @@ def expression_of(tree: gp.PrimitiveTree) -> Expression:
             stack.append(Expression(node.value.removesuffix(_ABOVE_ZERO)))
         else:
             stack.append(Expression(float(node.value)))
-    return simplified(as_number(stack.pop(), simple))
+    return simplified(stack.pop())
 
 
 def varied_constants(expression: Expression, spread: float) -> Expression:

@@ -20,7 +20,7 @@ from blis.units import Float64Vector
 from evolve.genomes.expression import ZERO, Expression, features, infix, parse, postfix, words
 from evolve.genomes.primitives import expression_of, primitive_set, tree_of, varied_constants
 from evolve.genomes.seeding import deap_draws
-from evolve.genomes.simplify import simple, simplified
+from evolve.genomes.simplify import simplified
 from evolve.records import Phenotype, Value
 
 #: What the formulas of a question may read at all.
@@ -143,7 +143,7 @@ class GeneKind:
         tree, primitives = tree_of(expression, self._primitives), self._primitives
         kind = random.random()
         with deap_draws(random):
-            if kind < 0.3 and any(word.is_constant for word in _leaves(expression)):
+            if kind < 0.3 and any(leaf.is_constant for leaf in _leaves(expression)):
                 return self._value(simplified(varied_constants(expression, _SPREAD)), value)
             if kind < 0.6:
                 graft = partial(gp.genGrow, min_=0, max_=_GRAFT_HEIGHT)
@@ -158,14 +158,14 @@ class GeneKind:
 
     def canonical(self, value: Value) -> Value:
         """The simplest form, see `evolve.genomes.simplify`; "0" if it gives all that is compared one value."""
-        return postfix(self._ranked(parse(value, simple)))
+        return postfix(self._ranked(parse(value)))
 
     def check(self, where: str, value: object) -> Value:
         """A formula of the gene's features that is, once simplified, within its limits."""
         if not isinstance(value, str) or len(value.split()) > _MOST_WORDS:
             raise ConfigError(f"{where} must be a postfix formula of at most {_MOST_WORDS} words; got {value!r}.")
         encode(where, value, self.name)
-        expression = self._ranked(parse(value, simple))
+        expression = self._ranked(parse(value))
         for feature in sorted(features(expression)):
             if feature not in self.features:
                 raise ConfigError(

@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from evolve.genomes.expression import ONE, ZERO, Expression, postfix
 
+_MINUS_ONE = Expression(-1.0)
+
 _COMMUTATIVE = ("add", "mul", "min", "max")
 
 #: Features that may be below 0.
@@ -74,11 +76,23 @@ def _folded(word: str, operands: tuple[Expression, ...]) -> Expression | None:
 
 
 def _negated(expression: Expression) -> Expression | None:
-    """What the expression is the negative of, if it says so."""
+    """What the expression is the negative of, if it says so: by an operation, or by a constant below 0."""
     if expression.word == "neg":
         return expression.operands[0]
-    if expression.is_constant and float(expression.word) < 0.0:
-        return Expression(-float(expression.word))
+    if expression.is_constant:
+        return Expression(-float(expression.word)) if float(expression.word) < 0.0 else None
+    return _with_other_sign(expression, below_zero=True)
+
+
+def _with_other_sign(expression: Expression, below_zero: bool) -> Expression | None:
+    """A product or quotient with its constant negated, if it has one, and one below 0 if that is asked for."""
+    if expression.word not in ("mul", "div"):
+        return None
+    for place, operand in enumerate(expression.operands):
+        if operand.is_constant and (float(operand.word) < 0.0 or not below_zero):
+            operands = list(expression.operands)
+            operands[place] = Expression(-float(operand.word))
+            return simple(str(expression.word), tuple(operands))
     return None
 
 
@@ -87,9 +101,9 @@ def _add(one: Expression, other: Expression) -> Expression | None:
         return one
     if one == other:
         return simple("mul", (one, Expression(2.0)))
+    if one.word == other.word == "neg":
+        return simple("neg", (simple("add", one.operands + other.operands),))
     first, second = _negated(one), _negated(other)
-    if first is not None and second is not None:
-        return simple("neg", (simple("add", (first, second)),))
     if second is not None:
         return simple("sub", (one, second))
     return simple("sub", (other, first)) if first is not None else None
@@ -102,35 +116,31 @@ def _sub(one: Expression, other: Expression) -> Expression | None:
         return simple("neg", (other,))
     if one == other:
         return ZERO
-    first, second = _negated(one), _negated(other)
+    second = _negated(other)
     if second is not None:
         return simple("add", (one, second))
-    return simple("neg", (simple("add", (first, other)),)) if first is not None else None
+    return simple("neg", (simple("add", (one.operands[0], other)),)) if one.word == "neg" else None
 
 
 def _mul(one: Expression, other: Expression) -> Expression | None:
-    if other == ZERO:
-        return ZERO
-    if other == ONE:
-        return one
-    return _signed("mul", one, other)
+    return ZERO if other == ZERO else _scaled("mul", one, other)
 
 
 def _div(one: Expression, other: Expression) -> Expression | None:
-    if ZERO in (one, other):
-        return ZERO
+    return ZERO if ZERO in (one, other) else _scaled("div", one, other)
+
+
+def _scaled(word: str, one: Expression, other: Expression) -> Expression | None:
+    """A product or quotient by 1 or -1, or with signs, which are taken out."""
     if other == ONE:
         return one
-    return _signed("div", one, other)
-
-
-def _signed(word: str, one: Expression, other: Expression) -> Expression | None:
-    """A product or quotient whose sign is taken out."""
-    first, second = _negated(one), _negated(other)
-    if first is None and second is None:
-        return None
-    positive = simple(word, (one if first is None else first, other if second is None else second))
-    return positive if first is not None and second is not None else simple("neg", (positive,))
+    if other == _MINUS_ONE:
+        return simple("neg", (one,))
+    if one.word == other.word == "neg":
+        return simple(word, one.operands + other.operands)
+    if one.word == "neg":
+        return simple("neg", (simple(word, (one.operands[0], other)),))
+    return simple("neg", (simple(word, (one, other.operands[0])),)) if other.word == "neg" else None
 
 
 def _min(one: Expression, other: Expression) -> Expression | None:
@@ -164,7 +174,9 @@ def _less(one: Expression, other: Expression) -> Expression | None:
 def _neg(one: Expression) -> Expression | None:
     if one.word == "neg":
         return one.operands[0]
-    return simple("sub", one.operands[::-1]) if one.word == "sub" else None
+    if one.word == "sub":
+        return simple("sub", one.operands[::-1])
+    return _with_other_sign(one, below_zero=False)
 
 
 def _abs(one: Expression) -> Expression | None:

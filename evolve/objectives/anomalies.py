@@ -1,4 +1,4 @@
-"""How often decisions went wrong: priority inversions, head-of-line blocking and their kin, as the trace of decisions counts them."""
+"""How often decisions went wrong: inversions, head-of-line blocking and their kin, as the trace counts them."""
 
 from blis.fitness.objectives import Objective, Scale
 from evolve.records import Record

@@ -1,4 +1,4 @@
-"""Latency, throughput, goodput, attainment and fairness: figures of the cluster, as `blis.metrics.figures` defines them."""
+"""Latency, throughput, goodput, attainment and fairness, as `blis.metrics.figures` defines them."""
 
 from blis.fitness.objectives import OBJECTIVES
 from evolve.records import Record

@@ -57,7 +57,7 @@ def hypervolume(scores: Sequence[Score]) -> float:
 
 
 def progress(scores: Sequence[Score]) -> float:
-    """The number that grows when a population gets better: its best value, or its hypervolume if objectives are several."""
+    """The number that grows when a population gets better: its best value, or the hypervolume of several."""
     if len(scores[0].objectives) == 1:
         return max(score.values[0] for score in scores)
     return hypervolume(scores)

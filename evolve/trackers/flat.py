@@ -25,6 +25,21 @@ def numbers(data: Any, name: str = "") -> dict[str, float]:
     return found
 
 
+def genes(genome: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a genome; weights, of which only the ratios matter, as shares of their sum."""
+    return numbers({name: _shares(value) for name, value in genome.items()})
+
+
+def _shares(value: Any) -> Any:
+    if not isinstance(value, Mapping) or not value:
+        return value
+    weights = list(value.values())
+    if any(isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0 for weight in weights):
+        return value
+    total = sum(weights)
+    return {name: weight / total for name, weight in value.items()} if total else value
+
+
 def allowed(name: str) -> str:
     """The name with "_" for what MLflow refuses: it takes letters, digits, and _ - . space : / ."""
     clean = _NOT_ALLOWED.sub("_", name).strip("/").strip() or "_"

@@ -13,7 +13,7 @@ from typing import Any
 
 from blis.errors import ConfigError
 from evolve.trackers import Candidate, GenerationReport, SearchEnd, SearchStart
-from evolve.trackers.flat import allowed, numbers
+from evolve.trackers.flat import allowed, genes
 
 #: Where runs are kept unless a URI is given; MLflow's own default follows its version's taste.
 DEFAULT_STORE = Path("outputs") / "mlflow.db"
@@ -26,6 +26,7 @@ _MOST_METRICS, _MOST_PARAMS = 1000, 100
 _LONGEST_TEXT = 500
 _MS_PER_GENERATION = 1000
 _MARKER = "evaluations"  #: a figure that every generation has
+_PARAMETER_TAGS = ("problem", "algorithm", "suite", "seed")  #: also tags, which a search for runs finds by name
 _STATUS = {"finished": "FINISHED", "interrupted": "KILLED"}
 
 
@@ -106,8 +107,11 @@ class Listener:
             "mlflow.source.type": "LOCAL",
             "role": "search",
             "run_folder": str(search.folder.resolve()),
+            **{name: _text(search.parameters[name]) for name in _PARAMETER_TAGS if name in search.parameters},
             **{allowed(name): _text(value) for name, value in search.tags.items()},
         }
+        if (search.folder.resolve().parent / "multirun.yaml").is_file():  # Hydra's mark of a sweep
+            tags["sweep_folder"] = str(search.folder.resolve().parent)
         if "git_commit" in search.tags:
             tags["mlflow.source.git.commit"] = search.tags["git_commit"]
         run = self._client.create_run(self._experiment_id, tags=tags, run_name=search.name)
@@ -288,7 +292,7 @@ def _figures(report: GenerationReport) -> dict[str, float]:
     return {
         **report.figures,
         **report.speed,
-        **numbers(dict(report.best), "gene"),
+        **{f"gene/{name}": value for name, value in genes(report.best).items()},
         "best/violation": report.best_score.violation,
         _MARKER: float(report.evaluations),
     }

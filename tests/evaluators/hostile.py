@@ -1,4 +1,4 @@
-"""Routing policies that no evaluator should be brought down by. They run in workers, so they speak to tests through files."""
+"""Routing policies that bring down what runs them. They run in workers, so they speak to tests through files."""
 
 import os
 import time

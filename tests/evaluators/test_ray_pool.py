@@ -66,7 +66,7 @@ def test_workers_that_are_killed_from_outside_lose_nothing(workloads, open_pool)
     import ray
 
     pool, tasks = open_pool(), tasks_of(workloads) * 20
-    process_id = ray.remote(num_cpus=1)(os.getpid)
+    process_id = ray.remote(num_cpus=1)(lambda: os.getpid())
     victims = set(ray.get([process_id.remote() for _ in range(20)]))
     killed = threading.Event()
 
@@ -120,5 +120,3 @@ def test_python_policies_run_in_workers(workloads, open_pool):
     tasks = [hostile(workloads, "first"), replace(hostile(workloads, "first"), seed=2)]
 
     assert open_pool().evaluate(tasks, lambda count: None) == expected(workloads, tasks)
-
-

@@ -2,6 +2,7 @@ import pytest
 
 from blis.metrics.figures import cluster_figures
 from blis.outcome import outcome
+from blis.result import simulate
 from blis.simulate import Simulation
 from evolve.evaluation import evaluate
 from evolve.evaluators import key_of
@@ -16,7 +17,6 @@ def run(workloads):
         return evaluate(task, workloads.prepared(key_of(task)), timeout_s)
 
     return record
-
 
 
 def broken(*arguments):
@@ -69,7 +69,10 @@ def test_rejecting_everything_succeeds_and_has_no_latency(run):
     [
         (UNKNOWN, "UnknownChoiceError: routing: no choice named 'nonsense'"),
         (weighted(queue_depth=float("nan")), "ConfigError: routing.scorers[0].weight must be a finite number > 0"),
-        (Phenotype({"routing": {"policy": f"{__name__}:broken"}}), "ContractError: routing 'tests.fitness.test_evaluation:broken' must return an int in [0, 2]"),
+        (
+            Phenotype({"routing": {"policy": f"{__name__}:broken"}}),
+            "ContractError: routing 'tests.fitness.test_evaluation:broken' must return an int in [0, 2]",
+        ),
         (Phenotype({"rooting": {"policy": "round-robin"}}), "ConfigError: policies: unknown question 'rooting'"),
     ],
 )
@@ -85,3 +88,18 @@ def test_a_run_that_takes_too_long_is_recorded(run):
     record = run(LEAST_LOADED, timeout_s=1e-9)
 
     assert record.error == "timeout: more than 1e-09 s of wall clock"
+
+
+def test_a_task_that_needs_a_trace_is_simulated_with_one(run, monkeypatch):
+    asked = []
+
+    def traced(scenario, *, requests, trace):
+        asked.append((trace, scenario.policies, [pool.max_running_requests for pool in scenario.cluster.pools]))
+        return simulate(scenario, requests=requests)
+
+    monkeypatch.setattr("evolve.evaluation.simulate", traced)
+
+    record = run(NARROW, trace=True)
+
+    assert asked == [("summary", NARROW.policies, [4])]
+    assert record == run(NARROW)

@@ -5,7 +5,7 @@ import pytest
 
 import evolve.objectives
 from blis.errors import ConfigError
-from evolve.goals import Goals, families, family
+from evolve.goals import DEFAULT_OBJECTIVES, Goals, families, family
 from evolve.records import Record
 
 RECORD = Record(
@@ -78,6 +78,10 @@ def test_a_list_is_one_value_for_each_entry():
     assert goals.objectives == ("ttft-p99", "goodput", "e2e-mean", "complexity")
 
 
+def test_null_stands_for_the_default():
+    assert Goals.from_config("objectives", None).groups == (DEFAULT_OBJECTIVES,)
+
+
 def test_some_objectives_need_a_trace():
     assert not Goals.from_config("objectives", {"ttft-p99": 1}).needs_trace
     assert Goals.from_config("objectives", ["ttft-p99", "anomalies"]).needs_trace
@@ -96,7 +100,6 @@ def test_some_objectives_need_a_trace():
         ({}, "objectives must be a mapping of at least one objective to its weight; got {}"),
         ([], "objectives must be a mapping of objectives to weights, or a list of objectives; got []"),
         ("goodput", "objectives must be a mapping of objectives to weights, or a list"),
-        (None, "objectives must be a mapping of objectives to weights, or a list"),
         ([7], "objectives[0] must be a mapping of at least one objective"),
         (["goodput", {"goodput": 3}], "objectives[1]: goodput is listed twice"),
     ],

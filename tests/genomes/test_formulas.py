@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from blis.engine.program import ROUTING_FEATURES, STACK_SIZE, encode
 from evolve.choices import score_instances
 from evolve.genomes.expression import infix, parse, postfix
-from evolve.genomes.simplify import simple, simplified
+from evolve.genomes.simplify import simplified
 from evolve.situations import situations
 
 LEAVES = st.one_of(
@@ -36,16 +36,16 @@ def scores(formula: str) -> np.ndarray:
     return found + 0.0
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=250, deadline=None, derandomize=True)
 @given(formula=FORMULAS)
 def test_simple_forms_have_the_same_value_everywhere(formula: str) -> None:
-    simplest = simplified(parse(formula, simple))
+    simplest = simplified(parse(formula))
 
     assert scores(postfix(simplest)).tobytes() == scores(formula).tobytes()
     assert scores(postfix(parse(formula))).tobytes() == scores(formula).tobytes()
     assert len(postfix(simplest).split()) <= len(postfix(parse(formula)).split())
     assert simplified(simplest) == simplest
-    assert simplified(parse(postfix(simplest), simple)) == simplest
+    assert simplified(parse(postfix(simplest))) == simplest
 
 
 @pytest.mark.parametrize(
@@ -70,21 +70,25 @@ def test_simple_forms_have_the_same_value_everywhere(formula: str) -> None:
         ("urgency abs sqrt", "urgency sqrt"),
         ("urgency used_share less 2 mul", "urgency used_share less 2 mul"),
         ("0 urgency less used_share 1 if", "urgency used_share 1 if"),
-        ("urgency used_share < urgency 2 if urgency used_share < 3 if", None),
-        ("1e308 10 mul urgency add", "1e+308 10 mul urgency add"),
+        ("urgency used_share < urgency used_share < urgency 2 if 3 if", "urgency used_share less urgency 3 if"),
+        ("urgency used_share < 3 urgency used_share < urgency 2 if if", "urgency used_share less 3 2 if"),
+        ("urgency used_share < urgency urgency if", "urgency"),
+        ("urgency -3 mul used_share add", "used_share urgency 3 mul sub"),
+        ("urgency 3 mul neg", "urgency -3 mul"),
+        ("urgency neg used_share neg less used_share 1 if", "used_share urgency less used_share 1 if"),
+        ("urgency neg used_share neg min", "urgency used_share max neg"),
+        ("1e308 10 mul urgency add", "10 1e+308 mul urgency add"),
         ("used_share 0 div", "0"),
     ],
 )
-def test_identities(formula: str, simplest: str | None) -> None:
-    found = postfix(simplified(parse(formula, simple)))
-
-    assert found == simplest or (simplest is None and len(found.split()) < len(formula.split()))
+def test_identities(formula: str, simplest: str) -> None:
+    assert postfix(simplified(parse(formula))) == simplest
 
 
 def test_sums_are_not_regrouped() -> None:
     # 0.1 + (0.2 + 0.3) is 0.6 and (0.1 + 0.2) + 0.3 is 0.6000000000000001
-    left = simplified(parse("urgency used_share add mean_load add", simple))
-    right = simplified(parse("urgency used_share mean_load add add", simple))
+    left = simplified(parse("urgency used_share add mean_load add"))
+    right = simplified(parse("urgency used_share mean_load add add"))
 
     assert left != right
 
@@ -115,7 +119,7 @@ def test_what_people_read_is_what_is_computed(formula: str) -> None:
     names = {"abs": abs, "min": np.minimum, "max": np.maximum}
     names |= {"sqrt": lambda x: np.sqrt(np.abs(x)), "log1p": lambda x: np.log1p(np.abs(x))}
     names["choose"] = lambda condition, one, other: np.where(condition, one, other)
-    simplest = simplified(parse(formula, simple))
+    simplest = simplified(parse(formula))
     text = infix(simplest).replace("if(", "choose(")
     if " / " in text or simplest.is_constant:
         return  # the engine divides by zero in its own way
@@ -129,7 +133,7 @@ def test_what_people_read_is_what_is_computed(formula: str) -> None:
         "mean_load": np.float64(5.5),
     }
 
-    read = float(eval(text, {"__builtins__": {}}, {**names, **values}))  # noqa: S307 - our own text
+    read = float(eval(text, {"__builtins__": {}}, {**names, **values}))
 
     computed = _run(postfix(simplest), values)
     # Six digits of a constant are shown.

@@ -11,7 +11,7 @@ from blis import saturation
 from blis.errors import ConfigError
 from blis.saturation import SaturationSettings
 from blis.scenario_file import read_scenario
-from blis.stability import Probe, probe, saturation_rate
+from blis.stability import Probe, doubts, probe, saturation_rate
 
 #: One request at a time: a prompt of 100 takes one step of 1,000 + 100 · 10 µs, ten more tokens 1,000 + 100 µs each.
 SERVICE_US = 2_000 + 10 * 1_100
@@ -102,7 +102,23 @@ def test_written_rate_is_measured_again() -> None:
 
     measured = saturation.measure(settings("overload-mixed-slo", num_requests=8000), scenario)
 
+    assert measured["notes"] == []
     assert measured["saturation_rate"] == pytest.approx(scenario.saturation_rate, rel=0.03)
+
+
+def test_runs_too_short_to_fill_the_cluster_are_noted() -> None:
+    scenario = read_scenario("stale-signals")
+
+    short = saturation.measure(settings("stale-signals", num_requests=4000, seeds=[1]), scenario)
+
+    assert "the runs are too short to fill the cluster" in short["notes"][0]
+    assert short["saturation_rate"] < 0.8 * scenario.saturation_rate
+
+
+def test_throughput_that_falls_under_overload_is_noted() -> None:
+    (doubt,) = doubts(10.0, Probe(15.0, 0.5, 0.0, None, None))
+
+    assert doubt.startswith("under overload only 0.75 times as much is completed")
 
 
 def run_saturation(*arguments: str) -> int:

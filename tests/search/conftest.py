@@ -25,7 +25,10 @@ SMALL: dict[str, tuple[Any, dict[str, Any]]] = {
     "cmaes": (cmaes, {"population": 12, "sigma": 0.3, "patience": 8}),
     "islands": (
         islands,
-        {"islands": 3, "every": 2, "migrants": 1, "inner": {"name": "ga", **BREEDING, "population": 4, "offspring": 4, "tournament": 2}},
+        {
+            "islands": 3, "every": 2, "migrants": 1,
+            "inner": {"name": "ga", **BREEDING, "population": 4, "offspring": 4, "tournament": 2},
+        },
     ),
 }  # fmt: skip
 

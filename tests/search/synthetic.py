@@ -1,4 +1,5 @@
-"""A search over routing weights with a judge that simulates nothing: its figures are a formula of the weights, with noise if wanted."""
+"""A search over routing weights with a judge that simulates nothing: its figures are a formula of the weights, with
+noise if wanted."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,7 +23,7 @@ SEEDS = {"train": (1, 2), "validation": (11, 12, 13, 14, 15, 16, 17, 18), "test"
 
 
 class SyntheticJudge:
-    """Scores a phenotype by the planted optimum, times noise that depends on the phenotype, the scenario and the seed."""
+    """Scores a phenotype by the planted optimum, times noise that depends on phenotype, scenario and seed."""
 
     def __init__(self, store: dict[str, Record], noise: float = 0.0) -> None:
         self.store, self.noise = store, noise
@@ -51,11 +52,12 @@ class SyntheticJudge:
         pairs = [self._run(phenotype, f"{role}-scenario", seed, num_requests) for seed in seeds]
         worths = [1000.0 / float(record.figures["ttft_p99_ms"] or 0.0) for _, record in pairs]
         mean = sum(worths) / len(worths)
-        return Judgement(Score((mean,)), tuple(pairs), {"ttft_p99_ms": 1000.0 / mean}, {}, {}, ())
+        return Judgement(
+            Score((mean,)), tuple(pairs), {"ttft_p99_ms": 1000.0 / mean}, {}, {f"{role}-scenario": (mean,)}, ()
+        )
 
     def _run(self, phenotype: Phenotype, scenario: str, seed: int, num_requests: int) -> tuple[Task, Record]:
-        weights = phenotype.policies["routing"]["scorers"]
-        name = f"{weights} {scenario} {seed} {num_requests}"
+        name = f"{phenotype.policies} {scenario} {seed} {num_requests}"
         task = Task(phenotype, scenario, seed, num_requests, name)
         if name not in self.store:
             self.simulated.append(name)
@@ -90,7 +92,9 @@ class Listening:
 
 
 def true_worth(phenotype: Phenotype) -> float:
-    scorers = phenotype.policies["routing"]["scorers"]
+    scorers = phenotype.policies["routing"].get("scorers")
+    if scorers is None:
+        return 1.0
     return planted_score({"routing": {one["name"]: one["weight"] for one in scorers}}).fitness
 
 

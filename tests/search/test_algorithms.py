@@ -193,5 +193,5 @@ def test_values_out_of_range_are_refused(module: Any, key: str, value: float) ->
 
 
 def test_only_algorithms_with_a_population_live_on_islands() -> None:
-    with pytest.raises(ConfigError, match="algorithm.inner.name: no choice named 'cmaes'"):
+    with pytest.raises(ConfigError, match=r"algorithm\.inner\.name: no choice named 'cmaes'"):
         islands.Params.from_mapping("algorithm", {**SMALL["islands"][1], "inner": {"name": "cmaes"}})

@@ -52,6 +52,8 @@ def test_a_search_is_one_run_with_a_point_per_generation(
     assert run.info.run_name == "routing_weights ga seed 1"
     assert run.data.params == {"problem": "routing_weights", "seed": "1"}
     assert run.data.tags["mlflow.source.git.commit"] == "0123abc"
+    assert (run.data.tags["problem"], run.data.tags["seed"]) == ("routing_weights", "1")
+    assert "sweep_folder" not in run.data.tags
     assert run.data.metrics["final/test fitness"] == 1.2
     assert run.data.metrics["gene/routing/queue-depth"] == 0.25
     assert _series(client, run.info.run_id, "fitness/best") == [(0, 1.0), (1, 1.1), (2, 1.2)]

@@ -5,7 +5,7 @@ import pytest
 
 from blis.errors import ConfigError
 from evolve.trackers import GenerationReport, SearchEnd, SearchStart, silent
-from evolve.trackers.flat import allowed, flat, numbers
+from evolve.trackers.flat import allowed, flat, genes, numbers
 from evolve.trackers.opening import Guarded, open_tracker
 
 
@@ -107,6 +107,17 @@ def test_leaves_have_names() -> None:
         "gene/routing/queue-depth": 0.5,
         "gene/limits/tokens/0": 1.0,
         "gene/limits/tokens/1": 2.5,
+    }
+
+
+def test_weights_are_told_as_shares() -> None:
+    genome = {"routing": {"queue-depth": 3, "no-hit-lru": 1}, "priority": {"policy": "linear", "age": 2.0}, "limit": 64}
+
+    assert genes(genome) == {
+        "routing/queue-depth": 0.75,
+        "routing/no-hit-lru": 0.25,
+        "priority/age": 2.0,
+        "limit": 64.0,
     }
 
 
