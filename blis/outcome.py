@@ -16,6 +16,7 @@ class RequestOutcome:
     """One entry per request, in the order of arrival; -1 (NaN for floats) where it never came to that."""
 
     status: Int64Vector  #: index into blis.engine.codes.STATUS_NAMES
+    arrival_us: Int64Vector  #: that of the workload, or the think time after the end of the request that it waited for
     instance: Int64Vector  #: where it was routed
     #: arrival to the first token; that of an earlier life if a preempted request has no newer one
     ttft_us: Int64Vector
@@ -71,7 +72,7 @@ def outcome(simulation: Simulation) -> Outcome:
     """Collect what `simulation` has done so far; the simulation is left as it is."""
     state, table = simulation.state, simulation.workload.table
     requests, instances = state.requests, state.instances
-    arrival_us = table.arrival_us
+    arrival_us = requests.arrival_us
 
     def since_arrival(times_us: Int64Vector) -> Int64Vector:
         return np.where(times_us >= 0, times_us - arrival_us, -1)

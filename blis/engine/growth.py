@@ -4,7 +4,8 @@ import numpy as np
 
 from blis.engine.blocks import reenter, rehash
 from blis.engine.codes import NEED_NODES, NEED_OWN, NEED_ROUTER_NODES
-from blis.engine.state import INDEXED, NODES_MADE, OWN_PLACES, BlockStore, SeenCache, State, StepLog
+from blis.engine.observation import PREEMPTIONS, SAMPLES
+from blis.engine.state import INDEXED, NODES_MADE, OWN_PLACES, BlockStore, SeenCache, State, StepLog, TraceLog
 
 
 def grown(state: State) -> State:
@@ -15,6 +16,7 @@ def grown(state: State) -> State:
         router=_grown_store(state.router, int(cluster[NEED_ROUTER_NODES]) + 2, 0),
         seen=_grown_seen(state.seen, 4 * int(step[NEED_NODES]) + 2 * len(state.instances)),
         log=_grown_log(state.log),
+        trace=_grown_trace(state.trace),
     )
 
 
@@ -60,3 +62,11 @@ def _grown_log(log: StepLog) -> StepLog:
     room = 2 * (entries + 2) if entries + 2 > len(log.entries) else 0
     lost_room = 2 * (lost + 1) if lost + 1 > len(log.lost) else 0
     return log._replace(entries=_longer(log.entries, room), lost=_longer(log.lost, lost_room))
+
+
+def _grown_trace(trace: TraceLog) -> TraceLog:
+    preemptions, samples = int(trace.counters[PREEMPTIONS]), int(trace.counters[SAMPLES])
+    return trace._replace(
+        preemptions=_longer(trace.preemptions, 2 * preemptions + 2 if preemptions + 2 > len(trace.preemptions) else 0),
+        samples=_longer(trace.samples, 2 * samples + 2 if samples + 2 > len(trace.samples) else 0),
+    )
