@@ -1,6 +1,6 @@
 """One simulation as a value: start it, advance it, stop it at a decision, copy it, continue both."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -128,26 +128,38 @@ class Simulation:
                 return True
             if status == codes.GROW:
                 self.state = grown(self.state)
-            elif status in _STATUS_ERRORS:
-                raise self._error(status)
-            elif status == codes.AT_ADMISSION:
-                if not self.policies["admission"].is_python:
-                    return False
-                decide_admission(self)
-                if self.state.scratch.cluster[codes.STOP_AT_ADMISSION] == self.arriving:
-                    self.state.scratch.cluster[codes.STOP_AT_ADMISSION] = -1
-                    return False
-            elif status == codes.AT_ROUTING:
-                if not self.policies["routing"].is_python:
-                    return False
-                decide_routing(self)
-                if self.state.scratch.cluster[codes.STOP_AT_ROUTING] == self.n_routed:
-                    self.state.scratch.cluster[codes.STOP_AT_ROUTING] = -1
-                    return False
-            elif status == codes.AT_ORDER:
-                decide_order(self)
-            else:
-                decide_victim(self)
+            elif self.decide(status):
+                return False
+
+    def decide(self, status: int) -> bool:
+        """Let Python answer what the kernel stopped for; True if this is the decision that a stop was asked for.
+
+        Raises
+        ------
+        StalledError, ContractError
+            If the kernel stopped because nothing moved, or because of an answer that does not exist.
+        """
+        if status in _STATUS_ERRORS:
+            raise self._error(status)
+        if status == codes.AT_ADMISSION:
+            return self._decide_at("admission", codes.STOP_AT_ADMISSION, self.arriving, decide_admission)
+        if status == codes.AT_ROUTING:
+            return self._decide_at("routing", STOP_AT_ROUTING, self.n_routed, decide_routing)
+        if status == codes.AT_ORDER:
+            decide_order(self)
+        else:
+            decide_victim(self)
+        return False
+
+    def _decide_at(self, question: str, stop: int, here: int, ask: Callable[["Simulation"], None]) -> bool:
+        cluster = self.state.scratch.cluster
+        if not self.policies[question].is_python:
+            return True  # the policy itself never makes the kernel stop
+        ask(self)
+        is_asked_for = bool(cluster[stop] == here)
+        if is_asked_for:
+            cluster[stop] = -1
+        return is_asked_for
 
     def stop_at_routing(self, rank: int) -> None:
         """Ask the run to stop at the routing decision number `rank` (from 0), after the policy has decided."""

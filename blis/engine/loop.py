@@ -165,7 +165,7 @@ def _route_next(world: World, state: State, now_us: int) -> int:
 
 
 @kernel
-def _run(world: World, state: State, until_us: int) -> int:
+def run_until(world: World, state: State, until_us: int) -> int:
     """Run to `until_us` (exclusive) or the horizon (inclusive); return DONE or the reason for stopping."""
     cluster, instances = state.scratch.cluster, state.instances
     end_us = min(until_us, world.settings.horizon_us + 1)
@@ -213,26 +213,28 @@ def _run_kernel(
     state: State,
     until_us: int,
 ) -> int:
-    """Entry point: see `_run`."""
+    """Entry point: see `run_until`."""
     world = by_reference(World(workload, settings, limits, answers, parameters, memory, coefficients))
-    return _run(world, by_reference(state), until_us)
+    return run_until(world, by_reference(state), until_us)
 
 
-@cache
-def compiled_loop() -> Callable[..., int]:
-    """The loop as machine code: compiled once for each version of the sources, then loaded from the disk cache.
-
-    Its arguments are those of `_run_kernel`. The types come from a sample, so that they cannot drift from
-    the records.
-    """
+def sample_arguments() -> tuple[Any, ...]:
+    """Arguments of the right types, so that signatures cannot drift from the records."""
     whole = np.zeros(1, np.int64)
     whole.setflags(write=False)
     workload = Workload(workload_table(**dict.fromkeys(WORKLOAD_COLUMNS, whole)), whole, whole)
     settings = setting_record(**dict.fromkeys(SETTING_NAMES, 1))
     limits = limit_table([dict.fromkeys(LIMIT_COLUMNS, 1)])
     matrix = np.zeros((1, 1))
-    addresses = np.zeros(1, np.int64)
     state = new_state(workload, settings, limits)
-    sample = (workload, settings, limits, addresses, matrix, matrix, matrix, state, 0)
-    loop = compiled(numba.types.int64(*map(numba.typeof, sample)), _run_kernel)
+    return workload, settings, limits, np.zeros(1, np.int64), matrix, matrix, matrix, state, 0
+
+
+@cache
+def compiled_loop() -> Callable[..., int]:
+    """The loop as machine code: compiled once for each version of the sources, then loaded from the disk cache.
+
+    Its arguments are those of `_run_kernel`.
+    """
+    loop = compiled(numba.types.int64(*map(numba.typeof, sample_arguments())), _run_kernel)
     return entry_point(loop)

@@ -172,7 +172,7 @@ def _first_that_fits(world: World, state: State, instance: int, blocked: int) ->
     found = -1
     for place in range(list_waiting(world, state, instance)):
         request = state.scratch.order[place]
-        if request == blocked or (found >= 0 and not _queued_earlier(state, request, found)):
+        if request == blocked or (found >= 0 and not _is_older(world, state, request, found)):
             continue
         if prospect(world, state, instance, request, budget)[4] <= free:
             found = request
@@ -180,8 +180,11 @@ def _first_that_fits(world: World, state: State, instance: int, blocked: int) ->
 
 
 @kernel
-def _queued_earlier(state: State, one: int, other: int) -> bool:
+def _is_older(world: World, state: State, one: int, other: int) -> bool:
+    """Whether one has the older claim: by arrival where priorities decide, by entering the queue where they do not."""
     requests = state.requests
+    if world.settings.urgency_kind == BY_PRIORITY:
+        return requests.arrival_us[one] < requests.arrival_us[other]
     if requests.queued_us[one] != requests.queued_us[other]:
         return requests.queued_us[one] < requests.queued_us[other]
     return requests.routing_rank[one] < requests.routing_rank[other]
@@ -201,7 +204,7 @@ def _urgency(world: World, state: State, instance: int, request: int) -> float:
 def _look_for_inversion(world: World, state: State, instance: int, entry: int) -> None:
     """Find the most urgent request that still waits, though it would have fitted in place of a less urgent one taken.
 
-    More urgent is: by the policies' own order at this moment, and among equals whoever has been queued longer.
+    More urgent is: by the policies' own order at this moment, and among equals whoever has the older claim.
     """
     step, requests, samples = state.scratch.step, state.requests, state.trace.samples
     first, last = step[TAKEN_FROM], state.instances.running_requests[instance]
@@ -210,7 +213,7 @@ def _look_for_inversion(world: World, state: State, instance: int, entry: int) -
     for place in range(first + 1, last):
         request = state.batches.members[instance, place]
         urgency = _urgency(world, state, instance, request)
-        if urgency < least_urgency or (urgency == least_urgency and _queued_earlier(state, least, request)):
+        if urgency < least_urgency or (urgency == least_urgency and _is_older(world, state, least, request)):
             least, least_urgency = request, urgency
     size = world.settings.block_size_tokens
     room = free_blocks(world, state, instance) + -(-requests.stored_tokens[least] // size)
@@ -218,9 +221,9 @@ def _look_for_inversion(world: World, state: State, instance: int, entry: int) -
     for place in range(list_waiting(world, state, instance)):
         request = state.scratch.order[place]
         urgency = _urgency(world, state, instance, request)
-        if not _goes_first(state, request, urgency, least, least_urgency):
+        if not _goes_first(world, state, request, urgency, least, least_urgency):
             continue
-        if passed >= 0 and not _goes_first(state, request, urgency, passed, passed_urgency):
+        if passed >= 0 and not _goes_first(world, state, request, urgency, passed, passed_urgency):
             continue
         if prospect(world, state, instance, request, world.limits.step_token_budget[instance])[4] <= room:
             passed, passed_urgency = request, urgency
@@ -230,10 +233,10 @@ def _look_for_inversion(world: World, state: State, instance: int, entry: int) -
     samples.inverted_request[entry] = least
     for place in range(first, last):
         request = state.batches.members[instance, place]
-        if _goes_first(state, passed, passed_urgency, request, _urgency(world, state, instance, request)):
+        if _goes_first(world, state, passed, passed_urgency, request, _urgency(world, state, instance, request)):
             samples.inverted_requests[entry] += 1
 
 
 @kernel
-def _goes_first(state: State, one: int, urgency: float, other: int, other_urgency: float) -> bool:
-    return urgency > other_urgency or (urgency == other_urgency and _queued_earlier(state, one, other))
+def _goes_first(world: World, state: State, one: int, urgency: float, other: int, other_urgency: float) -> bool:
+    return urgency > other_urgency or (urgency == other_urgency and _is_older(world, state, one, other))

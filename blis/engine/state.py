@@ -230,23 +230,27 @@ _PREEMPTION_FIELDS = {
     "lost_tokens": (_I, 0),  # prompt and output tokens that were stored for it
 }
 
+# Every entry is written whole, so none has an initial value to be filled in.
 _SAMPLE_FIELDS = {
     "clock_us": (_I, 0),  # start of the first of the steps
     "length_us": (_I, 0),  # of all of them
-    "steps": (_I, 0),  # steps of an unchanged batch that only decodes share a sample
-    "instance": (_I, -1),
-    "queued_requests": (_I, 0),  # after the batch was formed
-    "running_requests": (_I, 0),
-    "taken_requests": (_I, 0),
-    "prefill_tokens": (_I, 0),
-    "decode_requests": (_I, 0),
-    "used_blocks": (_I, 0),
-    "stopped_by": (_I, 0),  # why no further request was taken
-    "blocked_request": (_I, -1),  # first of the queue, for which blocks were lacking while another would have fitted
-    "fitting_request": (_I, -1),  # that other
-    "inverted_requests": (_I, 0),  # taken although a more urgent one waited and would have fitted
-    "inverted_request": (_I, -1),  # the least urgent of them
-    "passed_request": (_I, -1),  # the most urgent of those passed over
+    "steps": (np.int32, 0),  # steps of an unchanged batch that only decodes share a sample
+    "instance": (np.int32, 0),
+    "queued_requests": (np.int32, 0),  # after the batch was formed
+    "running_requests": (np.int32, 0),
+    "taken_requests": (np.int32, 0),
+    "prefill_tokens": (np.int32, 0),
+    "decode_requests": (np.int32, 0),
+    "used_blocks": (np.int32, 0),
+    "stopped_by": (np.int32, 0),  # why no further request was taken
+    "blocked_request": (
+        np.int32,
+        0,
+    ),  # first of the queue, for which blocks were lacking while another would have fitted
+    "fitting_request": (np.int32, 0),  # that other
+    "inverted_requests": (np.int32, 0),  # taken although a more urgent one waited and would have fitted
+    "inverted_request": (np.int32, 0),  # the least urgent of them
+    "passed_request": (np.int32, 0),  # the most urgent of those passed over
 }
 
 SETTING_NAMES = tuple(_SETTING_FIELDS)
@@ -442,7 +446,7 @@ def new_trace(n: int, settings: Records) -> TraceLog:
         scorer_scores=np.zeros((judged, max(int(settings.n_scorers), 1), m)),
         expected_ttft_us=np.zeros((judged, m)),
         preemptions=records(_PREEMPTION_FIELDS, 64 if traced else 0),
-        samples=records(_SAMPLE_FIELDS, 1024 + 4 * n if traced else 0),
+        samples=records(_SAMPLE_FIELDS, 1024 + 8 * n if traced else 0),
     )
 
 
