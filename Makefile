@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+PORT ?= 5000
 RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
 
@@ -44,8 +45,11 @@ test: check ## everything that must hold: check, tests, kernels with bounds chec
 bench: $(DEV) ## measure the performance budget on this machine
 	@$(BIN)/python -m experiments.bench $(ARGS)
 
-ui: ## open the results of searches in a browser (not there yet)
-	@echo "error: there are no searches yet whose results could be shown" >&2; exit 2
+ui: $(RUN) ## open the results of searches in a browser, on this machine only (PORT=5000)
+	@test -f outputs/mlflow.db || { echo "error: there are no searches yet; make evolve first" >&2; exit 2; }
+	@echo "http://127.0.0.1:$(PORT) (takes half a minute to start; Ctrl-C ends it)" >&2
+	@MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(BIN)/mlflow server --host 127.0.0.1 --port $(PORT) --workers 1 \
+		--backend-store-uri sqlite:///outputs/mlflow.db
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) outputs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -149,12 +149,19 @@ def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int) -> Float6
 
 def addresses(functions: Sequence[Callable[..., Any]]) -> Any:
     """Addresses of compiled answers: int64 (n,); without the compiler the functions themselves."""
-    places = [address_of(function) for function in functions]
+    places = [_address(function) for function in functions]
     return places if config.DISABLE_JIT else np.array(places, np.int64)
 
 
+@cache
+def _address(function: Callable[..., Any]) -> Any:
+    """Found once: `compiled_answer` keeps what it compiled for as long as the process lives."""
+    return address_of(function)
+
+
+@cache
 def fields(module: ModuleType) -> dict[str, tuple[Any, Any]]:
-    """Each parameter of an answer: what may be given for it (`Bounds` ...), and its default."""
+    """Each parameter of an answer: what may be given for it (`Bounds` ...), and its default; not to be changed."""
     hints = get_type_hints(module.Params, include_extras=True)
     described = {}
     for name in module.Params._fields:

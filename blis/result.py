@@ -30,10 +30,16 @@ class Result:
     engine_s: float  #: wall clock of the run itself, loading and reading not included
 
     def metrics(self) -> dict[str, Any]:
-        """The metrics of the cluster and of each instance, ready for JSON: the same bytes for the same seed."""
+        """The metrics of the cluster and of its parts, ready for JSON: the same bytes for the same seed."""
         from blis.metrics.summary import summarise
 
-        return {"seed": self.seed, **summarise(self.requests, self.cluster, self.outcome)}
+        return {"seed": self.seed, **summarise(self.requests, self.cluster, self.outcome, self.scenario.slo)}
+
+    def figures(self) -> dict[str, float | None]:
+        """The cluster's figures alone, which take less time than `metrics`."""
+        from blis.metrics.figures import cluster_figures
+
+        return cluster_figures(self.requests, self.cluster, self.outcome, self.scenario.slo)
 
 
 def build_requests(scenario: Scenario, seed: int) -> Requests:

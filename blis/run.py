@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from blis.composition import WRONG_INPUT, command, output_folder
+from blis.composition import WRONG_INPUT, command, output_folder, task_overrides
 from blis.errors import ConfigError
 from blis.overrides import translated
 
@@ -39,15 +39,18 @@ def _run(config: Any) -> None:
 
 
 def _simulate(config: Any, folder: Path) -> None:
+    from blis.fitness.weighted import score
     from blis.report import print_json, print_text
     from blis.result import simulate
     from blis.run_folder import write_run
     from blis.settings import settings_from_config
 
-    settings = settings_from_config(config)
+    settings = settings_from_config(config, task_overrides())
     with _progress():
         result = simulate(settings.scenario)
     metrics = result.metrics()
+    if settings.fitness:
+        metrics["fitness"] = score(settings.fitness, metrics)
     metrics["notes"] = [*settings.notes, *metrics["notes"], *_export_notes(settings, result)]
     if settings.output == "json":
         print_json(metrics)

@@ -88,4 +88,5 @@ def source_commit() -> str | None:
 
 def _bundle(settings: Settings) -> Bundle:
     chosen = {**DEFAULT_POLICIES, **settings.scenario.policies}
-    return Bundle({name: complete_policy(name, choice) for name, choice in chosen.items()}, settings.lineage)
+    policies = {name: complete_policy(name, choice) for name, choice in chosen.items()}
+    return Bundle(policies, settings.lineage, settings.limits)

@@ -18,6 +18,7 @@ from blis.workload.recorded import check_options, read_text
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of, timeline
 
+EXCERPT = Path(__file__).parent / "data" / "mooncake_fast25_synthetic_2000.jsonl.gz"
 FIELDS = ("timestamp", "input_length", "output_length", "hash_ids")
 HASH_BLOCK_TOKENS = 512  #: tokens behind one hash; Mooncake, FAST'25
 
@@ -26,14 +27,14 @@ HASH_BLOCK_TOKENS = 512  #: tokens behind one hash; Mooncake, FAST'25
 class Params:
     """Which trace, and how fast it is replayed."""
 
-    path: Path  #: JSON lines file, may be gzipped
+    path: Path | None = None  #: JSON lines file, may be gzipped; None for the excerpt shipped with the package
     rate: float | None = None  #: > 0 [requests/s], time is scaled to this mean rate; None as recorded
     num_requests: int | None = None  #: ≥ 1, only the first ones; None for all
 
     @classmethod
     def from_mapping(cls, where: str, mapping: Mapping[str, object]) -> "Params":
         """Check the keys of `Params`."""
-        return cls(**check_options(where, mapping))
+        return cls(**check_options(where, mapping, needs_path=False))
 
 
 def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
@@ -56,10 +57,11 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         Naming the row and the field of a wrong value.
     """
     check_int("block_size_tokens", block_size_tokens, 1, unit="tokens")
-    lines = [line for line in read_text(params.path).split("\n") if line.strip()]
+    path = params.path or EXCERPT
+    lines = [line for line in read_text(path).split("\n") if line.strip()]
     if not lines:
-        raise ConfigError(f"{params.path} must hold at least one request; it is empty.")
-    records = [_record(f"{params.path}, row {row}", line) for row, line in enumerate(lines)]
+        raise ConfigError(f"{path} must hold at least one request; it is empty.")
+    records = [_record(f"{path}, row {row}", line) for row, line in enumerate(lines)]
     times_ms, prompts, outputs, hash_ids = zip(*records, strict=True)
 
     line = timeline("workload", np.array(times_ms) * US_PER_MS, params.rate, params.num_requests)

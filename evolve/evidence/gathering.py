@@ -1,0 +1,226 @@
+"""Asks all questions of the champion in a run folder, and writes the answers beside it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blis.bundle import read_bundle
+from blis.errors import ConfigError
+from blis.workload.strict_yaml import read_yaml
+from evolve.champion import FILE as CHAMPION
+from evolve.evidence import Condition, Objective, ablation, classes, comparison, sensitivity, sweeps
+from evolve.evidence.dossier import Dossier
+from evolve.evidence.laboratory import Laboratory
+from evolve.evidence.page import html
+from evolve.evidence.random_rival import NAME, phenotype_of, search_rival, stored_rival
+from evolve.evidence.sweep_table import is_random
+from evolve.evidence.text import markdown
+from evolve.figures import Interval, gain_figure, save
+from evolve.files import write_text_whole
+from evolve.goals import Goals, family
+from evolve.records import Phenotype, Record
+from evolve.settings import Settings
+from evolve.suite import ROLES
+
+CONFIG = "config.yaml"
+#: Seeds from here on are unseen, but for those that the suite itself uses.
+FIRST_SEED = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How much evidence is wanted, and where it is measured."""
+
+    evaluator: Mapping[str, Any] | str
+    seeds: int = 12  #: unseen seeds of the comparison
+    sweep_seeds: int = 4  #: unseen seeds of the sweeps, and of ablation and sensitivity
+    random_search: bool = True  #: search at random with the same budget where no such search is found
+    seed: int = 1  #: of the bootstrap
+
+
+def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> Dossier:
+    """Measure everything.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder of a search.
+    options : Options
+    done : callable
+        Told the question that is being asked, and how many more simulations are finished.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds no search, or its files are not what a search writes.
+    """
+    document, settings, champion, lineage = read_run(folder)
+    notes = list(settings.notes)
+    if "test" not in (lineage.get("fitness") or {}):
+        notes.append("the search did not come to its end: this is its best so far, which nobody judged again.")
+    objectives = objectives_of(settings.rules.goals, notes)
+    rivals = {**settings.baselines}
+    random = _random_rival(folder, document, settings, options, done, notes)
+    if random is not None:
+        rivals[NAME] = random
+    held_out = settings.suite.scenarios[ROLES[-1]]
+    names = [one.name for one in held_out]
+    loads = [Condition(name, load=load) for name in names for load in sweeps.LOADS]
+    ages = [Condition(name, snapshot_refresh_us=age_us) for name in names for age_us in sweeps.REFRESHES_US]
+    seeds = unseen_seeds(settings, options.seeds)
+    few = seeds[: options.sweep_seeds]
+    question = [""]
+    laboratory = Laboratory(
+        held_out,
+        [*loads, *ages],
+        options.evaluator,
+        lambda count: done(question[0], count),
+        settings.rules.goals.needs_trace,
+    )
+    genes = [gene.name for gene in settings.problem.genes]
+    common: dict[str, Any] = {"objectives": objectives, "measure": laboratory.measure, "seed": options.seed}
+    try:
+        question[0] = "rivals"
+        comparisons = comparison.examine(champion, rivals, names, seeds, **common)
+        judged = laboratory.judge(settings.rules, settings.baselines).score([champion], ROLES[-1], seeds)[0]
+        question[0] = "classes"
+        hardest = comparison.strongest(comparisons).rival
+        by_class = classes.examine(champion, rivals[hardest], names, few, laboratory.class_figures)
+        question[0] = "ablation"
+        parts = ablation.examine(champion, genes, names, few, **common)
+        question[0] = "sensitivity"
+        changes = sensitivity.examine(champion, genes, names, few, **common)
+        question[0] = "loads"
+        load = sweeps.examine(champion, rivals, sweeps.LOADS, sweeps.at_load, names, few, **common)
+        question[0] = "staleness"
+        ages_us = [float(age_us) for age_us in sweeps.REFRESHES_US]
+        staleness = sweeps.examine(champion, rivals, ages_us, sweeps.at_refresh, names, few, **common)
+    finally:
+        laboratory.close()
+    notes += [f"constraint: {reason}" for reason in judged.reasons]
+    undefined = sum(one.overall.n_undefined for one in comparisons)
+    if undefined:
+        notes.append(
+            f"{undefined} ratios of figures did not exist or were out of range; the largest, 100, stands for them."
+        )
+    formula = lineage.get("formula")
+    lines = formula if isinstance(formula, list) else str(formula).splitlines()
+    return Dossier(
+        name=settings.labels.title,
+        policies=champion.policies,
+        limits=champion.limits,
+        description=[str(line) for line in lines],
+        scenarios=names,
+        seeds=seeds,
+        objectives={one.name: one.weight for one in objectives},
+        violation=judged.score.violation,
+        comparisons=comparisons,
+        class_rival=hardest,
+        classes=by_class,
+        parts=parts,
+        changes=changes,
+        load=load,
+        staleness=staleness,
+        notes=notes,
+    )
+
+
+def write_dossier(folder: Path, dossier: Dossier) -> list[Path]:
+    """Write report.html, report.md, report.json and figures/gains.png; their paths.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written.
+    """
+    texts = {
+        "report.html": html(dossier),
+        "report.md": markdown(dossier),
+        "report.json": json.dumps(dossier.plain(), indent=2, allow_nan=False, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        write_text_whole(folder / name, text)
+    gains = {
+        one.rival: {
+            name: Interval(effect.gain_percent, effect.low_percent, effect.high_percent)
+            for name, effect in {"all": one.overall, **one.scenarios}.items()
+        }
+        for one in dossier.comparisons
+    }
+    title = f"Champion against each rival on held-out scenarios: {dossier.name}"
+    figure = save(gain_figure(gains, title), folder / "figures" / "gains.png")
+    return [*(folder / name for name in texts), figure]
+
+
+def read_run(folder: Path) -> tuple[Mapping[str, Any], Settings, Phenotype, Mapping[str, Any]]:
+    """Configuration, settings, champion and its lineage of a search.
+
+    Raises
+    ------
+    ConfigError
+        If a file is absent or not what a search writes.
+    """
+    for name in (CONFIG, CHAMPION):
+        if not (folder / name).is_file():
+            raise ConfigError(f"{str(folder)!r} must be the folder of a search; it has no {name}.")
+    document = read_yaml(folder / CONFIG)
+    if not isinstance(document, Mapping):
+        raise ConfigError(f"{str(folder / CONFIG)!r} must hold the configuration of a search; got {document!r}.")
+    bundle = read_bundle(folder / CHAMPION)
+    return document, Settings.from_mapping(document), phenotype_of(bundle), bundle.lineage
+
+
+def objectives_of(goals: Goals, notes: list[str]) -> list[Objective]:
+    """All objectives with their weights; several values weigh alike.
+
+    The complexity of a policy is no figure of a run: it is left out, and a note says so.
+    """
+    weights: dict[str, float] = {}
+    for group in goals.groups:
+        for name, weight in group.items():
+            weights[name] = weights.get(name, 0.0) + weight / len(goals.groups)
+    if weights.pop("complexity", None) is not None:
+        notes.append("objective complexity is no figure of a run; the comparisons leave it out.")
+    return [Objective(name, weight, family(name).JUDGED[name], _reader(name)) for name, weight in weights.items()]
+
+
+def unseen_seeds(settings: Settings, count: int) -> list[int]:
+    """The first seeds that no role of the suite uses, from `FIRST_SEED` on."""
+    used = {seed for role in ROLES for seed in settings.suite.seeds[role]}
+    seeds: list[int] = []
+    candidate = FIRST_SEED
+    while len(seeds) < count:
+        if candidate not in used:
+            seeds.append(candidate)
+        candidate += 1
+    return seeds
+
+
+def _random_rival(
+    folder: Path,
+    document: Mapping[str, Any],
+    settings: Settings,
+    options: Options,
+    done: Callable[[str, int], None],
+    notes: list[str],
+) -> Phenotype | None:
+    if is_random(settings.labels.algorithm):
+        notes.append("this is a random search itself.")
+        return None
+    found = stored_rival(folder, document)
+    if found is not None:
+        notes.append(f"random search with the same budget: {found[1]}.")
+        return found[0]
+    if not options.random_search:
+        notes.append("NOT compared with random search (random_search=false, and no such search was found).")
+        return None
+    here = {**document, "evaluator": options.evaluator}
+    rival = search_rival(folder, here, lambda count: done("random search", count))
+    notes.append(f"random search with the same budget: {folder / 'random-search'}.")
+    return rival
+
+
+def _reader(name: str) -> Callable[[Record], float | None]:
+    return lambda record: family(name).value(name, record, 0.0)
