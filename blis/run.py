@@ -47,7 +47,7 @@ def _simulate(config: Any, folder: Path) -> None:
 
     settings = settings_from_config(config, task_overrides())
     with _progress():
-        result = simulate(settings.scenario)
+        result = simulate(settings.scenario, trace=settings.trace, counterfactual=settings.counterfactual)
     metrics = result.metrics()
     if settings.fitness:
         metrics["fitness"] = score(settings.fitness, metrics)

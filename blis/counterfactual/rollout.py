@@ -3,12 +3,11 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from blis.counterfactual.sampling import stratified
+from blis.counterfactual.sampling import Sampling, stratified
 from blis.engine import codes
 from blis.engine.growth import grown, with_room_of
 from blis.engine.loop import compiled_loop
@@ -27,16 +26,6 @@ from blis.engine.state import Records
 from blis.errors import ConfigError
 from blis.simulate import Simulation
 from blis.units import US_PER_S
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How much is tried."""
-
-    decisions: int = 200  #: ≥ 0, routing decisions
-    admissions: int = 50  #: ≥ 0, admission decisions
-    alternatives: int = 3  #: ≥ 1, other instances tried for each routing decision
-    horizon_s: float = 2.0  #: ≥ 0 [s], how much longer than the request the others are watched
 
 
 def rollouts(start: Callable[[], Simulation], finished: Simulation, sampling: Sampling, seed: int) -> Records:
