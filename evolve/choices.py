@@ -7,7 +7,7 @@ from blis.engine.program import evaluate_routing
 from blis.engine.reference import by_reference
 from blis.engine.views import BatchView, QueueView, RequestView, RouterView, order_at, prioritise_at, victim_at
 from blis.units import Float64Vector, Int64Vector
-from evolve.situations import BLOCK_SIZE_TOKENS
+from evolve.situations import BLOCK_SIZES_TOKENS
 
 
 @cached_kernel
@@ -32,16 +32,16 @@ def score_instances(
     """
     n_instances = signals.shape[2]
     for place in range(len(clock_us)):
-        seen = signals[place]
+        seen, block_size_tokens = signals[place], BLOCK_SIZES_TOKENS[place % 2]
         view = by_reference(
             RouterView(
-                clock_us[place], n_instances, BLOCK_SIZE_TOKENS, seen[0],
+                clock_us[place], n_instances, block_size_tokens, seen[0],
                 seen[0], seen[1], seen[2], seen[3], seen[4], seen[5], seen[6], seen[7],
                 seen[8], seen[9], seen[10], seen[11], seen[12], seen[13], seen[14], seen[15],
                 0, scores,
             )
         )  # fmt: skip
-        request = by_reference(_request(routed[place], 0.0))
+        request = by_reference(_request(routed[place], block_size_tokens, 0.0))
         for instance in range(n_instances):
             scores[place, instance] = evaluate_routing(program, stack, view, request, instance)
 
@@ -73,15 +73,17 @@ def rank_requests(
     priorities, keys : float64 (situations, requests)
         Filled; larger is more urgent, smaller is taken first.
     """
-    zero = np.int64(0)
+    first = np.int64(0)
     for place in range(len(queue)):
+        block_size_tokens = BLOCK_SIZES_TOKENS[place % 2]
+        state = queue[place]
         view = by_reference(
-            QueueView(clock_us[place], zero, queue[place, 1], queue[place, 2], queue[place, 3], queue[place, 4])
+            QueueView(clock_us[place], first, state[1], state[2], state[3], state[4])  # type: ignore[arg-type]
         )
         for request in range(waiting.shape[1]):
-            seen = by_reference(_request(waiting[place, request], 0.0))
+            seen = by_reference(_request(waiting[place, request], block_size_tokens, 0.0))
             priority = prioritise_at(answers[0])(view, seen, priority_parameters, memory)
-            ranked = by_reference(_request(waiting[place, request], priority))
+            ranked = by_reference(_request(waiting[place, request], block_size_tokens, priority))
             priorities[place, request] = priority
             keys[place, request] = order_at(answers[1])(view, ranked, scheduling_parameters, memory)
 
@@ -123,7 +125,8 @@ def name_victims(
             room[3, request] = waiting[place, request, 1]
             room[4, request] = waiting[place, request, 4]
         for turn in range(waiting.shape[1]):
-            view = BatchView(clock_us[place], np.int64(count), room[0], room[1], room[2], room[3], room[4])
+            left = np.int64(count)
+            view = BatchView(clock_us[place], left, room[0], room[1], room[2], room[3], room[4])  # type: ignore[arg-type]
             chosen = victim_at(answers[2])(view, parameters, memory)
             victims[place, turn] = chosen
             count -= 1
@@ -133,14 +136,14 @@ def name_victims(
 
 
 @kernel
-def _request(columns: Int64Vector, priority: float) -> RequestView:
+def _request(columns: Int64Vector, block_size_tokens: int, priority: float) -> RequestView:
     """The view of a request from its columns."""
     zero = np.int64(0)
     return RequestView(
         zero,  # type: ignore[arg-type]
         columns[0],
         columns[1],
-        columns[1] // BLOCK_SIZE_TOKENS,
+        columns[1] // block_size_tokens,
         columns[2],
         zero,  # type: ignore[arg-type]
         zero,  # type: ignore[arg-type]

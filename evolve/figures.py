@@ -6,6 +6,7 @@ also differ in style.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from evolve.trackers.flat import numbers
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
 MARKERS = "os^vDPX"
+#: The name under which `Story.scenarios` has the champion.
+CHAMPION = "champion"
 _INK, _PALE = "#1b1b1b", "#9aa5b1"
 
 #: More genes than this are not told apart by eye; those that moved most are drawn.
@@ -40,10 +43,11 @@ class Story(NamedTuple):
     objectives: Sequence[str] = ()  #: names; a front is drawn for two or more
     candidates: Sequence[Sequence[float]] = ()  #: objectives of every candidate
     front: Sequence[Sequence[float]] = ()  #: those of the Pareto front
+    scenarios: Mapping[str, Mapping[str, float]] = MappingProxyType({})  #: policy -> test scenario -> fitness there
 
 
 def write_figures(folder: Path, story: Story) -> list[Path]:
-    """Write convergence.png, genes.png and, for several objectives, pareto.png; the paths of what was written.
+    """Write convergence.png, genes.png, scenarios.png and, for several objectives, pareto.png; their paths.
 
     A figure that would be empty is not written.
     """
@@ -54,6 +58,8 @@ def write_figures(folder: Path, story: Story) -> list[Path]:
         drawn["genes"] = genes_figure(story)
     if len(story.objectives) >= 2 and len(story.front):
         drawn["pareto"] = pareto_figure(story)
+    if CHAMPION in story.scenarios:
+        drawn["scenarios"] = scenarios_figure(story)
     return [save(figure, folder / f"{name}.png") for name, figure in drawn.items()]
 
 
@@ -140,6 +146,36 @@ def genes_figure(story: Story) -> Any:
     return figure
 
 
+def scenarios_figure(story: Story) -> Any:
+    """The champion's fitness on each test scenario beside that of the baselines, the strongest by name."""
+    scenarios = list(story.scenarios[CHAMPION])
+    others = {name: row for name, row in story.scenarios.items() if name != CHAMPION}
+    ranked = sorted(others, key=lambda name: -float(np.mean([others[name][one] for one in scenarios])))
+    named = ranked[: len(COLOURS) - 2]
+    figure = new_figure(8.0, 1.5 + 0.5 * len(scenarios))
+    axes = figure.add_subplot()
+    rows = np.arange(len(scenarios))
+    for place, name in enumerate(ranked):
+        values = [others[name][one] for one in scenarios]
+        if name in named:
+            colour, marker = COLOURS[place if place < 1 else place + 1], MARKERS[place + 1]
+            axes.scatter(values, rows, s=34, color=colour, marker=marker, label=name, zorder=2)
+        else:
+            label = "other baselines" if place == len(named) else None
+            axes.scatter(values, rows, s=14, color=_PALE, label=label, zorder=1)
+    champion = [story.scenarios[CHAMPION][one] for one in scenarios]
+    axes.barh(rows, champion, 0.55, color=COLOURS[1], alpha=0.35, label=CHAMPION, zorder=0)
+    axes.axvline(1.0, color=_INK, linestyle="--", linewidth=1.0)
+    axes.set_yticks(rows, scenarios, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(left=0.0)
+    axes.set_xlabel("fitness, relative to the best baseline of the scenario [1]")
+    axes.grid(alpha=0.25, axis="x")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    axes.set_title(f"Test scenarios: {story.name}", fontsize=10, loc="left")
+    return figure
+
+
 def gain_figure(gains: Mapping[str, Mapping[str, Interval]], title: str) -> Any:
     """Gain over each rival (outer key) on each scenario (inner key) as bars with intervals [%]."""
     scenarios = list(dict.fromkeys(name for row in gains.values() for name in row))
@@ -160,23 +196,6 @@ def gain_figure(gains: Mapping[str, Mapping[str, Interval]], title: str) -> Any:
     axes.set_xlabel("gain in fitness [%], with its interval; right of 0: the champion is better")
     axes.grid(alpha=0.25, axis="x")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, title="against")
-    axes.set_title(title, fontsize=10, loc="left")
-    return figure
-
-
-def sweep_figure(curves: Mapping[str, Sequence[tuple[float, Interval]]], x_label: str, y_label: str, title: str) -> Any:
-    """Curves with intervals as bands: name -> (x, value) pairs."""
-    figure = new_figure(8.0, 4.0)
-    axes = figure.add_subplot()
-    for place, (name, points) in enumerate(curves.items()):
-        x = [at for at, _ in points]
-        colour, style = COLOURS[place % len(COLOURS)], STYLES[place % len(STYLES)]
-        axes.plot(x, [one.value for _, one in points], style, color=colour, marker="o", markersize=4, label=name)
-        axes.fill_between(x, [one.low for _, one in points], [one.high for _, one in points], color=colour, alpha=0.15)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
-    axes.grid(alpha=0.25)
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     axes.set_title(title, fontsize=10, loc="left")
     return figure
 

@@ -1,24 +1,25 @@
 """What a genome does, told apart from how it is written: its decisions in a fixed set of situations.
 
-Rules are described by their choices in a set of decision situations, after Hildebrandt & Branke, "On using surrogates with genetic
-programming" (Evolutionary Computation 23(3), 2015). Equal choices in finitely many situations do not prove that rules are
-equal, and whoever takes two genomes for one reports one's results as the other's. Therefore
+Rules are described by their choices in a set of decision situations, after Hildebrandt & Branke, "On using surrogates
+with genetic programming" (Evolutionary Computation 23(3), 2015). Equal choices in finitely many situations do not prove
+that rules are equal, and whoever takes two genomes for one reports one's results as the other's. Therefore
 
-- not only the first choice counts but the whole order in which a rule would take the instances, or the requests, and its ties;
-- the sizes of all numbers that a rule reads must be equal as well, since a threshold may lie between two situations, and so must the
-  features that differ between what it compares, since one of them may matter in ties alone;
-- only routing's formulas, and what orders a queue and a batch (priority, scheduling and preemption together), are described by
-  choices. Admission, the other ways of routing, Python callables and limits are described by name and parameters: they
-  have a memory, or differ in so little (two vectors of weights) that an evaluation costs less than a mistake.
+- not only the first choice counts but the whole order in which a rule would take the instances, or the requests, and
+  its ties;
+- the sizes of all numbers that a rule reads must be equal as well, since a threshold may lie between two situations,
+  and so must the features that differ between what it compares, since one of them may matter in ties alone;
+- only routing's formulas, and what orders a queue and a batch (priority, scheduling and preemption together), are
+  described by choices. Admission, the other ways of routing, Python callables and limits are described by name and
+  parameters: they have a memory, or differ in so little (two vectors of weights) that an evaluation costs less than a
+  mistake.
 
-What is left are formulas of the same ingredients that agree in every order of every situation and do not in a simulation. Whoever
-merges genomes should therefore keep the one that was simulated.
+What is left are formulas of the same ingredients that agree in every order of every situation and do not in a
+simulation. Whoever merges genomes should therefore keep the one that was simulated.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def _named(policy: BoundPolicy) -> bytes:
 
 
 def _ingredients(question: str, policy: BoundPolicy) -> bytes:
-    """The sizes of the numbers that a policy reads, zeros aside, and which features that differ between what is compared."""
+    """The sizes of a policy's numbers, zeros aside, and those of its features that differ between what it compares."""
     numbers, read = policy.parameters, []
     if policy.name == "program":
         operations, arguments = numbers[1::2], numbers[2::2]
@@ -109,7 +110,9 @@ def _queue_order(priority: BoundPolicy, scheduling: BoundPolicy, preemption: Bou
     # An order that cannot change is worked out at time 0, one that can at the time of the step.
     for clock_us in (np.zeros(shape[0], np.int64), np.ascontiguousarray(known.queue[:, 0])):
         priorities, keys = np.empty(shape), np.empty(shape)
-        rank_requests(places, *parameters[:2], memory, clock_us, known.queue, known.waiting, priorities, keys)
+        rank_requests(
+            places, parameters[0], parameters[1], memory, clock_us, known.queue, known.waiting, priorities, keys
+        )
         if sorts:
             yield np.lexsort((names, arrival_us, keys), axis=-1).astype(np.int8).tobytes()
     victims = np.empty(shape, np.int64)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,17 +12,18 @@ from blis.binding import QUESTIONS, bind
 from blis.bundle import check_limits, complete_policy
 from blis.checks import check_choice, check_keys, check_number
 from blis.errors import ConfigError
+from blis.scenario import BATCH_LIMITS
 from blis.simulate import DEFAULT_POLICIES, bind_all
 from blis.units import Float64Vector
 from evolve.genomes import Gene, answer, number, program, weights
 from evolve.records import Genome, Phenotype
 
-#: Kinds of genes, by the name that a problem gives.
-KINDS = {
-    "weights": weights.GeneKind,
-    "program": program.GeneKind,
-    "answer": answer.GeneKind,
-    "number": number.GeneKind,
+#: How each kind of gene is read, by the name that a problem gives to the kind.
+KINDS: dict[str, Callable[[str, str, Mapping[str, Any]], Gene]] = {
+    "weights": weights.GeneKind.from_mapping,
+    "program": program.GeneKind.from_mapping,
+    "answer": answer.GeneKind.from_mapping,
+    "number": number.GeneKind.from_mapping,
 }
 
 #: Node under which a problem's file lists limits of the batch beside the questions.
@@ -47,9 +48,9 @@ class Problem:
         where : str
             Path of the mapping, for messages.
         mapping : mapping
-            `genes` (question -> {kind, rate, ...}, see the kinds in `evolve.genomes`; `cluster` -> the same for limits of the
-            batch), `frozen` (question -> policy, `cluster` -> limits), and `seeds` (name -> {question: policy, cluster:
-            limits}).
+            `genes` (question -> {kind, rate, ...}, see the kinds in `evolve.genomes`; `cluster` -> the same for limits
+            of the batch), `frozen` (question -> policy, `cluster` -> limits), and `seeds` (name -> {question: policy,
+            cluster: limits}).
 
         Raises
         ------
@@ -213,9 +214,9 @@ def _is_same(question: str, one: Mapping[str, Any] | str, other: Mapping[str, An
 def _genes(where: str, mapping: object) -> tuple[tuple[Gene, ...], tuple[float, ...]]:
     """The genes in their order, and their rates; by default one gene is changed at a time, on average."""
     given = check_keys(where, mapping, (*QUESTIONS, _CLUSTER))
-    limits = check_keys(f"{where}.{_CLUSTER}", given.get(_CLUSTER) or {}, number.BATCH_LIMITS)
+    limits = check_keys(f"{where}.{_CLUSTER}", given.get(_CLUSTER) or {}, BATCH_LIMITS)
     nodes = {question: given[question] for question in QUESTIONS if given.get(question) is not None}
-    nodes |= {number.PREFIX + limit: limits[limit] for limit in number.BATCH_LIMITS if limits.get(limit) is not None}
+    nodes |= {number.PREFIX + limit: limits[limit] for limit in BATCH_LIMITS if limits.get(limit) is not None}
     if not nodes:
         raise ConfigError(f"{where} must hold one gene at least; got none.")
     genes: list[Gene] = []
@@ -231,7 +232,7 @@ def _genes(where: str, mapping: object) -> tuple[tuple[Gene, ...], tuple[float, 
             raise ConfigError(
                 f"{path}.kind must be 'number' for a limit of the batch, and for nothing else; got {kind!r}."
             )
-        genes.append(KINDS[kind].from_mapping(name, path, own))
+        genes.append(KINDS[kind](name, path, own))
     return tuple(genes), tuple(rates)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from blis.composition import WRONG_INPUT, command
 from blis.errors import ConfigError
-from blis.overrides import translated
 
 OUTPUTS = ("text", "json")
 _KEYS = ("run", "seeds", "sweep_seeds", "random_search", "seed", "evaluator", "output")
@@ -24,14 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        return command("evolve_report", translated(_spelled_out(given)), _run)
+        return command("evolve_report", _spelled_out(given), _run)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_INPUT
 
 
 def _spelled_out(arguments: Sequence[str]) -> list[str]:
-    """FOLDER as `run=FOLDER`, and `evaluator=NAME` as `evaluator.name=NAME`."""
+    """FOLDER as `run=FOLDER`."""
     spelled: list[str] = []
     for argument in arguments:
         key, is_assignment, value = argument.partition("=")
@@ -43,8 +42,6 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
                 raise ConfigError(f"run must be the folder of a search or a sweep; got {value!r}.")
             escaped = value.replace("\\", "\\\\").replace("'", "\\'")
             spelled.append(f"run='{escaped}'")
-        elif key == "evaluator" and not value.startswith("{"):
-            spelled.append(f"evaluator.name={value}")
         else:
             spelled.append(argument)
     if not any(one.startswith(("run=", "-")) for one in spelled):

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
+from statistics import geometric_mean, median
 from typing import Any
 
 from blis.run_folder import source_commit
 from evolve.budget import Spending
 from evolve.champion import write_best_so_far, write_champion, write_front
-from evolve.figures import Story, write_figures
+from evolve.figures import CHAMPION, Story, write_figures
 from evolve.files import write_text_whole
 from evolve.finals import Finals
 from evolve.fitness import Judgement
@@ -109,6 +109,10 @@ def _story(plan: Plan, rows: Sequence[Mapping[str, Any]], baselines: Mapping[str
         objectives=plan.objectives,
         candidates=[row["objectives"] for candidates in tops for row in candidates if row["violation"] == 0.0],
         front=[member.individual.score.objectives for member in finals.front],
+        scenarios={
+            name: {scenario: geometric_mean(values) for scenario, values in judgement.values.items()}
+            for name, judgement in {**finals.baselines["test"], CHAMPION: finals.test}.items()
+        },
     )
 
 

@@ -17,6 +17,7 @@ from evolve import checkpoint
 from evolve.algorithms import Proposal
 from evolve.budget import IDLE_GENERATIONS
 from evolve.checkpoint import FINISHED, FOLDER, SEARCHED, SEARCHING, Checkpoint
+from evolve.files import sole_writer
 from evolve.finals import hold_finals
 from evolve.fitness import Judgement
 from evolve.history import Evaluation, History, Subject, generation_part
@@ -70,6 +71,10 @@ class Search:
         BlisError
             If the folder cannot be written, or a baseline fails.
         """
+        with sole_writer(self.plan.folder / FOLDER):
+            self._run()
+
+    def _run(self) -> None:
         is_resumed = self._restore()
         if self.status == FINISHED:
             return

@@ -80,6 +80,8 @@ class Settings:
             raise ConfigError(
                 f"ladder: seeds must be at most the {len(suite.seeds['train'])} of suite.train; got {ladder.top.seeds}."
             )
+        budget = Budget.from_mapping("budget", given["budget"])
+        _check_budget(budget, ladder, suite)
         names = check_keys("names", given["names"], ("problem", "suite"), ("problem", "suite"))
         seed = check_int("seed", given["seed"], 0)
         return cls(
@@ -96,7 +98,7 @@ class Settings:
                 check_number("tolerance", given["tolerance"], 0, 1),
             ),
             ladder=ladder,
-            budget=Budget.from_mapping("budget", given["budget"]),
+            budget=budget,
             finalists=check_int("finalists", given["finalists"], 1),
             seed=seed,
             evaluator=given["evaluator"],
@@ -132,6 +134,19 @@ def resumed(stored: Mapping[str, Any], given: Mapping[str, Any], overrides: Sequ
         )
     kept = {key: given[key] for key in ("evaluator", "tracker") if key in explicit}
     return {**stored, **kept}
+
+
+def _check_budget(budget: Budget, ladder: Ladder, suite: Suite) -> None:
+    """Refuse a budget that does not pay for a single candidate."""
+    cost = ladder.cost(1, suite.scenarios["train"])
+    for name, limit, least in (
+        ("evaluations", budget.evaluations, cost.evaluations),
+        ("requests", budget.requests, cost.requests),
+    ):
+        if limit is not None and limit < least:
+            raise ConfigError(
+                f"budget.{name} must be ≥ {least}, what one candidate takes on all rungs of the ladder; got {limit}."
+            )
 
 
 def _algorithm(node: object, goals: Goals) -> tuple[str, ModuleType, Any]:

@@ -1,9 +1,9 @@
-"""Situations that policies are compared in: what a router, a queue and a full batch may look like, the same in every process.
+"""Situations that policies are compared in: what routers, queues and batches may look like, equal in every process.
 
-In each situation every quantity has its own level and its own spread around it, both even in the logarithm up to the most that can
-occur, and often nothing at all. So there are idle clusters and flooded ones, equals and opposites, many ties, and for any two
-quantities situations in which the one is always the larger and situations in which it sometimes is: formulas that differ
-anywhere should differ in one of them.
+In each situation every quantity has its own level and its own spread around it, both even in the logarithm up to the
+most that can occur, and often nothing at all. So there are idle clusters and flooded ones, equals and opposites, many
+ties, and for any two quantities situations in which the one is always the larger and situations in which it sometimes
+is: formulas that differ anywhere should differ in one of them.
 """
 
 from functools import cache
@@ -15,9 +15,12 @@ from blis.randomness import stream
 from blis.slo import CLASSES
 from blis.units import Int64Vector
 
-ROUTER_SITUATIONS, INSTANCES = 256, 8
-QUEUE_SITUATIONS, REQUESTS = 128, 8
-BLOCK_SIZE_TOKENS = 16
+#: Seven, so that a mean is no binary fraction and its rounding shows.
+ROUTER_SITUATIONS, INSTANCES = 512, 7
+QUEUE_SITUATIONS, REQUESTS = 256, 8
+
+#: Block sizes, in turn: one at which any number of tokens may be cached, and one that is larger than some prompts.
+BLOCK_SIZES_TOKENS = (1, 16)
 
 #: Signals of a router's view that situations vary, in the order of the rows of `Situations.signals`.
 SIGNALS = (
@@ -47,7 +50,8 @@ def situations() -> Situations:
     """The situations; read-only."""
     random = stream(0, "evolve", "situations")
     clock_us, routed = _clock_and_requests(random, ROUTER_SITUATIONS, 1)
-    prompt_blocks = routed[:, :, REQUEST_COLUMNS.index("input_tokens")] // BLOCK_SIZE_TOKENS
+    block_size = np.resize(BLOCK_SIZES_TOKENS, (ROUTER_SITUATIONS, 1))
+    prompt_blocks = routed[:, :, REQUEST_COLUMNS.index("input_tokens")] // block_size
     queue_clock_us, waiting = _clock_and_requests(random, QUEUE_SITUATIONS, REQUESTS)
     counts = (_sizes(random, (QUEUE_SITUATIONS, 1), most)[:, 0] for most in (2**13, 512, 2**17))
     made = Situations(
@@ -68,7 +72,7 @@ def _signals(random: np.random.Generator, prompt_blocks: np.ndarray) -> np.ndarr
     def share_of(whole: np.ndarray) -> np.ndarray:
         """Of each place nothing, all, or a part."""
         share = np.clip(random.uniform(-0.5, 1.5, shape), 0.0, 1.0) * (random.random((shape[0], 1)) < 0.8)
-        return (share * whole).astype(np.int64)
+        return np.asarray((share * whole).astype(np.int64))
 
     # What the instances report may be old, so it need not agree with what the router itself knows.
     queued, running = _sizes(random, shape, 2**13), _sizes(random, shape, 512)
@@ -100,7 +104,7 @@ def _signals(random: np.random.Generator, prompt_blocks: np.ndarray) -> np.ndarr
 
 
 def _clock_and_requests(random: np.random.Generator, situations: int, requests: int) -> tuple[np.ndarray, np.ndarray]:
-    """Clocks, (situations,), and requests that arrived before, some at the same time, (situations, requests, columns)."""
+    """Clocks, (situations,), and requests that arrived before, (situations, requests, columns)."""
     shape = (situations, requests)
     clock_us = 1_000 + _sizes(random, (situations, 1), 2**36)
     age_us = np.minimum(_sizes(random, shape, 2**33), clock_us)
@@ -115,12 +119,12 @@ def _clock_and_requests(random: np.random.Generator, situations: int, requests: 
 
 
 def _sizes(random: np.random.Generator, shape: tuple[int, int], most: int) -> np.ndarray:
-    """Whole numbers up to 2 `most`: in each row a level and a spread, each nothing in a third of the rows, and some zeros."""
+    """Whole numbers up to 2 `most`: in each row a level and a spread, each 0 in a third of the rows; and some zeros."""
     rows = (shape[0], 1)
     level, spread = (
         np.where(random.random(rows) < 1 / 3, 0.0, np.exp(random.uniform(0.0, np.log(most), rows))) for _ in range(2)
     )
-    sizes = np.floor(level + spread * random.random(shape)).astype(np.int64)
+    sizes: np.ndarray = np.floor(level + spread * random.random(shape)).astype(np.int64)
     return np.where(random.random(shape) < random.choice([0.0, 0.5], p=[0.7, 0.3], size=rows), 0, sizes)
 
 

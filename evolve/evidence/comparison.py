@@ -24,6 +24,11 @@ class Comparison:
     champion_failures: int  #: runs that failed
     rival_failures: int
 
+    @property
+    def is_equal(self) -> bool:
+        """Whether no run differed in what counts."""
+        return self.wins == self.losses == 0
+
 
 def examine(
     champion: Phenotype,
@@ -74,7 +79,12 @@ def compare(
 
 def strongest(comparisons: Sequence[Comparison]) -> Comparison:
     """The one whose rival the champion beats by least."""
-    return min(comparisons, key=lambda one: one.overall.gain_percent)
+    return by_strength(comparisons)[0]
+
+
+def by_strength(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Those whose rivals the champion beats by least first."""
+    return sorted(comparisons, key=lambda one: one.overall.gain_percent)
 
 
 def _rows(

@@ -1,7 +1,7 @@
 """Asks all questions of the champion in a run folder, and writes the answers beside it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,17 @@ from evolve.champion import FILE as CHAMPION
 from evolve.evidence import Condition, Objective, ablation, classes, comparison, sensitivity, sweeps
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory
-from evolve.evidence.page import html
+from evolve.evidence.page import MOST_RIVALS, html
 from evolve.evidence.random_rival import NAME, phenotype_of, search_rival, stored_rival
 from evolve.evidence.sweep_table import is_random
 from evolve.evidence.text import markdown
 from evolve.figures import Interval, gain_figure, save
 from evolve.files import write_text_whole
-from evolve.goals import Goals, family
-from evolve.records import Phenotype, Record
+from evolve.goals import Goals
+from evolve.records import Phenotype
 from evolve.settings import Settings
 from evolve.suite import ROLES
+from evolve.summary import read_objectives
 
 CONFIG = "config.yaml"
 #: Seeds from here on are unseen, but for those that the suite itself uses.
@@ -35,7 +36,7 @@ class Options:
 
     evaluator: Mapping[str, Any] | str
     seeds: int = 12  #: unseen seeds of the comparison
-    sweep_seeds: int = 4  #: unseen seeds of the sweeps, and of ablation and sensitivity
+    sweep_seeds: int = 6  #: unseen seeds of the sweeps, and of ablation and sensitivity
     random_search: bool = True  #: search at random with the same budget where no such search is found
     seed: int = 1  #: of the bootstrap
 
@@ -86,32 +87,32 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         comparisons = comparison.examine(champion, rivals, names, seeds, **common)
         judged = laboratory.judge(settings.rules, settings.baselines).score([champion], ROLES[-1], seeds)[0]
         question[0] = "classes"
-        hardest = comparison.strongest(comparisons).rival
+        strongest = [one.rival for one in comparison.by_strength(comparisons)][:MOST_RIVALS]
+        hardest = strongest[0]
+        few_rivals = {name: rivals[name] for name in rivals if name in strongest or name == NAME}
         by_class = classes.examine(champion, rivals[hardest], names, few, laboratory.class_figures)
         question[0] = "ablation"
         parts = ablation.examine(champion, genes, names, few, **common)
         question[0] = "sensitivity"
         changes = sensitivity.examine(champion, genes, names, few, **common)
         question[0] = "loads"
-        load = sweeps.examine(champion, rivals, sweeps.LOADS, sweeps.at_load, names, few, **common)
+        load = sweeps.examine(champion, few_rivals, sweeps.LOADS, sweeps.at_load, names, few, **common)
         question[0] = "staleness"
         ages_us = [float(age_us) for age_us in sweeps.REFRESHES_US]
-        staleness = sweeps.examine(champion, rivals, ages_us, sweeps.at_refresh, names, few, **common)
+        staleness = sweeps.examine(champion, few_rivals, ages_us, sweeps.at_refresh, names, few, **common)
     finally:
         laboratory.close()
-    notes += [f"constraint: {reason}" for reason in judged.reasons]
+    notes += constraint_notes(judged.reasons)
     undefined = sum(one.overall.n_undefined for one in comparisons)
     if undefined:
         notes.append(
             f"{undefined} ratios of figures did not exist or were out of range; the largest, 100, stands for them."
         )
-    formula = lineage.get("formula")
-    lines = formula if isinstance(formula, list) else str(formula).splitlines()
     return Dossier(
         name=settings.labels.title,
         policies=champion.policies,
         limits=champion.limits,
-        description=[str(line) for line in lines],
+        description=[f"{gene}: {text}" for gene, text in (lineage.get("formula") or {}).items()],
         scenarios=names,
         seeds=seeds,
         objectives={one.name: one.weight for one in objectives},
@@ -147,7 +148,7 @@ def write_dossier(folder: Path, dossier: Dossier) -> list[Path]:
             name: Interval(effect.gain_percent, effect.low_percent, effect.high_percent)
             for name, effect in {"all": one.overall, **one.scenarios}.items()
         }
-        for one in dossier.comparisons
+        for one in comparison.by_strength(dossier.comparisons)[:MOST_RIVALS]
     }
     title = f"Champion against each rival on held-out scenarios: {dossier.name}"
     figure = save(gain_figure(gains, title), folder / "figures" / "gains.png")
@@ -173,17 +174,15 @@ def read_run(folder: Path) -> tuple[Mapping[str, Any], Settings, Phenotype, Mapp
 
 
 def objectives_of(goals: Goals, notes: list[str]) -> list[Objective]:
-    """All objectives with their weights; several values weigh alike.
-
-    The complexity of a policy is no figure of a run: it is left out, and a note says so.
-    """
-    weights: dict[str, float] = {}
-    for group in goals.groups:
-        for name, weight in group.items():
-            weights[name] = weights.get(name, 0.0) + weight / len(goals.groups)
-    if weights.pop("complexity", None) is not None:
+    """The objectives that are figures of a run: complexity is not, it is left out, and a note says so."""
+    objectives = [one for one in read_objectives(goals) if one.name != "complexity"]
+    if "complexity" in goals.objectives:
         notes.append("objective complexity is no figure of a run; the comparisons leave it out.")
-    return [Objective(name, weight, family(name).JUDGED[name], _reader(name)) for name, weight in weights.items()]
+    if not objectives:
+        raise ConfigError(
+            "objectives must have one that is a figure of a run, to compare policies by; got complexity alone."
+        )
+    return objectives
 
 
 def unseen_seeds(settings: Settings, count: int) -> list[int]:
@@ -196,6 +195,18 @@ def unseen_seeds(settings: Settings, count: int) -> list[int]:
             seeds.append(candidate)
         candidate += 1
     return seeds
+
+
+def constraint_notes(reasons: Sequence[str]) -> list[str]:
+    """A line for each constraint that is broken in a scenario, however many runs break it."""
+    found: dict[str, list[str]] = {}
+    for reason in reasons:
+        what, _, by = reason.partition(" misses ")
+        found.setdefault(what, []).append(by)
+    return [
+        f"constraint broken: {what}" + (f" in {len(by)} runs (misses {by[0]} in the first)" if any(by) else "")
+        for what, by in found.items()
+    ]
 
 
 def _random_rival(
@@ -220,7 +231,3 @@ def _random_rival(
     rival = search_rival(folder, here, lambda count: done("random search", count))
     notes.append(f"random search with the same budget: {folder / 'random-search'}.")
     return rival
-
-
-def _reader(name: str) -> Callable[[Record], float | None]:
-    return lambda record: family(name).value(name, record, 0.0)

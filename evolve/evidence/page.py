@@ -5,11 +5,14 @@ from html import escape
 from typing import Any
 
 from evolve.evidence import Effect
+from evolve.evidence.comparison import by_strength
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.sweeps import Sweep
 from evolve.evidence.text import markdown
 from evolve.figures import COLOURS
 
+#: Rivals that a figure shows, the strongest; tables show all.
+MOST_RIVALS = 6
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1b1b; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; border-bottom: 1px solid #ccc; }
@@ -94,7 +97,7 @@ def _html_rows(lines: Sequence[str]) -> str:
 def _gains(dossier: Dossier) -> Any:
     bars = [
         _bars(one.rival, ["all", *one.scenarios], [one.overall, *one.scenarios.values()], COLOURS[place % len(COLOURS)])
-        for place, one in enumerate(dossier.comparisons)
+        for place, one in enumerate(by_strength(dossier.comparisons)[:MOST_RIVALS])
     ]
     return _horizontal(bars, "champion's gain in fitness [%]; right of 0: it is better")
 

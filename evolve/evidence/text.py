@@ -6,6 +6,8 @@ from evolve.evidence import Effect
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.sweeps import Sweep
 
+_STRONGEST = "Only the strongest rivals are shown."
+
 
 def summary(dossier: Dossier) -> str:
     """What fits on a screen: the verdict, the comparisons and the dead genes."""
@@ -23,8 +25,8 @@ def markdown(dossier: Dossier) -> str:
     lines += [
         "## Against each rival",
         "",
-        f"{len(dossier.scenarios)} held-out scenarios ({', '.join(dossier.scenarios)}), {len(dossier.seeds)} unseen",
-        f"seeds ({_seeds(dossier.seeds)}), the same requests for all. Fitness is the weighted geometric mean of",
+        f"Held-out scenarios: {', '.join(dossier.scenarios)}; {len(dossier.seeds)} unseen seeds",
+        f"({_seeds(dossier.seeds)}), the same requests for all. Fitness is the weighted geometric mean of",
         f"{_weights(dossier)}; a gain of 5 % is a ratio of 1.05, in brackets its 95 % bootstrap interval.",
         "",
         *_comparisons(dossier),
@@ -42,13 +44,13 @@ def markdown(dossier: Dossier) -> str:
     lines += [
         "## At other loads",
         "",
-        "Load is the arrival rate as a factor of the measured saturation rate.",
+        f"Load is the arrival rate as a factor of the measured saturation rate. {_STRONGEST}",
         "",
         *_sweep(dossier.load, "load", "{:g}"),
         "",
         "## With older signals",
         "",
-        "Reported signals may be as old as that; the router's own bookkeeping is never old.",
+        f"Reported signals may be as old as that; the router's own bookkeeping is never old. {_STRONGEST}",
         "",
         *_sweep(dossier.staleness, "snapshot_refresh_us", "{:,.0f}"),
         "",
@@ -109,8 +111,8 @@ def _won(effects: Sequence[Effect]) -> str:
 
 def _by(dossier: Dossier, what: str) -> list[str]:
     names = list(getattr(dossier.comparisons[0], what))
-    rows = [(name, *(str(getattr(one, what)[name]) for one in dossier.comparisons)) for name in names]
-    return table((what.rstrip("s"), *(one.rival for one in dossier.comparisons)), rows)
+    rows = [(one.rival, *(str(getattr(one, what)[name]) for name in names)) for one in dossier.comparisons]
+    return table(("gain over", *names), rows)
 
 
 def _classes(dossier: Dossier) -> Iterator[str]:
@@ -131,11 +133,8 @@ def _classes(dossier: Dossier) -> Iterator[str]:
 
 
 def _sweep(sweep: Sweep, title: str, form: str) -> list[str]:
-    rows = [
-        (form.format(value), *(str(effects[place]) for effects in sweep.gains.values()))
-        for place, value in enumerate(sweep.values)
-    ]
-    return table((title, *(f"gain over {rival}" for rival in sweep.gains)), rows)
+    rows = [(rival, *map(str, effects)) for rival, effects in sweep.gains.items()]
+    return table((f"gain over, at {title}", *(form.format(value) for value in sweep.values)), rows)
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

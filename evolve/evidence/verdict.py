@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from evolve.evidence.comparison import Comparison, strongest
 
+#: Rivals and scenarios that the sentence names; tables show all.
+MOST_NAMED = 3
+
 
 def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
     """One sentence that says against whom the champion is better, and against whom it is not.
@@ -19,7 +22,7 @@ def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
     """
     first = comparisons[0]
     n_pairs = first.overall.n_pairs
-    where = f"on {len(first.scenarios)} held-out scenarios ({n_pairs} paired runs)"
+    where = f"on {_count(len(first.scenarios), 'held-out scenario')} ({_count(n_pairs, 'paired run')})"
     hardest = strongest(comparisons)
     reading = {
         name: [one for one in comparisons if one.overall.reading == name] for name in ("better", "worse", "unclear")
@@ -30,8 +33,8 @@ def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
         text = f"The champion is NOT shown to be better {where} than {_named(reading['unclear'])}"
     else:
         text = (
-            f"The champion is better than all {len(comparisons)} rivals {where}; its lead over the strongest, "
-            f"{hardest.rival}, is {hardest.overall}"
+            f"The champion is better than {'all ' if len(comparisons) > 1 else ''}{_count(len(comparisons), 'rival')} "
+            f"{where}; its lead over the strongest, {hardest.rival}, is {hardest.overall}"
         )
     if reading["better"] and len(reading["better"]) < len(comparisons):
         text += f"; it is better than {_named(reading['better'])}"
@@ -44,7 +47,7 @@ def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
     if lost:
         text += f", though it loses on {_listed(lost)}"
     if first.champion_failures:
-        text += f"; {first.champion_failures} of its runs FAILED"
+        text += f"; {_count(first.champion_failures, 'run')} of it FAILED"
     if violation > 0.0:
         text += f"; and it BREAKS the constraints there (violation {violation:.3g})"
     return f"{text}."
@@ -60,8 +63,16 @@ def is_better(comparisons: Sequence[Comparison], violation: float = 0.0) -> bool
 
 
 def _named(comparisons: Sequence[Comparison]) -> str:
-    return _listed([f"{one.rival} ({one.overall})" for one in comparisons])
+    """The rivals, those that the champion beats by least first."""
+    by_gain = sorted(comparisons, key=lambda one: one.overall.gain_percent)
+    return _listed([f"{one.rival} ({'equal in every run' if one.is_equal else one.overall})" for one in by_gain])
 
 
 def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    """The first few, and how many there are more."""
+    shown = [*words[:MOST_NAMED], *([f"{len(words) - MOST_NAMED} more"] if len(words) > MOST_NAMED else [])]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

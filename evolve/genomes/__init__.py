@@ -1,11 +1,11 @@
 """What is a candidate made of?
 
-A genome maps gene names to plain values. The files `weights`, `program`, `answer` and `number` are one kind of gene each, with a
-class `GeneKind` that fulfils `Gene`: `from_mapping(name, where, mapping)` reads its description in a problem; `sample`, `mate`
-and `mutate` are the operators; `decode` says what the value means to the simulator, `encode` finds the value of given policies,
-if there is one. A gene's name is the question that it answers, or `cluster.<limit>` for a limit of the batch. All values that
-the operators return are in canonical form; policies that are handed to `encode` must have been bound once, so that they are known
-to be right. The other files are what the kinds are made of.
+A genome maps gene names to plain values. The files `weights`, `program`, `answer` and `number` are one kind of gene
+each, with a class `GeneKind` that fulfils `Gene`: `from_mapping(name, where, mapping)` reads its description in a
+problem; `sample`, `mate` and `mutate` are the operators; `decode` says what the value means to the simulator, `encode`
+finds the value of given policies, if there is one. A gene's name is the question that it answers, or `cluster.<limit>`
+for a limit of the batch. All values that the operators return are in canonical form; policies that are handed to
+`encode` must have been bound once, so that they are known to be right. The other files are what the kinds are made of.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Gene(Protocol):
         """A value from a file, in canonical form; ConfigError if it is none of this gene's."""
 
     def decode(self, value: Value) -> Phenotype:
-        """This gene's part of the phenotype: one question, or one limit."""
+        """The gene's part of the phenotype: one question, or one limit."""
 
     def encode(self, policies: Mapping[str, Any], limits: Mapping[str, int]) -> Value | None:
         """The value that decodes to these policies; None if there is none."""

@@ -1,7 +1,7 @@
-"""One of several listed policies, each with its own numbers: the scheduler, the victim, the kind of admission, a linear priority.
+"""One of several listed policies, each with its own numbers: a scheduler, a victim, an admission, a linear priority.
 
-A value is the policy and its free parameters, such as {"policy": "token-bucket", "capacity_tokens": 12000.0}; the parameters of
-the other policies are not part of it.
+A value is the policy and its free parameters, such as {"policy": "token-bucket", "capacity_tokens": 12000.0}; the
+parameters of the other policies are not part of it.
 """
 
 from collections.abc import Mapping
@@ -44,9 +44,9 @@ class GeneKind:
     def from_mapping(cls, name: str, where: str, mapping: Mapping[str, Any]) -> "GeneKind":
         """Read `policies`, a list of names, or of mappings with `policy` and `parameters`.
 
-        Each of the `parameters` is a number or another plain value, at which it is fixed, or a mapping that narrows the bounds
-        within which it is searched: `low`, `high`, `scale` (linear, log), `whole`. Parameters that are not listed keep
-        their defaults.
+        Each of the `parameters` is a number or another plain value, at which it is fixed, or a mapping that narrows the
+        bounds within which it is searched: `low`, `high`, `scale` (linear, log), `whole`. Parameters that are not
+        listed keep their defaults.
 
         Raises
         ------
@@ -116,12 +116,13 @@ class GeneKind:
 
     def encode(self, policies: Mapping[str, Any], limits: Mapping[str, int]) -> Value | None:
         """The policy, if it is listed and has the values that are fixed here and others within the bounds."""
-        choice = policies.get(self.name)
-        policy = choice.get("policy") if isinstance(choice, Mapping) else choice
+        if self.name not in policies:
+            return None
+        given = complete_policy(self.name, policies[self.name])
+        policy = given["policy"]
         if policy not in self.options:
             return None
         option = self.options[policy]
-        given = complete_policy(self.name, choice)
         if any(given[name] != option.fixed[name] for name in given if name not in option.free):
             return None
         try:

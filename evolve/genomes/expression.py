@@ -1,8 +1,9 @@
 """Formulas as typed trees: read from the engine's postfix text, written back to it, and printed for people.
 
-There are two types. A number is a feature, a constant or an operation. A condition is `less(a, b)`, or a feature alone, which
-holds where the feature is above 0; it stands first in `if`, and nowhere else. Postfix text that uses one as the other is read
-as what the engine makes of it: a number as a condition is `0 < number`, a condition as a number is `if(condition, 1, 0)`.
+There are two types. A number is a feature, a constant or an operation. A condition is `less(a, b)`, or a feature alone,
+which holds where the feature is above 0; it stands first in `if`, and nowhere else. Postfix text that uses one as the
+other is read as what the engine makes of it: a number as a condition is `0 < number`, a condition as a number is
+`if(condition, 1, 0)`.
 """
 
 from collections.abc import Callable

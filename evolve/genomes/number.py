@@ -1,4 +1,4 @@
-"""A limit of the batch: how many tokens a step may compute, how many requests run, how long a prefill counts as long."""
+"""A limit of the batch: tokens that a step may compute, requests that run, length from which a prefill is long."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

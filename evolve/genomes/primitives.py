@@ -17,7 +17,7 @@ _DIGITS = 2
 
 
 class _Type(type):
-    """The class of the two types: DEAP draws from sets of them, whose order must not depend on where they lie in memory."""
+    """The class of the two types: DEAP draws from sets of them, whose order must not hang on their places in memory."""
 
     order: int
 

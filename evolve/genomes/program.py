@@ -27,8 +27,8 @@ from evolve.records import Phenotype, Value
 FEATURES = {"routing": ROUTING_FEATURES, "priority": PRIORITY_FEATURES}
 
 #: What is read if a problem does not say. The time of day and of arrival are not there, since a formula could learn the
-#: scenario by heart from them; nor is what is costly (features that change while a request waits have the queue sorted in every
-#: step) or depends on the hardware (counts of blocks, lengths of steps).
+#: scenario by heart from them; nor is what is costly (features that change while a request waits have the queue sorted
+#: in every step) or depends on the hardware (counts of blocks, lengths of steps).
 DEFAULT_FEATURES = {
     "routing": (
         "queued_requests", "running_requests", "queued_tokens", "used_share", "in_flight_requests", "effective_load",
@@ -82,12 +82,15 @@ class GeneKind:
 
     @classmethod
     def from_mapping(cls, name: str, where: str, mapping: Mapping[str, Any]) -> "GeneKind":
-        """Read `features` (default `DEFAULT_FEATURES`), `max_depth` (6), `max_words` (30), `constants` ({low: 0.01, high: 100}).
+        """Read `features`, `max_depth`, `max_words` and `constants`.
+
+        By default `DEFAULT_FEATURES`, 6, 30 and {low: 0.01, high: 100}.
 
         Raises
         ------
         ConfigError
-            If the question knows no formulas, a feature is unknown, none differs between what is compared, or a limit is wrong.
+            If the question knows no formulas, a feature is unknown, none differs between what is compared, or a limit
+            is wrong.
         """
         if name not in FEATURES:
             raise ConfigError(f"{where}: a program answers 'routing' or 'priority' only; got {name!r}.")
@@ -97,16 +100,19 @@ class GeneKind:
             raise ConfigError(f"{where}.features must be a list of features; got {listed!r}.")
         for place, feature in enumerate(listed):
             check_choice(f"{where}.features[{place}]", feature, FEATURES[name])
+            if feature in listed[:place]:
+                raise ConfigError(f"{where}.features must not repeat a feature; got {feature!r} twice.")
         if not set(listed) - SHARED_FEATURES[name]:
             raise ConfigError(
-                f"{where}.features must hold one that differs between what is compared; got {', '.join(listed) or 'none'}."
+                f"{where}.features must hold one that differs between what is compared; got "
+                f"{', '.join(listed) or 'none'}."
             )
         constants = check_keys(f"{where}.constants", given.get("constants", {}), ("low", "high"))
         low = check_number(f"{where}.constants.low", constants.get("low", 0.01), 1e-12, 1e12)
         high = check_number(f"{where}.constants.high", constants.get("high", 100.0), low, 1e12)
         return cls(
             name=name,
-            features=tuple(dict.fromkeys(listed)),
+            features=tuple(listed),
             max_depth=check_int(f"{where}.max_depth", given.get("max_depth", 6), 1, 16),
             max_words=check_int(f"{where}.max_words", given.get("max_words", 30), 1, _MOST_WORDS),
             constants=(low, high),
@@ -132,7 +138,7 @@ class GeneKind:
         return self._child(children[0], one), self._child(children[1], other)
 
     def mutate(self, value: Value, random: np.random.Generator) -> Value:
-        """A new subtree, another word, one operation more or less, or other constants; its parent if it grows too large."""
+        """A new subtree, another word, an operation more or less, or other constants; unchanged if it got too large."""
         expression = parse(value)
         tree, primitives = tree_of(expression, self._primitives), self._primitives
         kind = random.random()

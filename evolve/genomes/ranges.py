@@ -81,9 +81,10 @@ class Range:
 
     def place(self, value: Value) -> float:
         """Where in [0, 1] a number of this range lies."""
+        number = float(value)
         if self.is_log:
-            return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
-        return (value - self.low) / (self.high - self.low)
+            return (math.log(number) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
+        return (number - self.low) / (self.high - self.low)
 
 
 def mate_places(one: list[float], other: list[float], random: np.random.Generator) -> tuple[list[float], list[float]]:

@@ -1,4 +1,4 @@
-"""Makes DEAP reproducible: it draws from the global generators of `random` and numpy, which are seeded here and put back."""
+"""Makes DEAP reproducible: it draws from the global generators of Python and numpy, seeded here and then put back."""
 
 import random as global_random
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ import numpy as np
 def deap_draws(random: np.random.Generator) -> Iterator[None]:
     """Let everything that draws from a global generator draw from `random` instead, for the time of a `with` block.
 
-    The block's draws depend on the state of `random` alone, which moves on by one draw; the global generators are left as
-    they were found.
+    The block's draws depend on the state of `random` alone, which moves on by one draw; the global generators are left
+    as they were found.
     """
     seeds = random.integers(2**32, size=4, dtype=np.uint32)
     before = global_random.getstate()

@@ -1,9 +1,9 @@
 """The shortest of the forms that a formula has by exact identities: equal trees for many that mean the same.
 
-Every rule holds to the last bit in floating point, except for the sign of a zero, which no decision can see, as long as no
-intermediate value overflows. (The largest features are below 2^63, so that takes a product of seventeen of them.) Hence
-operands of commutative operations are sorted, but sums are not regrouped: (a + b) + c and a + (b + c) differ in the last bit,
-and a tie between two instances may hang on it.
+Every rule holds to the last bit in floating point, except for the sign of a zero, which no decision can see, as long as
+no intermediate value overflows. (The largest features are below 2^63, so that takes a product of seventeen of them.)
+Hence operands of commutative operations are sorted, but sums are not regrouped: (a + b) + c and a + (b + c) differ in
+the last bit, and a tie between two instances may hang on it.
 """
 
 import math

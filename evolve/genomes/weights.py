@@ -1,7 +1,8 @@
 """Weights of routing's scorers: a point on the simplex, kept as whole numbers, because only their ratios matter.
 
-A value maps scorers to whole weights, such as {"prefix-affinity": 3, "queue-depth": 2, "kv-utilization": 2}; a scorer that is not
-there has no say. Ratios of small numbers are kept as they are, all others are rounded to thousandths of the sum.
+A value maps scorers to whole weights, such as {"prefix-affinity": 3, "queue-depth": 2, "kv-utilization": 2}; a scorer
+that is not there has no say. Ratios of small numbers are kept as they are, all others are rounded to thousandths of the
+sum.
 """
 
 from collections.abc import Mapping
@@ -107,7 +108,7 @@ class GeneKind:
         return Phenotype({"routing": {"policy": "weighted", "scorers": scorers}})
 
     def encode(self, policies: Mapping[str, Any], limits: Mapping[str, int]) -> Value | None:
-        """The weights of a weighted policy that lists scorers of the gene in the gene's order, or of one that a scorer equals.
+        """The weights of a weighted policy that lists the gene's scorers in the gene's order, or that is one scorer.
 
         None where rounding would change the ratios.
         """
@@ -171,7 +172,7 @@ def whole_ratios(weights: Float64Vector) -> np.ndarray:
     parts = np.rint(sums * shares)
     small = np.flatnonzero((np.abs(parts / sums - shares) < 1e-12).all(axis=1))
     if len(small):
-        return parts[small[0]].astype(np.int64)
+        return np.asarray(parts[small[0]].astype(np.int64))
     exact = PARTS * shares
     rounded = np.floor(exact).astype(np.int64)
     # The largest remainders get what is missing, so that the sum is kept.

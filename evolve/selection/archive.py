@@ -35,8 +35,8 @@ class Archive:
             self._kept.update(kept)
 
     def best(self) -> list[Individual]:
-        """What is kept, the best first."""
-        return best_first(list(self._kept))
+        """What is kept, the fittest first."""
+        return sorted(self._kept, key=lambda individual: individual.score.fitness, reverse=True)
 
     def state(self) -> list[dict[str, Any]]:
         """Plain data for JSON."""

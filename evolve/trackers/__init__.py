@@ -26,7 +26,9 @@ class SearchStart:
     parameters: Mapping[str, str | int | float]  #: flat: problem, algorithm, suite, budget, seed ...
     tags: Mapping[str, str]  #: lineage: parent run, git_commit, sweep folder ...
     config: Mapping[str, Any]  #: the resolved configuration
-    baselines: Mapping[str, Mapping[str, float]]  #: baseline -> figure -> value, means over train scenarios and seeds
+    baselines: Mapping[
+        str, Mapping[str, float]
+    ]  #: baseline -> figure -> value, means over training scenarios and seeds
     is_resumed: bool = False  #: whether an earlier process began this search in the same folder
     evaluations: int = 0  #: done before a resume
     budget_evaluations: int = 0  #: how many there may be in all; 0: only generations are limited

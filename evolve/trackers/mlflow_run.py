@@ -69,7 +69,8 @@ class Listener:
         self._client.log_dict(self._run_id, dict(search.config), "config.yaml")
         self._children = self._finished_children()
         for name, figures in search.baselines.items():
-            self._child(Candidate(name, "baseline", {}, figures))
+            # Their own names: at the end the same figures are told again, measured more closely.
+            self._child(Candidate(name, "baseline", {}, {f"search/{key}": value for key, value in figures.items()}))
 
     def progress(self, evaluations: int) -> None:
         """Nothing: the store is told once per generation."""

@@ -86,7 +86,7 @@ def test_failures_and_broken_constraints_are_no_victory(measured: Measured, obje
     assert not is_better(found, violation=0.1)
     assert "BREAKS the constraints" in verdict(found, violation=0.1)
     assert failed.champion_failures == 1
-    assert "1 of its runs FAILED" in verdict([failed])
+    assert "1 run of it FAILED" in verdict([failed])
 
 
 def test_a_dead_gene_is_called_dead(measured: Measured, objectives: list[Objective]) -> None:
