@@ -40,7 +40,7 @@ def _run(config: Any) -> None:
 
 def _simulate(config: Any, folder: Path) -> None:
     from blis.fitness.weighted import score
-    from blis.report import print_json, print_text
+    from blis.printing import print_json, print_text
     from blis.result import simulate
     from blis.run_folder import write_run
     from blis.settings import settings_from_config

@@ -11,7 +11,7 @@ import yaml
 
 from blis.bundle import Bundle, bundle_text, complete_policy
 from blis.errors import ConfigError
-from blis.report import json_text
+from blis.printing import json_text
 from blis.result import Result
 from blis.settings import Settings
 from blis.simulate import DEFAULT_POLICIES

@@ -84,7 +84,7 @@ def _run(config: Any) -> None:
 def _measure(config: Any, folder: Path) -> None:
     from omegaconf import OmegaConf
 
-    from blis.report import json_text
+    from blis.printing import json_text
     from blis.saturation_figure import check_can_draw, write_figure
     from blis.scenario_file import read_scenario
 

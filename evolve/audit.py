@@ -96,7 +96,7 @@ def _run(config: Any) -> None:
     """One audit of a composed configuration; called by Hydra, once per job."""
     from omegaconf import OmegaConf
 
-    from blis.report import json_text
+    from blis.printing import json_text
 
     settings = Settings.from_mapping(OmegaConf.to_container(config, resolve=True))
     found = audit(settings)

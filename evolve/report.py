@@ -64,7 +64,7 @@ def _run(config: Any) -> None:
 
 
 def _report_search(folder: Path, given: Mapping[str, Any], output: str) -> None:
-    from blis.report import print_json
+    from blis.printing import print_json
     from evolve.evidence.gathering import gather, write_dossier
     from evolve.evidence.text import summary
 
@@ -80,7 +80,7 @@ def _report_search(folder: Path, given: Mapping[str, Any], output: str) -> None:
 
 
 def _report_sweep(folder: Path, output: str) -> None:
-    from blis.report import json_text, print_json
+    from blis.printing import json_text, print_json
     from evolve.evidence.sweep_table import read_sweep, sweep_figure, sweep_markdown, sweep_plain
     from evolve.figures import save
     from evolve.files import write_text_whole
