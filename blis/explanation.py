@@ -9,6 +9,7 @@ from blis.findings import findings, findings_document
 from blis.metrics.regret import reference_figures, rollout_figures, score_figures
 from blis.metrics.served import served_requests
 from blis.result import Result
+from blis.worst_decisions import worst_decisions_document
 
 
 def evidence_of(result: Result) -> Evidence:
@@ -18,7 +19,7 @@ def evidence_of(result: Result) -> Evidence:
 
 
 def explanation(result: Result) -> dict[str, Any]:
-    """Decisions, the three kinds of regret, and anomalies, ready for JSON.
+    """Decisions, the three kinds of regret, anomalies, and the worst decisions, ready for JSON.
 
     Raises
     ------
@@ -34,6 +35,7 @@ def explanation(result: Result) -> dict[str, Any]:
             "rollout": None if result.rollouts is None else rollout_figures(result.rollouts),
         },
         "anomalies": findings_document(findings(evidence_of(result))),
+        "worst_decisions": worst_decisions_document(result),
     }
 
 

@@ -40,6 +40,11 @@ class Settings:
     document: Mapping[str, Any]  #: the composed configuration as plain data, to be saved
     notes: tuple[str, ...]  #: what was replaced, for people
 
+    @property
+    def traced(self) -> bool:
+        """Whether the run will know why it went as it did."""
+        return self.trace != "none" or self.counterfactual is not None
+
 
 def settings_from_config(config: DictConfig, overrides: Sequence[str] = ()) -> Settings:
     """The settings in a composed configuration.
