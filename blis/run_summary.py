@@ -72,13 +72,16 @@ def _outcome(result: Result, metrics: Mapping[str, Any]) -> list[str]:
     lines = [
         f"- {metrics['completed_requests']:,} of {metrics['arrived_requests']:,} arrived requests completed, "
         f"{metrics['rejected_requests']:,} were rejected, {metrics['dropped_requests']:,} dropped; "
-        f"{_number(metrics['responses_per_sec'])} requests/s and {_number(metrics['tokens_per_sec'], 0)} output tokens/s.",
-        f"- SLO attainment {_percent(metrics['slo_attainment'])}, goodput {_number(metrics['goodput_rps'])} requests/s.",
+        f"{_number(metrics['responses_per_sec'])} requests/s and {_number(metrics['tokens_per_sec'], 0)} output "
+        "tokens/s.",
+        f"- SLO attainment {_percent(metrics['slo_attainment'])}, goodput {_number(metrics['goodput_rps'])} "
+        "requests/s.",
         f"- TTFT p50 / p99: {_ms(metrics['ttft_p50_ms'])} / {_ms(metrics['ttft_p99_ms'])}; E2E p50 / p99: "
         f"{_ms(metrics['e2e_p50_ms'])} / {_ms(metrics['e2e_p99_ms'])}; time between tokens p99: "
         f"{_ms(metrics['itl_p99_ms'])}.",
         f"- Load: longest queue {metrics['queue_peak_requests']}, {metrics['preemptions']:,} preemptions, cache hit "
-        f"rate {_percent(metrics['cache_hit_rate'])}, KV memory in use {_percent(metrics['kv_mean_use'])} on average and "
+        f"rate {_percent(metrics['cache_hit_rate'])}, KV memory in use {_percent(metrics['kv_mean_use'])} on average "
+        "and "
         f"{_percent(metrics['kv_peak_use'])} at most.",
     ]
     groups = metrics.get("classes") or []
@@ -126,8 +129,10 @@ def _costs(result: Result, told: Mapping[str, Any]) -> list[str]:
         return lines
     if tried["decisions"]:
         lines.append(
-            f"- Rollouts: of {tried['decisions']} sampled routing decisions, {_percent(tried['improvable_share'])} had an "
-            f"alternative with a first token at least {NOTABLE_MS:g} ms sooner, on average {_ms(tried['ttft_mean_ms'])} (at most "
+            f"- Rollouts: of {tried['decisions']} sampled routing decisions, {_percent(tried['improvable_share'])} "
+            "had an "
+            f"alternative with a first token at least {NOTABLE_MS:g} ms sooner, on average "
+            f"{_ms(tried['ttft_mean_ms'])} (at most "
             f"{_ms(tried['ttft_max_ms'])}); E2E could have been {_ms(tried['e2e_mean_ms'])} shorter on average. "
             f"{_percent(tried['best_choice_share'])} of the choices were the best of those tried."
         )
@@ -157,7 +162,8 @@ def _causes(result: Result) -> list[str]:
     colder = int((bad & (routings.cached_blocks < routings.most_cached_blocks)).sum())
     return [
         f"- {n:,} choices ({_percent(n / len(regret))}) were worse by {NOTABLE_MS:g} ms or more: in "
-        f"{_percent(loaded / n)} of them another instance had fewer requests, in {_percent(colder / n)} another had more of the prompt cached."
+        f"{_percent(loaded / n)} of them another instance had fewer requests, in {_percent(colder / n)} another had "
+        "more of the prompt cached."
     ]
 
 
@@ -195,12 +201,12 @@ def _focus(result: Result, metrics: Mapping[str, Any], told: Mapping[str, Any]) 
     advice = {
         "load-imbalance": "Spread the load: one instance queues while another has room.",
         "cache-thrashing": "Keep prefixes where they are, or add KV blocks: they are evicted before their reuse.",
-        "head-of-line-blocking": "Order queues by size (`sjf`) or separate large requests: small ones wait behind them.",
+        "head-of-line-blocking": "Order queues by size (`sjf`): small requests wait behind large ones.",
         "preemption-storm": "Admit less or lower `max_running_requests`: KV memory is overcommitted.",
-        "priority-inversion": "Scheduling works against the priorities: use `priority-fcfs` with the priority that is meant.",
+        "priority-inversion": "Scheduling works against the priorities: use `priority-fcfs` with the one that is meant.",
         "starvation": "Let age count in the priority (`linear` with a weight on age): some requests wait without end.",
         "rejection-storm": "Admission refuses most of the traffic: raise its limits, or scale out.",
-        "slo-violation-burst": "Shed the less urgent classes (`tier-shed`), or scale out: targets are missed in bursts.",
+        "slo-violation-burst": "Shed the less urgent classes (`tier-shed`), or scale out: targets are missed.",
         "livelock": "Give instances more KV blocks or smaller batches: they preempt without completing anything.",
     }
     for name, text in advice.items():

@@ -59,8 +59,8 @@ def _measured(result: Result) -> list[WorstDecision]:
         )
         ttft_ms = (row.real_ttft_us - row.ttft_us) / US_PER_MS
         text = (
-            f"{_what(result, entry_of[int(row.request)])}; on instance_{row.alternative} its first token would have come "
-            f"{_sooner(ttft_ms)}{e2e}{effect}."
+            f"{_what(result, entry_of[int(row.request)])}; on instance_{row.alternative} its first token would "
+            f"have come {_sooner(ttft_ms)}{e2e}{effect}."
         )
         worst.append(
             _decision(result, entry_of[int(row.request)], int(row.alternative), float(regret[place]), True, text)
@@ -93,7 +93,8 @@ def _what(result: Result, entry: int) -> str:
     one = result.trace.routings[entry]
     number, prompt = result.requests.number[one.request], result.requests.input_tokens[one.request]
     text = (
-        f"request_{number} ({prompt} prompt tokens) at {one.clock_us / US_PER_S:.3f} s went to instance_{one.instance} with load "
+        f"request_{number} ({prompt} prompt tokens) at {one.clock_us / US_PER_S:.3f} s went to "
+        f"instance_{one.instance} with load "
         f"{one.effective_load} (least: {one.least_load})"
     )
     if one.most_cached_blocks > 0:
