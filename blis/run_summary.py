@@ -203,7 +203,7 @@ def _focus(result: Result, metrics: Mapping[str, Any], told: Mapping[str, Any]) 
         "cache-thrashing": "Keep prefixes where they are, or add KV blocks: they are evicted before their reuse.",
         "head-of-line-blocking": "Order queues by size (`sjf`): small requests wait behind large ones.",
         "preemption-storm": "Admit less or lower `max_running_requests`: KV memory is overcommitted.",
-        "priority-inversion": "Scheduling works against the priorities: use `priority-fcfs` with the one that is meant.",
+        "priority-inversion": "Scheduling works against the priorities: use `priority-fcfs` with the one meant.",
         "starvation": "Let age count in the priority (`linear` with a weight on age): some requests wait without end.",
         "rejection-storm": "Admission refuses most of the traffic: raise its limits, or scale out.",
         "slo-violation-burst": "Shed the less urgent classes (`tier-shed`), or scale out: targets are missed.",

@@ -49,8 +49,8 @@ def stratified(n_decisions: int, wanted: int, seed: int, name: str) -> Int64Vect
     name : str
         Kind of decision; kinds are drawn independently.
     """
-    if wanted >= n_decisions:
-        return np.arange(n_decisions, dtype=np.int64)
-    edges = np.linspace(0, n_decisions, wanted + 1)
-    place = edges[:-1] + stream(seed, "counterfactual", name).random(wanted) * np.diff(edges)
-    return np.minimum(place.astype(np.int64), n_decisions - 1)
+    if wanted >= n_decisions or wanted == 0:
+        # All of them, or none.
+        return np.arange(min(wanted, n_decisions), dtype=np.int64)
+    edges = np.arange(wanted + 1) * n_decisions // wanted
+    return stream(seed, "counterfactual", name).integers(edges[:-1], edges[1:])

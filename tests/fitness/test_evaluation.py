@@ -18,7 +18,6 @@ def run(workloads):
     return record
 
 
-
 def broken(*arguments):
     return 99
 
@@ -69,7 +68,10 @@ def test_rejecting_everything_succeeds_and_has_no_latency(run):
     [
         (UNKNOWN, "UnknownChoiceError: routing: no choice named 'nonsense'"),
         (weighted(queue_depth=float("nan")), "ConfigError: routing.scorers[0].weight must be a finite number > 0"),
-        (Phenotype({"routing": {"policy": f"{__name__}:broken"}}), "ContractError: routing 'tests.fitness.test_evaluation:broken' must return an int in [0, 2]"),
+        (
+            Phenotype({"routing": {"policy": f"{__name__}:broken"}}),
+            "ContractError: routing 'tests.fitness.test_evaluation:broken' must return an int in [0, 2]",
+        ),
         (Phenotype({"rooting": {"policy": "round-robin"}}), "ConfigError: policies: unknown question 'rooting'"),
     ],
 )

@@ -110,7 +110,9 @@ def test_complexity_can_be_an_objective(workloads, pool):
     assert complicated.values["wide"][1] == 0.25
 
 
-@pytest.mark.parametrize(("role", "seeds", "message"), [("training", [1], "did you mean 'train'"), ("train", [], "got none")])
+@pytest.mark.parametrize(
+    ("role", "seeds", "message"), [("training", [1], "did you mean 'train'"), ("train", [], "got none")]
+)
 def test_wrong_questions_are_refused(judge, role, seeds, message):
     with pytest.raises(ConfigError, match=message):
         judge.score([BUSIEST], role, seeds)

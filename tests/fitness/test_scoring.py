@@ -28,7 +28,8 @@ def judged(rules, own, yardsticks, complexity=0.0):
     ]
     results = {scenario: Results("", tuple(records), complexity) for scenario, records in own.items()}
     against = {
-        scenario: [Results("known", tuple(records))] * len(rules.goals.groups) for scenario, records in yardsticks.items()
+        scenario: [Results("known", tuple(records))] * len(rules.goals.groups)
+        for scenario, records in yardsticks.items()
     }
     return judgement(rules, tasks, results, against)
 
@@ -57,18 +58,14 @@ def test_scenarios_and_seeds_count_geometrically():
 
 
 def test_weights_are_exponents():
-    found = judged(
-        rules({"ttft-p99": 3, "goodput": 1}), {"a": [record(50.0, 5.0)]}, {"a": [record(100.0, 10.0)]}
-    )
+    found = judged(rules({"ttft-p99": 3, "goodput": 1}), {"a": [record(50.0, 5.0)]}, {"a": [record(100.0, 10.0)]})
 
     assert found.score.objectives == pytest.approx((2.0**0.75 * 0.5**0.25,))
 
 
 def test_losing_a_scenario_is_punished_and_losing_within_the_tolerance_is_not():
     # geometric mean of 0.8 and 1.25 is 1; the loss beyond the tolerance is 0.2 - 0.01
-    found = judged(
-        rules(), {"a": [record(125.0)], "b": [record(80.0)]}, {"a": [record(100.0)], "b": [record(100.0)]}
-    )
+    found = judged(rules(), {"a": [record(125.0)], "b": [record(80.0)]}, {"a": [record(100.0)], "b": [record(100.0)]})
     assert found.score.objectives == pytest.approx((1 - 0.19,))
     assert {scenario: value for scenario, (value,) in found.values.items()} == pytest.approx({"a": 0.8, "b": 1.25})
 

@@ -58,7 +58,11 @@ def test_a_fidelity_never_exceeds_what_the_suite_says(fidelity, expected):
         ("train.scenarios", ["kv-presure"], "did you mean 'kv-pressure'?"),
         ("train.scenarios", [7], "suite.train.scenarios[0] must be a scenario's name, or a mapping"),
         ("train.scenarios", [{"name": "kv-pressure", "rate": 1}], "suite.train.scenarios[0]: unknown key 'rate'"),
-        ("train.scenarios", [{"name": "kv-pressure", "load": 0}], "scenarios[0].load must be a finite number > 0; got 0"),
+        (
+            "train.scenarios",
+            [{"name": "kv-pressure", "load": 0}],
+            "scenarios[0].load must be a finite number > 0; got 0",
+        ),
         ("train.scenarios", [{"name": "kv-pressure", "load": float("nan")}], "must be a finite number > 0; got nan"),
         ("train.scenarios", [{"name": "kv-pressure", "num_requests": 0}], "scenarios[0].num_requests must be an int"),
         ("train.scenarios", ["kv-pressure", "kv-pressure"], "'kv-pressure' is listed twice"),

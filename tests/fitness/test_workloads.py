@@ -35,7 +35,12 @@ def test_requests_depend_on_scenario_seed_and_number_alone(workloads, tmp_path):
 
 @pytest.mark.parametrize(
     "other",
-    [WorkloadKey("wide", 2, 100), WorkloadKey("wide", 1, 99), WorkloadKey("narrow", 1, 100), WorkloadKey("wide@0.5", 1, 100)],
+    [
+        WorkloadKey("wide", 2, 100),
+        WorkloadKey("wide", 1, 99),
+        WorkloadKey("narrow", 1, 100),
+        WorkloadKey("wide@0.5", 1, 100),
+    ],
 )
 def test_other_seeds_lengths_clusters_and_loads_have_other_addresses(workloads, other):
     assert workloads.prepared(other).digest != workloads.prepared(KEY).digest

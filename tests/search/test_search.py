@@ -82,7 +82,9 @@ def test_a_lucky_evaluation_does_not_become_champion(problem: Problem, tmp_path:
     """With noise that is large against true differences, the best in training is worse than who wins the finals."""
     gains = []
     for attempt in range(4):
-        search = make_search(problem, tmp_path / str(attempt), Listening(), "random", noise=0.25, generations=6 + attempt)
+        search = make_search(
+            problem, tmp_path / str(attempt), Listening(), "random", noise=0.25, generations=6 + attempt
+        )
         search.run()
         luckiest = search.plan.problem.decode(search.archive.best()[0].genome)
         champion = read_bundle(tmp_path / str(attempt) / "champion.yaml")
