@@ -32,6 +32,9 @@ VERBS = {
     "latency": ("step_time", views.STEP_TIME),
 }
 
+#: The verb of folders whose answers are plain Python.
+PLAIN_VERBS = {"workload": "generate", "anomalies": "find", "trace": "table"}
+
 #: The questions that a policy bundle answers, in the order in which a request meets them.
 QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
 
@@ -92,7 +95,7 @@ def answer(folder: str, name: str) -> ModuleType:
     """
     check_choice(folder, name, choices(folder))
     module = importlib.import_module(f"blis.{folder}.{name.replace('-', '_')}")
-    verb = VERBS[folder][0] if folder in VERBS else "generate"
+    verb = VERBS[folder][0] if folder in VERBS else PLAIN_VERBS[folder]
     if not callable(getattr(module, verb, None)):
         raise ContractError(f"{module.__name__} must define {verb}(); see blis/{folder}/__init__.py.")
     return module

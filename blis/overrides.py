@@ -14,6 +14,8 @@ QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
 GROUPS = ("cluster", "workload")
 #: Texts with commas or symbols in them: one value, never a sweep. To sweep over them, quote each.
 TEXTS = ("routing.scorers", "routing.formula", "priority.formula", "fitness")
+#: Nodes that may be set by one of their values alone.
+NAMED = {"scenario": "name", "counterfactual": "kind"}
 PATHS = ("policies", "scenario", "workload.path", "workload.data_path")
 
 _SWITCHES = {
@@ -71,8 +73,8 @@ def _translated(override: str, is_sweep: bool) -> str:
         return f"{key}={value}"
     if key in QUESTIONS and not value.startswith("{"):
         key = f"{key}.policy"
-    if key == "scenario" and not value.startswith("{"):
-        key = "scenario.name"
+    if key in NAMED and not value.startswith("{"):
+        key = f"{key}.{NAMED[key]}"
     return f"++{key}={value}"
 
 

@@ -3,13 +3,16 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from blis.binding import BoundPolicy, answer
 from blis.checks import check_int
 from blis.cluster import Cluster
+from blis.counterfactual.sampling import Sampling
 from blis.deployment import build_cluster
 from blis.engine.loop import compiled_loop
+from blis.engine.state import Records, TraceLog
 from blis.errors import ConfigError
 from blis.outcome import Outcome, outcome
 from blis.scenario import Scenario
@@ -29,6 +32,22 @@ class Result:
     outcome: Outcome
     policies: Mapping[str, BoundPolicy]
     engine_s: float  #: wall clock of the run itself, loading and reading not included
+    rollouts: Records | None = (
+        None  #: sampled decisions tried otherwise, see `blis.engine.rollout`; None: not asked for
+    )
+
+    @property
+    def trace(self) -> TraceLog:
+        """What was recorded of decisions and batches.
+
+        Raises
+        ------
+        ConfigError
+            If the run was not traced.
+        """
+        if self.outcome.trace is None:
+            raise ConfigError("trace must be summary or decisions for this; the run has none.")
+        return self.outcome.trace
 
     def metrics(self) -> dict[str, Any]:
         """The metrics of the cluster and of its parts, ready for JSON: the same bytes for the same seed."""
@@ -57,6 +76,7 @@ def simulate(
     requests: Requests | None = None,
     record_routing: bool = False,
     trace: str = "none",
+    counterfactual: Sampling | None = None,
 ) -> Result:
     """Run a scenario to its end.
 
@@ -69,8 +89,10 @@ def simulate(
         The scenario's requests for this seed, where they have been built before.
     record_routing : bool
         Keep the score and the regret of every routing decision.
-    trace : str
-        What of the decisions is kept; nothing but "none" is available yet.
+    trace : {"none", "summary", "decisions"}
+        What to record; it never changes what happens.
+    counterfactual : Sampling, optional
+        Also try sampled decisions otherwise; a run without a trace gets `trace="summary"`.
 
     Returns
     -------
@@ -83,23 +105,24 @@ def simulate(
     StalledError
         If the run makes no progress.
     """
-    if trace != "none":
-        raise ConfigError(f"trace: {trace!r} is not available yet. Choices: none.")
     seed = scenario.seed if seed is None else check_int("seed", seed, 0)
     cluster = build_cluster(scenario.cluster)
     policies = bind_all(scenario.policies)
     if requests is None:
         requests = build_requests(scenario, seed)
-    simulation = Simulation(
-        requests,
-        cluster,
-        policies,
-        semantics=semantics(scenario.semantics),
-        horizon_us=scenario.horizon_us,
-        record_routing=record_routing,
+    start = partial(
+        Simulation, requests, cluster, policies, semantics=semantics(scenario.semantics), horizon_us=scenario.horizon_us
     )
+    if counterfactual is not None and trace == "none":
+        trace = "summary"
+    simulation = start(record_routing=record_routing, trace=trace)
     compiled_loop()  # made or loaded before the clock starts
     started_s = time.perf_counter()
     simulation.run()
     engine_s = time.perf_counter() - started_s
-    return Result(scenario, seed, requests, cluster, outcome(simulation), policies, engine_s)
+    tried = None
+    if counterfactual is not None:
+        from blis.counterfactual.rollout import rollouts
+
+        tried = rollouts(partial(start, record_steps=False, record_routing=True), simulation, counterfactual, seed)
+    return Result(scenario, seed, requests, cluster, outcome(simulation), policies, engine_s, tried)

@@ -11,14 +11,17 @@ from omegaconf.errors import OmegaConfBaseException
 from blis.binding import QUESTIONS
 from blis.bundle import read_bundle, with_limits
 from blis.checks import check_choice, check_keys
+from blis.counterfactual.sampling import Sampling
 from blis.errors import ConfigError
 from blis.fitness.weighted import parse_weights
 from blis.scenario import Scenario
 from blis.scenario_choice import with_scenario
+from blis.simulate import TRACE_LEVELS
 
 OUTPUTS = ("text", "json")
 _SCENARIO_KEYS = ("cluster", "workload", "slo", "horizon_us", "semantics", "seed")
-_KEYS = (*_SCENARIO_KEYS, *QUESTIONS, "policies", "fitness", "output", "trace", "plots", "export_requests")
+_TRACE_KEYS = ("trace", "counterfactual")
+_KEYS = (*_SCENARIO_KEYS, *QUESTIONS, "policies", "fitness", "output", *_TRACE_KEYS, "plots", "export_requests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Settings:
 
     scenario: Scenario
     fitness: Mapping[str, float]  #: weights of `blis.fitness.weighted`; empty: none is wanted
+    trace: str  #: what is recorded: none, summary or decisions
+    counterfactual: Sampling | None  #: which decisions are tried otherwise; None: none
     output: str  #: text or json
     plots: bool  #: also write figures
     export_requests: bool  #: also write the requests as a version 2 trace
@@ -34,6 +39,11 @@ class Settings:
     limits: Mapping[str, int]  #: of the policy bundle
     document: Mapping[str, Any]  #: the composed configuration as plain data, to be saved
     notes: tuple[str, ...]  #: what was replaced, for people
+
+    @property
+    def traced(self) -> bool:
+        """Whether the run will know why it went as it did."""
+        return self.trace != "none" or self.counterfactual is not None
 
 
 def settings_from_config(config: DictConfig, overrides: Sequence[str] = ()) -> Settings:
@@ -57,8 +67,6 @@ def settings_from_config(config: DictConfig, overrides: Sequence[str] = ()) -> S
     given = check_keys("run", document, (*_KEYS, "scenario"), ("cluster", "workload"))
     given = with_scenario(given, overrides)
     _check_given("", given)
-    if given.get("trace", "none") not in ("none", None):
-        raise ConfigError(f"trace: {given['trace']!r} is not available yet. Choices: none.")
     answered = [question for question in QUESTIONS if given.get(question) is not None]
     policies = {question: _policy(question, given[question]) for question in answered}
     lineage: Mapping[str, Any] = {}
@@ -83,6 +91,8 @@ def settings_from_config(config: DictConfig, overrides: Sequence[str] = ()) -> S
     return Settings(
         scenario=scenario,
         fitness=weights,
+        trace=check_choice("trace", given.get("trace") or "none", TRACE_LEVELS),
+        counterfactual=_counterfactual(given.get("counterfactual")),
         output=check_choice("output", given.get("output", "text"), OUTPUTS),
         plots=_flag(given, "plots"),
         export_requests=_flag(given, "export_requests"),
@@ -102,6 +112,15 @@ def _repeatable(given: Mapping[str, Any], policies: Mapping[str, Any]) -> dict[s
         absolute = {key: str(Path(str(value)).resolve()) for key, value in named.items()}
         document["workload"] = {**workload, **absolute}
     return document
+
+
+def _counterfactual(node: object) -> Sampling | None:
+    given = {"kind": "none"} if node is None else node
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"counterfactual must be none, rollout, or a mapping with the key 'kind'; got {given!r}.")
+    kind = check_choice("counterfactual.kind", given.get("kind") or "none", ("none", "rollout"))
+    sampling = Sampling.from_mapping("counterfactual", {key: value for key, value in given.items() if key != "kind"})
+    return sampling if kind == "rollout" else None
 
 
 def _policy(question: str, node: object) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def served_requests(requests: Requests, outcome: Outcome, targets: SloTargets) -
     rows = outcome.requests
     return Served(
         status=rows.status,
-        arrived=(rows.status != NOT_STARTED) | (requests.arrival_us <= outcome.end_us),
+        arrived=(rows.status != NOT_STARTED) | (rows.arrival_us <= outcome.end_us),
         meets_slo=_meets_slo(requests, outcome, targets),
         ttft_us=rows.ttft_us,
         itl_mean_us=rows.itl_mean_us,
