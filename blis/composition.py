@@ -80,10 +80,12 @@ def output_folder() -> Path:
 
 
 def task_overrides() -> list[str]:
-    """What the command line overrides in the configuration of the job that is running."""
+    """What the command line overrides in the configuration of the job that is running, as it was written."""
     from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
 
-    return list(HydraConfig.get().overrides.task)
+    written = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    return [str(override) for override in written] if isinstance(written, list) else []
 
 
 def _compose(config_name: str, task: Callable[[Any], None]) -> None:

@@ -7,7 +7,8 @@ that rules are equal, and whoever takes two genomes for one reports one's result
 - not only the first choice counts but the whole order in which a rule would take the instances, or the requests, and
   its ties;
 - the sizes of all numbers that a rule reads must be equal as well, since a threshold may lie between two situations,
-  and so must the features that differ between what it compares, since one of them may matter in ties alone;
+  and so must the features that differ between what it compares, since one of them may matter in ties alone, and the
+  products, quotients, roots and logarithms, whose rounding makes and breaks ties;
 - only routing's formulas, and what orders a queue and a batch (priority, scheduling and preemption together), are
   described by choices. Admission, the other ways of routing, Python callables and limits are described by name and
   parameters: they have a memory, or differ in so little (two vectors of weights) that an evaluation costs less than a
@@ -24,12 +25,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from blis.binding import BoundPolicy, addresses, memory_for
-from blis.engine.program import STACK_SIZE
+from blis.engine.program import STACK_SIZE, encode
 from blis.simulate import bind_all
 from evolve.choices import name_victims, rank_requests, score_instances
 from evolve.genomes.program import FEATURES, SHARED_FEATURES
 from evolve.records import Phenotype
 from evolve.situations import situations
+
+
+#: How the engine codes the operations whose results are rounded: the last pair of a program.
+_ROUNDING = [encode("formula", f"1 1 {word}", "routing")[-2] for word in ("mul", "div")] + [
+    encode("formula", f"1 {word}", "routing")[-2] for word in ("sqrt", "log1p")
+]
 
 
 def signature(phenotype: Phenotype) -> str:
@@ -74,14 +81,15 @@ def _named(policy: BoundPolicy) -> bytes:
 
 
 def _ingredients(question: str, policy: BoundPolicy) -> bytes:
-    """The sizes of a policy's numbers, zeros aside, and those of its features that differ between what it compares."""
-    numbers, read = policy.parameters, []
+    """What must be equal beside the choices: sizes of numbers, zeros aside, telling features, operations that round."""
+    numbers, words = policy.parameters, []
     if policy.name == "program":
         operations, arguments = numbers[1::2], numbers[2::2]
         numbers = arguments[operations == 0.0]
         names = {FEATURES[question][int(feature)] for feature in arguments[operations == 1.0]}
-        read = sorted(names - SHARED_FEATURES[question])
-    return np.sort(np.abs(numbers[numbers != 0.0])).tobytes() + " ".join(read).encode()
+        rounding = np.sort(operations[np.isin(operations, _ROUNDING)])
+        words = [*sorted(names - SHARED_FEATURES[question]), *map(str, rounding)]
+    return np.sort(np.abs(numbers[numbers != 0.0])).tobytes() + " ".join(words).encode()
 
 
 def _instance_order(routing: BoundPolicy) -> bytes:

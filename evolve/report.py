@@ -58,12 +58,13 @@ def _run(config: Any) -> None:
     output = check_choice("output", given["output"], OUTPUTS)
     folder = Path(str(given["run"]))
     if (folder / "champion.yaml").is_file() or (folder / "config.yaml").is_file():
-        _report_search(folder, given, output)
+        report_search(folder, given, output)
     else:
         _report_sweep(folder, output)
 
 
-def _report_search(folder: Path, given: Mapping[str, Any], output: str) -> None:
+def report_search(folder: Path, given: Mapping[str, Any], output: str) -> None:
+    """Report on the champion in a run folder, as `given`, the values of `conf/evolve_report.yaml`, asks for."""
     from blis.printing import print_json
     from evolve.evidence.gathering import gather, write_dossier
     from evolve.evidence.text import summary

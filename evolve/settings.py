@@ -38,7 +38,7 @@ SEARCH_KEYS = (
     *("tolerance", "ladder", "finalists", "budget", "seed"),
 )
 #: Keys that change no result.
-OTHER_KEYS = ("evaluator", "tracker", "resume")
+OTHER_KEYS = ("evaluator", "tracker", "report", "resume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Settings:
     seed: int
     evaluator: Any  #: see `evolve.evaluators.opening`
     tracker: Any  #: see `evolve.trackers.opening`
+    report: bool  #: whether evidence on the champion is gathered at the end
     document: Mapping[str, Any]  #: all of it as plain data
     notes: tuple[str, ...]  #: what people should know
 
@@ -71,7 +72,9 @@ class Settings:
             If a key is unknown or absent or a value wrong, at any level, or parts do not fit each other.
         """
         required = tuple(key for key in SEARCH_KEYS if key not in ("scenario", "objectives", "constraints"))
-        given = check_keys("search", document, (*SEARCH_KEYS, *OTHER_KEYS), (*required, "evaluator", "tracker"))
+        given = check_keys(
+            "search", document, (*SEARCH_KEYS, *OTHER_KEYS), (*required, "evaluator", "tracker", "report")
+        )
         problem = Problem.from_mapping("problem", given["problem"])
         suite = Suite.from_mapping("suite", given["suite"])
         notes: tuple[str, ...] = ()
@@ -109,6 +112,7 @@ class Settings:
             seed=seed,
             evaluator=given["evaluator"],
             tracker=given["tracker"],
+            report=_flag("report", given["report"]),
             document={**document, "objectives": objectives},
             notes=notes,
         )
@@ -138,8 +142,14 @@ def resumed(stored: Mapping[str, Any], given: Mapping[str, Any], overrides: Sequ
             f"resume goes on with the stored configuration: {', '.join(changing)} must not be given with it. "
             f"Choices: {', '.join(OTHER_KEYS)}."
         )
-    kept: dict[str, Any] = {key: given[key] for key in ("evaluator", "tracker") if key in explicit}
+    kept: dict[str, Any] = {key: given[key] for key in ("evaluator", "tracker", "report") if key in explicit}
     return {**stored, **kept}
+
+
+def _flag(where: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where} must be true or false; got {value!r}.")
+    return value
 
 
 def _check_budget(budget: Budget, ladder: Ladder, suite: Suite) -> None:

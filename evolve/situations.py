@@ -120,7 +120,7 @@ def _clock_and_requests(random: np.random.Generator, situations: int, requests: 
 
 
 def _sizes(random: np.random.Generator, shape: tuple[int, int], most: int) -> np.ndarray:
-    """Whole numbers: below 7 in a third of the rows; up to 2 `most` in the others, with a level and a spread for each row.
+    """Whole numbers: below 7 in a third of the rows; in the others up to 2 `most`, each row with a level and a spread.
 
     Level and spread are 0 in a third of the rows each, and in some rows so is half of the numbers.
     """

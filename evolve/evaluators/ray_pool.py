@@ -233,6 +233,7 @@ def run_chunk(version: str, digest: str, sent: list[Any], texts: Sequence[str], 
             "its sources differ from those that the search started with; install the same on all nodes, and do not "
             "change them during a search."
         )
+    warm()
     prepared = _workload(digest, sent)
     tasks = [_task(text) for text in texts]
     results: queue.SimpleQueue[Record] = queue.SimpleQueue()

@@ -1,12 +1,22 @@
-"""Compiles, or loads from the disk cache, everything that policies may need, so that workers find it there."""
+"""Compiles, or loads from the disk cache, everything that a simulation may need, before a clock watches it."""
+
+from functools import cache
 
 from blis.binding import QUESTIONS, choices, compiled_answer
-from blis.engine.loop import compiled_loop
+from evolve.evaluation import evaluate
+from evolve.records import Phenotype, Task
+from evolve.workloads import prepare
+
+_SCENARIO = {
+    "cluster": {"kv_blocks": 100, "latency": {"kind": "affine", "alpha_us": [1, 0, 0], "beta_us": [1000, 0, 0]}},
+    "workload": {"kind": "distribution", "num_requests": 2, "output_tokens_mean": 4, "output_tokens_max": 8},
+}
 
 
+@cache
 def warm() -> None:
-    """Compile the loop and every answer that a policy can name."""
-    compiled_loop()
+    """Every answer that a policy can name, and what a small simulation calls beside them; once in a process."""
     for folder in (*QUESTIONS, "scoring"):
         for name in choices(folder):
             compiled_answer(folder, name)
+    evaluate(Task(Phenotype({}), "", 0, 2, ""), prepare(_SCENARIO))

@@ -1,7 +1,7 @@
 """Is the champion better than each rival, on which scenarios, and in which objectives?"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class Comparison:
     overall: Effect
     scenarios: Mapping[str, Effect]
     objectives: Mapping[str, Effect]
-    wins: int  #: pairs of runs that the champion won; equal ones are neither won nor lost
+    wins: int  #: pairs of runs that the champion won; equal ones are neither won nor lost, repeated ones count once
     losses: int
     champion_failures: int  #: runs that failed
     rival_failures: int
@@ -57,14 +57,15 @@ def compare(
 ) -> Comparison:
     """Compare records; the outer sequences are of scenarios, the inner ones of seeds."""
     rows, undefined = _rows(ours, theirs, objectives)
-    every = np.concatenate(rows)
+    repeated = [is_repeated(own) and is_repeated(other) for own, other in zip(ours, theirs, strict=True)]
+    every = np.concatenate([row[:1] if again else row for row, again in zip(rows, repeated, strict=True)])
     by_objective = {}
     for objective in objectives:
         own_rows, own_undefined = _rows(ours, theirs, [objective])
         by_objective[objective.name] = effect(own_rows, seed, rival, objective.name, n_undefined=sum(own_undefined))
     return Comparison(
         rival=rival,
-        overall=effect(rows, seed, rival, n_undefined=sum(undefined)),
+        overall=replace(effect(rows, seed, rival, n_undefined=sum(undefined)), n_pairs=len(every)),
         scenarios={
             name: effect([row], seed, rival, "scenario", name, n_undefined=count)
             for name, row, count in zip(scenarios, rows, undefined, strict=True)
@@ -75,6 +76,11 @@ def compare(
         champion_failures=sum(record.error is not None for row in ours for record in row),
         rival_failures=sum(record.error is not None for row in theirs for record in row),
     )
+
+
+def is_repeated(records: Sequence[Record]) -> bool:
+    """Whether all seeds gave the same: a recorded log has the same requests each time, which counts as one run."""
+    return len(records) > 1 and all(record == records[0] for record in records)
 
 
 def strongest(comparisons: Sequence[Comparison]) -> Comparison:

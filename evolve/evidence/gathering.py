@@ -85,6 +85,13 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     try:
         question[0] = "rivals"
         comparisons = comparison.examine(champion, rivals, names, seeds, **common)
+        runs = laboratory.measure([champion], [Condition(name) for name in names], seeds)[0]
+        notes += [
+            f"{name}: every seed gives the same requests (a recorded log); it counts as one run, its interval has no "
+            "width, and it says nothing of other logs."
+            for name, records in zip(names, runs, strict=True)
+            if comparison.is_repeated(records)
+        ]
         judged = laboratory.judge(settings.rules, settings.baselines).score([champion], ROLES[-1], seeds)[0]
         question[0] = "classes"
         strongest = [one.rival for one in comparison.by_strength(comparisons)][:MOST_RIVALS]

@@ -204,7 +204,11 @@ def store_uri(uri: str | None = None) -> str:
             f"did you mean 'sqlite:///{uri}'?"
         )
     prefix = "sqlite:///"
-    if uri.startswith(prefix) and uri != prefix:
+    if uri.startswith("sqlite:") and not uri.removeprefix(prefix).strip("/"):
+        raise ConfigError(
+            f"tracker.uri must name a file, such as sqlite:///runs.db; got {uri!r}, which is kept nowhere."
+        )
+    if uri.startswith(prefix):
         return f"{prefix}{Path(uri.removeprefix(prefix)).resolve()}"
     return uri
 

@@ -4,7 +4,7 @@ import pytest
 
 from blis.errors import ConfigError
 from evolve.evaluation import evaluate
-from evolve.evaluators import by_workload, key_of
+from evolve.evaluators import by_workload, key_of, warming
 from evolve.evaluators.opening import open_evaluator
 from tests.fitness.small_suite import BUSIEST, LEAST_LOADED, NARROW, ROUND_ROBIN, UNKNOWN, task_of, weighted
 
@@ -93,3 +93,17 @@ def test_a_wrong_evaluator_is_refused(workloads, choice, message):
         open_evaluator("evaluator", choice, workloads)
 
     assert message in str(error.value)
+
+
+def test_warming_simulates_without_an_error(monkeypatch):
+    records = []
+
+    def kept(*arguments):
+        records.append(evaluate(*arguments))
+
+    monkeypatch.setattr(warming, "evaluate", kept)
+
+    warming.warm.__wrapped__()
+
+    assert [record.error for record in records] == [None]
+    assert records[0].figures["completed_requests"] == 2

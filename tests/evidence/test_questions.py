@@ -77,6 +77,15 @@ def test_a_scenario_that_is_lost_is_named(measured: Measured, objectives: list[O
     assert "though it loses on b to rr (-10.00 %" in verdict(found)
 
 
+def test_a_recorded_log_counts_as_one_run(objectives: list[Objective]) -> None:
+    ours, theirs = [Record({"ttft": 1.0, "goodput": 1.0}, 1)] * 5, [Record({"ttft": 2.0, "goodput": 1.0}, 1)] * 5
+
+    found = comparison.compare("rr", ["log"], [ours], [theirs], objectives, 1)
+
+    assert (found.overall.n_pairs, found.wins, found.losses) == (1, 1, 0)
+    assert "(1 paired run)" in verdict([found])
+
+
 def test_failures_and_broken_constraints_are_no_victory(measured: Measured, objectives: list[Objective]) -> None:
     found = _champion_against({"weighted": 1.1, "round-robin": 0.5}, measured, objectives)
     failed = comparison.compare(

@@ -8,6 +8,7 @@ import pytest
 import blis.run
 import evolve.report
 import evolve.run
+from tests.evidence.policies import phenotype, weighted
 
 
 class Ran(NamedTuple):
@@ -27,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "budget.generations=2",
         "ladder=[{num_requests:100,seeds:1}]",
     ]
-    sizes = ["algorithm.population=4", "algorithm.offspring=4", "finalists=2"]
+    sizes = ["algorithm.population=4", "algorithm.offspring=4", "finalists=2", "report=false"]
     assert evolve.run.main([*arguments, *sizes, f"hydra.run.dir='{folder}'"]) == 0
     return folder
 
@@ -100,6 +101,32 @@ def test_what_is_compared_is_what_a_run_tells(folder: Path, capsys: pytest.Captu
         assert len(shared) > 30
         assert {figure: record.figures[figure] for figure in shared} == shared
     assert list(classes.values()) == told[0]["classes"]
+
+
+def test_a_gene_that_decides_nothing_is_called_dead(folder: Path) -> None:
+    """With FCFS nobody looks at priorities, and no request of these scenarios is ever refused."""
+    from evolve.evidence import ablation
+    from evolve.evidence.gathering import objectives_of, read_run
+    from evolve.evidence.laboratory import Laboratory
+
+    _, settings, _, _ = read_run(folder)
+    scenarios = settings.suite.scenarios["test"]
+    laboratory = Laboratory(scenarios, [], "serial")
+    champion = phenotype(
+        {"max_running_requests": 16},
+        routing=weighted(queue_depth=2.0, prefix_affinity=1.0),
+        priority={"policy": "slo-class"},
+        admission={"policy": "token-bucket", "capacity_tokens": 1e9, "refill_tokens_per_s": 1e9},
+    )
+    genes = ["admission", "routing", "priority", "cluster.max_running_requests"]
+
+    objectives, names = objectives_of(settings.rules.goals, []), [one.name for one in scenarios]
+    parts = ablation.examine(champion, genes, names, [7, 8], objectives, laboratory.measure, 1)
+    laboratory.close()
+
+    dead = {part.name for part in parts if part.reading == "dead"}
+    assert {"admission", "priority"} <= dead
+    assert not {"routing", "cluster.max_running_requests"} & dead
 
 
 @pytest.mark.parametrize(

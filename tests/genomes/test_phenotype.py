@@ -49,7 +49,10 @@ EQUAL = {
         {"priority": "constant", "preemption": "lowest-priority"},
         {"priority": "constant", "preemption": "newest"},
     ),
-    "monotone formula": ({"routing": formula("queued_tokens sqrt")}, {"routing": formula("queued_tokens log1p")}),
+    "twice the same": (
+        {"routing": formula("queued_tokens neg queued_tokens queued_tokens max sub")},
+        {"routing": formula("queued_tokens neg")},
+    ),
     "the same for all instances": (
         {"routing": formula("effective_load neg least_load add")},
         {"routing": formula("effective_load neg")},
@@ -89,6 +92,8 @@ def test_equal_behaviour_has_one_signature(name: str) -> None:
             {"routing": formula("used_share 0.92 less queued_requests 0 if")},
         ),
         ({"routing": formula("effective_load neg")}, {"routing": formula("effective_load")}),
+        # Alike but for rounding, which may break ties.
+        ({"routing": formula("queued_tokens sqrt")}, {"routing": formula("queued_tokens")}),
         (
             {"routing": formula("effective_load neg")},
             {"routing": formula("effective_load neg cached_share 0.01 mul add")},

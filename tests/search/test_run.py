@@ -21,7 +21,7 @@ from evolve.run import main
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
-    "suite=quick", "evaluator=serial", "tracker=none", "budget.generations=4", "finalists=3",
+    "suite=quick", "evaluator=serial", "tracker=none", "report=false", "budget.generations=4", "finalists=3",
     "algorithm.population=8", "algorithm.offspring=8",
 ]  # fmt: skip
 
@@ -82,7 +82,7 @@ def test_the_champion_reruns_to_its_recorded_figures(
 def test_a_killed_search_goes_on_as_if_nothing_had_happened(through: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = start(tmp_path, *SMALL, "hydra.run.dir=run")
-    for file in ("baselines.jsonl", "generation-00001.jsonl", "generation-00003.jsonl", "finals.jsonl"):
+    for file in ("baselines.jsonl", "generation-00002.jsonl", "finals.jsonl"):
         when(process, run / "checkpoint" / file, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         process.communicate()
@@ -136,7 +136,7 @@ def test_a_saved_configuration_repeats_the_search(through: Path, tmp_path: Path)
     assert_same(tmp_path / "run", through)
 
 
-def test_ctrl_c_writes_the_best_so_far(through: Path, tmp_path: Path) -> None:
+def test_ctrl_c_writes_the_best_so_far(tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = start(tmp_path, *SMALL, "hydra.run.dir=run")
     when(process, run / "checkpoint" / "generation-00001.jsonl", signal.SIGINT)
@@ -145,9 +145,6 @@ def test_ctrl_c_writes_the_best_so_far(through: Path, tmp_path: Path) -> None:
     assert status == 130
     assert err.strip() == "error: interrupted"
     assert "interrupted" in yaml.safe_load((run / "champion.yaml").read_text(encoding="utf-8"))["lineage"]["status"]
-    status, _, err = ended(start(tmp_path, f"resume={run}"))
-    assert status == 0, err
-    assert_same(run, through)
 
 
 @pytest.fixture
@@ -159,7 +156,7 @@ def command(
 
     def run(*arguments: str) -> tuple[int, str]:
         capsys.readouterr()
-        status = main(["evaluator=serial", "tracker=none", *arguments])
+        status = main(["evaluator=serial", "tracker=none", "report=false", *arguments])
         return status, capsys.readouterr().err
 
     return run

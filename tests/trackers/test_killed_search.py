@@ -27,7 +27,14 @@ def _command(folder: Path, *arguments: str) -> list[str]:
 def test_a_search_that_was_killed_goes_on_in_its_mlflow_run(tmp_path: Path) -> None:
     """No point is doubled, no child run is left behind, and the series are those of a search that was not killed."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    sizes = ["suite=quick", "algorithm.population=4", "algorithm.offspring=4", "finalists=2", "budget.generations=5"]
+    sizes = [
+        "suite=quick",
+        "algorithm.population=4",
+        "algorithm.offspring=4",
+        "finalists=2",
+        "budget.generations=5",
+        "report=false",
+    ]
     ladder = "ladder=[{num_requests:100,seeds:1}]"
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     started = subprocess.Popen(

@@ -243,6 +243,8 @@ def test_uris_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert store_uri("http://host:5000") == "http://host:5000"
     with pytest.raises(ConfigError, match=r"did you mean 'sqlite:///runs\.db'"):
         store_uri("runs.db")
+    with pytest.raises(ConfigError, match=r"tracker\.uri must name a file"):
+        store_uri("sqlite:///")
 
 
 def test_the_store_is_plain_sqlite(store: str, client: Any, search: Start) -> None:
