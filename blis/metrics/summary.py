@@ -9,6 +9,8 @@ from blis.metrics.cache import cache_figures
 from blis.metrics.conservation import check_conservation, request_counts
 from blis.metrics.latency import interval_figures, latency_figures
 from blis.metrics.load import load_figures
+from blis.metrics.modalities import modality_figures
+from blis.metrics.network import network_figures
 from blis.metrics.throughput import throughput_figures
 from blis.outcome import Outcome
 from blis.workload.requests import Requests
@@ -30,6 +32,8 @@ def summarise(requests: Requests, cluster: Cluster, outcome: Outcome) -> dict[st
         **_block(requests, outcome, everyone, slice(None)),
     }
     figures |= interval_figures(outcome.interval_us, outcome.interval_tokens)
+    figures |= network_figures(requests, outcome.requests)
+    figures |= modality_figures(requests)
     places = range(len(cluster.instances))
     figures["instances"] = [_instance_block(requests, cluster, outcome, place) for place in places]
     figures["notes"] = list(requests.notes)

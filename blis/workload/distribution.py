@@ -10,7 +10,15 @@ from blis.checks import check_choice, check_int, check_keys, check_number
 from blis.errors import ConfigError
 from blis.randomness import stream
 from blis.units import US_PER_S, Int64Vector
-from blis.workload.arrivals import CV_BOUNDS, NORMALIZED, PROCESSES, ArrivalProcess, arrival_process, draw_gaps, normalized_times
+from blis.workload.arrivals import (
+    CV_BOUNDS,
+    NORMALIZED,
+    PROCESSES,
+    ArrivalProcess,
+    arrival_process,
+    draw_gaps,
+    normalized_times,
+)
 from blis.workload.labels import Labels, Mix, check_mix, check_slo_class, draw_mix
 from blis.workload.lengths import LONGEST_TOKENS, Gaussian
 from blis.workload.prefix_keys import keys_of_groups

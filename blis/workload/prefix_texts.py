@@ -151,7 +151,9 @@ def check_families(where: str, plans: Iterable[PrefixPlan]) -> None:
     for family in families:
         known = by_name.setdefault(family.name, family)
         if (known.extends, known.count) != (family.extends, family.count):
-            raise ConfigError(f"{where}: prefix group {family.name!r} must extend the same text and count wherever used.")
+            raise ConfigError(
+                f"{where}: prefix group {family.name!r} must extend the same text and count wherever used."
+            )
     for family in families:
         parent = by_name.get(family.extends)
         if family.extends and parent is None:
@@ -160,7 +162,9 @@ def check_families(where: str, plans: Iterable[PrefixPlan]) -> None:
                 f"got {family.extends!r}{nearest(family.extends, by_name)}"
             )
         if parent and (parent.count > 1 or any(f.tokens != parent.tokens for f in families if f.name == parent.name)):
-            raise ConfigError(f"{where}: prefix group {parent.name!r} is extended, so it must be one text of one length.")
+            raise ConfigError(
+                f"{where}: prefix group {parent.name!r} is extended, so it must be one text of one length."
+            )
         seen = {family.name}
         while parent:
             if parent.name in seen:

@@ -108,10 +108,11 @@ def profile_from_mapping(where: str, mapping: object) -> Profile:
     ConfigError
         If a key is unknown, missing or out of range, or nothing would ever arrive.
     """
-    given = check_keys(where, mapping, sorted({"type"}.union(*(keys for keys, _, _ in _TYPES.values()))), ("type",))
-    kind = check_choice(f"{where}.type", given.pop("type"), _TYPES)
+    names = {name for required, optional, _ in _TYPES.values() for name in required + optional}
+    given = check_keys(where, mapping, ("type", *sorted(names)), ("type",))
+    kind = check_choice(f"{where}.type", given["type"], _TYPES)
     required, optional, read = _TYPES[kind]
-    profile = read(where, check_keys(where, given, required + optional, required))
+    profile = read(where, check_keys(where, given, ("type", *required, *optional), required))
     end_us = profile.end_us
     if end_us < math.inf and profile.work_us(np.array([end_us]))[0] <= 0:
         raise ConfigError(f"{where} must have a factor > 0 for some time; got {mapping!r}.")

@@ -40,7 +40,7 @@ class Reasoning:
 
 
 def reasoning_from_mapping(where: str, mapping: object) -> Reasoning:
-    """The reasoning in a mapping {reason_ratio_distribution, chain_distribution, multi_turn}; the last is not read here.
+    """The reasoning in a mapping {reason_ratio_distribution, chain_distribution}; multi_turn is read elsewhere.
 
     Raises
     ------
@@ -50,7 +50,9 @@ def reasoning_from_mapping(where: str, mapping: object) -> Reasoning:
     given = check_keys(where, mapping, ("reason_ratio_distribution", "chain_distribution", "multi_turn"))
     ratio, chain = given.get("reason_ratio_distribution"), given.get("chain_distribution")
     if ratio is not None and chain is not None:
-        raise ConfigError(f"{where} must have at most one of reason_ratio_distribution and chain_distribution; got both.")
+        raise ConfigError(
+            f"{where} must have at most one of reason_ratio_distribution and chain_distribution; got both."
+        )
     return Reasoning(
         percent=None if ratio is None else lengths_or_number(f"{where}.reason_ratio_distribution", ratio, 0, "%"),
         chain=None if chain is None else lengths_or_number(f"{where}.chain_distribution", chain, 0),

@@ -61,7 +61,7 @@ class Params:
         return cls(**given)
 
 
-def params_of_document(where: str, mapping: object, rate: float, num_requests: int, horizon_us: int) -> Params:
+def params_of_document(where: str, mapping: object, rate: float | None, num_requests: int, horizon_us: int) -> Params:
     """The parameters that a specification's `servegen_data: {path, span_start, span_end}` stands for.
 
     Parameters
@@ -70,8 +70,8 @@ def params_of_document(where: str, mapping: object, rate: float, num_requests: i
         Place of the mapping.
     mapping : object
         Spans in seconds of the recording, 0 for none.
-    rate : float > 0 [requests/s]
-        The specification's aggregate rate.
+    rate : float > 0 [requests/s] or None
+        The specification's aggregate rate; None as recorded.
     num_requests, horizon_us : int ≥ 0
         The specification's limits, 0 for none.
     """
@@ -95,7 +95,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     Returns
     -------
     Requests
-        Tenant chunk-N per client.
+        Tenant chunk-N and client servegen-chunk-N, as published workload files name them.
 
     Raises
     ------
@@ -119,13 +119,19 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     lengths = Lengths(*(np.concatenate(column)[kept] for column in zip(*(c.lengths for c in drawn), strict=True)))
     n = len(kept)
     no_prefix = np.zeros(n, np.int64)
+    numbers = [client.files.number for client in selection.clients]
     return requests_of(
         arrival_us=whole_microseconds("workload.span_end_s", times_us[kept]),
         input_tokens=lengths.input_tokens,
         output_tokens=lengths.output_tokens,
         keys=keys_of_groups(lengths.input_tokens, lengths.output_tokens, no_prefix - 1, no_prefix, block_size_tokens),
         block_size_tokens=block_size_tokens,
-        tenant=Labels(client_of, tuple(f"chunk-{client.files.number}" for client in selection.clients)),
+        image_tokens=lengths.image_tokens,
+        audio_tokens=lengths.audio_tokens,
+        video_tokens=lengths.video_tokens,
+        reason_ratio=lengths.reason_ratio,
+        tenant=Labels(client_of, tuple(f"chunk-{number}" for number in numbers)),
+        client=Labels(client_of, tuple(f"servegen-chunk-{number}" for number in numbers)),
         notes=(*selection.notes, *_notes_of(drawn, lengths)),
     )
 

@@ -14,8 +14,7 @@ class Lengths(NamedTuple):
 
     input_tokens: Int64Vector  #: ≥ 1, all parts together
     output_tokens: Int64Vector  #: ≥ 0
-    text_tokens: Int64Vector  #: the prompt without its other parts
-    image_tokens: Int64Vector
+    image_tokens: Int64Vector  #: in the prompt, as those below
     audio_tokens: Int64Vector
     video_tokens: Int64Vector
     reason_ratio: Float64Vector  #: [0, 1], part of the output that is reasoning
@@ -52,7 +51,6 @@ def draw_lengths(
     return Lengths(
         np.maximum(recorded, 1),
         draw.lengths("output_tokens"),
-        np.maximum(recorded, 1) - sum(parts),
         *parts,
         draw.column("reason_ratio"),
         recorded < 1,

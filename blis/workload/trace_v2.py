@@ -6,8 +6,7 @@ holds the true length; it is written when a request has a group.
 """
 
 import csv
-import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from blis.workload.recorded import check_options, check_path
 from blis.workload.requests import Requests
 from blis.workload.strict_yaml import read_yaml
 from blis.workload.table import requests_of, timeline
-from blis.workload.trace_v2_records import COLUMNS, PREFIX_COLUMN, read_records
+from blis.workload.trace_v2_records import COLUMNS, MODALITY_COLUMNS, PREFIX_COLUMN, read_records
 
 __all__ = ["COLUMNS", "Params", "generate", "loses_prefixes", "write"]
 
@@ -102,6 +101,10 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         turn=numbers["round_index"].astype(np.int32),
         prefix_group=group,
         prefix_tokens=prefix_tokens,
+        **{name: numbers[name] for name in MODALITY_COLUMNS},
+        reason_ratio=records.reason_ratio[line.order],
+        streaming=records.is_streaming[line.order],
+        client=names["client_id"],
         notes=((note,) if n_left_out else ()) + line.notes,
     )
 
@@ -121,8 +124,8 @@ def loses_prefixes(requests: Requests) -> bool:
 def write(requests: Requests, header_path: str | Path, data_path: str | Path) -> None:
     """Write requests as a trace of mode `generated`, sent at their arrival.
 
-    The format holds times, lengths, labels and prefix groups; conversations, token ids and block hashes
-    are lost.
+    The format holds times, lengths, labels and prefix groups; conversations, token ids, block hashes, networks and
+    closed loops are lost.
 
     Parameters
     ----------
@@ -133,22 +136,25 @@ def write(requests: Requests, header_path: str | Path, data_path: str | Path) ->
     header = {"trace_version": 2, "time_unit": "us", "mode": "generated", "warm_up_requests": 0}
     Path(header_path).write_text(yaml.safe_dump(header, sort_keys=False), encoding="utf-8")
     has_groups = bool((requests.prefix_group >= 0).any())
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*COLUMNS, PREFIX_COLUMN) if has_groups else COLUMNS)
     n = len(requests)
     zeros, empty = [0] * n, [""] * n
     arrival_us = requests.arrival_us.tolist()
-    columns = [
-        *(requests.number.tolist(), empty, _names(requests.tenant, requests.tenants)),
-        *(_names(requests.slo_class, requests.slo_classes), _names(requests.session, requests.sessions)),
-        *(requests.round.tolist(), _names(requests.prefix_group, requests.prefix_groups), ["false"] * n),
-        *(requests.input_tokens.tolist(), requests.output_tokens.tolist(), requests.input_tokens.tolist()),
-        *(zeros, zeros, zeros, zeros, arrival_us, arrival_us, zeros, zeros, zeros, ["ok"] * n, empty),
+    columns: list[Sequence[object]] = [
+        *(requests.number.tolist(), _names(requests.client, requests.clients)),
+        *(_names(requests.tenant, requests.tenants), _names(requests.slo_class, requests.slo_classes)),
+        *(_names(requests.session, requests.sessions), requests.round.tolist()),
+        _names(requests.prefix_group, requests.prefix_groups),
+        ["true" if streams else "false" for streams in requests.streaming.tolist()],
+        *(requests.input_tokens.tolist(), requests.output_tokens.tolist(), requests.text_tokens.tolist()),
+        *(requests.image_tokens.tolist(), requests.audio_tokens.tolist(), requests.video_tokens.tolist()),
+        [repr(ratio) if ratio % 1 else int(ratio) for ratio in requests.reason_ratio.tolist()],
+        *(arrival_us, arrival_us, zeros, zeros, zeros, ["ok"] * n, empty),
         *([requests.prefix_tokens.tolist()] if has_groups else []),
     ]
-    writer.writerows(zip(*columns, strict=True))
-    Path(data_path).write_text(text.getvalue(), encoding="utf-8")
+    with Path(data_path).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow((*COLUMNS, PREFIX_COLUMN) if has_groups else COLUMNS)
+        writer.writerows(zip(*columns, strict=True))
 
 
 def _checked_header(path: Path) -> str:

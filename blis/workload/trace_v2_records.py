@@ -22,13 +22,15 @@ PREFIX_COLUMN = "prefix_length"  #: optional, after the others
 STATUSES = ("ok", "error", "timeout")
 UNSAID_PREFIX_TOKENS = 50  #: of a group's text, where the trace does not say
 
-_NAMES = {"client_id": False, "tenant_id": False, "slo_class": False, "session_id": True, "prefix_group": True}
+MODALITY_COLUMNS = ("image_tokens", "audio_tokens", "video_tokens")  #: within input_tokens; the rest is text
+
+_NAMES = {"client_id": True, "tenant_id": False, "slo_class": False, "session_id": True, "prefix_group": True}
 _LEAST = {
     **dict.fromkeys(("request_id", "round_index", "output_tokens", "arrival_time_us", "send_time_us"), 0),
     "input_tokens": 1,
-    **dict.fromkeys(("text_tokens", "image_tokens", "audio_tokens", "video_tokens"), 0),
+    **dict.fromkeys(MODALITY_COLUMNS, 0),
 }
-_UNREAD_INTS = ("first_chunk_time_us", "last_chunk_time_us", "num_chunks")
+_UNREAD_INTS = ("text_tokens", "first_chunk_time_us", "last_chunk_time_us", "num_chunks")
 _WORDS = (("streaming", ("true", "false")), ("status", STATUSES))
 
 
@@ -63,6 +65,7 @@ def read_records(path: Path) -> Records:
         n_kept += int(is_ok.sum())
         for name, least in _LEAST.items():
             found[name].append(piece.kept_ints(name, is_ok, least))
+        piece.check_modalities(is_ok, *(found[name][-1] for name in ("input_tokens", *MODALITY_COLUMNS)))
         found["streaming"].append(np.array([cell == "true" for cell in piece.cells["streaming"]])[is_ok])
         found["reason_ratio"].append(piece.ratios(is_ok))
         found[PREFIX_COLUMN].append(piece.prefix_tokens(is_ok, found["input_tokens"][-1]))
@@ -116,6 +119,15 @@ class _Piece(NamedTuple):
         if is_wrong.any():
             self.refuse(int(is_wrong.argmax()), name, f"an int ≥ {least}")
         return numbers[is_ok]
+
+    def check_modalities(self, is_ok: BoolVector, input_tokens: Int64Vector, *parts: Int64Vector) -> None:
+        """Refuse parts that are longer than the prompt."""
+        left = input_tokens.copy()
+        for name, tokens in zip(MODALITY_COLUMNS, parts, strict=True):
+            left -= tokens
+            if (left < 0).any():
+                at = int(np.flatnonzero(is_ok)[(left < 0).argmax()])
+                self.refuse(at, name, "an int that leaves the parts of the prompt ≤ input_tokens together")
 
     def ratios(self, is_ok: BoolVector) -> Float64Vector:
         """The ratios of the records that are kept."""
