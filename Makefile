@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+PORT ?= 5000
 RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
 
@@ -27,8 +28,8 @@ setup: $(DEV) ## make .venv with everything in it
 run: $(RUN) ## simulate the default cluster on a real request log (ARGS='routing=least-loaded ...')
 	@$(BIN)/python -m blis.run $(ARGS)
 
-evolve: ## search for a policy (not there yet)
-	@echo "error: the search for policies is not there yet; make run simulates one" >&2; exit 2
+evolve: $(RUN) ## search for a policy (ARGS='problem=full algorithm=gp ...')
+	@$(BIN)/python -m evolve.run $(ARGS)
 
 check: $(DEV) ## lint, types and the direction of imports
 	$(BIN)/ruff check .
@@ -44,8 +45,11 @@ test: check ## everything that must hold: check, tests, kernels with bounds chec
 bench: $(DEV) ## measure the performance budget on this machine
 	@$(BIN)/python -m experiments.bench $(ARGS)
 
-ui: ## open the results of searches in a browser (not there yet)
-	@echo "error: there are no searches yet whose results could be shown" >&2; exit 2
+ui: $(RUN) ## open the results of searches in a browser, on this machine only (PORT=5000)
+	@test -f outputs/mlflow.db || { echo "error: there are no searches yet; make evolve first" >&2; exit 2; }
+	@echo "http://127.0.0.1:$(PORT) (takes half a minute to start; Ctrl-C ends it)" >&2
+	@MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(BIN)/mlflow server --host 127.0.0.1 --port $(PORT) --workers 1 \
+		--backend-store-uri sqlite:///outputs/mlflow.db --artifacts-destination outputs/mlartifacts
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) outputs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

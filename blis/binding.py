@@ -32,6 +32,9 @@ VERBS = {
     "latency": ("step_time", views.STEP_TIME),
 }
 
+#: The verb of folders whose answers are plain Python.
+PLAIN_VERBS = {"workload": "generate", "anomalies": "find", "trace": "table"}
+
 #: The questions that a policy bundle answers, in the order in which a request meets them.
 QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
 
@@ -92,7 +95,7 @@ def answer(folder: str, name: str) -> ModuleType:
     """
     check_choice(folder, name, choices(folder))
     module = importlib.import_module(f"blis.{folder}.{name.replace('-', '_')}")
-    verb = VERBS[folder][0] if folder in VERBS else "generate"
+    verb = VERBS[folder][0] if folder in VERBS else PLAIN_VERBS[folder]
     if not callable(getattr(module, verb, None)):
         raise ContractError(f"{module.__name__} must define {verb}(); see blis/{folder}/__init__.py.")
     return module
@@ -146,12 +149,19 @@ def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int) -> Float6
 
 def addresses(functions: Sequence[Callable[..., Any]]) -> Any:
     """Addresses of compiled answers: int64 (n,); without the compiler the functions themselves."""
-    places = [address_of(function) for function in functions]
+    places = [_address(function) for function in functions]
     return places if config.DISABLE_JIT else np.array(places, np.int64)
 
 
+@cache
+def _address(function: Callable[..., Any]) -> Any:
+    """Found once: `compiled_answer` keeps what it compiled for as long as the process lives."""
+    return address_of(function)
+
+
+@cache
 def fields(module: ModuleType) -> dict[str, tuple[Any, Any]]:
-    """Each parameter of an answer: what may be given for it (`Bounds` ...), and its default."""
+    """Each parameter of an answer: what may be given for it (`Bounds` ...), and its default; not to be changed."""
     hints = get_type_hints(module.Params, include_extras=True)
     described = {}
     for name in module.Params._fields:

@@ -10,6 +10,7 @@ import yaml
 from blis.binding import QUESTIONS, answer, choices, fields
 from blis.checks import check_choice, check_int, check_keys
 from blis.errors import ConfigError
+from blis.scenario import BATCH_LIMITS
 from blis.workload.recorded import check_path
 from blis.workload.strict_yaml import read_yaml
 
@@ -22,6 +23,7 @@ class Bundle:
 
     policies: Mapping[str, Mapping[str, Any]]  #: question -> {"policy": name, parameter: value ...}
     lineage: Mapping[str, Any] = field(default_factory=dict)  #: kept, not interpreted
+    limits: Mapping[str, int] = field(default_factory=dict)  #: of every instance's batch; those left out stay
 
 
 def read_bundle(path: str | Path) -> Bundle:
@@ -47,7 +49,7 @@ def bundle_from_mapping(where: str, mapping: object) -> Bundle:
     ConfigError
         If the version is not this program's, or a key or a name is unknown.
     """
-    given = check_keys(where, mapping, ("version", *QUESTIONS, "lineage"), ("version",))
+    given = check_keys(where, mapping, ("version", *QUESTIONS, "limits", "lineage"), ("version",))
     if check_int(f"{where}: version", given["version"]) != VERSION:
         raise ConfigError(f"{where}: version must be {VERSION}, the one this program reads; got {given['version']!r}.")
     lineage = given.get("lineage")
@@ -58,7 +60,38 @@ def bundle_from_mapping(where: str, mapping: object) -> Bundle:
         for question in QUESTIONS
         if given.get(question) is not None
     }
-    return Bundle(policies, dict(lineage or {}))
+    return Bundle(policies, dict(lineage or {}), check_limits(f"{where}: limits", given.get("limits")))
+
+
+def check_limits(where: str, mapping: object) -> dict[str, int]:
+    """Batch limits by name, each within its range; no mapping at all counts as none.
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown, or a value no whole number in its range.
+    """
+    given = check_keys(where, {} if mapping is None else mapping, BATCH_LIMITS)
+    limits = {}
+    for name, value in given.items():
+        bounds = BATCH_LIMITS[name]
+        limits[name] = check_int(f"{where}.{name}", value, bounds.least, bounds.most, bounds.unit)
+    return limits
+
+
+def with_limits(cluster: Mapping[str, Any], limits: Mapping[str, int]) -> dict[str, Any]:
+    """A cluster's mapping, as `blis.scenario` reads it, with these batch limits in every pool.
+
+    A pool's own value of a limit is replaced too: the bundle says how every instance decides.
+    """
+    replaced = {**cluster, **limits}
+    pools = cluster.get("instances")
+    if limits and isinstance(pools, list | tuple):
+        replaced["instances"] = [
+            {key: value for key, value in pool.items() if key not in limits} if isinstance(pool, Mapping) else pool
+            for pool in pools
+        ]
+    return replaced
 
 
 def write_bundle(bundle: Bundle, path: str | Path) -> None:
@@ -69,6 +102,8 @@ def write_bundle(bundle: Bundle, path: str | Path) -> None:
 def bundle_text(bundle: Bundle) -> str:
     """The bundle as YAML."""
     document: dict[str, Any] = {"version": VERSION, **{name: dict(policy) for name, policy in bundle.policies.items()}}
+    if bundle.limits:
+        document["limits"] = dict(bundle.limits)
     if bundle.lineage:
         document["lineage"] = dict(bundle.lineage)
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)

@@ -79,13 +79,26 @@ def output_folder() -> Path:
     return Path(HydraConfig.get().runtime.output_dir)
 
 
+def task_overrides() -> list[str]:
+    """What the command line overrides in the configuration of the job that is running."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return list(HydraConfig.get().overrides.task)
+
+
 def _compose(config_name: str, task: Callable[[Any], None]) -> None:
     import hydra
     from omegaconf import OmegaConf
 
     # Two runs of one second must not share a folder.
     OmegaConf.register_new_resolver("process_id", os.getpid, replace=True)
+    OmegaConf.register_new_resolver("choices", _choices, replace=True)
     hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=config_name)(task)()
+
+
+def _choices(group: str) -> str:
+    """The choices of a group, for a command's help."""
+    return ", ".join(sorted(path.stem for path in (conf_folder() / group).glob("*.yaml")))
 
 
 @contextmanager

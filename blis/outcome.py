@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.codes import N_ADMITTED, N_REJECTED
+from blis.engine.codes import N_ADMITTED, N_REJECTED, N_ROUTED, NO_TRACE
 from blis.engine.intervals import count_intervals
+from blis.engine.observation import PREEMPTIONS, SAMPLES
+from blis.engine.state import TraceLog
 from blis.simulate import Simulation
 from blis.units import Float64Vector, Int64Vector
 
@@ -16,6 +18,7 @@ class RequestOutcome:
     """One entry per request, in the order of arrival; -1 (NaN for floats) where it never came to that."""
 
     status: Int64Vector  #: index into blis.engine.codes.STATUS_NAMES
+    arrival_us: Int64Vector  #: that of the workload, or the think time after the end of the request that it waited for
     instance: Int64Vector  #: where it was routed
     #: arrival to the first token; that of an earlier life if a preempted request has no newer one
     ttft_us: Int64Vector
@@ -52,6 +55,7 @@ class InstanceOutcome:
     queue_sum: Int64Vector  #: queue lengths summed over steps
     batch_sum: Int64Vector  #: batch sizes summed over steps
     peak_queue: Int64Vector
+    idle_preemptions: Int64Vector  #: since its last completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +69,14 @@ class Outcome:
     end_us: int  #: time of the last event of any instance
     n_admitted: int
     n_rejected: int
+    trace: TraceLog | None  #: what was recorded, arrays cut to what there is; None without a trace
 
 
 def outcome(simulation: Simulation) -> Outcome:
     """Collect what `simulation` has done so far; the simulation is left as it is."""
     state, table = simulation.state, simulation.workload.table
     requests, instances = state.requests, state.instances
-    arrival_us = table.arrival_us
+    arrival_us = requests.arrival_us
 
     def since_arrival(times_us: Int64Vector) -> Int64Vector:
         return np.where(times_us >= 0, times_us - arrival_us, -1)
@@ -104,6 +109,24 @@ def outcome(simulation: Simulation) -> Outcome:
         end_us=int(instances.clock_us.max()),
         n_admitted=int(state.scratch.cluster[N_ADMITTED]),
         n_rejected=int(state.scratch.cluster[N_REJECTED]),
+        trace=_recorded(simulation),
+    )
+
+
+def _recorded(simulation: Simulation) -> TraceLog | None:
+    if simulation.settings.trace_level == NO_TRACE:
+        return None
+    trace, cluster = simulation.state.trace, simulation.state.scratch.cluster
+    n_routed, n_decided = int(cluster[N_ROUTED]), int(cluster[N_ADMITTED] + cluster[N_REJECTED])
+    return TraceLog(
+        counters=trace.counters.copy(),
+        admissions=trace.admissions[:n_decided].copy(),
+        routings=trace.routings[:n_routed].copy(),
+        scores=trace.scores[:n_routed].copy(),
+        scorer_scores=trace.scorer_scores[:n_routed].copy(),
+        expected_ttft_us=trace.expected_ttft_us[:n_routed].copy(),
+        preemptions=trace.preemptions[: trace.counters[PREEMPTIONS]].copy(),
+        samples=trace.samples[: trace.counters[SAMPLES]].copy(),
     )
 
 

@@ -1,4 +1,4 @@
-"""The command line as Hydra needs it: policies by bare name, keys without a plus, free text quoted, flags first.
+"""The command line as Hydra needs it: bare names of policies and scenarios, keys without a plus, free text quoted.
 
 Why, says the head of conf/run.yaml.
 """
@@ -13,8 +13,10 @@ from blis.errors import ConfigError
 QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
 GROUPS = ("cluster", "workload")
 #: Texts with commas or symbols in them: one value, never a sweep. To sweep over them, quote each.
-TEXTS = ("routing.scorers", "routing.formula", "priority.formula")
-PATHS = ("policies", "workload.path", "workload.data_path")
+TEXTS = ("routing.scorers", "routing.formula", "priority.formula", "fitness")
+#: Nodes that may be set by one of their values alone.
+NAMED = {"scenario": "name", "counterfactual": "kind"}
+PATHS = ("policies", "scenario", "workload.path", "workload.data_path")
 
 _SWITCHES = {
     *("-h", "--help", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m"),
@@ -71,6 +73,8 @@ def _translated(override: str, is_sweep: bool) -> str:
         return f"{key}={value}"
     if key in QUESTIONS and not value.startswith("{"):
         key = f"{key}.policy"
+    if key in NAMED and not value.startswith("{"):
+        key = f"{key}.{NAMED[key]}"
     return f"++{key}={value}"
 
 

@@ -65,9 +65,9 @@ def load_over_time(result: Result, n_pieces: int = N_PIECES) -> tuple[Float64Vec
     -------
     (n_pieces + 1,), (n_instances, n_pieces), (n_instances, n_pieces) float64
     """
-    requests, done = result.requests, result.outcome.requests
+    done = result.outcome.requests
     end_us = max(result.outcome.end_us, 1)
-    arrival_us = requests.arrival_us
+    arrival_us = done.arrival_us
     edges_us = np.linspace(0, end_us, n_pieces + 1)
     taken_us = np.where(done.scheduling_delay_us >= 0, arrival_us + done.scheduling_delay_us, end_us)
     finished_us = np.where(done.e2e_us >= 0, arrival_us + done.e2e_us - _overhead_us(result), end_us)

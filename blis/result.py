@@ -3,13 +3,17 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from blis.binding import BoundPolicy, answer
 from blis.checks import check_int
 from blis.cluster import Cluster
+from blis.counterfactual.sampling import Sampling
 from blis.deployment import build_cluster
 from blis.engine.loop import compiled_loop
+from blis.engine.state import Records, TraceLog
+from blis.errors import ConfigError
 from blis.outcome import Outcome, outcome
 from blis.scenario import Scenario
 from blis.semantics import semantics
@@ -28,12 +32,36 @@ class Result:
     outcome: Outcome
     policies: Mapping[str, BoundPolicy]
     engine_s: float  #: wall clock of the run itself, loading and reading not included
+    rollouts: Records | None = (
+        None  #: sampled decisions tried otherwise, see `blis.engine.rollout`; None: not asked for
+    )
+
+    @property
+    def trace(self) -> TraceLog:
+        """What was recorded of decisions and batches.
+
+        Raises
+        ------
+        ConfigError
+            If the run was not traced.
+        """
+        if self.outcome.trace is None:
+            raise ConfigError("trace must be summary or decisions for this; the run has none.")
+        return self.outcome.trace
 
     def metrics(self) -> dict[str, Any]:
-        """The metrics of the cluster and of each instance, ready for JSON: the same bytes for the same seed."""
+        """The metrics of the cluster and of its parts, ready for JSON: the same bytes for the same seed."""
         from blis.metrics.summary import summarise
 
-        return {"seed": self.seed, **summarise(self.requests, self.cluster, self.outcome)}
+        return {"seed": self.seed, **summarise(self.requests, self.cluster, self.outcome, self.scenario.slo)}
+
+    def figures(self) -> dict[str, float | None]:
+        """The cluster's figures alone, which take less time than `metrics`; of a traced run also anomalies and regret."""
+        from blis.explanation import trace_figures
+        from blis.metrics.figures import cluster_figures
+
+        figures = cluster_figures(self.requests, self.cluster, self.outcome, self.scenario.slo)
+        return figures if self.outcome.trace is None else {**figures, **trace_figures(self)}
 
 
 def build_requests(scenario: Scenario, seed: int) -> Requests:
@@ -44,7 +72,13 @@ def build_requests(scenario: Scenario, seed: int) -> Requests:
 
 
 def simulate(
-    scenario: Scenario, seed: int | None = None, *, requests: Requests | None = None, record_routing: bool = False
+    scenario: Scenario,
+    seed: int | None = None,
+    *,
+    requests: Requests | None = None,
+    record_routing: bool = False,
+    trace: str = "none",
+    counterfactual: Sampling | None = None,
 ) -> Result:
     """Run a scenario to its end.
 
@@ -57,6 +91,10 @@ def simulate(
         The scenario's requests for this seed, where they have been built before.
     record_routing : bool
         Keep the score and the regret of every routing decision.
+    trace : {"none", "summary", "decisions"}
+        What to record; it never changes what happens.
+    counterfactual : Sampling, optional
+        Also try sampled decisions otherwise; a run without a trace gets `trace="summary"`.
 
     Returns
     -------
@@ -74,16 +112,19 @@ def simulate(
     policies = bind_all(scenario.policies)
     if requests is None:
         requests = build_requests(scenario, seed)
-    simulation = Simulation(
-        requests,
-        cluster,
-        policies,
-        semantics=semantics(scenario.semantics),
-        horizon_us=scenario.horizon_us,
-        record_routing=record_routing,
+    start = partial(
+        Simulation, requests, cluster, policies, semantics=semantics(scenario.semantics), horizon_us=scenario.horizon_us
     )
+    if counterfactual is not None and trace == "none":
+        trace = "summary"
+    simulation = start(record_routing=record_routing, trace=trace)
     compiled_loop()  # made or loaded before the clock starts
     started_s = time.perf_counter()
     simulation.run()
     engine_s = time.perf_counter() - started_s
-    return Result(scenario, seed, requests, cluster, outcome(simulation), policies, engine_s)
+    tried = None
+    if counterfactual is not None:
+        from blis.counterfactual.rollout import rollouts
+
+        tried = rollouts(partial(start, record_steps=False, record_routing=True), simulation, counterfactual, seed)
+    return Result(scenario, seed, requests, cluster, outcome(simulation), policies, engine_s, tried)

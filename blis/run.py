@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from blis.composition import WRONG_INPUT, command, output_folder
+from blis.composition import WRONG_INPUT, command, output_folder, task_overrides
 from blis.errors import ConfigError
 from blis.overrides import translated
 
@@ -39,21 +39,32 @@ def _run(config: Any) -> None:
 
 
 def _simulate(config: Any, folder: Path) -> None:
-    from blis.report import print_json, print_text
+    from blis.explanation import explanation
+    from blis.fitness.weighted import score
+    from blis.printing import print_json, print_text
     from blis.result import simulate
     from blis.run_folder import write_run
+    from blis.run_summary import summary_text
     from blis.settings import settings_from_config
 
-    settings = settings_from_config(config)
+    settings = settings_from_config(config, task_overrides())
     with _progress():
-        result = simulate(settings.scenario)
+        result = simulate(settings.scenario, trace=settings.trace, counterfactual=settings.counterfactual)
     metrics = result.metrics()
+    if settings.fitness:
+        metrics["fitness"] = score(settings.fitness, metrics)
+    told = summary = None
+    if settings.traced:
+        told = explanation(result)
+        summary = summary_text(result, metrics, told)
     metrics["notes"] = [*settings.notes, *metrics["notes"], *_export_notes(settings, result)]
     if settings.output == "json":
-        print_json(metrics)
+        print_json(metrics if told is None else {**metrics, "explanation": told})
     else:
         print_text(metrics, result.engine_s)
-    write_run(folder, settings, result, metrics)
+        if summary is not None:
+            print(f"\n{summary}", end="")
+    write_run(folder, settings, result, metrics, told, summary)
     if sys.stderr.isatty():
         print(f"written: {folder}", file=sys.stderr)
 

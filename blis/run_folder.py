@@ -9,16 +9,26 @@ from typing import Any
 
 import yaml
 
+from blis.binding import answer, choices
 from blis.bundle import Bundle, bundle_text, complete_policy
 from blis.errors import ConfigError
-from blis.report import json_text
+from blis.printing import json_text
 from blis.result import Result
 from blis.settings import Settings
 from blis.simulate import DEFAULT_POLICIES
 
 
-def write_run(folder: Path, settings: Settings, result: Result, metrics: Mapping[str, Any]) -> None:
-    """Write all files of a run. They are made aside and moved into place, so a reader never meets half a file.
+def write_run(
+    folder: Path,
+    settings: Settings,
+    result: Result,
+    metrics: Mapping[str, Any],
+    told: Mapping[str, Any] | None = None,
+    summary: str | None = None,
+) -> None:
+    """Write all files of a run; `told` and `summary` are the explanation of a traced one.
+
+    They are made aside and moved into place, so a reader never meets half a file.
 
     Raises
     ------
@@ -28,8 +38,13 @@ def write_run(folder: Path, settings: Settings, result: Result, metrics: Mapping
     try:
         with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder, ignore_cleanup_errors=True) as aside:
             _write_files(Path(aside), settings, result, metrics)
-            for path in sorted(Path(aside).iterdir()):
-                os.replace(path, folder / path.name)
+            if told is not None and summary is not None:
+                _write_explanation(Path(aside), settings, result, told, summary)
+            for path in sorted(Path(aside).rglob("*")):
+                if path.is_dir():
+                    (folder / path.relative_to(aside)).mkdir(exist_ok=True)
+                else:
+                    os.replace(path, folder / path.relative_to(aside))
     except OSError as error:
         raise ConfigError(
             f"hydra.run.dir must be a folder that can be written, with room in it; got {str(folder)!r}: "
@@ -53,6 +68,19 @@ def _write_files(folder: Path, settings: Settings, result: Result, metrics: Mapp
         from blis.plots import write_plots
 
         write_plots(result, folder)
+
+
+def _write_explanation(folder: Path, settings: Settings, result: Result, told: Mapping[str, Any], summary: str) -> None:
+    from blis.tables import write_table
+
+    (folder / "explanation.json").write_text(json_text(told), encoding="utf-8")
+    (folder / "summary.md").write_text(summary, encoding="utf-8")
+    names = choices("trace") if settings.trace == "decisions" else ("rollouts",)
+    tables = {name: answer("trace", name).table(result) for name in names}
+    (folder / "trace").mkdir()
+    for name, table in tables.items():
+        if table is not None:
+            write_table(table, folder / "trace" / f"{name}.parquet")
 
 
 def config_text(document: Mapping[str, Any]) -> str:
@@ -88,4 +116,5 @@ def source_commit() -> str | None:
 
 def _bundle(settings: Settings) -> Bundle:
     chosen = {**DEFAULT_POLICIES, **settings.scenario.policies}
-    return Bundle({name: complete_policy(name, choice) for name, choice in chosen.items()}, settings.lineage)
+    policies = {name: complete_policy(name, choice) for name, choice in chosen.items()}
+    return Bundle(policies, settings.lineage, settings.limits)

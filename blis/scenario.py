@@ -14,6 +14,7 @@ from blis.binding import QUESTIONS, answer, choices
 from blis.checks import check_choice, check_int, check_keys, check_number
 from blis.errors import ConfigError
 from blis.semantics import PRESETS
+from blis.slo_targets import SHIPPED, SloTargets
 
 MOST_INSTANCES = 100_000
 MOST = 2**40  #: tokens, blocks or requests of one instance: products of two still fit the clock's integers
@@ -45,6 +46,10 @@ _CLUSTER_NUMBERS = {
     "routing_latency_us": Whole(0, 0, 2**53, "µs"),
     "snapshot_refresh_us": Whole(0, 0, 2**53, "µs"),
     "cache_signal_delay_us": Whole(0, 0, 2**53, "µs"),
+}
+#: The limits of a batch, which a policy bundle may replace.
+BATCH_LIMITS = {
+    name: _POOL_NUMBERS[name] for name in ("step_token_budget", "max_running_requests", "long_prefill_threshold_tokens")
 }
 _POOL_TEXTS = ("model", "hardware", "model_config_folder", "hardware_folder")
 _POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, "memory_utilisation", "latency")
@@ -101,6 +106,7 @@ class Scenario:
     horizon_us: int | None = None  #: events later than this do not happen
     semantics: str = "corrected"
     seed: int = 42
+    slo: SloTargets = SHIPPED  #: what counts as good service; the run itself does not depend on it
 
     @classmethod
     def from_mapping(cls, mapping: object, where: str = "") -> "Scenario":
@@ -110,7 +116,8 @@ class Scenario:
         ----------
         mapping : mapping
             Keys `cluster` and `workload` (mappings), and, if the default is not wanted, `policies` (question to name or
-            {policy: name, parameter: value ...}), `horizon_us`, `semantics`, `seed`.
+            {policy: name, parameter: value ...}), `horizon_us`, `semantics`, `seed`, `slo` (class to targets, see
+            `blis.slo_targets`).
         where : str
             Path of the mapping, for messages.
 
@@ -119,7 +126,7 @@ class Scenario:
         ConfigError
             If a key is unknown at any level, or a value wrong.
         """
-        keys = ("cluster", "workload", "policies", "horizon_us", "semantics", "seed")
+        keys = ("cluster", "workload", "policies", "horizon_us", "semantics", "seed", "slo")
         given = check_keys(where or "scenario", mapping, keys, ("cluster", "workload"))
         at = f"{where}." if where else ""
         horizon_us = given.get("horizon_us")
@@ -132,6 +139,7 @@ class Scenario:
             horizon_us=horizon_us,
             semantics=check_choice(f"{at}semantics", given.get("semantics", "corrected"), PRESETS),
             seed=check_int(f"{at}seed", given.get("seed", 42), 0),
+            slo=SHIPPED if given.get("slo") is None else SloTargets.from_mapping(f"{at}slo", given["slo"]),
         )
 
 

@@ -1,12 +1,13 @@
 """One simulation as a value: start it, advance it, stop it at a decision, copy it, continue both."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from blis.binding import QUESTIONS, BoundPolicy, addresses, bind, compiled_answer, memory_for
+from blis.checks import check_choice
 from blis.cluster import Cluster
 from blis.engine import codes
 from blis.engine.codes import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STOP_AT_ROUTING, STUCK_INSTANCE
@@ -17,7 +18,7 @@ from blis.errors import BlisError, ConfigError, ContractError, StalledError
 from blis.python_policies import decide_admission, decide_order, decide_routing, decide_victim
 from blis.semantics import CORRECTED, Semantics
 from blis.slo import class_index
-from blis.units import Float64Vector
+from blis.units import Float64Vector, Int64Vector
 from blis.workload.requests import Requests
 
 #: The policies of a cluster whose operator chose nothing.
@@ -28,6 +29,9 @@ DEFAULT_POLICIES: dict[str, str] = {
     "scheduling": "fcfs",
     "preemption": "newest",
 }
+
+#: What may be recorded of a run; the place is the number that the kernel knows.
+TRACE_LEVELS = ("none", "summary", "decisions")
 
 _STATUS_ERRORS = {codes.OUT_OF_EVENTS, codes.STALLED, codes.BAD_TARGET}
 
@@ -49,6 +53,10 @@ class Simulation:
         Events later than this do not happen.
     record_steps, record_routing : bool
         Keep step lengths (for inter-token times), and the chosen instance's score and regret.
+    trace : {"none", "summary", "decisions"}
+        What to record of decisions and batches, see `blis.trace`; it never changes what happens.
+    max_events : int, optional
+        Queueings and steps after which a run counts as stalled; by default far more than any run needs.
 
     Raises
     ------
@@ -66,6 +74,7 @@ class Simulation:
         horizon_us: int | None = None,
         record_steps: bool = True,
         record_routing: bool = False,
+        trace: str = "none",
         max_events: int | None = None,
     ) -> None:
         if requests.block_size_tokens != cluster.block_size_tokens and len(requests.keys):
@@ -80,7 +89,8 @@ class Simulation:
         self.horizon_us = horizon_us
         self.workload = workload_arrays(requests, cluster.block_size_tokens)
         self.limits = cluster.limits()
-        self.settings = self._settings(semantics, record_steps, record_routing, max_events)
+        level = TRACE_LEVELS.index(check_choice("trace", trace, TRACE_LEVELS))
+        self.settings = self._settings(semantics, record_steps, record_routing or level > 0, level, max_events)
         self.answers = self._answers()
         self.coefficients = np.array(cluster.coefficients())
         n, m = len(requests), len(cluster.instances)
@@ -99,7 +109,7 @@ class Simulation:
         Returns
         -------
         bool
-            False if the run stopped earlier, at the decision that `stop_at_routing` asked for.
+            False if the run stopped earlier, at the decision that `stop_at_routing` or `stop_at_admission` asked for.
 
         Raises
         ------
@@ -118,34 +128,63 @@ class Simulation:
                 return True
             if status == codes.GROW:
                 self.state = grown(self.state)
-            elif status in _STATUS_ERRORS:
-                raise self._error(status)
-            elif status == codes.AT_ADMISSION:
-                decide_admission(self)
-            elif status == codes.AT_ROUTING:
-                if not self.policies["routing"].is_python:
-                    return False
-                decide_routing(self)
-                if self.state.scratch.cluster[codes.STOP_AT_ROUTING] == self.n_routed:
-                    self.state.scratch.cluster[codes.STOP_AT_ROUTING] = -1
-                    return False
-            elif status == codes.AT_ORDER:
-                decide_order(self)
-            else:
-                decide_victim(self)
+            elif self.decide(status):
+                return False
+
+    def decide(self, status: int) -> bool:
+        """Let Python answer what the kernel stopped for; True if this is the decision that a stop was asked for.
+
+        Raises
+        ------
+        StalledError, ContractError
+            If the kernel stopped because nothing moved, or because of an answer that does not exist.
+        """
+        if status in _STATUS_ERRORS:
+            raise self._error(status)
+        if status == codes.AT_ADMISSION:
+            return self._decide_at("admission", codes.STOP_AT_ADMISSION, self.arriving, decide_admission)
+        if status == codes.AT_ROUTING:
+            return self._decide_at("routing", STOP_AT_ROUTING, self.n_routed, decide_routing)
+        if status == codes.AT_ORDER:
+            decide_order(self)
+        else:
+            decide_victim(self)
+        return False
+
+    def _decide_at(self, question: str, stop: int, here: int, ask: Callable[["Simulation"], None]) -> bool:
+        cluster = self.state.scratch.cluster
+        if not self.policies[question].is_python:
+            return True  # the policy itself never makes the kernel stop
+        ask(self)
+        is_asked_for = bool(cluster[stop] == here)
+        if is_asked_for:
+            cluster[stop] = -1
+        return is_asked_for
 
     def stop_at_routing(self, rank: int) -> None:
         """Ask the run to stop at the routing decision number `rank` (from 0), after the policy has decided."""
         self.state.scratch.cluster[STOP_AT_ROUTING] = rank
 
+    def stop_at_admission(self, request: int) -> None:
+        """Ask the run to stop at the admission of `request`, after the policy has decided."""
+        self.state.scratch.cluster[codes.STOP_AT_ADMISSION] = request
+
+    @property
+    def arriving(self) -> int:
+        """Request whose admission is decided at the present stop."""
+        return int(self.state.scratch.cluster[codes.NEXT_ADMISSION])
+
     @property
     def decision(self) -> int:
-        """Instance that the policy chose at the present stop; it can be replaced before the run goes on."""
+        """What the policy decided at the present stop; it can be replaced before the run goes on.
+
+        An instance at a routing; at an admission 0, or the number of the reason to refuse.
+        """
         return int(self.state.scratch.cluster[DECISION])
 
     @decision.setter
-    def decision(self, instance: int) -> None:
-        self.state.scratch.cluster[DECISION] = instance
+    def decision(self, choice: int) -> None:
+        self.state.scratch.cluster[DECISION] = choice
         self.state.scratch.cluster[IS_DECIDED] = 1
 
     @property
@@ -167,7 +206,7 @@ class Simulation:
         return copy
 
     def _settings(
-        self, semantics: Semantics, record_steps: bool, record_routing: bool, max_events: int | None
+        self, semantics: Semantics, record_steps: bool, record_routing: bool, trace: int, max_events: int | None
     ) -> Records:
         cluster, policies = self.cluster, self.policies
         priority, scheduling, victim = policies["priority"], policies["scheduling"], policies["preemption"]
@@ -175,6 +214,7 @@ class Simulation:
         ranks = bool(victim.flag("NEEDS_PRIORITY", victim.is_python))
         asks_order = (sorts or ranks) and (priority.is_python or scheduling.is_python)
         needs = policies["admission"].needs | policies["routing"].needs
+        lookahead_us = lookahead(self.requests)
         flags = {name: getattr(semantics, name) for name in Semantics._fields if name != "load_counts_once"}
         return setting_record(
             n_instances=len(cluster.instances),
@@ -196,6 +236,7 @@ class Simulation:
             ranks_victims=ranks and not asks_order,
             policy_scores=bool(policies["routing"].flag("SCORES", False)),
             looks=record_routing
+            or lookahead_us < codes.NEVER_US
             or policies["admission"].flag("LOOKS", True)
             or policies["routing"].flag("LOOKS", True),
             asks_admission=policies["admission"].is_python,
@@ -204,6 +245,9 @@ class Simulation:
             asks_victim=victim.is_python,
             record_routing=record_routing,
             record_steps=record_steps,
+            trace_level=trace,
+            urgency_kind=_urgency_kind(priority, scheduling),
+            lookahead_us=lookahead_us,
             **flags,
         )
 
@@ -231,8 +275,17 @@ class Simulation:
 
         functions = [function(question) for question in QUESTIONS]
         functions.append(compiled_answer("latency", self.cluster.latency))
+        functions.append(self._urgency())
         functions += [compiled_answer("scoring", name) for name in self.policies["routing"].scorers]
         return addresses(functions)
+
+    def _urgency(self) -> Any:
+        """The priority that the chosen one stands for: its own, or the one that it turns upside down."""
+        priority = self.policies["priority"]
+        if priority.is_python:
+            return compiled_answer("priority", DEFAULT_POLICIES["priority"])
+        stands_for = priority.flag("STANDS_FOR", None)
+        return compiled_answer("priority", stands_for) if stands_for else priority.decide
 
     def _error(self, status: int) -> BlisError:
         if status == codes.BAD_TARGET:
@@ -289,8 +342,28 @@ def workload_arrays(requests: Requests, block_size_tokens: int) -> Workload:
         tenant=requests.tenant.astype(np.int64),
         session=requests.session.astype(np.int64),
         turn=requests.round.astype(np.int64),
+        **_followers(requests),
     )
     return Workload(table, requests.key_offsets, requests.keys)
+
+
+def _followers(requests: Requests) -> dict[str, Int64Vector]:
+    """For each request, its think time if it waits for another's end (else -1), and who waits for its own end."""
+    n = len(requests)
+    first, following = np.full(n, -1), np.full(n, -1)
+    after = requests.after
+    waiting = np.flatnonzero(after >= 0)[::-1]
+    for request in waiting.tolist():
+        before = int(after[request])
+        following[request], first[before] = first[before], request
+    think_us = np.where(after >= 0, requests.think_us, -1)
+    return {"think_us": think_us, "first_follower": first, "next_follower": following}
+
+
+def lookahead(requests: Requests) -> int:
+    """Least time [µs] from a request's end to an arrival that waits for it; NEVER_US if no arrival waits."""
+    waits = requests.after >= 0
+    return int(requests.think_us[waits].min()) if waits.any() else codes.NEVER_US
 
 
 def _queue_kind(priority: BoundPolicy, scheduling: BoundPolicy, asks_order: bool) -> int:
@@ -299,6 +372,15 @@ def _queue_kind(priority: BoundPolicy, scheduling: BoundPolicy, asks_order: bool
     if not scheduling.flag("USES_PRIORITY", True) or _is_fixed(priority):
         return codes.FIXED_ORDER
     return codes.CHANGING_ORDER
+
+
+def _urgency_kind(priority: BoundPolicy, scheduling: BoundPolicy) -> int:
+    """By what a waiting request is passed over wrongly; orders that only Python knows are not judged."""
+    if not scheduling.flag("SORTS", True):
+        return codes.BY_QUEUEING
+    if priority.is_python or scheduling.is_python or not scheduling.flag("USES_PRIORITY", True):
+        return codes.BY_NOTHING
+    return codes.BY_PRIORITY
 
 
 def _is_fixed(priority: BoundPolicy) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from blis.engine.codes import STATUS_NAMES
+from blis.metrics.served import served_requests
 from blis.result import Result
 from blis.units import US_PER_MS, Int64Vector
 
@@ -19,6 +20,7 @@ def request_table(result: Result) -> "pyarrow.Table":
     import pyarrow as pa
 
     requests, done = result.requests, result.outcome.requests
+    served = served_requests(requests, result.outcome, result.scenario.slo)
     block_size = result.cluster.block_size_tokens
     cached_tokens = np.minimum(done.cached_blocks * block_size, requests.input_tokens)
     columns = {
@@ -29,11 +31,13 @@ def request_table(result: Result) -> "pyarrow.Table":
         "session": _names(requests.session, requests.sessions),
         "round": pa.array(requests.round),
         "instance": _known(done.instance),
-        "arrival_us": pa.array(requests.arrival_us),
+        "arrival_us": pa.array(done.arrival_us),
         "scheduling_delay_ms": _milliseconds(done.scheduling_delay_us),
         "ttft_ms": _milliseconds(done.ttft_us),
         "itl_mean_ms": pa.array(done.itl_mean_us / US_PER_MS, mask=np.isnan(done.itl_mean_us)),
         "e2e_ms": _milliseconds(done.e2e_us),
+        # false for what did not complete; null for what had not arrived, so that its mean is the SLO attainment
+        "meets_slo": pa.array(served.meets_slo, mask=~served.arrived),
         "input_tokens": pa.array(requests.input_tokens),
         "output_tokens": pa.array(requests.output_tokens),
         "cached_tokens": pa.array(cached_tokens, mask=done.cached_blocks < 0),

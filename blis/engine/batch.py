@@ -8,12 +8,10 @@ in `scratch.step`.
 from blis.engine._jit import kernel
 from blis.engine.blocks import find, has_room, take_blocks
 from blis.engine.codes import (
-    AT_ORDER,
     AT_VICTIM,
     BAD_TARGET,
     BETWEEN_STEPS,
     BUDGET,
-    CHANGING_ORDER,
     CURSOR,
     DECODE_CONTEXT,
     DECODE_REQUESTS,
@@ -22,27 +20,20 @@ from blis.engine.codes import (
     INSTANCE,
     LEFT_FROM,
     LEFT_TO,
-    N_MEMBERS,
     NEED_NODES,
     NEED_OWN,
+    NO_TRACE,
     NOW_US,
     PREEMPTED,
-    PREFILL_HISTORY,
-    PREFILL_PROMPT_X2,
-    PREFILL_REQUESTS,
-    PREFILL_TOKENS,
-    PREFILL_X2,
-    RUNNING,
     SERVING,
     SORTED,
     STAGE,
+    TAKEN_FROM,
     TAKING,
     VICTIM,
 )
 from blis.engine.heap import replace_finish
 from blis.engine.members import (
-    cached_prefix,
-    claim_prefix,
     decode_position,
     fill_block,
     first_decode_step,
@@ -51,16 +42,17 @@ from blis.engine.members import (
     link_phases,
     own_blocks,
     preempt,
-    store_tokens,
     unlink_fill,
     unlink_phases,
 )
+from blis.engine.observation import begin_sample, end_sample, has_trace_room, record_preemption
+from blis.engine.prefill import compute_chunk, free_blocks, next_chunk
 from blis.engine.state import OWN_PLACES, State
 from blis.engine.step_end import finish_step, note_event
+from blis.engine.taking import UNSORTED, take_waiting
 from blis.engine.views import NAMES_VICTIM, PREEMPTION, BatchView, World, victim_at
-from blis.engine.waiting import first_waiting, prioritise_request, sort_waiting, take_first
+from blis.engine.waiting import prioritise_request
 
-_UNSORTED = -1
 _NOBODY = -1
 
 
@@ -77,12 +69,12 @@ def start_step(world: World, state: State, instance: int, now_us: int) -> int:
     step[INSTANCE] = instance
     step[NOW_US] = now_us
     step[BUDGET] = world.limits.step_token_budget[instance]
-    step[SORTED] = _UNSORTED
+    step[SORTED] = UNSORTED
     step[VICTIM] = _NOBODY
     step[STAGE] = SERVING
     if _can_serve_at_once(world, state, instance):
         _serve_at_once(world, state, instance)
-        step[STAGE] = TAKING
+        _begin_taking(state, instance)
     return DONE
 
 
@@ -95,13 +87,24 @@ def continue_step(world: World, state: State) -> int:
         status = _serve_in_order(world, state, instance)
         if status != DONE:
             return status
-        step[STAGE] = TAKING
-    status = _take_waiting(world, state, instance)
+        _begin_taking(state, instance)
+    status = take_waiting(world, state, instance)
     if status != DONE:
         return status
     step[STAGE] = BETWEEN_STEPS
-    finish_step(world, state, instance)
+    if world.settings.trace_level == NO_TRACE:
+        finish_step(world, state, instance)
+    else:
+        begin_sample(world, state, instance)
+        finish_step(world, state, instance)
+        end_sample(state, instance)
     return DONE
+
+
+@kernel
+def _begin_taking(state: State, instance: int) -> None:
+    state.scratch.step[STAGE] = TAKING
+    state.scratch.step[TAKEN_FROM] = state.instances.running_requests[instance]
 
 
 @kernel
@@ -120,20 +123,6 @@ def _has_room(world: World, state: State, nodes: int) -> bool:
         if 2 * (state.seen.counters[1] + changes) > state.seen.slots.shape[0]:
             return False
     return has_room(state.cache, nodes) and state.log.counters[0] + 2 <= state.log.entries.shape[0]
-
-
-@kernel
-def _free_blocks(world: World, state: State, instance: int) -> int:
-    return world.limits.total_blocks[instance] - state.instances.used_blocks[instance]
-
-
-@kernel
-def next_chunk(world: World, instance: int, remaining_tokens: int, budget: int) -> int:
-    """Prompt tokens that a request may compute in this step."""
-    threshold = world.limits.long_prefill_threshold_tokens[instance]
-    if threshold > 0 and threshold < remaining_tokens:
-        remaining_tokens = threshold
-    return min(remaining_tokens, budget)
 
 
 @kernel
@@ -193,7 +182,7 @@ def _can_serve_at_once(world: World, state: State, instance: int) -> bool:
         chunk = next_chunk(world, instance, world.workload.table.input_tokens[request] - stored, budget)
         needed += -(-(stored + chunk) // size) - -(-stored // size)
         budget -= chunk
-    if needed > _free_blocks(world, state, instance):
+    if needed > free_blocks(world, state, instance):
         return False
     return state.batches.fill_head[instance, phase] < 0 or fills_are_independent(world, state, instance, phase)
 
@@ -214,28 +203,7 @@ def _serve_at_once(world: World, state: State, instance: int) -> None:
         request = members[place]
         stored = state.requests.stored_tokens[request]
         chunk = next_chunk(world, instance, world.workload.table.input_tokens[request] - stored, step[BUDGET])
-        _compute_chunk(world, state, instance, request, chunk, stored)
-
-
-@kernel
-def _compute_chunk(world: World, state: State, instance: int, request: int, chunk: int, history: int) -> None:
-    """Let a request compute `chunk` prompt tokens in this step; `history` is what its attention is charged with."""
-    step, requests = state.scratch.step, state.requests
-    start = requests.stored_tokens[request]
-    prompt = world.workload.table.input_tokens[request]
-    store_tokens(world, state, instance, request, start, start + chunk)
-    requests.stored_tokens[request] = start + chunk
-    requests.computed_tokens[request] += chunk
-    step[BUDGET] -= chunk
-    if chunk > 0:
-        step[PREFILL_REQUESTS] += 1
-        step[PREFILL_TOKENS] += chunk
-        step[PREFILL_HISTORY] += history
-        step[PREFILL_X2] += 2 * chunk * history + chunk * (chunk - 1)
-        step[PREFILL_PROMPT_X2] += 2 * chunk * prompt + chunk * chunk
-    if start + chunk == prompt:
-        state.scratch.members[step[N_MEMBERS]] = request
-        step[N_MEMBERS] += 1
+        compute_chunk(world, state, instance, request, chunk, stored)
 
 
 @kernel
@@ -253,13 +221,13 @@ def _serve_in_order(world: World, state: State, instance: int) -> int:
             needed = -(-(stored + chunk) // size) - -(-stored // size)
         else:
             needed = 1 if decode_position(state, instance, request) % size == 0 else 0
-        if needed > _free_blocks(world, state, instance):
+        if needed > free_blocks(world, state, instance):
             status = _preempt_one(world, state, instance)
             if status != DONE:
                 return status
             continue
         if remaining > 0:
-            _compute_chunk(world, state, instance, request, chunk, stored)
+            compute_chunk(world, state, instance, request, chunk, stored)
         else:
             _decode_one(world, state, instance, request)
         step[CURSOR] += 1
@@ -334,6 +302,7 @@ def _preempt_one(world: World, state: State, instance: int) -> int:
     log = state.log
     if (
         not _has_room(world, state, step[NEED_NODES] + own)
+        or not has_trace_room(world, state)
         or state.cache.counters[OWN_PLACES] + own > state.cache.own_held.shape[0]
         or log.counters[1] + 1 > log.lost.shape[0]
     ):
@@ -341,6 +310,8 @@ def _preempt_one(world: World, state: State, instance: int) -> int:
         step[NEED_OWN] = own
         return GROW
     step[VICTIM] = _NOBODY
+    if world.settings.trace_level != NO_TRACE:
+        record_preemption(world, state, instance, victim)
     preempt(world, state, instance, victim)
     step[PREEMPTED] = 1
     requests.left_out_us[victim] = 0
@@ -358,7 +329,7 @@ def fill_candidates(world: World, state: State, instance: int) -> BatchView:
         if stored >= world.workload.table.input_tokens[request]:
             stored = state.instances.step_number[instance] + requests.decode_base[request]
         room[0, place] = requests.priority[request]
-        room[1, place] = world.workload.table.arrival_us[request]
+        room[1, place] = requests.arrival_us[request]
         room[2, place] = world.workload.table.input_tokens[request]
         room[3, place] = stored
         room[4, place] = requests.preemptions[request]
@@ -371,68 +342,3 @@ def fill_candidates(world: World, state: State, instance: int) -> BatchView:
         room[3, :count],
         room[4, :count],
     )
-
-
-@kernel
-def _take_waiting(world: World, state: State, instance: int) -> int:
-    """Take requests from the wait queue while batch size, budget and blocks allow."""
-    step, instances, requests = state.scratch.step, state.instances, state.requests
-    size = world.settings.block_size_tokens
-    while (
-        instances.queued_requests[instance] > 0
-        and instances.running_requests[instance] < world.limits.max_running_requests[instance]
-        and step[BUDGET] > 0
-        and step[PREEMPTED] == 0
-    ):
-        if step[SORTED] == _UNSORTED:
-            if world.settings.asks_order:
-                step[SORTED] = 0
-                return AT_ORDER
-            if world.settings.queue_kind == CHANGING_ORDER:
-                step[SORTED] = sort_waiting(world, state, instance, step[NOW_US])
-        elif world.settings.asks_order and step[SORTED] == 0:
-            step[SORTED] = sort_waiting(world, state, instance, step[NOW_US])
-        request = first_waiting(world, state, instance)
-        prompt = world.workload.table.input_tokens[request]
-        found, found_free = cached_prefix(world, state, instance, request)
-        claimed = found
-        detached = 0
-        if found * size == prompt:
-            if world.settings.recompute_cached_prompt:
-                claimed = found - 1
-                found = claimed
-                if state.cache.nodes.references[state.scratch.hits[claimed]] == 0:
-                    found_free -= 1
-            else:
-                claimed, found_free, detached = 0, 0, found
-        chunk = next_chunk(world, instance, prompt - found * size, step[BUDGET])
-        if -(-chunk // size) + found_free > _free_blocks(world, state, instance):
-            break
-        take_first(world, state, instance, step[SORTED])
-        if world.settings.queue_kind == CHANGING_ORDER:
-            step[SORTED] -= 1
-        _join(world, state, instance, request, found)
-        requests.detached_blocks[request] = detached
-        claim_prefix(world, state, instance, request, claimed)
-        requests.stored_tokens[request] = found * size
-        history = found * size if world.settings.history_includes_cached else 0
-        _compute_chunk(world, state, instance, request, chunk, history)
-        if found * size + chunk < prompt:
-            waiting_prompts = instances.prefilling_requests[instance]
-            state.batches.prefilling[instance, waiting_prompts] = request
-            instances.prefilling_requests[instance] = waiting_prompts + 1
-    return DONE
-
-
-@kernel
-def _join(world: World, state: State, instance: int, request: int, found: int) -> None:
-    """Append a request to the batch."""
-    instances, requests = state.instances, state.requests
-    now_us = state.scratch.step[NOW_US]
-    state.batches.members[instance, instances.running_requests[instance]] = request
-    instances.running_requests[instance] += 1
-    requests.batch_rank[request] = instances.batch_rank[instance]
-    instances.batch_rank[instance] += 1
-    requests.status[request] = RUNNING
-    requests.scheduled_us[request] = now_us
-    requests.cached_blocks[request] = found

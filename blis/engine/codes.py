@@ -8,7 +8,17 @@ NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED = range(6)
 STATUS_NAMES = ("not_started", "queued", "running", "completed", "rejected", "dropped")
 
 # Why the kernel came back.
-DONE, AT_ADMISSION, AT_ROUTING, AT_ORDER, AT_VICTIM, GROW, OUT_OF_EVENTS, STALLED, BAD_TARGET = range(9)
+DONE, AT_ADMISSION, AT_ROUTING, AT_ORDER, AT_VICTIM, GROW, OUT_OF_EVENTS, STALLED, BAD_TARGET, LEFT = range(10)
+
+# What is recorded while a run goes on.
+NO_TRACE, TRACE_SUMMARY, TRACE_DECISIONS = range(3)
+
+# Why a step took no further request.
+QUEUE_EMPTY, BATCH_FULL, BUDGET_USED, BLOCKS_LACKING, AFTER_PREEMPTION = range(5)
+STOP_NAMES = ("queue empty", "batch full", "token budget used", "KV blocks lacking", "after a preemption")
+
+# By what one waiting request is more urgent than another, when inversions are looked for.
+BY_NOTHING, BY_QUEUEING, BY_PRIORITY = range(3)
 
 # How the wait queue of an instance is kept.
 ARRIVAL_ORDER, FIXED_ORDER, CHANGING_ORDER = range(3)
@@ -21,7 +31,11 @@ ROUTER_INDEX_BLOCKS = 10_000
 
 # Places of `scratch.cluster`, the integers of the cluster's loop.
 (
-    NEXT_ADMISSION,  # request that is admitted, or refused, next
+    NEXT_ADMISSION,  # request that is admitted, or refused, next; -1: none is on its way
+    NEXT_FIXED,  # first request not yet admitted whose arrival does not wait for another's end
+    ARRIVAL_ROOT,  # heap of requests on their way whose arrival waited for another's end
+    WATCHED,  # request at whose end the loop stops; -1: none
+    STOP_AT_ADMISSION,  # request at whose admission to stop; -1: none
     ROUTING_HEAD,  # first of the routing queue
     ROUTING_TAIL,  # one past its last
     LAST_READING_US,  # when the router last read its instances' signals
@@ -39,7 +53,7 @@ ROUTER_INDEX_BLOCKS = 10_000
     STUCK_INSTANCE,  # which one stalled
     NEED_ROUTER_NODES,  # room that the router's index lacked
     N_CLUSTER_PLACES,
-) = range(18)
+) = range(22)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (
@@ -61,9 +75,11 @@ ROUTER_INDEX_BLOCKS = 10_000
     N_MEMBERS,  # requests that finish their prompt in this step
     LEFT_FROM,  # positions in the batch that the budget left out
     LEFT_TO,
+    TAKEN_FROM,  # position in the batch of the first request taken in this step
+    STOPPED_BY,  # why no further request was taken
     NEED_NODES,  # room that the block store lacked
     NEED_OWN,
     N_STEP_PLACES,
-) = range(21)
+) = range(23)
 
 BETWEEN_STEPS, SERVING, TAKING = range(3)

@@ -4,6 +4,8 @@ import numpy as np
 
 from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
+from blis.engine.codes import NO_TRACE
+from blis.engine.observation import sample_decodes
 from blis.engine.state import State
 from blis.engine.step_end import account_step, note_event
 from blis.engine.views import TIMES_STEP, World, step_time_at
@@ -56,6 +58,9 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
         if phase == size:
             phase = 0
     if count > 0:
+        if world.settings.trace_level != NO_TRACE:
+            start_us = instances.next_step_us[instance]
+            sample_decodes(state, instance, start_us, count, now_us - start_us)
         instances.step_number[instance] = number - 1
         instances.next_step_us[instance] = now_us
         instances.busy_until_us[instance] = now_us

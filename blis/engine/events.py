@@ -13,6 +13,7 @@ from blis.engine.codes import (
     DONE,
     DROPPED,
     EVENTS,
+    GROW,
     NEVER_US,
     OUT_OF_EVENTS,
     QUEUED,
@@ -21,7 +22,9 @@ from blis.engine.codes import (
     STUCK_INSTANCE,
 )
 from blis.engine.decode_run import run_decodes
+from blis.engine.feedback import release_followers
 from blis.engine.heap import meld_pending, pop_pending
+from blis.engine.observation import has_trace_room
 from blis.engine.state import State
 from blis.engine.step_end import note_event
 from blis.engine.views import World
@@ -41,6 +44,7 @@ def inject(world: World, state: State, instance: int, request: int, now_us: int)
     requests.back_link[request] = -1
     instances.pending_root[instance] = meld_pending(requests, instances.pending_root[instance], request)
     instances.pending_requests[instance] += 1
+    instances.pending_tokens[instance] += world.workload.table.input_tokens[request]
     instances.in_flight_requests[instance] += 1
     note_event(state, instance, now_us)
     set_next_event(state, instance)
@@ -80,11 +84,15 @@ def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None
     request = instances.pending_root[instance]
     instances.pending_root[instance] = pop_pending(requests, request)
     instances.pending_requests[instance] -= 1
+    instances.pending_tokens[instance] -= world.workload.table.input_tokens[request]
     note_event(state, instance, now_us)
     if never_fits(world, instance, request):
         requests.status[request] = DROPPED
         instances.dropped_requests[instance] += 1
         instances.in_flight_requests[instance] -= 1
+        if world.settings.lookahead_us != NEVER_US:
+            # A microsecond later, so that nobody hears of it in the past.
+            release_followers(world, state, request, now_us + 1)
         return
     requests.status[request] = QUEUED
     instances.input_tokens[instance] += world.workload.table.input_tokens[request]
@@ -140,6 +148,8 @@ def advance(world: World, state: State, instance: int, until_us: int) -> int:
             if instances.idle_preemptions[instance] > world.settings.max_idle_preemptions:
                 cluster[STUCK_INSTANCE] = instance
                 return STALLED
+            if not has_trace_room(world, state):
+                return GROW
             steps = run_decodes(world, state, instance, min(until_us, queueing_us))
             cluster[EVENTS] += max(steps, 1)
             if steps > 0:

@@ -4,7 +4,8 @@ import numpy as np
 
 from blis.engine.blocks import reenter, rehash
 from blis.engine.codes import NEED_NODES, NEED_OWN, NEED_ROUTER_NODES
-from blis.engine.state import INDEXED, NODES_MADE, OWN_PLACES, BlockStore, SeenCache, State, StepLog
+from blis.engine.observation import PREEMPTIONS, SAMPLES
+from blis.engine.state import INDEXED, NODES_MADE, OWN_PLACES, BlockStore, SeenCache, State, StepLog, TraceLog
 
 
 def grown(state: State) -> State:
@@ -15,6 +16,18 @@ def grown(state: State) -> State:
         router=_grown_store(state.router, int(cluster[NEED_ROUTER_NODES]) + 2, 0),
         seen=_grown_seen(state.seen, 4 * int(step[NEED_NODES]) + 2 * len(state.instances)),
         log=_grown_log(state.log),
+        trace=_grown_trace(state.trace),
+    )
+
+
+def with_room_of(state: State, other: State) -> State:
+    """The state with at least as much room as another one in every array of the caches that grows."""
+    return state._replace(
+        cache=_store_with_room_of(state.cache, other.cache),
+        router=_store_with_room_of(state.router, other.router),
+        seen=state.seen
+        if len(state.seen.slots) >= len(other.seen.slots)
+        else _resized(state.seen, len(other.seen.slots)),
     )
 
 
@@ -37,20 +50,34 @@ def _grown_store(store: BlockStore, nodes: int, own_places: int) -> BlockStore:
     longer = store._replace(nodes=_longer(store.nodes, room), own_held=_longer(store.own_held, own_room))
     if 2 * (indexed + nodes) <= len(store.slots):
         return longer
+    return _rehashed(longer, _power_of_two(4 * (indexed + nodes)))
+
+
+def _store_with_room_of(store: BlockStore, other: BlockStore) -> BlockStore:
+    longer = store._replace(
+        nodes=_longer(store.nodes, len(other.nodes)), own_held=_longer(store.own_held, len(other.own_held))
+    )
+    return longer if len(store.slots) >= len(other.slots) else _rehashed(longer, len(other.slots))
+
+
+def _rehashed(store: BlockStore, n_slots: int) -> BlockStore:
     counters = store.counters.copy()
     counters[INDEXED] = 0
-    slots = np.zeros(_power_of_two(4 * (indexed + nodes)), store.slots.dtype).view(np.recarray)
-    longer = longer._replace(counters=counters, slots=slots)
-    rehash(longer, store.slots)
-    return longer
+    larger = store._replace(counters=counters, slots=np.zeros(n_slots, store.slots.dtype).view(np.recarray))
+    rehash(larger, store.slots)
+    return larger
 
 
 def _grown_seen(seen: SeenCache, changes: int) -> SeenCache:
-    generation, entries = int(seen.counters[0]), int(seen.counters[1])
+    entries = int(seen.counters[1])
     if 2 * (entries + changes) <= len(seen.slots):
         return seen
-    slots = np.zeros(_power_of_two(4 * (entries + changes)), seen.slots.dtype).view(np.recarray)
-    larger = SeenCache(np.array([generation, 0]), slots)
+    return _resized(seen, _power_of_two(4 * (entries + changes)))
+
+
+def _resized(seen: SeenCache, n_slots: int) -> SeenCache:
+    slots = np.zeros(n_slots, seen.slots.dtype).view(np.recarray)
+    larger = SeenCache(np.array([seen.counters[0], 0]), slots)
     reenter(larger, seen)
     return larger
 
@@ -60,3 +87,11 @@ def _grown_log(log: StepLog) -> StepLog:
     room = 2 * (entries + 2) if entries + 2 > len(log.entries) else 0
     lost_room = 2 * (lost + 1) if lost + 1 > len(log.lost) else 0
     return log._replace(entries=_longer(log.entries, room), lost=_longer(log.lost, lost_room))
+
+
+def _grown_trace(trace: TraceLog) -> TraceLog:
+    preemptions, samples = int(trace.counters[PREEMPTIONS]), int(trace.counters[SAMPLES])
+    return trace._replace(
+        preemptions=_longer(trace.preemptions, 2 * preemptions + 2 if preemptions + 2 > len(trace.preemptions) else 0),
+        samples=_longer(trace.samples, 2 * samples + 2 if samples + 2 > len(trace.samples) else 0),
+    )

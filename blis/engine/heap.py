@@ -24,8 +24,8 @@ def taken_before(workload: Workload, requests: Records, a: int, b: int) -> bool:
     """Whether the scheduler takes a before b: smaller key, then earlier arrival, then the name as text."""
     if requests.queue_key[a] != requests.queue_key[b]:
         return requests.queue_key[a] < requests.queue_key[b]
-    if workload.table.arrival_us[a] != workload.table.arrival_us[b]:
-        return workload.table.arrival_us[a] < workload.table.arrival_us[b]
+    if requests.arrival_us[a] != requests.arrival_us[b]:
+        return requests.arrival_us[a] < requests.arrival_us[b]
     return name_before(workload.table.number[a], workload.table.number[b])
 
 

@@ -13,10 +13,12 @@ from blis.engine.codes import (
     AT_ROUTING,
     BAD_TARGET,
     CLOCK_US,
+    COMPLETED,
     DECISION,
     DONE,
     GROW,
     IS_DECIDED,
+    LEFT,
     N_ADMITTED,
     N_REJECTED,
     N_ROUTED,
@@ -24,12 +26,17 @@ from blis.engine.codes import (
     NEVER_US,
     NEXT_ADMISSION,
     NEXT_INSTANCE,
+    NO_TRACE,
     REJECTED,
     ROUTING_HEAD,
     ROUTING_TAIL,
+    STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
+    WATCHED,
 )
+from blis.engine.decisions import record_admission, record_routing, record_scores
 from blis.engine.events import advance, inject
+from blis.engine.feedback import next_arrival, release_followers, remove_arrival, safe_until_us
 from blis.engine.reference import by_reference
 from blis.engine.signals import prepare_view, read_signals, remember_routing, router_room, router_view
 from blis.engine.state import (
@@ -61,13 +68,14 @@ from blis.engine.waiting import request_view
 @kernel
 def next_cluster_event(world: World, state: State) -> int:
     """Time of the next admission or routing; NEVER_US if there is none."""
-    cluster, workload, settings = state.scratch.cluster, world.workload, world.settings
+    cluster, requests, settings = state.scratch.cluster, state.requests, world.settings
     event_us = NEVER_US
-    if cluster[NEXT_ADMISSION] < workload.table.shape[0]:
-        event_us = workload.table.arrival_us[cluster[NEXT_ADMISSION]] + settings.admission_latency_us
+    cluster[NEXT_ADMISSION] = next_arrival(world, state)
+    if cluster[NEXT_ADMISSION] >= 0:
+        event_us = requests.arrival_us[cluster[NEXT_ADMISSION]] + settings.admission_latency_us
     if cluster[ROUTING_HEAD] < cluster[ROUTING_TAIL]:
         request = state.scratch.routing_queue[cluster[ROUTING_HEAD]]
-        routing_us = workload.table.arrival_us[request] + settings.admission_latency_us + settings.routing_latency_us
+        routing_us = requests.arrival_us[request] + settings.admission_latency_us + settings.routing_latency_us
         event_us = min(event_us, routing_us)
     return event_us
 
@@ -84,11 +92,19 @@ def _admit_next(world: World, state: State, now_us: int) -> int:
             by_reference(router_view(world, state, now_us)), by_reference(request_view(world, state.requests, request)),
             world.parameters[ADMISSION], world.memory[ADMISSION],
         )  # fmt: skip
+        if cluster[STOP_AT_ADMISSION] == request:
+            cluster[STOP_AT_ADMISSION] = -1
+            cluster[IS_DECIDED] = 1
+            return AT_ADMISSION
     cluster[IS_DECIDED] = 0
-    cluster[NEXT_ADMISSION] += 1
+    remove_arrival(world, state, request)
+    if world.settings.trace_level != NO_TRACE:
+        record_admission(state, request, now_us)
     if cluster[DECISION] != 0:
         state.requests.status[request] = REJECTED
         cluster[N_REJECTED] += 1
+        if world.settings.lookahead_us != NEVER_US:
+            release_followers(world, state, request, now_us)
     else:
         state.scratch.routing_queue[cluster[ROUTING_TAIL]] = request
         cluster[ROUTING_TAIL] += 1
@@ -136,7 +152,9 @@ def _route_next(world: World, state: State, now_us: int) -> int:
     cluster[IS_DECIDED] = 0
     cluster[ROUTING_HEAD] += 1
     if world.settings.record_routing:
-        _record(world, state, request, target)
+        record_scores(world, state, request, target)
+    if world.settings.trace_level != NO_TRACE:
+        record_routing(world, state, request, target, now_us)
     state.requests.instance[request] = target
     state.requests.routing_rank[request] = cluster[N_ROUTED]
     state.instances.last_routed[target] = cluster[N_ROUTED]
@@ -147,27 +165,17 @@ def _route_next(world: World, state: State, now_us: int) -> int:
 
 
 @kernel
-def _record(world: World, state: State, request: int, target: int) -> None:
-    """Keep the chosen instance's score and how far it lies below the best."""
-    scores = state.scratch.scores
-    if not world.settings.policy_scores:
-        for instance in range(world.settings.n_instances):
-            scores[instance] = -float(state.scratch.effective_load[instance])
-    best = scores[0]
-    for instance in range(1, world.settings.n_instances):
-        best = max(best, scores[instance])
-    state.requests.routing_score[request] = scores[target]
-    state.requests.routing_regret[request] = max(0.0, best - scores[target])
-
-
-@kernel
-def _run(world: World, state: State, until_us: int) -> int:
+def run_until(world: World, state: State, until_us: int) -> int:
     """Run to `until_us` (exclusive) or the horizon (inclusive); return DONE or the reason for stopping."""
     cluster, instances = state.scratch.cluster, state.instances
     end_us = min(until_us, world.settings.horizon_us + 1)
     while True:
+        if cluster[WATCHED] >= 0 and state.requests.status[cluster[WATCHED]] >= COMPLETED:
+            return LEFT
         event_us = next_cluster_event(world, state)
         target_us = min(event_us, end_us)
+        if world.settings.lookahead_us != NEVER_US:
+            target_us = min(target_us, safe_until_us(world, state))
         # Policies that look at no instance may decide before the instances have come that far.
         if world.settings.looks or event_us >= end_us:
             while cluster[NEXT_INSTANCE] < world.settings.n_instances:
@@ -177,14 +185,16 @@ def _run(world: World, state: State, until_us: int) -> int:
                     if status != DONE:
                         return status
                 cluster[NEXT_INSTANCE] += 1
+        if target_us < min(event_us, end_us):
+            cluster[NEXT_INSTANCE] = 0
+            continue  # an arrival may have been called for that precedes the event
         if event_us >= end_us:
             cluster[NEXT_INSTANCE] = 0
             return DONE
         cluster[CLOCK_US] = event_us
+        arriving = cluster[NEXT_ADMISSION]
         is_admission = (
-            cluster[NEXT_ADMISSION] < world.workload.table.shape[0]
-            and world.workload.table.arrival_us[cluster[NEXT_ADMISSION]] + world.settings.admission_latency_us
-            == event_us
+            arriving >= 0 and state.requests.arrival_us[arriving] + world.settings.admission_latency_us == event_us
         )
         status = _admit_next(world, state, event_us) if is_admission else _route_next(world, state, event_us)
         if status != DONE:
@@ -203,26 +213,28 @@ def _run_kernel(
     state: State,
     until_us: int,
 ) -> int:
-    """Entry point: see `_run`."""
+    """Entry point: see `run_until`."""
     world = by_reference(World(workload, settings, limits, answers, parameters, memory, coefficients))
-    return _run(world, by_reference(state), until_us)
+    return run_until(world, by_reference(state), until_us)
 
 
-@cache
-def compiled_loop() -> Callable[..., int]:
-    """The loop as machine code: compiled once for each version of the sources, then loaded from the disk cache.
-
-    Its arguments are those of `_run_kernel`. The types come from a sample, so that they cannot drift from
-    the records.
-    """
+def sample_arguments() -> tuple[Any, ...]:
+    """Arguments of the right types, so that signatures cannot drift from the records."""
     whole = np.zeros(1, np.int64)
     whole.setflags(write=False)
     workload = Workload(workload_table(**dict.fromkeys(WORKLOAD_COLUMNS, whole)), whole, whole)
     settings = setting_record(**dict.fromkeys(SETTING_NAMES, 1))
     limits = limit_table([dict.fromkeys(LIMIT_COLUMNS, 1)])
     matrix = np.zeros((1, 1))
-    addresses = np.zeros(1, np.int64)
     state = new_state(workload, settings, limits)
-    sample = (workload, settings, limits, addresses, matrix, matrix, matrix, state, 0)
-    loop = compiled(numba.types.int64(*map(numba.typeof, sample)), _run_kernel)
+    return workload, settings, limits, np.zeros(1, np.int64), matrix, matrix, matrix, state, 0
+
+
+@cache
+def compiled_loop() -> Callable[..., int]:
+    """The loop as machine code: compiled once for each version of the sources, then loaded from the disk cache.
+
+    Its arguments are those of `_run_kernel`.
+    """
+    loop = compiled(numba.types.int64(*map(numba.typeof, sample_arguments())), _run_kernel)
     return entry_point(loop)

@@ -2,7 +2,8 @@
 
 from blis.engine._jit import kernel
 from blis.engine.blocks import append_run, claim, find, give_back, register, take_blocks
-from blis.engine.codes import COMPLETED, QUEUED
+from blis.engine.codes import COMPLETED, NEVER_US, QUEUED
+from blis.engine.feedback import release_followers
 from blis.engine.heap import push_finish, remove_finish
 from blis.engine.state import NEXT_OWN_KEY, OWN_PLACES, State
 from blis.engine.views import World
@@ -256,6 +257,9 @@ def complete(world: World, state: State, instance: int, request: int, stored_tok
     remove_from_batch(state, instance, request)
     instances.in_flight_requests[instance] -= 1
     instances.completed_requests[instance] += 1
+    instances.completed_tokens[instance] += outputs
+    if world.settings.lookahead_us != NEVER_US:
+        release_followers(world, state, request, end_us)
     instances.idle_preemptions[instance] = 0
     if step_end_us <= settings.horizon_us:
         instances.clock_us[instance] = max(instances.clock_us[instance], step_end_us)

@@ -13,7 +13,18 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from blis.engine.codes import N_CLUSTER_PLACES, N_STEP_PLACES, NEVER_US, NOT_STARTED, STOP_AT_ROUTING
+from blis.engine.codes import (
+    ARRIVAL_ROOT,
+    N_CLUSTER_PLACES,
+    N_STEP_PLACES,
+    NEVER_US,
+    NO_TRACE,
+    NOT_STARTED,
+    STOP_AT_ADMISSION,
+    STOP_AT_ROUTING,
+    TRACE_DECISIONS,
+    WATCHED,
+)
 from blis.units import Float64Vector, Int64Vector
 
 #: An array of records; its fields are arrays.
@@ -33,6 +44,9 @@ _WORKLOAD_FIELDS = {
     "tenant": (_I, 0),
     "session": (_I, 0),
     "turn": (_I, 0),  # of the session, from 0
+    "think_us": (_I, 0),  # from the end of the request that it follows to its arrival
+    "first_follower": (_I, -1),  # request whose arrival waits for the end of this one; -1
+    "next_follower": (_I, -1),  # another that waits for the same; -1
 }
 
 _LIMIT_FIELDS = {
@@ -77,6 +91,9 @@ _SETTING_FIELDS = {
     "asks_victim": (_I, 0),
     "record_routing": (_I, 0),
     "record_steps": (_I, 0),
+    "trace_level": (_I, 0),  # NO_TRACE, TRACE_SUMMARY or TRACE_DECISIONS
+    "urgency_kind": (_I, 0),  # BY_NOTHING, BY_QUEUEING or BY_PRIORITY
+    "lookahead_us": (_I, 0),  # least time from a request's end to an arrival that waits for it; NEVER_US: none does
     "busy_until_step_ends": (_I, 0),  # the semantics flags, see blis.semantics
     "recompute_cached_prompt": (_I, 0),
     "drop_oversized_total": (_I, 0),
@@ -89,6 +106,7 @@ _SETTING_FIELDS = {
 
 _REQUEST_FIELDS = {
     "status": (_I, NOT_STARTED),
+    "arrival_us": (_I, 0),  # an estimate until the request that it waits for has ended
     "instance": (_I, -1),  # -1: not routed
     "queued_us": (_I, 0),  # when it enters, or entered, the instance's wait queue
     "routing_rank": (_I, 0),  # how many were routed before it
@@ -148,8 +166,10 @@ _INSTANCE_FIELDS = {
     "idle_preemptions": (_I, 0),  # since the last completion
     "allocation_failures": (_I, 0),
     "pending_requests": (_I, 0),  # routed, not yet queued
+    "pending_tokens": (_I, 0),  # their prompts
     "in_flight_requests": (_I, 0),  # routed, not yet finished
     "completed_requests": (_I, 0),
+    "completed_tokens": (_I, 0),  # that completed requests produced
     "dropped_requests": (_I, 0),
     "input_tokens": (_I, 0),  # prompts that entered the queue
     "queue_sum": (_I, 0),  # sum over steps of the queue length after forming the batch
@@ -185,6 +205,53 @@ _LOG_FIELDS = {
 }
 
 _LOST_FIELDS = {"first": (_I, 0), "last": (_I, 0), "instance": (_I, 0)}  # step numbers, inclusive
+
+_ROUTING_FIELDS = {
+    "request": (_I, -1),
+    "clock_us": (_I, 0),
+    "instance": (_I, -1),  # the chosen one
+    "rank": (_I, 0),  # how many instances the policy scored higher
+    "effective_load": (_I, 0),  # of the chosen one, as the router saw it
+    "least_load": (_I, 0),  # of all
+    "cached_blocks": (_I, 0),  # prompt blocks really in the chosen one's cache
+    "most_cached_blocks": (_I, 0),  # of all
+    "expected_ttft_us": (_F, 0),  # of the chosen one, by the reference model
+    "least_ttft_us": (_F, 0),  # of all
+    "quickest": (_I, 0),  # instance of that
+}
+
+_ADMISSION_FIELDS = {"request": (_I, -1), "clock_us": (_I, 0), "verdict": (_I, 0)}  # 0: admitted; else its reason
+
+_PREEMPTION_FIELDS = {
+    "clock_us": (_I, 0),
+    "instance": (_I, -1),
+    "request": (_I, -1),
+    "running_requests": (_I, 0),  # before it
+    "lost_tokens": (_I, 0),  # prompt and output tokens that were stored for it
+}
+
+# Every entry is written whole, so none has an initial value to be filled in.
+_SAMPLE_FIELDS = {
+    "clock_us": (_I, 0),  # start of the first of the steps
+    "length_us": (_I, 0),  # of all of them
+    "steps": (np.int32, 0),  # steps of an unchanged batch that only decodes share a sample
+    "instance": (np.int32, 0),
+    "queued_requests": (np.int32, 0),  # after the batch was formed
+    "running_requests": (np.int32, 0),
+    "taken_requests": (np.int32, 0),
+    "prefill_tokens": (np.int32, 0),
+    "decode_requests": (np.int32, 0),
+    "used_blocks": (np.int32, 0),
+    "stopped_by": (np.int32, 0),  # why no further request was taken
+    "blocked_request": (
+        np.int32,
+        0,
+    ),  # first of the queue, for which blocks were lacking while another would have fitted
+    "fitting_request": (np.int32, 0),  # that other
+    "inverted_requests": (np.int32, 0),  # taken although a more urgent one waited and would have fitted
+    "inverted_request": (np.int32, 0),  # the least urgent of them
+    "passed_request": (np.int32, 0),  # the most urgent of those passed over
+}
 
 SETTING_NAMES = tuple(_SETTING_FIELDS)
 WORKLOAD_COLUMNS = tuple(_WORKLOAD_FIELDS)
@@ -258,6 +325,19 @@ class StepLog(NamedTuple):
     lost: Records  # growable; _LOST_FIELDS: one decode token in each of these steps belongs to a preempted life
 
 
+class TraceLog(NamedTuple):
+    """What was decided; without a trace the arrays are empty."""
+
+    counters: Int64Vector  # (2,) preemptions, samples
+    admissions: Records  # (n,) _ADMISSION_FIELDS in order of admission
+    routings: Records  # (n,) _ROUTING_FIELDS in order of routing
+    scores: np.ndarray  # float64 (n, m) what the policy thought of each instance; decisions only, as those below
+    scorer_scores: np.ndarray  # float64 (n, K, m)
+    expected_ttft_us: np.ndarray  # float64 (n, m) by the reference model
+    preemptions: Records  # growable; _PREEMPTION_FIELDS
+    samples: Records  # growable; _SAMPLE_FIELDS
+
+
 class State(NamedTuple):
     """Everything that moves."""
 
@@ -270,6 +350,7 @@ class State(NamedTuple):
     seen: SeenCache
     scratch: Scratch
     log: StepLog
+    trace: TraceLog
 
 
 NODES_MADE, NODE_RECYCLED, INDEXED, NEXT_OWN_KEY, OWN_PLACES = range(5)
@@ -330,9 +411,12 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         order=np.empty(max(n, 1), np.int64),
         candidates=np.empty((5, largest_batch), np.float64),
     )
-    scratch.cluster[STOP_AT_ROUTING] = -1
+    for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT):
+        scratch.cluster[place] = -1
+    requests = records(_REQUEST_FIELDS, n)
+    requests.arrival_us[:] = workload.table.arrival_us
     return State(
-        requests=records(_REQUEST_FIELDS, n),
+        requests=requests,
         instances=instances,
         signals=instances if settings.snapshot_refresh_us == 0 else _first_signals(instances, settings),
         batches=_new_batches(m, largest_batch, settings.block_size_tokens),
@@ -345,6 +429,24 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
             records(_LOG_FIELDS, 1024 + (8 * n if settings.record_steps else 0)),
             records(_LOST_FIELDS, 64),
         ),
+        trace=new_trace(n, settings),
+    )
+
+
+def new_trace(n: int, settings: Records) -> TraceLog:
+    """Room for what the settings ask to be recorded of `n` requests."""
+    traced = n if settings.trace_level != NO_TRACE else 0
+    judged = n if settings.trace_level == TRACE_DECISIONS else 0
+    m = int(settings.n_instances)
+    return TraceLog(
+        counters=np.zeros(2, np.int64),
+        admissions=records(_ADMISSION_FIELDS, traced),
+        routings=records(_ROUTING_FIELDS, traced),
+        scores=np.zeros((judged, m)),
+        scorer_scores=np.zeros((judged, max(int(settings.n_scorers), 1), m)),
+        expected_ttft_us=np.zeros((judged, m)),
+        preemptions=records(_PREEMPTION_FIELDS, 64 if traced else 0),
+        samples=records(_SAMPLE_FIELDS, 1024 + 8 * n if traced else 0),
     )
 
 

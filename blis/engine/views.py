@@ -122,8 +122,9 @@ ORDER = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 VICTIM = _INTEGER(BATCH_VIEW, _VECTOR, _VECTOR)
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 
-#: Places of the answers' addresses; the scorers follow from FIRST_SCORER.
-ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, TIMES_STEP, FIRST_SCORER = range(7)
+#: Places of the answers' addresses; the scorers follow from FIRST_SCORER. RANKS_URGENCY is the priority that the
+#: chosen one stands for: inversions are judged by it.
+ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, TIMES_STEP, RANKS_URGENCY, FIRST_SCORER = range(8)
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)

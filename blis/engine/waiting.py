@@ -30,7 +30,7 @@ def request_view(world: World, requests: Records, request: int) -> RequestView:
     workload = world.workload
     return RequestView(
         np.int64(request),  # type: ignore[arg-type]
-        workload.table.arrival_us[request],
+        requests.arrival_us[request],
         workload.table.input_tokens[request],
         workload.table.prompt_blocks[request],
         workload.table.slo_class[request],

@@ -5,7 +5,7 @@ import numpy as np
 from blis.engine.codes import STATUS_NAMES
 from blis.errors import LawBrokenError
 from blis.outcome import Outcome
-from blis.units import BoolVector
+from blis.units import Int64Vector
 
 #: Key of each count, in the order of `STATUS_NAMES`. Not started: not yet arrived, or on its way to a wait queue.
 KEYS = (
@@ -18,10 +18,10 @@ KEYS = (
 )
 
 
-def request_counts(outcome: Outcome, of: BoolVector) -> dict[str, int]:
-    """How many of the requests `of` were injected, and what has become of them."""
-    counts = np.bincount(outcome.requests.status[of], minlength=len(STATUS_NAMES))
-    return {"injected_requests": int(of.sum()), **dict(zip(KEYS, map(int, counts), strict=True))}
+def status_counts(status: Int64Vector) -> dict[str, int]:
+    """How many requests are in each state."""
+    counts = np.bincount(status, minlength=len(STATUS_NAMES))
+    return dict(zip(KEYS, counts.tolist(), strict=True))
 
 
 def check_conservation(outcome: Outcome, n_injected: int) -> None:
@@ -33,7 +33,7 @@ def check_conservation(outcome: Outcome, n_injected: int) -> None:
         If a request was lost, made, or counted twice.
     """
     instances = outcome.instances
-    counts = request_counts(outcome, np.ones(len(outcome.requests.status), np.bool_))
+    counts = status_counts(outcome.requests.status)
     counted = {
         "queued_requests": int(instances.queued_requests.sum()),
         "running_requests": int(instances.running_requests.sum()),

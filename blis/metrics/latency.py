@@ -1,22 +1,25 @@
 """How long requests take: until they are taken from the queue, to their first token, between tokens, to their last."""
 
-from blis.engine.codes import COMPLETED
+import numpy as np
+
 from blis.metrics.percentiles import Figures, figures_ms, weighted_figures_ms
-from blis.outcome import RequestOutcome
-from blis.units import BoolVector, Int64Vector
+from blis.metrics.served import Served
+from blis.units import Int64Vector
 
 
-def latency_figures(requests: RequestOutcome, of: BoolVector) -> Figures:
-    """TTFT and E2E of the completed requests among `of`, scheduling delay of those that were ever taken.
+def latency_figures(served: Served) -> Figures:
+    """TTFT, E2E and mean time between tokens of the completed requests, scheduling delay of those ever taken.
 
-    A completed request without output has no first token, so it counts for E2E alone.
+    A completed request without output has no first token, so it counts for E2E alone. `request_itl` weighs requests
+    equally, however many tokens they have; `interval_figures` weighs tokens.
     """
-    completed = of & (requests.status == COMPLETED)
-    taken = of & (requests.scheduling_delay_us >= 0)
+    completed = served.completed
+    ttft_us, itl_us = served.ttft_us[completed], served.itl_mean_us[completed]
     return {
-        **figures_ms("e2e", requests.e2e_us[completed]),
-        **figures_ms("ttft", requests.ttft_us[completed & (requests.ttft_us >= 0)]),
-        **figures_ms("scheduling_delay", requests.scheduling_delay_us[taken]),
+        **figures_ms("ttft", ttft_us[ttft_us >= 0]),
+        **figures_ms("request_itl", itl_us[~np.isnan(itl_us)]),
+        **figures_ms("e2e", served.e2e_us[completed]),
+        **figures_ms("scheduling_delay", served.scheduling_delay_us[served.scheduling_delay_us >= 0]),
     }
 
 

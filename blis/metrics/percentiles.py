@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blis.units import US_PER_MS, Int64Vector
+from blis.units import US_PER_MS, Float64Vector, Int64Vector
 
 #: Percentiles that every latency is reported at.
 REPORTED = (50, 90, 95, 99)
@@ -13,7 +13,7 @@ REPORTED = (50, 90, 95, 99)
 Figures = dict[str, float | None]
 
 
-def percentile_us(ascending: Int64Vector | Sequence[int], percent: float) -> float | None:
+def percentile_us(ascending: Int64Vector | Float64Vector | Sequence[int], percent: float) -> float | None:
     """The percentile of ascending values, linear between neighbours; None of none.
 
     Rank = percent / 100 · (n - 1), as numpy's default method.
@@ -23,7 +23,7 @@ def percentile_us(ascending: Int64Vector | Sequence[int], percent: float) -> flo
         return None
     rank = percent / 100 * (n - 1)
     low, high = math.floor(rank), math.ceil(rank)
-    first, second = int(ascending[low]), int(ascending[high])
+    first, second = float(ascending[low]), float(ascending[high])
     return first + (second - first) * (rank - low)
 
 
@@ -39,10 +39,11 @@ def weighted_percentile_us(ascending: Int64Vector, counts: Int64Vector, percent:
     return first + (second - first) * (rank - low)
 
 
-def figures_ms(name: str, values_us: Int64Vector) -> Figures:
+def figures_ms(name: str, values_us: Int64Vector | Float64Vector) -> Figures:
     """Mean and `REPORTED` percentiles [ms] under the keys <name>_mean_ms, <name>_p50_ms ..."""
-    ascending = np.sort(values_us)
-    mean_us = int(ascending.sum()) / len(ascending) if len(ascending) else None
+    ascending = values_us.copy()
+    ascending.sort()
+    mean_us = ascending.sum().item() / len(ascending) if len(ascending) else None
     return _named(name, mean_us, [percentile_us(ascending, percent) for percent in REPORTED])
 
 

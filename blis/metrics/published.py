@@ -11,19 +11,14 @@ import numpy as np
 
 from blis.checks import check_choice, check_number
 from blis.engine.codes import COMPLETED, STATUS_NAMES
+from blis.fitness import weighted
 from blis.metrics.published_anomalies import head_of_line_blocking, inversions
 from blis.outcome import InstanceOutcome, Outcome
 from blis.units import US_PER_MS, US_PER_S, Float64Vector, Int64Vector
 from blis.workload.requests import Requests
 
-REFERENCE_REQUESTS_PER_S = 100.0  #: where the throughput component of the fitness is a half
-REFERENCE_TOKENS_PER_S = 10_000.0  #: the same of the token component
-
-#: Components of the fitness that fall with a latency: which distribution, which statistic.
-LATENCY_COMPONENTS = {
-    f"{statistic}_{times}": (times, statistic) for times in ("ttft", "e2e") for statistic in ("p99", "p50", "mean")
-}
-FITNESS_COMPONENTS = ("throughput", "tokens_per_sec", *LATENCY_COMPONENTS)
+#: Components of the fitness, by the names that recordings use.
+FITNESS_COMPONENTS = weighted.COMPONENTS
 
 
 class Definitions(NamedTuple):
@@ -161,10 +156,9 @@ def fitness(
     tokens_per_s: float,
     distributions: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Any]:
-    """Sum of weight times component, in the order of the sorted names, and the components.
+    """The score of `blis.fitness.weighted`, and the components.
 
-    A rate x counts as x / (x + reference), a latency as 1 / (1 + x / 1 ms). Without any completed request latencies
-    count as 1: the reference's own weakness, to be guarded against in a search.
+    Without any completed request latencies are 0 and count as 1: the reference's own weakness.
 
     Parameters
     ----------
@@ -178,21 +172,14 @@ def fitness(
     ConfigError
         If a component is unknown or its weight not finite and ≥ 0.
     """
-    components: dict[str, float] = {}
-    score = 0.0
-    for name in sorted(weights):
+    values = {"throughput": requests_per_s, "tokens_per_sec": tokens_per_s}
+    for name in weights:
         check_choice("fitness_weights", name, FITNESS_COMPONENTS)
-        weight = check_number(f"fitness_weights.{name}", weights[name], 0)
-        if name == "throughput":
-            value = requests_per_s / (requests_per_s + REFERENCE_REQUESTS_PER_S)
-        elif name == "tokens_per_sec":
-            value = tokens_per_s / (tokens_per_s + REFERENCE_TOKENS_PER_S)
-        else:
-            times, statistic = LATENCY_COMPONENTS[name]
-            value = 1.0 / (1.0 + distributions[times][statistic] / US_PER_MS)
-        components[name] = value
-        score += weight * value
-    return {"score": score, "components": components}
+        check_number(f"fitness_weights.{name}", weights[name], 0)
+        if name not in values:
+            statistic, _, times = name.partition("_")
+            values[name] = distributions[times][statistic] / US_PER_MS
+    return weighted.weighted_sum(weights, values)
 
 
 def routing_trace(outcome: Outcome, regrets: Float64Vector) -> dict[str, Any]:

@@ -1,22 +1,27 @@
-"""All metrics of a run in one plain mapping: the cluster's figures, then a block of the same keys for each instance."""
+"""All metrics of a run in one plain mapping: the cluster's figures, then blocks by instance, class, tenant, model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from blis.cluster import Cluster
 from blis.metrics.cache import cache_figures
-from blis.metrics.conservation import check_conservation, request_counts
-from blis.metrics.latency import interval_figures, latency_figures
+from blis.metrics.conservation import check_conservation
+from blis.metrics.figures import cluster_block
 from blis.metrics.load import load_figures
 from blis.metrics.modalities import modality_figures
 from blis.metrics.network import network_figures
-from blis.metrics.throughput import throughput_figures
+from blis.metrics.served import Served, served_requests, split
+from blis.metrics.service import service_figures
 from blis.outcome import Outcome
+from blis.slo_targets import SloTargets
+from blis.units import US_PER_S, Int32Vector, Int64Vector
+from blis.workload.labels import number_names
 from blis.workload.requests import Requests
 
 
-def summarise(requests: Requests, cluster: Cluster, outcome: Outcome) -> dict[str, Any]:
+def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: SloTargets) -> dict[str, Any]:
     """The metrics, in one fixed order of keys, as plain numbers; a figure of an empty set is None.
 
     Raises
@@ -25,41 +30,50 @@ def summarise(requests: Requests, cluster: Cluster, outcome: Outcome) -> dict[st
         If requests were lost or made.
     """
     check_conservation(outcome, len(requests))
-    everyone = np.ones(len(requests), np.bool_)
-    figures = {
+    served = served_requests(requests, outcome, targets)
+    end_us = outcome.end_us
+    models = number_names(one.model for one in cluster.instances)
+    instance = outcome.requests.instance
+    model = np.where(instance >= 0, models.indices[np.maximum(instance, 0)], -1)
+    return {
         "instance_id": "cluster",
         "n_instances": len(cluster.instances),
-        **_block(requests, outcome, everyone, slice(None)),
-    }
-    figures |= interval_figures(outcome.interval_us, outcome.interval_tokens)
-    figures |= network_figures(requests, outcome.requests)
-    figures |= modality_figures(requests)
-    places = range(len(cluster.instances))
-    figures["instances"] = [_instance_block(requests, cluster, outcome, place) for place in places]
-    figures["notes"] = list(requests.notes)
-    return figures
-
-
-def _instance_block(requests: Requests, cluster: Cluster, outcome: Outcome, place: int) -> dict[str, Any]:
-    one = cluster.instances[place]
-    return {
-        "instance_id": f"instance_{place}",
-        "model": one.model,
-        "hardware": one.hardware,
-        "tensor_parallel": one.tensor_parallel,
-        **_block(requests, outcome, outcome.requests.instance == place, slice(place, place + 1)),
+        **cluster_block(requests, cluster, outcome, served),
+        **network_figures(requests, outcome.requests),
+        **modality_figures(requests),
+        "instances": _instance_blocks(served, cluster, outcome),
+        "classes": _groups("slo_class", served, requests.slo_class, requests.slo_classes, end_us),
+        "tenants": _groups("tenant", served, requests.tenant, requests.tenants, end_us),
+        "models": _groups("model", served, model, models.names, end_us),
+        "notes": list(requests.notes),
     }
 
 
-def _block(requests: Requests, outcome: Outcome, of: Any, places: slice) -> dict[str, Any]:
-    """The figures of the requests `of` and of the instances in `places`."""
-    end_us = outcome.end_us
-    counts = request_counts(outcome, of)
-    input_tokens = int(outcome.instances.input_tokens[places].sum())
-    return {
-        **counts,
-        **throughput_figures(outcome.requests, requests.output_tokens, input_tokens, of, end_us),
-        **latency_figures(outcome.requests, of),
-        **load_figures(outcome.instances, places, counts["injected_requests"], end_us),
-        **cache_figures(outcome.instances, places, end_us),
-    }
+def _groups(
+    key: str, served: Served, labels: Int64Vector | Int32Vector, names: Sequence[str], end_us: int
+) -> list[dict[str, Any]]:
+    """One block per name, in the order of the table of names."""
+    groups = zip(names, split(served, labels, len(names)), strict=True)
+    return [{key: name, **service_figures(group, end_us)} for name, group in groups]
+
+
+def _instance_blocks(served: Served, cluster: Cluster, outcome: Outcome) -> list[dict[str, Any]]:
+    """One block per instance, of the requests that were routed to it."""
+    instances, end_us = outcome.instances, outcome.end_us
+    blocks = []
+    for place, group in enumerate(split(served, outcome.requests.instance, len(cluster.instances))):
+        one, itself = cluster.instances[place], slice(place, place + 1)
+        blocks.append(
+            {
+                "instance_id": f"instance_{place}",
+                "model": one.model,
+                "hardware": one.hardware,
+                "tensor_parallel": one.tensor_parallel,
+                **service_figures(group, end_us),
+                "total_input_tokens": int(instances.input_tokens[place]),
+                "vllm_estimated_duration_s": end_us / US_PER_S,
+                **load_figures(instances, itself, len(group.status), end_us),
+                **cache_figures(instances, itself, end_us),
+            }
+        )
+    return blocks

@@ -10,6 +10,8 @@ from blis.units import Float64Vector
 
 #: All requests age alike.
 ORDER_IS_FIXED = True
+#: The order that it turns upside down.
+STANDS_FOR = "slo-based"
 
 
 class Params(NamedTuple):

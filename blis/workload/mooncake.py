@@ -20,6 +20,7 @@ from blis.workload.recorded import check_options, text_lines
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of, timeline
 
+EXCERPT = Path(__file__).parent / "data" / "mooncake_fast25_synthetic_2000.jsonl.gz"
 FIELDS = ("timestamp", "input_length", "output_length", "hash_ids")
 HASH_BLOCK_TOKENS = 512  #: tokens behind one hash; Mooncake, FAST'25
 
@@ -30,14 +31,14 @@ _fields = itemgetter(*FIELDS)
 class Params:
     """Which trace, and how fast it is replayed."""
 
-    path: Path  #: JSON lines file, may be gzipped
+    path: Path | None = None  #: JSON lines file, may be gzipped; None for the excerpt shipped with the package
     rate: float | None = None  #: > 0 [requests/s], time is scaled to this mean rate; None as recorded
     num_requests: int | None = None  #: ≥ 1, only the first ones; None for all
 
     @classmethod
     def from_mapping(cls, where: str, mapping: Mapping[str, object]) -> "Params":
         """Check the keys of `Params`."""
-        return cls(**check_options(where, mapping))
+        return cls(**check_options(where, mapping, needs_path=False))
 
 
 def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
@@ -60,17 +61,18 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         Naming the row and the field of a wrong value.
     """
     check_int("block_size_tokens", block_size_tokens, 1, unit="tokens")
+    path = params.path or EXCERPT
     times_ms, prompts, outputs = array("d"), array("q"), array("q")
     n_ids, ids = array("q"), array("q")
-    for row, (number, text) in enumerate(text_lines(params.path)):
-        time_ms, n_input, n_output, hash_ids = _record(_Place(params.path, number, row), text)
+    for row, (number, text) in enumerate(text_lines(path)):
+        time_ms, n_input, n_output, hash_ids = _record(_Place(path, number, row), text)
         times_ms.append(time_ms)
         prompts.append(n_input)
         outputs.append(n_output)
         n_ids.append(len(hash_ids))
         ids.extend(hash_ids)
     if not times_ms:
-        raise ConfigError(f"{params.path} must hold at least one request; it is empty.")
+        raise ConfigError(f"{path} must hold at least one request; it is empty.")
 
     line = timeline("workload", np.array(times_ms) * US_PER_MS, params.rate, params.num_requests)
     input_tokens = np.array(prompts, np.int64)[line.order]

@@ -1,5 +1,6 @@
 """Requests of several clients, each with its own rate, arrivals, lengths, tenant, SLO class, prefixes and sessions."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from blis.workload.prefix_texts import PrefixTexts, draw_texts
 from blis.workload.recorded import check_options
 from blis.workload.requests import Requests
 from blis.workload.sessions import Pause, SessionPlan
+from blis.workload.spec_client import Client
 from blis.workload.spec_document import Specification, specification_from_mapping
 from blis.workload.strict_yaml import read_yaml, with_line
 from blis.workload.table import requests_of, whole_microseconds
@@ -152,7 +154,7 @@ def _sources(params: Params, origins: list[Origin], cap: int) -> list[Source]:
             each = min(cap / client.concurrency / plan.expected_requests, cap) + 2
             sources.append(Users(origin, plan, client.concurrency, int(each)))
             continue
-        expected = min(cap * share, (document.horizon_us or np.inf) * rate / US_PER_S)
+        expected = min(cap * share, _work_us(client, document.horizon_us) * rate / US_PER_S)
         n = int(min(cap, expected + 4 * expected**0.5 + 16))
         if client.sessions is None:
             sources.append(Singles(origin, Starts(origin, rate, exact), n))
@@ -161,6 +163,12 @@ def _sources(params: Params, origins: list[Origin], cap: int) -> list[Source]:
             starts = Starts(origin, rate / requests_each, None)
             sources.append(Sessions(origin, client.sessions, starts, int(n / requests_each) + 16))
     return sources
+
+
+def _work_us(client: Client, horizon_us: int) -> float:
+    """How long the client sends, on the clock of its profile; infinite if it never ends."""
+    end_us = min(horizon_us or math.inf, client.lifecycle.end_us, client.profile.end_us)
+    return float(client.profile.work_us(np.array([end_us]))[0]) if end_us < math.inf else math.inf
 
 
 def _exact_counts(params: Params, rates: Float64Vector) -> list[Exactly | None]:

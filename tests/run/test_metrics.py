@@ -79,7 +79,8 @@ def test_hit_rate_is_weighted_by_lookups(result: Result) -> None:
     instances = dataclasses.replace(
         result.outcome.instances, cache_hits=np.array([90, 0]), cache_misses=np.array([10, 0])
     )
-    metrics = summarise(result.requests, result.cluster, dataclasses.replace(result.outcome, instances=instances))
+    outcome = dataclasses.replace(result.outcome, instances=instances)
+    metrics = summarise(result.requests, result.cluster, outcome, result.scenario.slo)
 
     assert metrics["cache_hit_rate"] == 0.9
     assert [one["cache_hit_rate"] for one in metrics["instances"]] == [0.9, None]

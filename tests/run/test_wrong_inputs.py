@@ -77,7 +77,7 @@ WRONG = {
     "workload=distribution workload.arrival=gama": "workload.arrival: no choice named 'gama'; did you mean 'gamma'?",
     "workload=distribution workload.output_tokens_max=inf": "workload.output_tokens_max must be an int",
     "workload=distribution workload.preset=chat": "workload.preset: no choice named 'chat'; did you mean 'chatbot'?",
-    "workload=mooncake": "workload.path must be given; add workload.path=VALUE",
+    "workload=trace-csv": "workload.path must be given; add workload.path=VALUE",
     "workload.path=nosuch.csv": "workload.path must be the path of a file; there is none at 'nosuch.csv'",
     "workload.path=ragged.csv": "ragged.csv, row 1: must have 3 columns like the header; got 2",
     "workload.path=negative.csv": "negative.csv, row 0, column 'ContextTokens': must be an int ≥ 1; got '-10'",

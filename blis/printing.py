@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: Rows of the cluster's table: words, then the keys that fill them.
@@ -12,7 +12,8 @@ _LATENCIES = (
     *(("TTFT at the client", "client_ttft"), ("E2E at the client", "client_e2e")),  # where clients have a network
 )
 _FIGURES = ("mean", "p50", "p90", "p95", "p99")
-MOST_INSTANCES_SHOWN = 32
+#: Rows of the tables of instances, classes and tenants that are shown.
+MOST_SHOWN = 32
 
 
 def json_text(metrics: Mapping[str, Any]) -> str:
@@ -27,15 +28,20 @@ def print_json(metrics: Mapping[str, Any]) -> None:
 
 
 def print_text(metrics: Mapping[str, Any], engine_s: float) -> None:
-    """Print the cluster's figures, one row per instance, and the engine's own speed."""
+    """Print the cluster's figures, a row per class, tenant and instance, and the engine's own speed."""
     from rich.console import Console
 
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False)
-    for table in (_cluster_table(metrics), _latency_table(metrics), _instance_table(metrics["instances"])):
-        console.print(table)
-    n_more = len(metrics["instances"]) - MOST_INSTANCES_SHOWN
-    if n_more > 0:
-        console.print(f"... and {n_more} more instances: see metrics.json.")
+    console.print(_cluster_table(metrics))
+    console.print(_latency_table(metrics))
+    for words, name, blocks in (("class", "slo_class", "classes"), ("tenant", "tenant", "tenants")):
+        if len(metrics[blocks]) > 1:
+            console.print(_group_table(words, name, metrics[blocks]))
+            _say_more(console, metrics[blocks], blocks)
+    console.print(_instance_table(metrics["instances"]))
+    _say_more(console, metrics["instances"], "instances")
+    if "fitness" in metrics:
+        console.print(_fitness_table(metrics["fitness"]))
     for note in metrics["notes"]:
         console.print(f"note: {note}", markup=False)
     speed = metrics["injected_requests"] / engine_s if engine_s > 0 else 0.0
@@ -51,6 +57,8 @@ def _cluster_table(metrics: Mapping[str, Any]) -> Any:
         ("simulated time", f"{metrics['vllm_estimated_duration_s']:,.1f} s"),
         ("requests/s", _number(metrics["responses_per_sec"], 2)),
         ("output tokens/s", _number(metrics["tokens_per_sec"], 1)),
+        ("within SLO targets", _percent(metrics["slo_attainment"])),
+        ("good requests/s", _number(metrics["goodput_rps"], 2)),
         ("cache hit rate", _percent(metrics["cache_hit_rate"])),
         ("KV use, peak and mean", f"{_percent(metrics['kv_peak_use'])}, {_percent(metrics['kv_mean_use'])}"),
         ("preemptions", f"{_number(metrics['preemptions'])} ({_number(metrics['preemption_rate'], 3)} per request)"),
@@ -69,10 +77,37 @@ def _latency_table(metrics: Mapping[str, Any]) -> Any:
     return table
 
 
+def _group_table(words: str, name: str, blocks: Sequence[Mapping[str, Any]]) -> Any:
+    from rich.markup import escape
+
+    columns = ("requests", "completed", "rejected", "within\nSLO", "good\nreq/s", "TTFT p50\n[ms]", "TTFT p99\n[ms]")
+    table = _table(words, *columns, "E2E p99\n[ms]")
+    for one in blocks[:MOST_SHOWN]:
+        table.add_row(
+            escape(one[name]) if one[name] else "(unnamed)",
+            *(_number(one["arrived_requests"]), _percent(one["completion_ratio"]), _percent(one["rejection_ratio"])),
+            *(_percent(one["slo_attainment"]), _number(one["goodput_rps"], 2)),
+            *(_number(one["ttft_p50_ms"], 1), _number(one["ttft_p99_ms"], 1), _number(one["e2e_p99_ms"], 1)),
+        )
+    return table
+
+
+def _fitness_table(fitness: Mapping[str, Any]) -> Any:
+    table = _table("fitness", _number(fitness["score"], 6))
+    for key, value in fitness["components"].items():
+        table.add_row(key, _number(value, 6))
+    return table
+
+
+def _say_more(console: Any, blocks: Sequence[Mapping[str, Any]], words: str) -> None:
+    if len(blocks) > MOST_SHOWN:
+        console.print(f"... and {len(blocks) - MOST_SHOWN} more {words}: see metrics.json.")
+
+
 def _instance_table(instances: list[Mapping[str, Any]]) -> Any:
     columns = ("requests", "completed", "TTFT p99\n[ms]", "E2E p99\n[ms]", "hit\nrate", "KV\npeak")
     table = _table("instance", *columns, "batch", "queue", "busy")
-    for one in instances[:MOST_INSTANCES_SHOWN]:
+    for one in instances[:MOST_SHOWN]:
         table.add_row(
             one["instance_id"].removeprefix("instance_"),
             *(_number(one["injected_requests"]), _number(one["completed_requests"])),

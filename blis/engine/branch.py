@@ -1,0 +1,121 @@
+"""Making one state equal to another again, when both were equal before and have gone on since.
+
+Only what can have changed is copied: requests that had ended when the two were last equal stay as they are, and so do
+those that neither has reached. That is what makes a fork cheap enough to try every alternative of a decision.
+"""
+
+from typing import Any
+
+from blis.engine._jit import kernel
+from blis.engine.codes import COMPLETED, NEVER_US, NEXT_FIXED, ROUTING_HEAD, ROUTING_TAIL
+from blis.engine.state import INDEXED, NODES_MADE, OWN_PLACES, BlockStore, State
+from blis.engine.views import World
+
+FIRST_ROW, FIRST_PLACE = range(2)  # places of `since`: oldest request under way, and head of the routing queue, then
+
+
+@kernel
+def has_same_shape(world: World, base: State, branch: State) -> bool:
+    """Whether all arrays that grow have the same room in both."""
+    return (
+        _store_has_same_shape(base.cache, branch.cache)
+        and _store_has_same_shape(base.router, branch.router)
+        and base.seen.slots.shape[0] == branch.seen.slots.shape[0]
+    )
+
+
+@kernel
+def _store_has_same_shape(base: BlockStore, branch: BlockStore) -> bool:
+    return (
+        base.nodes.shape[0] == branch.nodes.shape[0]
+        and base.slots.shape[0] == branch.slots.shape[0]
+        and base.own_held.shape[0] == branch.own_held.shape[0]
+    )
+
+
+@kernel
+def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) -> None:
+    """Make `branch`, and its policies' `memory`, equal to `base`.
+
+    `since` tells where both were when they were last equal, and is brought up to date. Traces and step logs are not
+    copied: a branch keeps none.
+    """
+    last = max(base.scratch.cluster[NEXT_FIXED], branch.scratch.cluster[NEXT_FIXED])
+    if world.settings.lookahead_us != NEVER_US:
+        last = world.workload.table.shape[0]  # arrivals that wait for others come in no order of rows
+    for request in range(since[FIRST_ROW], last):
+        branch.requests[request] = base.requests[request]
+    _copy_queue(base, branch, since[FIRST_PLACE])
+    _copy_instances(world, base, branch)
+    offsets = world.workload.key_offsets
+    for place in range(offsets[since[FIRST_ROW]], offsets[last]):
+        branch.cache.held[place] = base.cache.held[place]
+    _copy_store(base.cache, branch.cache)
+    if world.settings.needs_affinity:
+        _copy_store(base.router, branch.router)
+    if world.settings.cache_signal_delay_us > 0:
+        _copy_vector(base.seen.counters, branch.seen.counters)
+        for slot in range(base.seen.slots.shape[0]):
+            branch.seen.slots[slot] = base.seen.slots[slot]
+    _copy_rows(world.memory, memory)
+    if world.settings.lookahead_us == NEVER_US:
+        while since[FIRST_ROW] < last and base.requests.status[since[FIRST_ROW]] >= COMPLETED:
+            since[FIRST_ROW] += 1
+    since[FIRST_PLACE] = base.scratch.cluster[ROUTING_HEAD]
+
+
+@kernel
+def _copy_vector(source: Any, target: Any) -> None:
+    # An assignment of slices would need memory of its own: they might overlap.
+    for place in range(source.shape[0]):
+        target[place] = source[place]
+
+
+@kernel
+def _copy_rows(source: Any, target: Any) -> None:
+    for row in range(source.shape[0]):
+        for place in range(source.shape[1]):
+            target[row, place] = source[row, place]
+
+
+@kernel
+def _copy_queue(base: State, branch: State, first: int) -> None:
+    cluster = branch.scratch.cluster
+    last = max(base.scratch.cluster[ROUTING_TAIL], cluster[ROUTING_TAIL])
+    for place in range(first, last):
+        branch.scratch.routing_queue[place] = base.scratch.routing_queue[place]
+    _copy_vector(base.scratch.cluster, cluster)
+    _copy_vector(base.scratch.step, branch.scratch.step)
+    _copy_vector(base.scratch.effective_load, branch.scratch.effective_load)
+    _copy_vector(base.scratch.cached_blocks, branch.scratch.cached_blocks)
+    _copy_vector(base.scratch.affinity_blocks, branch.scratch.affinity_blocks)
+
+
+@kernel
+def _copy_instances(world: World, base: State, branch: State) -> None:
+    batches, copy = base.batches, branch.batches
+    for instance in range(world.settings.n_instances):
+        branch.instances[instance] = base.instances[instance]
+        if world.settings.snapshot_refresh_us > 0:
+            branch.signals[instance] = base.signals[instance]
+        for place in range(base.instances.running_requests[instance]):
+            copy.members[instance, place] = batches.members[instance, place]
+        for place in range(base.instances.prefilling_requests[instance]):
+            copy.prefilling[instance, place] = batches.prefilling[instance, place]
+        for place in range(base.instances.decode_requests[instance]):
+            copy.finish_step[instance, place] = batches.finish_step[instance, place]
+            copy.finish_request[instance, place] = batches.finish_request[instance, place]
+    _copy_rows(batches.crossing, copy.crossing)
+    _copy_rows(batches.fill_head, copy.fill_head)
+
+
+@kernel
+def _copy_store(base: BlockStore, branch: BlockStore) -> None:
+    for node in range(base.counters[NODES_MADE]):
+        branch.nodes[node] = base.nodes[node]
+    if base.counters[INDEXED] > 0 or branch.counters[INDEXED] > 0:
+        for slot in range(base.slots.shape[0]):
+            branch.slots[slot] = base.slots[slot]
+    for place in range(base.counters[OWN_PLACES]):
+        branch.own_held[place] = base.own_held[place]
+    _copy_vector(base.counters, branch.counters)

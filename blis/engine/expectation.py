@@ -1,0 +1,107 @@
+"""The reference model: what TTFT a request may expect on an instance, by one fixed rule, whatever the policy.
+
+Every policy's choices are judged by it in milliseconds, so that their regrets can be compared. It sees the
+instance as it is, never a true output length:
+
+    expected TTFT = until the running step ends (or the request is queued, if that is later)
+                  + waiting for room, where a request slot or blocks are lacking
+                  + steps that compute the prompts ahead of it and its own uncached tokens, at the full token budget
+                  + the fixed time of an output token
+
+Each step is priced by the instance's own latency model, with its present decodes in the batch. Prompts that wait are
+taken to be cached as well as those before them were. Room comes with completions, one every (step time x mean
+output / batch size), by the outputs of requests that have completed.
+"""
+
+import numpy as np
+
+from blis.engine._jit import kernel
+from blis.engine.batch_sums import BatchSums
+from blis.engine.members import cached_prefix
+from blis.engine.state import State
+from blis.engine.views import TIMES_STEP, World, step_time_at
+
+
+@kernel
+def cached_prompt_blocks(world: World, state: State, instance: int, request: int) -> int:
+    """Leading prompt blocks in the instance's cache that save work: the last token is computed in any case."""
+    found = cached_prefix(world, state, instance, request)[0]
+    prompt = world.workload.table.input_tokens[request]
+    return min(found, (prompt - 1) // world.settings.block_size_tokens)
+
+
+@kernel
+def expected_ttft_us(world: World, state: State, instance: int, request: int, now_us: int) -> float:
+    """Expected time from now to the request's first token, if it is sent there."""
+    instances, limits, size = state.instances, world.limits, world.settings.block_size_tokens
+    prompt = world.workload.table.input_tokens[request]
+    cached = cached_prompt_blocks(world, state, instance, request) * size
+    queueing_us = limits.queueing_us[instance] + limits.queueing_us_per_token[instance] * prompt
+    start_us = max(float(instances.busy_until_us[instance] - now_us), queueing_us)
+    ahead = _tokens_ahead(world, state, instance)
+    return (
+        start_us
+        + _room_us(world, state, instance, request, prompt - cached)
+        + _prefill_us(world, state, instance, ahead + prompt - cached, cached)
+        + limits.output_token_us[instance]
+    )
+
+
+@kernel
+def _tokens_ahead(world: World, state: State, instance: int) -> int:
+    """Prompt tokens that the instance will compute before those of a request that comes now."""
+    instances, requests = state.instances, state.requests
+    waiting = instances.queued_tokens[instance] + instances.pending_tokens[instance]
+    seen = instances.input_tokens[instance]
+    if waiting > 0 and seen > 0:
+        hit = min(1.0, instances.cache_hit_tokens[instance] / seen)
+        waiting = int(waiting * (1.0 - hit))
+    for place in range(instances.prefilling_requests[instance]):
+        request = state.batches.prefilling[instance, place]
+        waiting += world.workload.table.input_tokens[request] - requests.stored_tokens[request]
+    return waiting
+
+
+@kernel
+def _prefill_us(world: World, state: State, instance: int, tokens: int, cached: int) -> float:
+    """Time to compute so many prompt tokens, the last of which follow `cached` others, beside the present decodes."""
+    decodes = state.instances.decode_requests[instance]
+    context = state.instances.decode_context_tokens[instance]
+    budget = max(1, world.limits.step_token_budget[instance] - decodes)
+    whole_steps = (tokens - 1) // budget
+    rest = tokens - whole_steps * budget
+    length_us = _step_us(world, instance, rest, cached, decodes, context)
+    if whole_steps > 0:
+        length_us += whole_steps * _step_us(world, instance, budget, 0, decodes, context)
+    return length_us
+
+
+@kernel
+def _step_us(world: World, instance: int, tokens: int, history: int, decodes: int, context: int) -> float:
+    pairs = 2 * tokens * history + tokens * (tokens - 1)
+    sums = BatchSums(1, tokens, history, pairs, 2 * tokens * (tokens + history) + tokens * tokens, decodes, context)
+    return float(max(np.int64(1), step_time_at(world.answers[TIMES_STEP])(sums, world.coefficients[instance])))
+
+
+@kernel
+def _room_us(world: World, state: State, instance: int, request: int, uncached: int) -> float:
+    """Time until completions have made room for the request and those before it; 0 where there is room."""
+    instances, limits, size = state.instances, world.limits, world.settings.block_size_tokens
+    running = instances.running_requests[instance]
+    if running == 0:
+        return 0.0
+    before = instances.queued_requests[instance] + instances.pending_requests[instance]
+    slots = before + 1 + running - limits.max_running_requests[instance]
+    tokens = instances.queued_tokens[instance] + instances.pending_tokens[instance] + uncached
+    used = instances.used_blocks[instance]
+    lacking = -(-tokens // size) + used - limits.total_blocks[instance]
+    ends = max(float(slots), lacking * running / max(1, used))
+    if ends <= 0.0:
+        return 0.0
+    completed, produced = 0, 0
+    for other in range(world.settings.n_instances):
+        completed += instances.completed_requests[other]
+        produced += instances.completed_tokens[other]
+    if completed == 0:
+        return 0.0
+    return ends * max(1, instances.step_us[instance]) * (produced / completed) / running

@@ -1,0 +1,67 @@
+"""Arrivals that wait for the end of another request: turns of a conversation, users who wait for their answer.
+
+Instances run ahead of each other between two events of the cluster. An arrival that a completion calls for may
+fall into that time, so nobody may run further than the earliest such arrival: the earliest next event of any
+instance plus the shortest think time (the lookahead of conservative parallel simulation; Chandy and Misra,
+"Distributed simulation", 1979). A completion is known when its step starts, and lies later than that.
+"""
+
+from blis.engine._jit import kernel
+from blis.engine.codes import ARRIVAL_ROOT, NEVER_US, NEXT_FIXED
+from blis.engine.heap import meld_pending, pop_pending
+from blis.engine.state import State
+from blis.engine.views import World
+
+
+@kernel
+def release_followers(world: World, state: State, request: int, ended_us: int) -> None:
+    """Let the requests that waited for this one arrive, each after its think time."""
+    table, requests, cluster = world.workload.table, state.requests, state.scratch.cluster
+    follower = table.first_follower[request]
+    while follower >= 0:
+        arrival_us = ended_us + table.think_us[follower]
+        requests.arrival_us[follower] = arrival_us
+        # On the way they are ordered as in the heap of an instance: by time, then by number.
+        requests.queued_us[follower] = arrival_us
+        requests.routing_rank[follower] = follower
+        requests.link[follower] = -1
+        requests.back_link[follower] = -1
+        cluster[ARRIVAL_ROOT] = meld_pending(requests, cluster[ARRIVAL_ROOT], follower)
+        follower = table.next_follower[follower]
+
+
+@kernel
+def next_arrival(world: World, state: State) -> int:
+    """Request that arrives next among those whose time of arrival is known; -1: none."""
+    cluster, requests, n = state.scratch.cluster, state.requests, world.workload.table.shape[0]
+    if world.settings.lookahead_us == NEVER_US:
+        return cluster[NEXT_FIXED] if cluster[NEXT_FIXED] < n else -1
+    while cluster[NEXT_FIXED] < n and world.workload.table.think_us[cluster[NEXT_FIXED]] >= 0:
+        cluster[NEXT_FIXED] += 1
+    fixed, root = cluster[NEXT_FIXED], cluster[ARRIVAL_ROOT]
+    if fixed >= n:
+        return root
+    if root < 0:
+        return fixed
+    if requests.arrival_us[root] != requests.arrival_us[fixed]:
+        return root if requests.arrival_us[root] < requests.arrival_us[fixed] else fixed
+    return min(root, fixed)
+
+
+@kernel
+def remove_arrival(world: World, state: State, request: int) -> None:
+    """Forget the arrival that `next_arrival` named: it has been admitted or refused."""
+    cluster = state.scratch.cluster
+    if request == cluster[ARRIVAL_ROOT]:
+        cluster[ARRIVAL_ROOT] = pop_pending(state.requests, request)
+    else:
+        cluster[NEXT_FIXED] += 1
+
+
+@kernel
+def safe_until_us(world: World, state: State) -> int:
+    """Time before which no arrival can still be called for."""
+    earliest_us = NEVER_US
+    for instance in range(world.settings.n_instances):
+        earliest_us = min(earliest_us, state.instances.next_event_us[instance])
+    return min(NEVER_US, earliest_us + world.settings.lookahead_us + 1)

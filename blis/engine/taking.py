@@ -1,0 +1,104 @@
+"""Taking waiting requests into the batch, as far as its size, the token budget and free KV blocks allow."""
+
+from blis.engine._jit import kernel
+from blis.engine.codes import (
+    AT_ORDER,
+    BLOCKS_LACKING,
+    BUDGET,
+    CHANGING_ORDER,
+    DONE,
+    NOW_US,
+    PREEMPTED,
+    RUNNING,
+    SORTED,
+    STOPPED_BY,
+)
+from blis.engine.members import cached_prefix, claim_prefix
+from blis.engine.prefill import compute_chunk, free_blocks, next_chunk
+from blis.engine.state import State
+from blis.engine.views import World
+from blis.engine.waiting import first_waiting, sort_waiting, take_first
+
+#: `step[SORTED]` before the waiting requests have been ranked in this step.
+UNSORTED = -1
+
+
+@kernel
+def prospect(world: World, state: State, instance: int, request: int, budget: int) -> tuple[int, int, int, int, int]:
+    """What taking a waiting request now would mean.
+
+    Returns
+    -------
+    tuple of int
+        Cached blocks that it finds, those of them that it would hold, those that it would use without holding them,
+        prompt tokens of its first chunk, and free blocks that it needs.
+    """
+    size = world.settings.block_size_tokens
+    prompt = world.workload.table.input_tokens[request]
+    found, found_free = cached_prefix(world, state, instance, request)
+    claimed = found
+    detached = 0
+    if found * size == prompt:
+        if world.settings.recompute_cached_prompt:
+            claimed = found - 1
+            found = claimed
+            if state.cache.nodes.references[state.scratch.hits[claimed]] == 0:
+                found_free -= 1
+        else:
+            claimed, found_free, detached = 0, 0, found
+    chunk = next_chunk(world, instance, prompt - found * size, budget)
+    return found, claimed, detached, chunk, -(-chunk // size) + found_free
+
+
+@kernel
+def take_waiting(world: World, state: State, instance: int) -> int:
+    """Take requests from the wait queue while batch size, budget and blocks allow."""
+    step, instances, requests = state.scratch.step, state.instances, state.requests
+    size = world.settings.block_size_tokens
+    while (
+        instances.queued_requests[instance] > 0
+        and instances.running_requests[instance] < world.limits.max_running_requests[instance]
+        and step[BUDGET] > 0
+        and step[PREEMPTED] == 0
+    ):
+        if step[SORTED] == UNSORTED:
+            if world.settings.asks_order:
+                step[SORTED] = 0
+                return AT_ORDER
+            if world.settings.queue_kind == CHANGING_ORDER:
+                step[SORTED] = sort_waiting(world, state, instance, step[NOW_US])
+        elif world.settings.asks_order and step[SORTED] == 0:
+            step[SORTED] = sort_waiting(world, state, instance, step[NOW_US])
+        request = first_waiting(world, state, instance)
+        found, claimed, detached, chunk, needed = prospect(world, state, instance, request, step[BUDGET])
+        if needed > free_blocks(world, state, instance):
+            step[STOPPED_BY] = BLOCKS_LACKING
+            break
+        take_first(world, state, instance, step[SORTED])
+        if world.settings.queue_kind == CHANGING_ORDER:
+            step[SORTED] -= 1
+        _join(world, state, instance, request, found)
+        requests.detached_blocks[request] = detached
+        claim_prefix(world, state, instance, request, claimed)
+        requests.stored_tokens[request] = found * size
+        history = found * size if world.settings.history_includes_cached else 0
+        compute_chunk(world, state, instance, request, chunk, history)
+        if found * size + chunk < world.workload.table.input_tokens[request]:
+            waiting_prompts = instances.prefilling_requests[instance]
+            state.batches.prefilling[instance, waiting_prompts] = request
+            instances.prefilling_requests[instance] = waiting_prompts + 1
+    return DONE
+
+
+@kernel
+def _join(world: World, state: State, instance: int, request: int, found: int) -> None:
+    """Append a request to the batch."""
+    instances, requests = state.instances, state.requests
+    now_us = state.scratch.step[NOW_US]
+    state.batches.members[instance, instances.running_requests[instance]] = request
+    instances.running_requests[instance] += 1
+    requests.batch_rank[request] = instances.batch_rank[instance]
+    instances.batch_rank[instance] += 1
+    requests.status[request] = RUNNING
+    requests.scheduled_us[request] = now_us
+    requests.cached_blocks[request] = found

@@ -1,0 +1,20 @@
+"""How evenly work is spread over instances: the largest share over the mean share, 1 if all are equal."""
+
+from blis.outcome import InstanceOutcome
+from blis.units import Int64Vector
+
+
+def balance_figures(instances: InstanceOutcome) -> dict[str, float | None]:
+    """Of requests routed, and of time spent in steps; n if one of n instances has everything, None if none has any.
+
+    Instances that differ in speed are even in time when they are not in requests.
+    """
+    return {
+        "routed_max_over_mean": _max_over_mean(instances.routed_requests),
+        "busy_max_over_mean": _max_over_mean(instances.busy_us),
+    }
+
+
+def _max_over_mean(amounts: Int64Vector) -> float | None:
+    total = int(amounts.sum())
+    return int(amounts.max()) * len(amounts) / total if total else None

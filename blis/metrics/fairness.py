@@ -1,0 +1,47 @@
+"""Whether tenants are served alike: Jain's index over what each of them got."""
+
+import numpy as np
+
+from blis.metrics.served import Served
+from blis.units import Float64Vector, Int32Vector
+
+
+def jain_index(values: Float64Vector) -> float | None:
+    """(sum of x)² / (n · sum of x²): 1 if all are equal, 1 / n if one has everything; None of none.
+
+    All zero is all equal, so 1. Source: Jain, Chiu and Hawe, DEC-TR-301 (1984).
+
+    Parameters
+    ----------
+    values : (n,) float64, ≥ 0
+    """
+    if not len(values):
+        return None
+    largest = float(values.max())
+    if largest == 0:
+        return 1.0
+    scaled = values / largest  # the index has no scale; squares of it neither overflow nor vanish
+    return float(scaled.sum()) ** 2 / (len(values) * float((scaled * scaled).sum()))
+
+
+def fairness_figures(served: Served, tenant: Int32Vector, n_tenants: int) -> dict[str, float | None]:
+    """Jain's index over tenants, of the share of their tokens that was served and of their mean E2E.
+
+    The share is prompt and output tokens of a tenant's completed requests over those of its requests that had arrived:
+    relative to what it asked for, so that a small tenant need not be served as much as a large one. It stays at 1
+    where everybody is served completely, however late; the mean E2E of completed requests tells who waits. A tenant of
+    which no request has arrived counts in neither, one without a completed request not in the second.
+    """
+
+    def per_tenant(amounts: Float64Vector) -> Float64Vector:
+        return np.bincount(tenant, amounts, n_tenants).astype(np.float64, copy=False)
+
+    completed = served.completed.astype(np.float64)
+    tokens = (served.input_tokens + served.output_tokens).astype(np.float64)
+    asked, got = per_tenant(tokens * served.arrived), per_tenant(tokens * completed)
+    n_completed, e2e_us = per_tenant(completed), per_tenant(served.e2e_us * completed)
+    asks, is_served = asked > 0, n_completed > 0
+    return {
+        "jain_throughput": jain_index(got[asks] / asked[asks]),
+        "jain_latency": jain_index(e2e_us[is_served] / n_completed[is_served]),
+    }

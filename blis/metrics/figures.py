@@ -1,0 +1,72 @@
+"""The cluster's figures as one flat mapping: what a search reads of each run, so it is kept fast."""
+
+import numpy as np
+
+from blis.cluster import Cluster
+from blis.metrics.balance import balance_figures
+from blis.metrics.cache import cache_figures
+from blis.metrics.fairness import fairness_figures
+from blis.metrics.latency import interval_figures
+from blis.metrics.load import load_figures
+from blis.metrics.served import Served, served_requests
+from blis.metrics.service import service_figures, share
+from blis.outcome import Outcome
+from blis.slo import UNNAMED
+from blis.slo_targets import SloTargets
+from blis.units import US_PER_S
+from blis.workload.labels import number_names
+from blis.workload.requests import Requests
+
+#: What the unnamed class is called in the name of a figure.
+UNNAMED_LABEL = "unnamed"
+
+
+def cluster_figures(
+    requests: Requests, cluster: Cluster, outcome: Outcome, targets: SloTargets
+) -> dict[str, float | None]:
+    """All figures of the cluster, and the SLO attainment of each class; docs/metrics.md defines them.
+
+    Parameters
+    ----------
+    requests : Requests
+    cluster : Cluster
+    outcome : Outcome
+        Of a run of these requests on this cluster.
+    targets : SloTargets
+
+    Returns
+    -------
+    dict of str to float or None
+        A figure of an empty set is None. Keys depend on the requests' classes alone: `class/<name>/slo_attainment`.
+    """
+    served = served_requests(requests, outcome, targets)
+    return {**cluster_block(requests, cluster, outcome, served), **_class_figures(requests, served)}
+
+
+def cluster_block(
+    requests: Requests, cluster: Cluster, outcome: Outcome, served: Served
+) -> dict[str, int | float | None]:
+    """The figures of all requests and instances, as `blis.metrics.summary` begins with."""
+    end_us, instances, everywhere = outcome.end_us, outcome.instances, slice(None)
+    return {
+        **service_figures(served, end_us),
+        **interval_figures(outcome.interval_us, outcome.interval_tokens),
+        **fairness_figures(served, requests.tenant, len(requests.tenants)),
+        "total_input_tokens": int(instances.input_tokens.sum()),
+        "vllm_estimated_duration_s": end_us / US_PER_S,
+        "replica_seconds": len(cluster.instances) * end_us / US_PER_S,
+        **load_figures(instances, everywhere, len(requests), end_us),
+        **balance_figures(instances),
+        **cache_figures(instances, everywhere, end_us),
+    }
+
+
+def _class_figures(requests: Requests, served: Served) -> dict[str, float | None]:
+    labels = number_names(UNNAMED_LABEL if name == UNNAMED else name for name in requests.slo_classes)
+    of_request = labels.indices[requests.slo_class]
+    arrived = np.bincount(of_request[served.arrived], minlength=len(labels.names)).tolist()
+    good = np.bincount(of_request[served.meets_slo], minlength=len(labels.names)).tolist()
+    return {
+        f"class/{name}/slo_attainment": share(n_good, n_arrived)
+        for name, n_good, n_arrived in zip(labels.names, good, arrived, strict=True)
+    }

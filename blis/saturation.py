@@ -1,0 +1,178 @@
+"""The command `python -m blis.saturation`: the highest arrival rate that a scenario's cluster carries.
+
+What that means, and how it is found, says `blis.stability`. The value is printed, to be written into the file by hand.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blis.checks import check_choice, check_int, check_keys, check_number
+from blis.composition import WRONG_INPUT, command, output_folder
+from blis.errors import ConfigError
+from blis.overrides import translated
+
+OUTPUTS = ("text", "json")
+_KEYS = ("scenario", "num_requests", "seeds", "precision", "loads", "output", "plots")
+
+
+@dataclass(frozen=True, slots=True)
+class SaturationSettings:
+    """What one measurement is told to do."""
+
+    scenario: str  #: name or path
+    num_requests: int  #: ≥ 100, of each run
+    seeds: tuple[int, ...]
+    precision: float  #: relative width of the last bracket
+    loads: tuple[float, ...]  #: factors of the result, for the table and the figure
+    output: str  #: text or json
+    plots: bool
+
+    @classmethod
+    def from_mapping(cls, mapping: object) -> "SaturationSettings":
+        """The settings in a composed configuration, as plain data.
+
+        Raises
+        ------
+        ConfigError
+            If a key is absent or unknown, or a value wrong.
+        """
+        given = check_keys("saturation", mapping, _KEYS, _KEYS)
+        node = given["scenario"]
+        name = check_keys("scenario", node if node is not None else {}, ("name",)).get("name")
+        if not isinstance(name, str) or not name:
+            raise ConfigError("scenario must be given; add scenario=NAME, a file of conf/scenario or a path.")
+        if not isinstance(given["plots"], bool):
+            raise ConfigError(f"plots must be true or false; got {given['plots']!r}.")
+        return cls(
+            scenario=name,
+            num_requests=check_int("num_requests", given["num_requests"], 100),
+            seeds=tuple(check_int(f"seeds[{k}]", seed, 0) for k, seed in enumerate(_list("seeds", given["seeds"]))),
+            precision=check_number("precision", given["precision"], 1e-4, 0.5),
+            loads=tuple(
+                check_number(f"loads[{k}]", load, maximum=10, above=0)
+                for k, load in enumerate(_list("loads", given["loads"]))
+            ),
+            output=check_choice("output", given["output"], OUTPUTS),
+            plots=given["plots"],
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments (by default the process's own) and return its exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        return command("saturation", translated(given), _run)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG_INPUT
+
+
+def _run(config: Any) -> None:
+    """One measurement of a composed configuration; called by Hydra, once per job."""
+    folder = output_folder()
+    try:
+        _measure(config, folder)
+    except BaseException:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()  # Hydra makes it before anything is checked
+        raise
+
+
+def _measure(config: Any, folder: Path) -> None:
+    from omegaconf import OmegaConf
+
+    from blis.printing import json_text
+    from blis.saturation_figure import check_can_draw, write_figure
+    from blis.scenario_file import read_scenario
+
+    settings = SaturationSettings.from_mapping(OmegaConf.to_container(config, resolve=True))
+    if settings.plots:
+        check_can_draw()
+    document = measure(settings, read_scenario(settings.scenario))
+    if settings.output == "json":
+        sys.stdout.write(json_text(document))
+    else:
+        _print_text(document)
+    (folder / "saturation.json").write_text(json_text(document), encoding="utf-8")
+    if settings.plots:
+        write_figure(document, folder / "saturation.png")
+    if sys.stderr.isatty():
+        print(f"written: {folder}", file=sys.stderr)
+
+
+def measure(settings: SaturationSettings, scenario: Any) -> dict[str, Any]:
+    """The saturation rate of a `ScenarioFile`, and what happens at factors of it, ready for JSON."""
+    from blis.stability import (
+        KEEPS_UP,
+        OVERLOAD,
+        REFERENCE_POLICIES,
+        WARM_UP,
+        Probe,
+        doubts,
+        flood_throughput,
+        probe,
+        saturation_rate,
+    )
+
+    probes: dict[float, Probe] = {}
+
+    def probe_at(rate: float) -> Probe:
+        if rate not in probes:
+            probes[rate] = probe(scenario, rate, settings.num_requests, settings.seeds)
+        return probes[rate]
+
+    start = flood_throughput(scenario, settings.num_requests, settings.seeds[0])
+    rate = saturation_rate(probe_at, start, settings.precision)
+    return {
+        "scenario": scenario.name,
+        "saturation_rate": rate,
+        "written_rate": scenario.saturation_rate,
+        "policies": REFERENCE_POLICIES,
+        "num_requests": settings.num_requests,
+        "seeds": list(settings.seeds),
+        "precision": settings.precision,
+        "warm_up": WARM_UP,
+        "keeps_up": KEEPS_UP,
+        "notes": list(doubts(rate, probe_at(OVERLOAD * rate))),
+        "search": [_row(probes[key]) for key in sorted(probes)],
+        "sweep": [{"load": load, **_row(probe_at(load * rate))} for load in sorted(settings.loads)],
+    }
+
+
+def _row(probe: Any) -> dict[str, Any]:
+    return {
+        "rate": probe.rate,
+        "throughput": probe.throughput,
+        "goodput": probe.goodput,
+        "ttft_p50_ms": probe.ttft_p50_ms,
+        "ttft_p99_ms": probe.ttft_p99_ms,
+    }
+
+
+def _print_text(document: dict[str, Any]) -> None:
+    written = document["written_rate"]
+    print(f"{document['scenario']}: saturation_rate: {document['saturation_rate']:.4g} # requests/s")
+    print(f"in the file: {'nothing yet' if written is None else f'{written:.4g}'}")
+    for note in document["notes"]:
+        print(f"note: {note}")
+    print(f"{'load':>5} {'requests/s':>11} {'completed/s':>12} {'in time/s':>10} {'TTFT p50 [ms]':>14} {'p99 [ms]':>9}")
+    for row in document["sweep"]:
+        p50, p99 = ("-" if row[key] is None else f"{row[key]:,.0f}" for key in ("ttft_p50_ms", "ttft_p99_ms"))
+        print(
+            f"{row['load']:>5.2f} {row['rate']:>11,.2f} {row['throughput']:>12,.2f} {row['goodput']:>10,.2f} "
+            f"{p50:>14} {p99:>9}"
+        )
+    sys.stdout.flush()
+
+
+def _list(where: str, value: object) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise ConfigError(f"{where} must be a list of at least one number; got {value!r}.")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

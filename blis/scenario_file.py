@@ -1,0 +1,156 @@
+"""Scenario files: a YAML file says which cluster meets which traffic, at a load relative to what it can carry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blis.binding import answer
+from blis.checks import check_choice, check_int, check_keys, check_number
+from blis.composition import conf_folder
+from blis.errors import ConfigError
+from blis.scenario import Scenario, workload_kinds
+from blis.workload.recorded import check_path
+from blis.workload.requests import MOST_REQUESTS
+from blis.workload.strict_yaml import read_yaml
+
+_REQUIRED = ("tension", "saturation_rate", "load", "num_requests", "cluster", "workload")
+_OPTIONAL = ("slo", "horizon_us")
+#: Keys of a workload that a scenario sets itself.
+_SET_BY_SCENARIO = ("rate", "num_requests")
+_PATHS = ("path", "data_path")
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioFile:
+    """What a scenario file says; `mapping` turns it into what `Scenario.from_mapping` reads."""
+
+    name: str
+    tension: str  #: which wishes pull against each other, in one line
+    saturation_rate: float | None  #: > 0 [requests/s], what `python -m blis.saturation` measured; None: nothing yet
+    load: float  #: > 0, arrival rate as a factor of the saturation rate, unless told otherwise
+    num_requests: int  #: ≥ 1, unless told otherwise
+    cluster: Mapping[str, Any]
+    workload: Mapping[str, Any]  #: without rate and num_requests; paths are absolute
+    slo: Mapping[str, Any]  #: class name or "default" -> targets; empty: those of the program
+    horizon_us: int | None  #: ≥ 1 [µs]
+
+    def mapping(self, load: float | None = None, num_requests: int | None = None) -> dict[str, Any]:
+        """The scenario as `Scenario.from_mapping` reads it, without policies and seed.
+
+        Parameters
+        ----------
+        load : float > 0, optional
+            Arrival rate as a factor of the saturation rate; None: the file's.
+        num_requests : int ≥ 1, optional
+            None: the file's.
+
+        Raises
+        ------
+        ConfigError
+            If a value is out of range, or the saturation rate has not been measured.
+        """
+        factor = self.load if load is None else check_number("scenario.load", load, above=0)
+        if self.saturation_rate is None:
+            raise ConfigError(
+                f"scenario {self.name}: saturation_rate must be > 0 [requests/s]; got null. Measure it with "
+                f"python -m blis.saturation scenario={self.name}, and write the value into the file."
+            )
+        return self.mapping_at_rate(factor * self.saturation_rate, num_requests)
+
+    def mapping_at_rate(self, rate: float, num_requests: int | None = None) -> dict[str, Any]:
+        """The same at an arrival rate [requests/s], whatever saturates the cluster."""
+        count = self.num_requests if num_requests is None else num_requests
+        document: dict[str, Any] = {
+            "cluster": _copied(self.cluster),
+            "workload": {
+                **_copied(self.workload),
+                "rate": check_number(f"scenario {self.name}: rate", rate, above=0, unit="requests/s"),
+                "num_requests": check_int("scenario.num_requests", count, 1, MOST_REQUESTS),
+            },
+        }
+        if self.slo:
+            document["slo"] = _copied(self.slo)
+        if self.horizon_us is not None:
+            document["horizon_us"] = self.horizon_us
+        return document
+
+
+def scenario_folder() -> Path:
+    """The folder of the scenarios that are shipped."""
+    return conf_folder() / "scenario"
+
+
+def names() -> tuple[str, ...]:
+    """Names of the scenarios that are shipped, sorted."""
+    return tuple(sorted(path.stem for path in scenario_folder().glob("*.yaml")))
+
+
+def read_scenario(name_or_path: str | Path) -> ScenarioFile:
+    """The scenario of that name, or in that file: a text with a slash or the suffix .yaml is a path.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such scenario, a key is absent or unknown, or a value is wrong, at any level.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or "/" in text or text.endswith(".yaml"):
+        path = check_path("scenario", name_or_path)
+    else:
+        path = scenario_folder() / f"{check_choice('scenario', text, names())}.yaml"
+    return _scenario_file(path, read_yaml(path))
+
+
+def _scenario_file(path: Path, document: object) -> ScenarioFile:
+    where = str(path)
+    given = check_keys(where, document, (*_REQUIRED, *_OPTIONAL), _REQUIRED)
+    tension = given["tension"]
+    if not isinstance(tension, str) or not tension.strip() or "\n" in tension.strip():
+        raise ConfigError(f"{where}: tension must be one line of text; got {tension!r}.")
+    rate = given["saturation_rate"]
+    if rate is not None:
+        rate = check_number(f"{where}: saturation_rate", rate, above=0, unit="requests/s")
+    slo = {} if given.get("slo") is None else given["slo"]
+    for key, value in (("cluster", given["cluster"]), ("workload", given["workload"]), ("slo", slo)):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where}: {key} must be a mapping of keys to values; got {value!r}.")
+    scenario = ScenarioFile(
+        name=path.stem,
+        tension=tension.strip(),
+        saturation_rate=rate,
+        load=check_number(f"{where}: load", given["load"], above=0),
+        num_requests=check_int(f"{where}: num_requests", given["num_requests"], 1, MOST_REQUESTS),
+        cluster=dict(given["cluster"]),
+        workload=_workload(f"{where}: workload", given["workload"], path.parent),
+        slo=slo,
+        horizon_us=given.get("horizon_us"),
+    )
+    Scenario.from_mapping(scenario.mapping_at_rate(1.0), where)  # refuses what it does not know, with the place
+    return scenario
+
+
+def _workload(where: str, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The workload's mapping, if its kind takes a rate and a number of requests; paths start at the file's folder."""
+    for key in _SET_BY_SCENARIO:
+        if given.get(key) is not None:
+            raise ConfigError(
+                f"{where}.{key} must be left out: a scenario sets it from load, saturation_rate and num_requests; "
+                f"got {given[key]!r}."
+            )
+    kind = check_choice(f"{where}.kind", given.get("kind"), workload_kinds())
+    accepted = answer("workload", kind).Params.__dataclass_fields__
+    for key in _SET_BY_SCENARIO:
+        if key not in accepted:
+            raise ConfigError(f"{where}.kind must be a workload with a {key}, which a scenario sets; got {kind!r}.")
+    located = {key: str((folder / str(given[key])).resolve()) for key in _PATHS if given.get(key) is not None}
+    return {**given, **located}
+
+
+def _copied(value: Any) -> Any:
+    """A copy down to the last part, also of parts that a YAML anchor shares."""
+    if isinstance(value, Mapping):
+        return {key: _copied(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copied(part) for part in value]
+    return value

@@ -1,0 +1,24 @@
+"""Who gave way, where, and what was lost."""
+
+from typing import TYPE_CHECKING
+
+from blis.result import Result
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+def table(result: Result) -> "pyarrow.Table":
+    """One row per preemption, in the order in which instances were simulated."""
+    import pyarrow as pa
+
+    preemptions = result.trace.preemptions
+    return pa.table(
+        {
+            "clock_us": preemptions.clock_us,
+            "instance": preemptions.instance,
+            "request": result.requests.number[preemptions.request],
+            "running_requests": preemptions.running_requests,
+            "lost_tokens": preemptions.lost_tokens,
+        }
+    ).sort_by([("clock_us", "ascending"), ("instance", "ascending")])

@@ -1,0 +1,42 @@
+"""How do candidates improve?
+
+Each file is one algorithm: `Params`, a frozen record with `from_mapping` (strict), and the verb `search(problem,
+params, draws, first)`, which returns an `Algorithm`. `first` are genomes that the first round must hold, such as the
+known policies. All random draws come from `draws(name, ...)`, generators that belong to the seed and the names alone,
+so that a restored state continues exactly.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+from evolve.records import Genome, Score
+
+#: Names -> the generator that belongs to them, see `blis.randomness.stream`.
+Draws: TypeAlias = Callable[..., np.random.Generator]
+
+
+class Proposal(NamedTuple):
+    """A genome to be evaluated."""
+
+    genome: Genome  #: in canonical form
+    parents: tuple[str, ...] = ()  #: digests of the genomes that it was made from
+
+
+class Algorithm(Protocol):
+    """A search in rounds: ask for genomes, evaluate them, tell their scores."""
+
+    generation: int  #: rounds told so far
+
+    def ask(self) -> list[Proposal]:
+        """The genomes of the next round; the same until they are told."""
+
+    def tell(self, scores: Sequence[Score]) -> None:
+        """The scores of what `ask` returned, in the same order."""
+
+    def state(self) -> dict[str, Any]:
+        """Everything that `restore` needs, as plain data for JSON."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a state, exactly."""

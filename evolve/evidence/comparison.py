@@ -1,0 +1,94 @@
+"""Is the champion better than each rival, on which scenarios, and in which objectives?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evolve.evidence import Condition, Effect, Measure, Objective, Policies
+from evolve.evidence.gains import gains
+from evolve.evidence.intervals import effect
+from evolve.records import Phenotype, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The champion against one rival."""
+
+    rival: str
+    overall: Effect
+    scenarios: Mapping[str, Effect]
+    objectives: Mapping[str, Effect]
+    wins: int  #: pairs of runs that the champion won; equal ones are neither won nor lost
+    losses: int
+    champion_failures: int  #: runs that failed
+    rival_failures: int
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether no run differed in what counts."""
+        return self.wins == self.losses == 0
+
+
+def examine(
+    champion: Phenotype,
+    rivals: Policies,
+    scenarios: Sequence[str],
+    seeds: Sequence[int],
+    objectives: Sequence[Objective],
+    measure: Measure,
+    seed: int,
+) -> list[Comparison]:
+    """One comparison for each rival, on the same requests."""
+    records = measure([champion, *rivals.values()], [Condition(name) for name in scenarios], seeds)
+    return [
+        compare(name, scenarios, records[0], theirs, objectives, seed)
+        for name, theirs in zip(rivals, records[1:], strict=True)
+    ]
+
+
+def compare(
+    rival: str,
+    scenarios: Sequence[str],
+    ours: Sequence[Sequence[Record]],
+    theirs: Sequence[Sequence[Record]],
+    objectives: Sequence[Objective],
+    seed: int,
+) -> Comparison:
+    """Compare records; the outer sequences are of scenarios, the inner ones of seeds."""
+    rows, undefined = _rows(ours, theirs, objectives)
+    every = np.concatenate(rows)
+    by_objective = {}
+    for objective in objectives:
+        own_rows, own_undefined = _rows(ours, theirs, [objective])
+        by_objective[objective.name] = effect(own_rows, seed, rival, objective.name, n_undefined=sum(own_undefined))
+    return Comparison(
+        rival=rival,
+        overall=effect(rows, seed, rival, n_undefined=sum(undefined)),
+        scenarios={
+            name: effect([row], seed, rival, "scenario", name, n_undefined=count)
+            for name, row, count in zip(scenarios, rows, undefined, strict=True)
+        },
+        objectives=by_objective,
+        wins=int((every > 0.0).sum()),
+        losses=int((every < 0.0).sum()),
+        champion_failures=sum(record.error is not None for row in ours for record in row),
+        rival_failures=sum(record.error is not None for row in theirs for record in row),
+    )
+
+
+def strongest(comparisons: Sequence[Comparison]) -> Comparison:
+    """The one whose rival the champion beats by least."""
+    return by_strength(comparisons)[0]
+
+
+def by_strength(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Those whose rivals the champion beats by least first."""
+    return sorted(comparisons, key=lambda one: one.overall.gain_percent)
+
+
+def _rows(
+    ours: Sequence[Sequence[Record]], theirs: Sequence[Sequence[Record]], objectives: Sequence[Objective]
+) -> tuple[list[np.ndarray], list[int]]:
+    pairs = [gains(own, other, objectives) for own, other in zip(ours, theirs, strict=True)]
+    return [row for row, _ in pairs], [count for _, count in pairs]

@@ -1,0 +1,233 @@
+"""Asks all questions of the champion in a run folder, and writes the answers beside it."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blis.bundle import read_bundle
+from blis.errors import ConfigError
+from blis.workload.strict_yaml import read_yaml
+from evolve.champion import FILE as CHAMPION
+from evolve.evidence import Condition, Objective, ablation, classes, comparison, sensitivity, sweeps
+from evolve.evidence.dossier import Dossier
+from evolve.evidence.laboratory import Laboratory
+from evolve.evidence.page import MOST_RIVALS, html
+from evolve.evidence.random_rival import NAME, phenotype_of, search_rival, stored_rival
+from evolve.evidence.sweep_table import is_random
+from evolve.evidence.text import markdown
+from evolve.figures import Interval, gain_figure, save
+from evolve.files import write_text_whole
+from evolve.goals import Goals
+from evolve.records import Phenotype
+from evolve.settings import Settings
+from evolve.suite import ROLES
+from evolve.summary import read_objectives
+
+CONFIG = "config.yaml"
+#: Seeds from here on are unseen, but for those that the suite itself uses.
+FIRST_SEED = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How much evidence is wanted, and where it is measured."""
+
+    evaluator: Mapping[str, Any] | str
+    seeds: int = 12  #: unseen seeds of the comparison
+    sweep_seeds: int = 6  #: unseen seeds of the sweeps, and of ablation and sensitivity
+    random_search: bool = True  #: search at random with the same budget where no such search is found
+    seed: int = 1  #: of the bootstrap
+
+
+def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> Dossier:
+    """Measure everything.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder of a search.
+    options : Options
+    done : callable
+        Told the question that is being asked, and how many more simulations are finished.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds no search, or its files are not what a search writes.
+    """
+    document, settings, champion, lineage = read_run(folder)
+    notes = list(settings.notes)
+    if "test" not in (lineage.get("fitness") or {}):
+        notes.append("the search did not come to its end: this is its best so far, which nobody judged again.")
+    objectives = objectives_of(settings.rules.goals, notes)
+    rivals = {**settings.baselines}
+    random = _random_rival(folder, document, settings, options, done, notes)
+    if random is not None:
+        rivals[NAME] = random
+    held_out = settings.suite.scenarios[ROLES[-1]]
+    names = [one.name for one in held_out]
+    loads = [Condition(name, load=load) for name in names for load in sweeps.LOADS]
+    ages = [Condition(name, snapshot_refresh_us=age_us) for name in names for age_us in sweeps.REFRESHES_US]
+    seeds = unseen_seeds(settings, options.seeds)
+    few = seeds[: options.sweep_seeds]
+    question = [""]
+    laboratory = Laboratory(
+        held_out,
+        [*loads, *ages],
+        options.evaluator,
+        lambda count: done(question[0], count),
+        settings.rules.goals.needs_trace,
+    )
+    genes = [gene.name for gene in settings.problem.genes]
+    common: dict[str, Any] = {"objectives": objectives, "measure": laboratory.measure, "seed": options.seed}
+    try:
+        question[0] = "rivals"
+        comparisons = comparison.examine(champion, rivals, names, seeds, **common)
+        judged = laboratory.judge(settings.rules, settings.baselines).score([champion], ROLES[-1], seeds)[0]
+        question[0] = "classes"
+        strongest = [one.rival for one in comparison.by_strength(comparisons)][:MOST_RIVALS]
+        hardest = strongest[0]
+        few_rivals = {name: rivals[name] for name in rivals if name in strongest or name == NAME}
+        by_class = classes.examine(champion, rivals[hardest], names, few, laboratory.class_figures)
+        question[0] = "ablation"
+        parts = ablation.examine(champion, genes, names, few, **common)
+        question[0] = "sensitivity"
+        changes = sensitivity.examine(champion, genes, names, few, **common)
+        question[0] = "loads"
+        load = sweeps.examine(champion, few_rivals, sweeps.LOADS, sweeps.at_load, names, few, **common)
+        question[0] = "staleness"
+        ages_us = [float(age_us) for age_us in sweeps.REFRESHES_US]
+        staleness = sweeps.examine(champion, few_rivals, ages_us, sweeps.at_refresh, names, few, **common)
+    finally:
+        laboratory.close()
+    notes += constraint_notes(judged.reasons)
+    undefined = sum(one.overall.n_undefined for one in comparisons)
+    if undefined:
+        notes.append(
+            f"{undefined} ratios of figures did not exist or were out of range; the largest, 100, stands for them."
+        )
+    return Dossier(
+        name=settings.labels.title,
+        policies=champion.policies,
+        limits=champion.limits,
+        description=[f"{gene}: {text}" for gene, text in (lineage.get("formula") or {}).items()],
+        scenarios=names,
+        seeds=seeds,
+        objectives={one.name: one.weight for one in objectives},
+        violation=judged.score.violation,
+        comparisons=comparisons,
+        class_rival=hardest,
+        classes=by_class,
+        parts=parts,
+        changes=changes,
+        load=load,
+        staleness=staleness,
+        notes=notes,
+    )
+
+
+def write_dossier(folder: Path, dossier: Dossier) -> list[Path]:
+    """Write report.html, report.md, report.json and figures/gains.png; their paths.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written.
+    """
+    texts = {
+        "report.html": html(dossier),
+        "report.md": markdown(dossier),
+        "report.json": json.dumps(dossier.plain(), indent=2, allow_nan=False, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        write_text_whole(folder / name, text)
+    gains = {
+        one.rival: {
+            name: Interval(effect.gain_percent, effect.low_percent, effect.high_percent)
+            for name, effect in {"all": one.overall, **one.scenarios}.items()
+        }
+        for one in comparison.by_strength(dossier.comparisons)[:MOST_RIVALS]
+    }
+    title = f"Champion against each rival on held-out scenarios: {dossier.name}"
+    figure = save(gain_figure(gains, title), folder / "figures" / "gains.png")
+    return [*(folder / name for name in texts), figure]
+
+
+def read_run(folder: Path) -> tuple[Mapping[str, Any], Settings, Phenotype, Mapping[str, Any]]:
+    """Configuration, settings, champion and its lineage of a search.
+
+    Raises
+    ------
+    ConfigError
+        If a file is absent or not what a search writes.
+    """
+    for name in (CONFIG, CHAMPION):
+        if not (folder / name).is_file():
+            raise ConfigError(f"{str(folder)!r} must be the folder of a search; it has no {name}.")
+    document = read_yaml(folder / CONFIG)
+    if not isinstance(document, Mapping):
+        raise ConfigError(f"{str(folder / CONFIG)!r} must hold the configuration of a search; got {document!r}.")
+    bundle = read_bundle(folder / CHAMPION)
+    return document, Settings.from_mapping(document), phenotype_of(bundle), bundle.lineage
+
+
+def objectives_of(goals: Goals, notes: list[str]) -> list[Objective]:
+    """The objectives that are figures of a run: complexity is not, it is left out, and a note says so."""
+    objectives = [one for one in read_objectives(goals) if one.name != "complexity"]
+    if "complexity" in goals.objectives:
+        notes.append("objective complexity is no figure of a run; the comparisons leave it out.")
+    if not objectives:
+        raise ConfigError(
+            "objectives must have one that is a figure of a run, to compare policies by; got complexity alone."
+        )
+    return objectives
+
+
+def unseen_seeds(settings: Settings, count: int) -> list[int]:
+    """The first seeds that no role of the suite uses, from `FIRST_SEED` on."""
+    used = {seed for role in ROLES for seed in settings.suite.seeds[role]}
+    seeds: list[int] = []
+    candidate = FIRST_SEED
+    while len(seeds) < count:
+        if candidate not in used:
+            seeds.append(candidate)
+        candidate += 1
+    return seeds
+
+
+def constraint_notes(reasons: Sequence[str]) -> list[str]:
+    """A line for each constraint that is broken in a scenario, however many runs break it."""
+    found: dict[str, list[str]] = {}
+    for reason in reasons:
+        what, _, by = reason.partition(" misses ")
+        found.setdefault(what, []).append(by)
+    return [
+        f"constraint broken: {what}" + (f" in {len(by)} runs (misses {by[0]} in the first)" if any(by) else "")
+        for what, by in found.items()
+    ]
+
+
+def _random_rival(
+    folder: Path,
+    document: Mapping[str, Any],
+    settings: Settings,
+    options: Options,
+    done: Callable[[str, int], None],
+    notes: list[str],
+) -> Phenotype | None:
+    if is_random(settings.labels.algorithm):
+        notes.append("this is a random search itself.")
+        return None
+    found = stored_rival(folder, document)
+    if found is not None:
+        notes.append(f"random search with the same budget: {found[1]}.")
+        return found[0]
+    if not options.random_search:
+        notes.append("NOT compared with random search (random_search=false, and no such search was found).")
+        return None
+    here = {**document, "evaluator": options.evaluator}
+    rival = search_rival(folder, here, lambda count: done("random search", count))
+    notes.append(f"random search with the same budget: {folder / 'random-search'}.")
+    return rival

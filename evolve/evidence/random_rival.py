@@ -1,0 +1,108 @@
+"""What did chance find for the same budget? The champion of a random search, from a sweep or searched for here."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from blis.bundle import Bundle, read_bundle
+from blis.errors import ConfigError
+from evolve.champion import FILE
+from evolve.evidence.sweep_table import is_random
+from evolve.records import Phenotype
+from evolve.search import Search
+from evolve.settings import SEARCH_KEYS, Settings
+from evolve.setup import open_plan
+from evolve.trackers import silent
+
+FOLDER = "random-search"
+NAME = "random search"
+
+
+class _Progress(silent.Listener):
+    """Tells how many simulations are finished."""
+
+    def __init__(self, done: Callable[[int], None]) -> None:
+        self._done = done
+
+    def progress(self, evaluations: int) -> None:
+        """Pass it on."""
+        self._done(evaluations)
+
+
+def stored_rival(folder: Path, document: Mapping[str, Any]) -> tuple[Phenotype, Path] | None:
+    """The champion of a finished random search that differs from this search in its algorithm alone, and where it is.
+
+    It is looked for in the folder itself, then among the other searches of its sweep.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder of the search.
+    document : mapping
+        Its configuration.
+    """
+    for other in (folder / FOLDER, *sorted(folder.resolve().parent.iterdir())):
+        if other.resolve() == folder.resolve() or not (other / FILE).is_file():
+            continue
+        bundle = read_bundle(other / FILE)
+        if (
+            is_random(str(bundle.lineage.get("algorithm")))
+            and _is_same_question(other, document)
+            and _is_finished(bundle)
+        ):
+            return phenotype_of(bundle), other
+    return None
+
+
+def search_rival(folder: Path, document: Mapping[str, Any], done: Callable[[int], None]) -> Phenotype:
+    """Search at random with the same budget, problem, suite and seed, in a folder within; one that was stopped goes on.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written.
+    """
+    import yaml
+
+    inner = folder / FOLDER
+    changed = {**document, "algorithm": _algorithm(), "resume": None}
+    try:
+        inner.mkdir(exist_ok=True)
+        (inner / "config.yaml").write_text(yaml.safe_dump(changed, sort_keys=False), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{str(inner)!r} must be a folder that can be written: {error.strerror or error}.") from error
+    plan, evaluator = open_plan(Settings.from_mapping(changed), inner)
+    try:
+        Search(plan, _Progress(done)).run()
+    finally:
+        evaluator.close()
+    return phenotype_of(read_bundle(inner / FILE))
+
+
+def phenotype_of(bundle: Bundle) -> Phenotype:
+    """The policies of a bundle that a search wrote."""
+    return Phenotype(bundle.policies, bundle.limits)
+
+
+def _algorithm() -> dict[str, Any]:
+    """Random search as `conf/algorithm/random.yaml` has it."""
+    from blis.composition import conf_folder
+    from blis.workload.strict_yaml import read_yaml
+
+    return dict(read_yaml(conf_folder() / "algorithm" / "random.yaml"))
+
+
+def _is_same_question(other: Path, document: Mapping[str, Any]) -> bool:
+    from blis.workload.strict_yaml import read_yaml
+
+    path = other / "config.yaml"
+    if not path.is_file():
+        return False
+    theirs = read_yaml(path)
+    keys = [key for key in SEARCH_KEYS if key != "algorithm"]
+    return isinstance(theirs, Mapping) and all(theirs.get(key) == document.get(key) for key in keys)
+
+
+def _is_finished(bundle: Bundle) -> bool:
+    fitness = bundle.lineage.get("fitness")
+    return isinstance(fitness, Mapping) and "test" in fitness

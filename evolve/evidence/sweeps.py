@@ -1,0 +1,59 @@
+"""Does the champion's lead hold at other loads, and with older signals?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from evolve.evidence import Condition, Effect, Measure, Objective, Policies
+from evolve.evidence.gains import gains
+from evolve.evidence.intervals import effect
+from evolve.records import Phenotype
+
+#: Arrival rates as factors of the saturation rate: from ease to overload.
+LOADS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
+#: Ages that reported signals may reach [µs]: live, a fast scrape, and what monitoring usually has.
+REFRESHES_US = (0, 10_000, 50_000, 100_000, 500_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The champion's gain over each rival at each value of something."""
+
+    values: tuple[float, ...]
+    gains: Mapping[str, tuple[Effect, ...]]  #: rival -> an effect for each value
+
+
+def examine(
+    champion: Phenotype,
+    rivals: Policies,
+    values: Sequence[float],
+    condition: Callable[[str, float], Condition],
+    scenarios: Sequence[str],
+    seeds: Sequence[int],
+    objectives: Sequence[Objective],
+    measure: Measure,
+    seed: int,
+) -> Sweep:
+    """Compare under `condition(scenario, value)` for each value."""
+    conditions = [condition(name, value) for value in values for name in scenarios]
+    records = measure([champion, *rivals.values()], conditions, seeds)
+    found: dict[str, tuple[Effect, ...]] = {}
+    for rival, theirs in zip(rivals, records[1:], strict=True):
+        effects = []
+        for place, value in enumerate(values):
+            own = slice(place * len(scenarios), (place + 1) * len(scenarios))
+            rows = [gains(one, other, objectives) for one, other in zip(records[0][own], theirs[own], strict=True)]
+            undefined = sum(count for _, count in rows)
+            names = ("sweep", rival, str(value))
+            effects.append(effect([row for row, _ in rows], seed, *names, n_undefined=undefined))
+        found[rival] = tuple(effects)
+    return Sweep(tuple(values), found)
+
+
+def at_load(scenario: str, value: float) -> Condition:
+    """The scenario at a load."""
+    return Condition(scenario, load=value)
+
+
+def at_refresh(scenario: str, value: float) -> Condition:
+    """The scenario with signals that may be so old [µs]."""
+    return Condition(scenario, snapshot_refresh_us=int(value))

@@ -1,0 +1,122 @@
+"""Chooses the champion: whoever did best in training may have been lucky, so the best are judged again where luck
+cannot repeat.
+
+Finalists are the archive's best and the known policies. They meet the training scenarios with seeds that nobody has
+seen, and the validation scenarios. Who does best in both together is the champion; only the champion takes the test,
+once.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from evolve.fitness import Judgement
+from evolve.history import Evaluation, Subject
+from evolve.ledger import Ledger
+from evolve.plan import Plan
+from evolve.records import Score
+from evolve.selection.individual import Individual, score_state
+from evolve.selection.ranking import front, without_duplicates
+from evolve.trackers import Tracker
+
+
+class Finalist(NamedTuple):
+    """Who was judged again, and how."""
+
+    individual: Individual  #: with the score of both judgements together
+    train: Judgement  #: on the training scenarios, with the seeds of the validation
+    validation: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Finals:
+    """How the finals went."""
+
+    champion: Finalist
+    finalists: Sequence[Finalist]  #: the best first
+    front: Sequence[Finalist]  #: those that no other dominates, the champion among them
+    test: Judgement  #: the champion's
+    baselines: Mapping[str, Mapping[str, Judgement]]  #: role -> baseline -> judgement, as the champion was judged
+    rows: Sequence[Evaluation]  #: for the history
+
+
+def hold_finals(plan: Plan, ledger: Ledger, best: Sequence[Individual], tracker: Tracker) -> Finals:
+    """Judge the best again, and let the champion take the test.
+
+    Parameters
+    ----------
+    plan : Plan
+    ledger : Ledger
+    best : sequence of Individual
+        The archive's, the best first.
+    tracker : Tracker
+        Hears of the progress.
+
+    Raises
+    ------
+    BlisError
+        If a baseline fails.
+    """
+    candidates = without_duplicates([*best, *_known(plan)])
+    phenotypes = [plan.problem.decode(candidate.genome) for candidate in candidates]
+    seeds = plan.suite.seeds["validation"]
+    train = plan.judge.score(phenotypes, "train", seeds, None, tracker.progress)
+    validation = plan.judge.score(phenotypes, "validation", seeds, None, tracker.progress)
+    judged = [
+        Finalist(_rescored(candidate, together(first.score, second.score)), first, second)
+        for candidate, first, second in zip(candidates, train, validation, strict=True)
+    ]
+    by_digest = {finalist.individual.digest: finalist for finalist in judged}
+    ranked = sorted(judged, key=lambda finalist: _merit(finalist.individual), reverse=True)
+    champion = ranked[0]
+    plan.judge.open_test()
+    (test,) = plan.judge.score(
+        [plan.problem.decode(champion.individual.genome)], "test", plan.suite.seeds["test"], None, tracker.progress
+    )
+    rows: list[Evaluation] = []
+    baselines = {}
+    for role, chosen in (("train", seeds), ("validation", seeds), ("test", plan.suite.seeds["test"])):
+        baselines[role] = plan.judge.baselines(role, chosen, None)
+        for place, (name, judgement) in enumerate(baselines[role].items()):
+            subject = Subject("baseline", -1, place, name, {}, "", (), "", judgement.score)
+            rows += ledger.book(subject, judgement, role)
+    for place, finalist in enumerate(ranked):
+        rows += _rows(plan, ledger, "final", place, finalist.individual, finalist.train, "train")
+        rows += _rows(plan, ledger, "final", place, finalist.individual, finalist.validation, "validation")
+    rows += _rows(plan, ledger, "test", 0, champion.individual, test, "test")
+    members = [by_digest[individual.digest] for individual in front([finalist.individual for finalist in judged])]
+    return Finals(champion, ranked, members, test, baselines, rows)
+
+
+def together(one: Score, other: Score) -> Score:
+    """Both scores as one: the geometric means of their objectives, and all that they break."""
+    means = tuple(math.sqrt(first * second) for first, second in zip(one.objectives, other.objectives, strict=True))
+    return Score(means, one.violation + other.violation)
+
+
+def _merit(individual: Individual) -> tuple[bool, float, float]:
+    """What the champion has most of; of equals the simpler one wins."""
+    return individual.score.is_feasible, individual.score.fitness, -individual.size
+
+
+def _known(plan: Plan) -> list[Individual]:
+    unscored = Score((1.0,) * len(plan.objectives))
+    return [
+        Individual(genome, unscored, plan.problem.digest(genome), plan.problem.complexity(genome))
+        for genome in plan.first
+    ]
+
+
+def _rescored(individual: Individual, score: Score) -> Individual:
+    return Individual.from_state({**individual.state(), "score": score_state(score)})
+
+
+def _rows(
+    plan: Plan, ledger: Ledger, stage: str, place: int, individual: Individual, judgement: Judgement, role: str
+) -> list[Evaluation]:
+    subject = Subject(
+        stage, individual.generation, place, "", individual.genome, individual.digest, individual.parents,
+        plan.behaviour(individual.genome), judgement.score,
+    )  # fmt: skip
+    return ledger.book(subject, judgement, role)

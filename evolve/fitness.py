@@ -1,0 +1,173 @@
+"""Scores candidates in the roles of a suite: simulates what is not known yet, and compares with the best baselines."""
+
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import TypeAlias
+
+from blis.errors import ConfigError
+from evolve.evaluators import Evaluator
+from evolve.records import Phenotype, Record, Task
+from evolve.scoring import Judgement, Results, Rules, best_baseline, judgement
+from evolve.suite import ROLES, check_role
+from evolve.workloads import WorkloadKey, Workloads, task_digest
+
+__all__ = ["Judge", "Judgement", "Rules"]
+
+#: One policy's simulations in a role: scenarios in the suite's order, for each all seeds.
+Row: TypeAlias = list[tuple[Task, Record]]
+
+
+def _without_complexity(phenotype: Phenotype) -> float:
+    return 0.0
+
+
+def _nobody(count: int) -> None:
+    return None
+
+
+class Judge:
+    """Scores candidates.
+
+    Parameters
+    ----------
+    workloads : Workloads
+        Of the suite.
+    rules : Rules
+    baselines : mapping of str to Phenotype
+        What candidates are compared with.
+    evaluator : Evaluator
+        Where simulations run.
+    store : mutable mapping of str to Record
+        Records by the digest of their task: what is found there is not simulated again, what is simulated is added.
+    complexity : callable
+        The complexity of a phenotype, for the objective of that name.
+    """
+
+    def __init__(
+        self,
+        workloads: Workloads,
+        rules: Rules,
+        baselines: Mapping[str, Phenotype],
+        evaluator: Evaluator,
+        store: MutableMapping[str, Record],
+        complexity: Callable[[Phenotype], float] = _without_complexity,
+    ) -> None:
+        self.suite = workloads.suite
+        self.rules = rules
+        self._workloads = workloads
+        self._baselines = dict(baselines)
+        self._evaluator = evaluator
+        self._store = store
+        self._complexity = complexity
+        self._is_test_open = False
+        self._yardsticks: dict[tuple[str, tuple[int, ...], int | None], dict[str, list[Results]]] = {}
+
+    def open_test(self) -> None:
+        """Allow the role `test`: nothing that is chosen from here on may depend on what it says."""
+        self._is_test_open = True
+
+    def baselines(
+        self,
+        role: str,
+        seeds: Sequence[int],
+        num_requests: int | None = None,
+        done: Callable[[int], None] = _nobody,
+    ) -> dict[str, Judgement]:
+        """The baselines' own judgements by name. In a single scenario the best one's value is 1; see `score`."""
+        judgements = self.score(list(self._baselines.values()), role, seeds, num_requests, done)
+        return dict(zip(self._baselines, judgements, strict=True))
+
+    def score(
+        self,
+        phenotypes: Sequence[Phenotype],
+        role: str,
+        seeds: Sequence[int],
+        num_requests: int | None = None,
+        done: Callable[[int], None] = _nobody,
+    ) -> list[Judgement]:
+        """Judge candidates on a role's scenarios.
+
+        Parameters
+        ----------
+        phenotypes : sequence of Phenotype
+        role : str
+            train, validation, or, once `open_test` was called, test.
+        seeds : sequence of int
+            The suite's of that role, or some of them; baselines meet the same.
+        num_requests : int ≥ 1, optional
+            Fidelity: at most so many requests of each scenario. None: as many as the suite says.
+        done : callable
+            Told how many more simulations are finished, those of the baselines included.
+
+        Returns
+        -------
+        list of Judgement
+            In the order of the phenotypes, whatever the evaluator.
+
+        Raises
+        ------
+        ConfigError
+            If the role is unknown or the test not open, a scenario cannot be built, or no baseline succeeds in one.
+        """
+        if check_role("role", role) == ROLES[-1] and not self._is_test_open:
+            raise ConfigError("suite.test must not be looked at before a champion is chosen; call open_test() then.")
+        if not seeds:
+            raise ConfigError("seeds must hold at least one seed to judge by; got none.")
+        yardsticks = self._yardsticks_of(role, seeds, num_requests, done)
+        rows = self._rows(phenotypes, role, seeds, num_requests, done)
+        return [
+            judgement(self.rules, row, self._results("", phenotype, row), yardsticks)
+            for phenotype, row in zip(phenotypes, rows, strict=True)
+        ]
+
+    def _rows(
+        self,
+        phenotypes: Sequence[Phenotype],
+        role: str,
+        seeds: Sequence[int],
+        num_requests: int | None,
+        done: Callable[[int], None],
+    ) -> list[Row]:
+        """Each phenotype's simulations; what is not known yet is simulated, each task once."""
+        keys = [
+            WorkloadKey(scenario.name, seed, scenario.requests_at(num_requests))
+            for scenario in self.suite.scenarios[role]
+            for seed in seeds
+        ]
+        tasks = [[self._task(phenotype, key) for key in keys] for phenotype in phenotypes]
+        wanted = {task.digest: task for row in tasks for task in row if task.digest not in self._store}
+        found = self._evaluator.evaluate(list(wanted.values()), done)
+        self._store.update(zip(wanted, found, strict=True))
+        return [[(task, self._store[task.digest]) for task in row] for row in tasks]
+
+    def _task(self, phenotype: Phenotype, key: WorkloadKey) -> Task:
+        needs_trace = self.rules.goals.needs_trace
+        digest = task_digest(phenotype.policies, phenotype.limits, self._workloads.prepared(key), needs_trace)
+        return Task(phenotype, key.scenario, key.seed, key.num_requests, digest, needs_trace)
+
+    def _yardsticks_of(
+        self, role: str, seeds: Sequence[int], num_requests: int | None, done: Callable[[int], None]
+    ) -> dict[str, list[Results]]:
+        """Scenario -> the best baseline for each of the score's values."""
+        asked = (role, tuple(seeds), num_requests)
+        if asked not in self._yardsticks:
+            rows = self._rows(list(self._baselines.values()), role, seeds, num_requests, done)
+            results = [
+                self._results(name, phenotype, row)
+                for (name, phenotype), row in zip(self._baselines.items(), rows, strict=True)
+            ]
+            self._yardsticks[asked] = {
+                scenario: [
+                    best_baseline(self.rules, group, scenario, [one[scenario] for one in results])
+                    for group in self.rules.goals.groups
+                ]
+                for scenario in results[0]
+            }
+        return self._yardsticks[asked]
+
+    def _results(self, name: str, phenotype: Phenotype, row: Row) -> dict[str, Results]:
+        """Records by scenario."""
+        records: dict[str, tuple[Record, ...]] = {}
+        for task, record in row:
+            records[task.scenario] = (*records.get(task.scenario, ()), record)
+        complexity = self._complexity(phenotype)
+        return {scenario: Results(name, own, complexity) for scenario, own in records.items()}

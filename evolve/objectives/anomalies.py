@@ -1,0 +1,17 @@
+"""How often decisions went wrong: inversions, head-of-line blocking and their kin, as the trace counts them."""
+
+from blis.fitness.objectives import Objective, Scale
+from evolve.records import Record
+
+JUDGED = {"anomalies": Objective(-1, Scale.COUNT)}
+NEEDS_TRACE = True
+
+#: Prefix of the figures that are summed.
+PREFIX = "anomaly/"
+
+
+def value(name: str, record: Record, complexity: float) -> float | None:
+    """The sum of all anomalies; None without a trace."""
+    counts = [count for figure, count in record.figures.items() if figure.startswith(PREFIX)]
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

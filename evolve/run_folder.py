@@ -1,0 +1,81 @@
+"""The configuration of a search: composed by Hydra, kept in its run folder, and read from there to go on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from blis.errors import ConfigError
+from blis.run_folder import source_commit
+from blis.workload.strict_yaml import read_yaml
+from evolve.files import write_text_whole
+from evolve.results import CONFIG
+
+
+def composed(config: DictConfig) -> dict[str, Any]:
+    """The composed configuration as plain data.
+
+    Raises
+    ------
+    ConfigError
+        If it refers to something that does not exist.
+    """
+    try:
+        document = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error}") from error
+    return {str(key): value for key, value in dict(document).items()}  # type: ignore[arg-type]
+
+
+def check_unused(folder: Path) -> None:
+    """Refuse a run folder that holds a search already.
+
+    Raises
+    ------
+    ConfigError
+        If it does.
+    """
+    if (folder / CONFIG).exists():
+        raise ConfigError(
+            f"hydra.run.dir must be a folder without a search; {str(folder)!r} has one. To go on with it: "
+            f"resume={folder}."
+        )
+
+
+def keep_config(folder: Path, document: Mapping[str, Any]) -> None:
+    """Write the configuration of a search into its run folder, where that has none yet.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written.
+    """
+    if (folder / CONFIG).exists():
+        return
+    head = (
+        f"# Source {source_commit() or 'unknown'}. To repeat this search, in this folder:\n"
+        "# python -m evolve.run --config-dir . --config-name config\n"
+    )
+    write_text_whole(folder / CONFIG, head + yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
+
+
+def stored_config(folder: object) -> tuple[Path, dict[str, Any]]:
+    """A run folder and the configuration that it keeps.
+
+    Raises
+    ------
+    ConfigError
+        If there is no search in it.
+    """
+    if not isinstance(folder, str) or not folder:
+        raise ConfigError(f"resume must be the run folder of a search; got {folder!r}.")
+    path = Path(folder) / CONFIG
+    if not path.is_file():
+        raise ConfigError(f"resume must be the run folder of a search, which has a {CONFIG}; got {folder!r}.")
+    document = read_yaml(path)
+    if not isinstance(document, Mapping):
+        raise ConfigError(f"{path} must be the configuration of a search; it is no mapping.")
+    return Path(folder), dict(document)

@@ -1,0 +1,142 @@
+"""From records to a score: relative to the best known policy, scenario by scenario, on the same requests.
+
+In each scenario the best baseline is the yardstick: the one with the best weighted mean of the objectives over the
+same seeds, among those that keep the absolute constraints. `blis.fitness.normalized` makes the ratios to it one
+value: their weighted geometric mean, less a penalty for losing on any scenario, under constraints that no objective
+can buy off.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from blis.errors import ConfigError
+from blis.fitness.constraints import DEFAULT_CONSTRAINTS, Constraint
+from blis.fitness.normalized import PENALTY, TOLERANCE, Normalized, Run
+from evolve.goals import Goals, family
+from evolve.records import Record, Score, Task
+
+
+class Rules(NamedTuple):
+    """What fitness means."""
+
+    goals: Goals
+    constraints: tuple[Constraint, ...] = DEFAULT_CONSTRAINTS
+    penalty: float = PENALTY  #: in [0, 1], for losing on a scenario
+    tolerance: float = TOLERANCE  #: in [0, 1), loss on a scenario that is not punished
+
+    def fitness(self, group: Mapping[str, float]) -> Normalized:
+        """How one of the score's values comes about."""
+        judged = {name: family(name).JUDGED[name] for name in group}
+        return Normalized(group, self.constraints, self.penalty, self.tolerance, judged)
+
+
+class Results(NamedTuple):
+    """What a policy did in one scenario."""
+
+    name: str  #: of the policy
+    records: tuple[Record, ...]  #: one for each seed
+    complexity: float = 0.0  #: of the policy
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What came of a candidate in a role."""
+
+    score: Score
+    records: tuple[tuple[Task, Record], ...]  #: scenarios in the suite's order, for each all seeds
+    figures: Mapping[str, float | None]  #: means over the records that have the figure
+    ratios: Mapping[str, Mapping[str, float]]  #: scenario -> objective -> times better than the best baseline there
+    values: Mapping[
+        str, tuple[float, ...]
+    ]  #: scenario -> for each of the score's values, times better than the best baseline
+    reasons: tuple[str, ...]  #: which constraints are broken, and which simulations failed
+
+
+def best_baseline(rules: Rules, group: Mapping[str, float], scenario: str, baselines: Sequence[Results]) -> Results:
+    """The yardstick of a scenario.
+
+    Raises
+    ------
+    ConfigError
+        If no baseline succeeds, or an objective is not defined.
+    """
+    sound = [one for one in baselines if all(record.error is None for record in one.records)]
+    if not sound:
+        error = baselines[0].records[0].error
+        raise ConfigError(f"baselines: none of them succeeds in scenario {scenario!r}; {baselines[0].name}: {error}.")
+    absolute = tuple(replace(one, slack=None) for one in rules.constraints)
+    fitness = replace(rules.fitness(group), constraints=absolute)
+    # Ratios keep their order whoever they are relative to, so that any of the baselines serves.
+    worths = [fitness.worth(runs_of(scenario, group, one, sound[0])) for one in sound]
+    return sound[max(range(len(sound)), key=lambda place: (-worths[place].violation, worths[place].value))]
+
+
+def judgement(
+    rules: Rules,
+    tasks: Sequence[tuple[Task, Record]],
+    results: Mapping[str, Results],
+    yardsticks: Mapping[str, Sequence[Results]],
+) -> Judgement:
+    """Judge a candidate.
+
+    Parameters
+    ----------
+    rules : Rules
+    tasks : sequence of (Task, Record)
+        All its simulations.
+    results : mapping of str to Results
+        The same records by scenario.
+    yardsticks : mapping of str to sequence of Results
+        Scenario -> the best baseline for each of the score's values.
+    """
+    objectives: list[float] = []
+    violation = 0.0
+    reasons: list[str] = [f"{task.scenario}: {record.error}" for task, record in tasks if record.error is not None]
+    ratios: dict[str, dict[str, float]] = {scenario: {} for scenario in results}
+    values: dict[str, tuple[float, ...]] = dict.fromkeys(results, ())
+    for place, group in enumerate(rules.goals.groups):
+        fitness = rules.fitness(group)
+        runs = {
+            scenario: runs_of(scenario, group, own, yardsticks[scenario][place]) for scenario, own in results.items()
+        }
+        worth = fitness.worth([run for own in runs.values() for run in own])
+        objectives.append(worth.value)
+        violation = max(violation, worth.violation)
+        reasons += worth.reasons
+        alone = replace(fitness, penalty=0.0)
+        for scenario, own in runs.items():
+            there = alone.worth(own)
+            ratios[scenario] |= there.by_objective
+            values[scenario] += (there.value,)
+    return Judgement(
+        score=Score(tuple(objectives), violation),
+        records=tuple(tasks),
+        figures=mean_figures([record for _, record in tasks]),
+        ratios=ratios,
+        values=values,
+        reasons=tuple(dict.fromkeys(reasons)),
+    )
+
+
+def mean_figures(records: Sequence[Record]) -> dict[str, float | None]:
+    """Mean of each figure over the records that have it; None if none has."""
+    names = dict.fromkeys(name for record in records for name in record.figures)
+    means: dict[str, float | None] = {}
+    for name in names:
+        known = [value for record in records if (value := record.figures.get(name)) is not None]
+        means[name] = sum(known) / len(known) if known else None
+    return means
+
+
+def runs_of(scenario: str, group: Mapping[str, float], own: Results, yardstick: Results) -> list[Run]:
+    """A candidate beside a baseline, seed by seed."""
+    return [
+        Run(scenario, _named(group, record, own.complexity), _named(group, reference, yardstick.complexity))
+        for record, reference in zip(own.records, yardstick.records, strict=True)
+    ]
+
+
+def _named(group: Mapping[str, float], record: Record, complexity: float) -> dict[str, float | None]:
+    """The record's figures, which constraints name, and the objectives by their own names."""
+    return {**record.figures, **{name: family(name).value(name, record, complexity) for name in group}}

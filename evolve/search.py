@@ -1,0 +1,239 @@
+"""The loop of a search: baselines, generations until the budget is spent, finals, and what is left behind.
+
+After each generation its evaluations, what trackers hear and the checkpoint are written, in this order. A search that
+is killed at any moment goes on from its last checkpoint and repeats what that does not count, to the same bytes.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from blis.errors import ConfigError
+from evolve import checkpoint
+from evolve.algorithms import Proposal
+from evolve.budget import IDLE_GENERATIONS
+from evolve.checkpoint import FINISHED, FOLDER, SEARCHED, SEARCHING, Checkpoint
+from evolve.files import sole_writer
+from evolve.finals import hold_finals
+from evolve.fitness import Judgement
+from evolve.history import Evaluation, History, Subject, generation_part
+from evolve.ladder import Climb, Rung
+from evolve.ledger import Ledger
+from evolve.plan import Plan
+from evolve.records import Phenotype
+from evolve.results import leave, leave_unfinished, starting
+from evolve.selection.archive import Archive
+from evolve.selection.individual import Individual
+from evolve.selection.ranking import hypervolume
+from evolve.trackers import GenerationReport, SearchEnd, Tracker
+
+BASELINES, FINALS = "baselines", "finals"
+
+
+class Candidate(NamedTuple):
+    """A proposal that was judged."""
+
+    proposal: Proposal
+    behaviour: str  #: signature of its phenotype
+    climb: Climb
+
+
+class Search:
+    """One search, from its beginning or from its last checkpoint to its end.
+
+    Parameters
+    ----------
+    plan : Plan
+    tracker : Tracker
+        Hears of all that happens.
+    """
+
+    def __init__(self, plan: Plan, tracker: Tracker) -> None:
+        self.plan, self.tracker = plan, tracker
+        self.ledger = Ledger(plan.store)
+        self.archive = Archive(plan.finalists, len(plan.objectives))
+        self.history = History(plan.folder / FOLDER)
+        self.parts: list[str] = []
+        self.status = SEARCHING
+
+    def run(self) -> None:
+        """Search, and leave the results in the run folder.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If it was interrupted; the best so far has been written then.
+        BlisError
+            If the folder cannot be written, or a baseline fails.
+        """
+        with sole_writer(self.plan.folder / FOLDER):
+            self._run()
+
+    def _run(self) -> None:
+        is_resumed = self._restore()
+        if self.status == FINISHED:
+            return
+        try:
+            baselines = self._judge_baselines()
+            self.tracker.start(starting(self.plan, self.ledger.spending, baselines, is_resumed))
+            while self.status == SEARCHING:
+                self._generation()
+            outcome = hold_finals(self.plan, self.ledger, self.archive.best(), self.tracker)
+            self.history.write(FINALS, outcome.rows)
+            rows = self.history.rows([*self.parts, FINALS])
+            end = leave(self.plan, self.ledger.spending, outcome, rows, baselines)
+            self.tracker.end(end)
+            self.status = FINISHED
+            self._save()
+            self.history.clear()
+        except BaseException as reason:
+            self._give_up("interrupted" if isinstance(reason, KeyboardInterrupt) else "failed")
+            raise
+
+    def _give_up(self, status: str) -> None:
+        """Write the best so far; what keeps it from being written matters less than the reason to give up."""
+        written: list[Path] = []
+        with suppress(ConfigError):
+            written = leave_unfinished(self.plan, self.archive.best(), self.history.rows(self.parts), status)
+        self.tracker.end(SearchEnd(status, {}, [], written))
+
+    def _restore(self) -> bool:
+        """Go on where the folder's checkpoint stands, if there is one."""
+        saved = checkpoint.load(self.plan.folder)
+        if saved is None:
+            return False
+        self.status, self.parts = saved.status, saved.parts
+        if saved.status != FINISHED:
+            self.plan.algorithm.restore(saved.algorithm)
+            self.archive.restore(saved.archive)
+            self.ledger.restore(self.history.rows(self.parts), saved.spending, self.plan.problem)
+        return True
+
+    def _save(self) -> None:
+        saved = Checkpoint(
+            self.status, self.plan.algorithm.state(), self.archive.state(), self.ledger.spending.state(), self.parts
+        )
+        checkpoint.save(self.plan.folder, saved)
+
+    def _judge_baselines(self) -> dict[str, Judgement]:
+        """Judge the baselines on each rung, where they are the yardstick; the judgements on the last."""
+        rows: list[Evaluation] = []
+        baselines: dict[str, Judgement] = {}
+        for rung in self.plan.ladder.rungs:
+            seeds = self.plan.suite.seeds["train"][: rung.seeds]
+            baselines = self.plan.judge.baselines("train", seeds, rung.num_requests)
+            for place, (name, judgement) in enumerate(baselines.items()):
+                subject = Subject("baseline", -1, place, name, {}, "", (), "", judgement.score)
+                rows += self.ledger.book(subject, judgement, "train")
+        if BASELINES not in self.parts:
+            self.history.write(BASELINES, rows)
+            self.parts.append(BASELINES)
+        return baselines
+
+    def _generation(self) -> None:
+        """One round, or none if the budget is spent."""
+        plan, spending = self.plan, self.ledger.spending
+        started_s = time.perf_counter()
+        proposals = plan.algorithm.ask()
+        scenarios = plan.suite.scenarios["train"]
+        count = spending.affordable(plan.budget, len(proposals), lambda count: plan.ladder.cost(count, scenarios))
+        if not count:
+            self.status = SEARCHED
+            self._save()
+            return
+        generation = spending.generations
+        before = spending.evaluations
+        candidates = self._judged(proposals[:count])
+        rows = self._booked(generation, candidates)
+        self.ledger.pay(rows)
+        self.history.write(generation_part(generation), rows)
+        self.parts.append(generation_part(generation))
+        self.archive.update(self._individual(candidate, generation) for candidate in candidates)
+        if count < len(proposals):
+            self.status = SEARCHED  # the algorithm is not told half a round
+        else:
+            plan.algorithm.tell([candidate.climb.score for candidate in candidates])
+            if spending.idle_generations >= IDLE_GENERATIONS:
+                self.status = SEARCHED
+        elapsed_s = time.perf_counter() - started_s
+        self.tracker.generation(self._report(generation, candidates, spending.evaluations - before, elapsed_s))
+        self._save()
+
+    def _judged(self, proposals: Sequence[Proposal]) -> list[Candidate]:
+        """Judge each behaviour once: who decides like one that is known is given its records."""
+        behaviours = [self.plan.behaviour(proposal.genome) for proposal in proposals]
+        for behaviour, proposal in zip(behaviours, proposals, strict=True):
+            self.ledger.behaviours.setdefault(behaviour, self.plan.problem.decode(proposal.genome))
+        distinct = list(dict.fromkeys(behaviours))
+        climbs = self.plan.ladder.climb([self.ledger.behaviours[behaviour] for behaviour in distinct], self._on_rung)
+        of_behaviour = dict(zip(distinct, climbs, strict=True))
+        return [
+            Candidate(proposal, behaviour, of_behaviour[behaviour])
+            for proposal, behaviour in zip(proposals, behaviours, strict=True)
+        ]
+
+    def _on_rung(self, phenotypes: Sequence[Phenotype], rung: Rung) -> list[Judgement]:
+        seeds = self.plan.suite.seeds["train"][: rung.seeds]
+        return self.plan.judge.score(phenotypes, "train", seeds, rung.num_requests, self.tracker.progress)
+
+    def _booked(self, generation: int, candidates: Sequence[Candidate]) -> list[Evaluation]:
+        rows = []
+        for place, (proposal, behaviour, climb) in enumerate(candidates):
+            digest = self.plan.problem.digest(proposal.genome)
+            for rung, judgement in enumerate(climb.judgements, 1):
+                score = replace(judgement.score, rungs_short=len(self.plan.ladder.rungs) - rung)
+                subject = Subject(
+                    "search", generation, place, "", proposal.genome, digest, proposal.parents, behaviour, score
+                )
+                rows += self.ledger.book(subject, judgement, "train")
+        return rows
+
+    def _individual(self, candidate: Candidate, generation: int) -> Individual:
+        problem, proposal = self.plan.problem, candidate.proposal
+        size = problem.complexity(proposal.genome)
+        digest = problem.digest(proposal.genome)
+        return Individual(proposal.genome, candidate.climb.score, digest, size, proposal.parents, generation)
+
+    def _report(
+        self, generation: int, candidates: Sequence[Candidate], evaluations: int, elapsed_s: float
+    ) -> GenerationReport:
+        spending, best = self.ledger.spending, self.archive.best()
+        top = best[0]
+        fitness = [candidate.climb.score.fitness for candidate in candidates if not candidate.climb.score.rungs_short]
+        figures = {
+            "fitness/best": max(fitness),
+            "fitness/best_so_far": top.score.fitness,
+            "fitness/median": median(fitness),
+            "fitness/worst": min(fitness),
+            **{
+                f"objective/{name}": value
+                for name, value in zip(self.plan.objectives, top.score.objectives, strict=True)
+            },
+            "hypervolume": hypervolume([individual.score for individual in best]),
+            "diversity": len({candidate.behaviour for candidate in candidates}) / len(candidates),
+            "complexity": float(top.size),
+            "evaluations": float(spending.evaluations),
+            "requests": float(spending.requests),
+            "cache_hits": float(spending.cache_hits),
+            "failures": float(spending.failures),
+            **{f"best/{name}": value for name, value in self._figures(top).items()},
+        }
+        return GenerationReport(
+            generation,
+            figures,
+            {"evaluations_per_second": evaluations / elapsed_s, "generation_seconds": elapsed_s},
+            top.genome,
+            top.score,
+            spending.evaluations,
+            self.plan.budget.evaluations or 0,
+        )
+
+    def _figures(self, individual: Individual) -> dict[str, float]:
+        """Mean figures of an individual at full fidelity; they are known already, so nothing is simulated."""
+        phenotype = self.ledger.behaviours[self.plan.behaviour(individual.genome)]
+        (judgement,) = self._on_rung([phenotype], self.plan.ladder.top)
+        return {name: value for name, value in judgement.figures.items() if value is not None}

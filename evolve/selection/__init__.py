@@ -1,0 +1,1 @@
+"""Who is better? DEAP's selection, ranking and Pareto tools, given scores of ours."""

@@ -1,0 +1,174 @@
+"""Typed settings of a search, from plain data: the composed configuration, or the one that a run folder keeps."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from blis.checks import check_choice, check_int, check_keys, check_number
+from blis.errors import ConfigError
+from blis.fitness.constraints import read_constraints
+from evolve.baselines import read_baselines
+from evolve.budget import Budget
+from evolve.fitness import Rules
+from evolve.goals import Goals
+from evolve.ladder import Ladder
+from evolve.plan import Labels
+from evolve.problem import Problem
+from evolve.records import Phenotype
+from evolve.suite import Suite
+
+#: Name in a configuration -> the module of `evolve.algorithms`, and how many objectives it is made for.
+ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {
+    "random": ("random_search", frozenset({"one", "several"})),
+    "ga": ("ga", frozenset({"one"})),
+    "gp": ("gp", frozenset({"one"})),
+    "cmaes": ("cmaes", frozenset({"one"})),
+    "nsga2": ("nsga2", frozenset({"several"})),
+    "islands": ("islands", frozenset({"one", "several"})),
+}
+
+#: What counts where nothing else is asked for: mostly how late an answer begins and ends, and how many are in time.
+DEFAULT_OBJECTIVES: Mapping[str, float] = {"ttft-p99": 0.4, "e2e-mean": 0.3, "goodput": 0.3}
+
+#: Keys that say what is searched and how: a search that goes on keeps them.
+SEARCH_KEYS = (
+    *("names", "problem", "algorithm", "suite", "scenario", "baselines", "objectives", "constraints", "penalty"),
+    *("tolerance", "ladder", "finalists", "budget", "seed"),
+)
+#: Keys that change no result.
+OTHER_KEYS = ("evaluator", "tracker", "resume")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one search is told to do."""
+
+    labels: Labels
+    problem: Problem
+    algorithm: ModuleType
+    params: Any  #: the algorithm's `Params`
+    suite: Suite
+    baselines: Mapping[str, Phenotype]
+    rules: Rules
+    ladder: Ladder
+    budget: Budget
+    finalists: int
+    seed: int
+    evaluator: Any  #: see `evolve.evaluators.opening`
+    tracker: Any  #: see `evolve.trackers.opening`
+    document: Mapping[str, Any]  #: all of it as plain data
+    notes: tuple[str, ...]  #: what people should know
+
+    @classmethod
+    def from_mapping(cls, document: Mapping[str, Any]) -> "Settings":
+        """The settings in plain data.
+
+        Raises
+        ------
+        ConfigError
+            If a key is unknown or absent or a value wrong, at any level, or parts do not fit each other.
+        """
+        required = tuple(key for key in SEARCH_KEYS if key not in ("scenario", "objectives", "constraints"))
+        given = check_keys("search", document, (*SEARCH_KEYS, *OTHER_KEYS), (*required, "evaluator", "tracker"))
+        problem = Problem.from_mapping("problem", given["problem"])
+        suite = Suite.from_mapping("suite", given["suite"])
+        notes: tuple[str, ...] = ()
+        scenario = check_keys("scenario", given.get("scenario") or {}, ("names",))
+        if scenario.get("names") is not None:
+            suite, notes = suite.with_train("scenario", scenario["names"])
+        objectives = DEFAULT_OBJECTIVES if given.get("objectives") is None else given["objectives"]
+        goals = Goals.from_config("objectives", objectives)
+        name, module, params = _algorithm(given["algorithm"], goals)
+        ladder = Ladder.from_list("ladder", given["ladder"])
+        if ladder.top.seeds > len(suite.seeds["train"]):
+            raise ConfigError(
+                f"ladder: seeds must be at most the {len(suite.seeds['train'])} of suite.train; got {ladder.top.seeds}."
+            )
+        budget = Budget.from_mapping("budget", given["budget"])
+        _check_budget(budget, ladder, suite)
+        names = check_keys("names", given["names"], ("problem", "suite"), ("problem", "suite"))
+        seed = check_int("seed", given["seed"], 0)
+        return cls(
+            labels=Labels(str(names["problem"]), name, str(names["suite"]), seed),
+            problem=problem,
+            algorithm=module,
+            params=params,
+            suite=suite,
+            baselines=read_baselines("baselines", given["baselines"], problem),
+            rules=Rules(
+                goals,
+                read_constraints("constraints", given.get("constraints")),
+                check_number("penalty", given["penalty"], 0, 1),
+                check_number("tolerance", given["tolerance"], 0, 1),
+            ),
+            ladder=ladder,
+            budget=budget,
+            finalists=check_int("finalists", given["finalists"], 1),
+            seed=seed,
+            evaluator=given["evaluator"],
+            tracker=given["tracker"],
+            document={**document, "objectives": objectives},
+            notes=notes,
+        )
+
+
+def resumed(stored: Mapping[str, Any], given: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """The configuration of a search that goes on: the stored one, run where and told to whom the command line says.
+
+    Parameters
+    ----------
+    stored : mapping
+        What the run folder keeps.
+    given : mapping
+        What the command line composed.
+    overrides : sequence of str
+        What the command line set itself.
+
+    Raises
+    ------
+    ConfigError
+        If the command line sets something that would change the results.
+    """
+    explicit = {override.lstrip("+~").partition("=")[0].partition("@")[0].partition(".")[0] for override in overrides}
+    changing = sorted(explicit - set(OTHER_KEYS))
+    if changing:
+        raise ConfigError(
+            f"resume goes on with the stored configuration: {', '.join(changing)} must not be given with it. "
+            f"Choices: {', '.join(OTHER_KEYS)}."
+        )
+    kept: dict[str, Any] = {key: given[key] for key in ("evaluator", "tracker") if key in explicit}
+    return {**stored, **kept}
+
+
+def _check_budget(budget: Budget, ladder: Ladder, suite: Suite) -> None:
+    """Refuse a budget that does not pay for a single candidate."""
+    cost = ladder.cost(1, suite.scenarios["train"])
+    for name, limit, least in (
+        ("evaluations", budget.evaluations, cost.evaluations),
+        ("requests", budget.requests, cost.requests),
+    ):
+        if limit is not None and limit < least:
+            raise ConfigError(
+                f"budget.{name} must be ≥ {least}, what one candidate takes on all rungs of the ladder; got {limit}."
+            )
+
+
+def _algorithm(node: object, goals: Goals) -> tuple[str, ModuleType, Any]:
+    """Name, module and parameters of the algorithm, which must be made for as many objectives as there are."""
+    if not isinstance(node, Mapping):
+        raise ConfigError(f"algorithm must be a mapping with the key 'name'; got {node!r}.")
+    rest = {str(key): value for key, value in node.items() if key != "name"}
+    name = check_choice("algorithm.name", node.get("name"), ALGORITHMS)
+    module = importlib.import_module(f"evolve.algorithms.{ALGORITHMS[name][0]}")
+    params = module.Params.from_mapping("algorithm", rest)
+    kind = "one" if len(goals.groups) == 1 else "several"
+    of_whom = params.inner if name == "islands" else name
+    if kind not in ALGORITHMS[of_whom][1]:
+        fitting = [other for other, (_, kinds) in ALGORITHMS.items() if kind in kinds]
+        raise ConfigError(
+            f"algorithm: {of_whom} does not search for {kind} objective{'s' * (kind == 'several')}; objectives has "
+            f"{len(goals.groups)}. Choices: {', '.join(fitting)}."
+        )
+    return name, module, params

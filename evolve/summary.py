@@ -1,0 +1,173 @@
+"""The summary of a search for people: what was searched, what was found, and how it compares where it was not chosen.
+
+Equal searches give equal texts: nothing of the wall clock is in them.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from evolve.budget import Spending
+from evolve.evidence import Objective
+from evolve.evidence.comparison import Comparison, compare
+from evolve.evidence.verdict import verdict
+from evolve.finals import Finals
+from evolve.fitness import Judgement
+from evolve.goals import Goals, family
+from evolve.plan import Plan
+from evolve.records import Record
+from evolve.selection.individual import Individual
+
+#: The roles in which champion and baselines were judged with equal seeds, and what each can say.
+ROLES = {
+    "train": "training scenarios, unseen seeds (chose the champion)",
+    "validation": "validation scenarios (chose the champion)",
+    "test": "test scenarios (seen once, after the choice)",
+}
+
+
+def summary_text(plan: Plan, spending: Spending, finals: Finals) -> str:
+    """The summary of a finished search, as Markdown."""
+    champion = finals.champion
+    judged = {"train": champion.train, "validation": champion.validation, "test": finals.test}
+    lines = [
+        *_head(plan),
+        "",
+        test_verdict(plan, finals),
+        "",
+        "## Champion",
+        "",
+        *_description(plan, champion.individual),
+        "",
+        f"Found in generation {champion.individual.generation}; complexity {champion.individual.size:g}. "
+        "To repeat a run of its test:",
+        "",
+        *_command(finals.test),
+        "",
+        "## Fitness",
+        "",
+        "Relative to the best baseline of each scenario (1: as good as it everywhere; above 1: better).",
+        "",
+        "| policy | train | validation | test |",
+        "|---|---|---|---|",
+        _row("champion", [judged[role] for role in ROLES]),
+        *(_row(name, [finals.baselines[role][name] for role in ROLES]) for name in finals.baselines["test"]),
+    ]
+    for role, words in ROLES.items():
+        lines += [
+            "",
+            f"## Champion against each baseline: {words}",
+            "",
+            *_comparisons(plan, finals, role, judged[role]),
+        ]
+    lines += ["", "## What was searched", "", *_searched(plan, spending)]
+    return "\n".join(lines) + "\n"
+
+
+def unfinished_text(plan: Plan, best: Individual, status: str) -> str:
+    """The summary of a search that did not come to its end."""
+    lines = [
+        *_head(plan),
+        "",
+        f"The search was {status} before its finals: champion.yaml is the best in training so far (fitness "
+        f"{best.score.fitness:.4f}), which may be luck. To go on: `python -m evolve.run resume=FOLDER`.",
+        "",
+        *_description(plan, best),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def test_verdict(plan: Plan, finals: Finals) -> str:
+    """One sentence on the test: against whom the champion is better, and against whom not."""
+    return verdict(compared(plan, finals, "test", finals.test), finals.test.score.violation)
+
+
+def compared(plan: Plan, finals: Finals, role: str, judgement: Judgement) -> list[Comparison]:
+    """The champion against each baseline in a role, run by run on equal requests."""
+    scenarios = [scenario.name for scenario in plan.suite.scenarios[role]]
+    objectives = read_objectives(plan.goals)
+    ours = _by_scenario(judgement)
+    return [
+        compare(name, scenarios, ours, _by_scenario(theirs), objectives, plan.labels.seed)
+        for name, theirs in finals.baselines[role].items()
+    ]
+
+
+def read_objectives(goals: Goals) -> list[Objective]:
+    """What counts as better, as the evidence reads it; each of several values weighs alike."""
+    weights: dict[str, float] = {}
+    for group in goals.groups:
+        for name, weight in group.items():
+            weights[name] = weights.get(name, 0.0) + weight / len(goals.groups)
+    return [_objective(name, weight) for name, weight in weights.items()]
+
+
+def _objective(name: str, weight: float) -> Objective:
+    module = family(name)
+
+    def value(record: Record) -> float | None:
+        found: float | None = module.value(name, record, 0.0)
+        return found
+
+    return Objective(name, weight, module.JUDGED[name], value)
+
+
+def _by_scenario(judgement: Judgement) -> list[list[Record]]:
+    rows: dict[str, list[Record]] = {}
+    for task, record in judgement.records:
+        rows.setdefault(task.scenario, []).append(record)
+    return list(rows.values())
+
+
+def _head(plan: Plan) -> list[str]:
+    labels = plan.labels
+    return [f"# {labels.problem}: {labels.algorithm}, suite {labels.suite}, seed {labels.seed}"]
+
+
+def _description(plan: Plan, individual: Individual) -> list[str]:
+    return [f"- {gene}: `{line}`" for gene, line in plan.problem.describe(individual.genome).items()]
+
+
+def _command(judgement: Judgement) -> list[str]:
+    task, _ = judgement.records[0]
+    name, _, load = task.scenario.partition("@")
+    words = ["python -m blis.run policies=champion.yaml", f"scenario={name}"]
+    words += [f"scenario.load={load}"] if load else []
+    return ["```", " ".join([*words, f"scenario.num_requests={task.num_requests}", f"seed={task.seed}"]), "```"]
+
+
+def _row(name: str, judgements: Sequence[Judgement]) -> str:
+    cells = []
+    for judgement in judgements:
+        score = judgement.score
+        cells.append(f"{score.fitness:.4f}" if score.is_feasible else f"breaks constraints by {score.violation:.3g}")
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _comparisons(plan: Plan, finals: Finals, role: str, judgement: Judgement) -> list[str]:
+    comparisons = compared(plan, finals, role, judgement)
+    scenarios = list(comparisons[0].scenarios)
+    lines = [
+        f"Gain with its 95 % interval over {comparisons[0].overall.n_pairs} paired runs.",
+        "",
+        f"| against | all | {' | '.join(scenarios)} | won : lost |",
+        "|---|---|" + "---|" * (len(scenarios) + 1),
+    ]
+    for one in comparisons:
+        cells = [str(one.overall), *(str(one.scenarios[name]) for name in scenarios), f"{one.wins} : {one.losses}"]
+        lines.append(f"| {one.rival} | {' | '.join(cells)} |")
+    reasons = [f"- {reason}" for reason in judgement.reasons]
+    return [*lines, *(["", "The champion breaks constraints here:", "", *reasons] if reasons else [])]
+
+
+def _searched(plan: Plan, spending: Spending) -> list[str]:
+    limits: Mapping[str, int | None] = plan.document["budget"]
+    given = ", ".join(f"{name} {value:,}" for name, value in limits.items() if value is not None)
+    rungs = "; ".join(f"{rung.num_requests or 'all'} requests x {rung.seeds} seeds" for rung in plan.ladder.rungs)
+    return [
+        f"- objectives: {', '.join(plan.objectives)}",
+        f"- budget: {given}",
+        f"- spent: {spending.generations:,} generations, {spending.evaluations:,} evaluations, {spending.requests:,} "
+        f"simulated requests; {spending.cache_hits:,} evaluations were known already, {spending.failures:,} failed",
+        f"- ladder: {rungs}",
+        *(f"- {role}: {', '.join(one.name for one in plan.suite.scenarios[role])}" for role in ROLES),
+        *(f"- note: {note}" for note in plan.notes),
+    ]

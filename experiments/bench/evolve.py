@@ -1,0 +1,80 @@
+"""Evaluations of candidates as a search asks for them, by each evaluator, relative to one core."""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from evolve.evaluators.opening import open_evaluator
+from evolve.records import Phenotype, Task
+from evolve.suite import Suite
+from evolve.workloads import WorkloadKey, Workloads, task_digest
+from experiments.bench import Measurement, median_wall_s, peak_rss_mb
+
+REQUESTS = 2_000
+CANDIDATES = 40
+SEEDS = (1, 2)
+EVALUATORS = ("serial", "threads", "ray")
+
+#: The headline run's cluster and lengths; the load is what its rate of 40 requests/s is of this rate.
+SCENARIO = """
+tension: none; what is measured is the machine
+saturation_rate: 40
+load: 1.0
+num_requests: 2000
+cluster: {instances: 4, model: meta-llama/llama-3.1-8b-instruct, hardware: H100, tensor_parallel: 2}
+workload: {kind: distribution, prefix_groups: 8, prefix_tokens: 512}
+"""
+
+
+def measure() -> Measurement:
+    """Evaluations per second; the ratio is the lowest parallel efficiency, the speed-up over the number of workers."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bench.yaml"
+        path.write_text(SCENARIO)
+        workloads = Workloads(_suite(str(path)))
+        tasks = _tasks(workloads)
+        rates, efficiencies = {}, {}
+        for name in EVALUATORS:
+            pool = open_evaluator("evaluator", name, workloads)
+            rates[name] = len(tasks) / median_wall_s(partial(pool.evaluate, tasks, _nobody), repeats=3)
+            efficiencies[name] = rates[name] / rates["serial"] / pool.n_workers
+            pool.close()
+    note = "; ".join(f"{name} {rates[name]:.0f}/s ({efficiencies[name]:.2f})" for name in EVALUATORS)
+    best = max(rates.values())
+    return Measurement(
+        "evolve",
+        1.0 / best,
+        best * REQUESTS,
+        peak_rss_mb(),
+        "ratio ≥ 0.85",
+        min(efficiencies.values()),
+        f"evaluations of {REQUESTS} requests by {note}",
+    )
+
+
+def _suite(path: str) -> Suite:
+    return Suite.from_mapping(
+        "suite",
+        {
+            "train": {"scenarios": [path], "seeds": list(SEEDS)},
+            "validation": {"scenarios": [{"name": path, "load": 0.9}], "seeds": [3]},
+            "test": {"scenarios": [{"name": path, "load": 1.1}], "seeds": [4]},
+        },
+    )
+
+
+def _tasks(workloads: Workloads) -> list[Task]:
+    """Weighted routers of different weights, each on both seeds."""
+    tasks = []
+    for weight in range(1, CANDIDATES + 1):
+        scorers = {"prefix-affinity": weight / 10, "queue-depth": 2, "kv-utilization": 2}
+        phenotype = Phenotype({"routing": {"policy": "weighted", "scorers": scorers}})
+        for seed in SEEDS:
+            key = WorkloadKey("bench", seed, REQUESTS)
+            digest = task_digest(phenotype.policies, {}, workloads.prepared(key))
+            tasks.append(Task(phenotype, key.scenario, key.seed, key.num_requests, digest))
+    return tasks
+
+
+def _nobody(count: int) -> None:
+    return None

@@ -1,0 +1,22 @@
+"""What recording every decision costs: the headline run with `trace=decisions`, relative to the same run without.
+
+Routing is least-loaded, which looks at the instances in both runs.
+"""
+
+from blis.simulate import Simulation
+from experiments.bench import Measurement, llama_cluster, median_wall_s, peak_rss_mb, poisson_requests
+
+POLICIES = {"routing": "least-loaded"}
+
+
+def measure() -> Measurement:
+    """Time with a trace over time without, both with the making of the simulation."""
+    requests, cluster = poisson_requests(10_000, 40.0), llama_cluster(4)
+
+    def run(trace: str) -> None:
+        Simulation(requests, cluster, POLICIES, trace=trace).run()
+
+    plain_s = median_wall_s(lambda: run("none"), repeats=15)
+    traced_s = median_wall_s(lambda: run("decisions"), repeats=15)
+    rate = len(requests) / traced_s
+    return Measurement("tracing", traced_s, rate, peak_rss_mb(), "ratio < 1.5", traced_s / plain_s, "on / off")

@@ -1,0 +1,104 @@
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evolve.evidence import Condition, Measure, Objective, ablation, classes, comparison, sensitivity, sweeps
+from evolve.evidence.dossier import Dossier
+from evolve.evidence.page import html
+from evolve.evidence.text import markdown, summary
+from evolve.records import Phenotype
+from tests.evidence.policies import phenotype, weighted
+
+
+@pytest.fixture
+def dossier(measured: Callable[..., Measure], objectives: list[Objective]) -> Dossier:
+    def quality(one: Phenotype, condition: Condition) -> float:
+        scorers = {scorer["name"]: scorer["weight"] for scorer in one.policies["routing"].get("scorers", [])}
+        return 1.0 + scorers.get("queue-depth", 0.0) / (condition.load or 1.0)
+
+    champion = phenotype(routing=weighted(queue_depth=0.2, kv_utilization=0.8), priority={"policy": "slo-class"})
+    rivals = {"round-robin": phenotype(), "llm-d <3:2:2>": phenotype(routing=weighted(queue_depth=0.1, no_hit_lru=0.9))}
+    where, seeds, measure = ["prefix-heavy", "kv|pressure"], list(range(5)), measured(quality, 0.05)
+    genes = ["routing", "priority"]
+    return Dossier(
+        name="routing_weights ga seed 1",
+        policies=champion.policies,
+        limits={},
+        description=["routing = 0.2 queue-depth + 0.8 kv-utilization", "priority = <slo-class>"],
+        scenarios=where,
+        seeds=seeds,
+        objectives={"ttft-p99": 1.0, "goodput": 1.0},
+        violation=0.0,
+        comparisons=comparison.examine(champion, rivals, where, seeds, objectives, measure, 1),
+        class_rival="round-robin",
+        classes=classes.examine(champion, phenotype(), where, seeds, lambda *_: {"batch": {"ttft_p99_ms": 12.5}}),
+        parts=ablation.examine(champion, genes, where, seeds, objectives, measure, 1),
+        changes=sensitivity.examine(champion, genes, where, seeds, objectives, measure, 1),
+        load=sweeps.examine(champion, rivals, (0.7, 1.2), sweeps.at_load, where, seeds, objectives, measure, 1),
+        staleness=sweeps.examine(champion, rivals, (0, 5e4), sweeps.at_refresh, where, seeds, objectives, measure, 1),
+        notes=["random search was left out </script><script>alert(1)</script>"],
+    )
+
+
+def test_the_summary_begins_with_the_verdict(dossier: Dossier) -> None:
+    text = summary(dossier)
+
+    assert text.startswith("The champion is better than all 2 rivals")
+    assert "| round-robin " in text
+    assert "note: random search was left out" in text
+
+
+def test_the_report_answers_every_question(dossier: Dossier) -> None:
+    text = markdown(dossier)
+
+    for title in (
+        "Against each rival",
+        "Class by class",
+        "Which parts matter",
+        "How exact",
+        "At other loads",
+        "older signals",
+    ):
+        assert f"## {title}" in text or title in text
+    assert "| routing/queue-depth " in text
+    assert "| 50,000 " in text
+    assert "kv\\|pressure" in text
+
+
+def test_the_page_needs_no_network_and_runs_nothing_foreign(dossier: Dossier) -> None:
+    page = html(dossier)
+
+    assert "<script src" not in page
+    assert "<link" not in page
+    assert "alert(1)</script>" not in page
+    assert "llm-d &lt;3:2:2&gt;" in page
+    assert page.count('class="plotly-graph-div"') == 5
+
+
+def test_the_page_is_the_same_each_time(dossier: Dossier) -> None:
+    assert html(dossier) == html(dossier)
+
+
+def test_the_dossier_is_plain_json(dossier: Dossier) -> None:
+    one_seed = dataclasses.replace(
+        dossier, comparisons=[dataclasses.replace(dossier.comparisons[0], overall=_unbounded(dossier))]
+    )
+
+    document = json.loads(json.dumps(dossier.plain(), allow_nan=False))
+    assert document["is_better"] is True
+    assert document["comparisons"][0]["scenarios"]["prefix-heavy"]["reading"] == "better"
+    assert one_seed.plain()["comparisons"][0]["overall"]["high_percent"] is None
+
+
+def test_a_champion_without_numbers_has_a_report_too(dossier: Dossier, tmp_path: Path) -> None:
+    bare = dataclasses.replace(dossier, parts=[], changes=[], classes=[], notes=[])
+
+    assert "(nothing to show)" in markdown(bare)
+    assert html(bare).count('class="plotly-graph-div"') == 3
+
+
+def _unbounded(dossier: Dossier) -> object:
+    return dataclasses.replace(dossier.comparisons[0].overall, high_percent=float("inf"))

@@ -1,0 +1,154 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import blis.run
+import evolve.report
+import evolve.run
+
+
+class Ran(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished search of a few seconds."""
+    folder = tmp_path_factory.mktemp("run") / "a search"
+    arguments = [
+        "suite=quick",
+        "evaluator=serial",
+        "tracker=none",
+        "budget.generations=2",
+        "ladder=[{num_requests:100,seeds:1}]",
+    ]
+    sizes = ["algorithm.population=4", "algorithm.offspring=4", "finalists=2"]
+    assert evolve.run.main([*arguments, *sizes, f"hydra.run.dir='{folder}'"]) == 0
+    return folder
+
+
+@pytest.fixture
+def report(folder: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    def command(*arguments: str) -> Ran:
+        capsys.readouterr()
+        status = evolve.report.main([str(folder), "seeds=3", "sweep_seeds=2", "evaluator=serial", *arguments])
+        return Ran(status, *capsys.readouterr())
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def evidence(folder: Path) -> dict[str, Any]:
+    assert evolve.report.main([str(folder), "seeds=3", "sweep_seeds=2", "evaluator=serial"]) == 0
+    return dict(json.loads((folder / "report.json").read_text()))
+
+
+def test_a_report_answers_every_question(folder: Path, evidence: dict[str, Any]) -> None:
+    rivals = {one["rival"] for one in evidence["comparisons"]}
+
+    assert {"round-robin", "least-loaded", "random search"} <= rivals
+    assert {part["name"].partition("/")[0] for part in evidence["parts"]} == {"routing"}
+    assert evidence["load"]["values"] == [0.7, 0.8, 0.9, 1.0, 1.1, 1.2]
+    assert evidence["seeds"] == [1_000_000, 1_000_001, 1_000_002]
+    assert evidence["verdict"].startswith("The champion is ")
+    assert (folder / "report.html").stat().st_size > 3_000_000
+    assert (folder / "figures" / "gains.png").is_file()
+
+
+def test_random_search_is_kept_and_found_again(
+    folder: Path, evidence: dict[str, Any], report: Callable[..., Ran]
+) -> None:
+    before = (folder / "random-search" / "champion.yaml").stat().st_mtime_ns
+
+    again = report("random_search=false", "output=json")
+
+    assert again.status == 0
+    assert "asking: random search" not in again.err
+    assert (folder / "random-search" / "champion.yaml").stat().st_mtime_ns == before
+    assert json.loads(again.out) == evidence
+
+
+def test_what_is_compared_is_what_a_run_tells(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The figures behind the evidence are those of `python -m blis.run policies=champion.yaml`."""
+    from evolve.evidence import Condition
+    from evolve.evidence.gathering import read_run
+    from evolve.evidence.laboratory import Laboratory
+
+    _, settings, champion, _ = read_run(folder)
+    scenarios = settings.suite.scenarios["test"]
+    name, num_requests = scenarios[0].name, scenarios[0].num_requests
+    laboratory = Laboratory(scenarios, [Condition(name, load=1.1)], "serial")
+    plain, loaded = laboratory.measure([champion], [Condition(name), Condition(name, load=1.1)], [77])[0]
+    classes = laboratory.class_figures(champion, name, 77)
+    laboratory.close()
+
+    told = []
+    for load in ("null", "1.1"):
+        capsys.readouterr()
+        arguments = [f"policies='{folder / 'champion.yaml'}'", f"scenario={name}", f"scenario.load={load}", "seed=77"]
+        more = [f"scenario.num_requests={num_requests}", "output=json", f"hydra.run.dir='{tmp_path / load}'"]
+        assert blis.run.main([*arguments, *more]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+
+    for record, metrics in zip((plain[0], loaded[0]), told, strict=True):
+        shared = {figure: metrics[figure] for figure in record.figures if figure in metrics}
+        assert len(shared) > 30
+        assert {figure: record.figures[figure] for figure in shared} == shared
+    assert list(classes.values()) == told[0]["classes"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["seeds=2"], "seeds must be an int in [3, 10000]"),
+        (["sweep_seeds=9"], "sweep_seeds must be an int in [2, 3]"),
+        (["output=yaml"], "output: no choice named 'yaml'"),
+        (["random_search=1"], "random_search must be true or false"),
+        (["seed=-1"], "seed must be an int ≥ 0"),
+        (["colour=red"], "colour"),
+    ],
+)
+def test_wrong_options_are_named_in_one_line(report: Callable[..., Ran], arguments: list[str], message: str) -> None:
+    ran = report(*arguments)
+
+    assert ran.status == 2
+    assert message in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_wrong_folders_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "config.yaml").write_text("seed: 1")
+
+    assert evolve.report.main([]) == 2
+    assert evolve.report.main([str(tmp_path / "absent")]) == 2
+    assert evolve.report.main([str(tmp_path)]) == 2
+    assert evolve.report.main([str(tmp_path / "unfinished")]) == 2
+
+    first, second, third, fourth = capsys.readouterr().err.splitlines()
+    assert first.startswith("error: run must be given: python -m evolve.report FOLDER")
+    assert "must be the folder of a search or a sweep" in second
+    assert "must be the folder of a search, or of a sweep" in third
+    assert "has no champion.yaml" in fourth
+
+
+def test_a_sweep_is_a_table(
+    folder: Path, evidence: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = tmp_path / "sweep"
+    sweep.mkdir()
+    (sweep / "0").symlink_to(folder)
+    (sweep / "1").symlink_to(folder / "random-search")
+    capsys.readouterr()
+
+    assert evolve.report.main([str(sweep), "output=json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert [one["algorithm"] for one in told["algorithms"]] == ["ga", "random"]
+    assert told["algorithms"][0]["pairs_with_random"] == 1
+    assert {path.name for path in sweep.iterdir()} == {"0", "1", "sweep.md", "sweep.json", "sweep.png"}

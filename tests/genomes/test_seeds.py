@@ -1,0 +1,151 @@
+"""Known policies are genomes, exactly: what they decode to does the same in every simulation, to the last bit."""
+
+from typing import Any
+
+import pytest
+
+from blis.simulate import DEFAULT_POLICIES
+from evolve.problem import Problem
+from evolve.records import Phenotype
+from tests.genomes.problems import SHIPPED, problem
+from tests.genomes.simulated import bytes_of, outcomes, simulated
+
+
+def weighted(**weights: float) -> dict[str, Any]:
+    return {"policy": "weighted", "scorers": {name.replace("_", "-"): weight for name, weight in weights.items()}}
+
+
+LLM_D = weighted(prefix_affinity=3, queue_depth=2, kv_utilization=2)
+SINGLE = {
+    name: {"policy": "weighted", "scorers": {name: 1.0}}
+    for name in (
+        "prefix-affinity", "precise-prefix-cache", "queue-depth", "kv-utilization", "running-requests",
+        "active-requests", "load-aware", "vllm-dp",
+    )
+}  # fmt: skip
+
+#: Problem -> seed -> the policies as an engineer would write them.
+KNOWN: dict[str, dict[str, dict[str, Any]]] = {
+    "routing_weights": {
+        "llm-d-3-2-2": {"routing": "weighted"},
+        "llm-d-2-1-1": {"routing": weighted(prefix_affinity=2, queue_depth=1, kv_utilization=1)},
+        "least-loaded": {"routing": "least-loaded"},
+        "no-hit-lru": {"routing": weighted(no_hit_lru=4)},
+        **{name: {"routing": policy} for name, policy in SINGLE.items()},
+    },
+    "routing_program": {
+        "round-robin": {"routing": "round-robin"},
+        "least-loaded": {"routing": "least-loaded"},
+        **{name: {"routing": policy} for name, policy in SINGLE.items()},
+    },
+    "priority_scheduler": {
+        "fcfs": {"routing": LLM_D},
+        "sjf": {"routing": LLM_D, "scheduling": "sjf"},
+        "slo-class": {"routing": LLM_D, "priority": "slo-class", "scheduling": "priority-fcfs"},
+        "slo-based": {"routing": LLM_D, "priority": "slo-based", "scheduling": "priority-fcfs"},
+        "linear": {"routing": LLM_D, "priority": "linear", "scheduling": "priority-fcfs"},
+    },
+    "full": {
+        "llm-d-3-2-2": {"routing": LLM_D},
+        "llm-d-2-1-1": {"routing": weighted(prefix_affinity=2, queue_depth=1, kv_utilization=1)},
+        "least-loaded": {"routing": "least-loaded"},
+        "llm-d-sjf": {"routing": LLM_D, "scheduling": "sjf"},
+        "llm-d-slo-class": {
+            "routing": LLM_D, "priority": "slo-class", "scheduling": "priority-fcfs", "preemption": "lowest-priority",
+        },
+        "llm-d-tier-shed": {"routing": LLM_D, "admission": "tier-shed"},
+    },
+}  # fmt: skip
+CASES = [(name, seed) for name, seeds in KNOWN.items() for seed in seeds]
+
+
+@pytest.mark.parametrize(("name", "seed"), CASES)
+def test_a_known_policy_is_a_seed_that_does_the_same(name: str, seed: str) -> None:
+    searched = problem(name)
+
+    decoded = searched.decode(searched.seeds[seed])
+
+    assert simulated(decoded) == simulated(Phenotype({**DEFAULT_POLICIES, **KNOWN[name][seed]}))
+
+
+@pytest.mark.parametrize(("name", "seed"), CASES)
+def test_a_known_policy_encodes_to_a_genome_that_does_the_same(name: str, seed: str) -> None:
+    searched, policies = problem(name), KNOWN[name][seed]
+    if name == "routing_program" and seed in SINGLE:
+        assert searched.encode(policies) is None  # a scorer is no formula, though one does what it does
+        return
+
+    genome = searched.encode(policies)
+
+    assert genome is not None
+    assert simulated(searched.decode(genome)) == simulated(Phenotype({**DEFAULT_POLICIES, **policies}))
+
+
+@pytest.mark.parametrize(
+    ("name", "alike"),
+    [
+        # No queue is longer than 128, every prompt that is known goes to the first instance, and the few milliseconds
+        # that requests differ in age weigh less than a unit of urgency.
+        ("routing_weights", [["prefix-affinity", "precise-prefix-cache"], ["queue-depth", "load-aware"]]),
+        ("routing_program", [["prefix-affinity", "precise-prefix-cache"], ["queue-depth", "load-aware"]]),
+        ("priority_scheduler", [["slo-class", "linear"]]),
+        ("full", []),
+    ],
+)
+def test_the_simulations_tell_the_seeds_apart(name: str, alike: list[list[str]]) -> None:
+    searched = problem(name)
+    groups: dict[tuple[bytes, ...], list[str]] = {}
+    for seed, genome in searched.seeds.items():
+        groups.setdefault(tuple(simulated(searched.decode(genome))), []).append(seed)
+
+    assert [group for group in groups.values() if len(group) > 1] == alike
+
+
+def test_memory_is_tight_enough_for_preemptions() -> None:
+    results = outcomes(Phenotype(DEFAULT_POLICIES))
+
+    assert results[1].instances.preemptions.sum() > 0
+    assert bytes_of(results) == bytes_of(outcomes(Phenotype(DEFAULT_POLICIES)))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_seeds_are_genomes_in_canonical_form(name: str) -> None:
+    searched = problem(name)
+
+    for genome in searched.seeds.values():
+        assert searched.canonical(genome) == genome
+        assert searched.check("genome", genome) == genome
+
+
+def test_formulas_spell_out_the_policies_of_priority() -> None:
+    mapping = {
+        "genes": {"priority": {"kind": "program", "features": ["age_us", "urgency"]}},
+        "frozen": {"scheduling": "priority-fcfs", "preemption": "lowest-priority"},
+    }
+    searched = Problem.from_mapping("problem", mapping)
+    for name, formula in {
+        "constant": "0",
+        "slo-based": "age_us",
+        "inverted-slo": "age_us neg",
+        "slo-class": "urgency",
+    }.items():
+        frozen = {"scheduling": "priority-fcfs", "preemption": "lowest-priority"}
+        genome = searched.encode({**frozen, "priority": name})
+
+        assert genome == {"priority": formula}
+        assert simulated(searched.decode(genome)) == simulated(
+            Phenotype({**DEFAULT_POLICIES, **frozen, "priority": name})
+        )
+
+
+def test_what_cannot_be_expressed_exactly_has_no_genome() -> None:
+    weights = problem("routing_weights")
+
+    assert weights.encode({"routing": "round-robin"}) is None
+    assert weights.encode({"routing": weighted(queue_depth=1, prefix_affinity=1)}) is None  # summed in another order
+    assert weights.encode({"routing": weighted(prefix_affinity=1, queue_depth=1e-5)}) is None
+    assert weights.encode({"routing": weighted(prefix_affinity=0.123456, queue_depth=0.4)}) is None
+    assert weights.encode({"routing": "least-loaded", "scheduling": "sjf"}) is None
+    assert weights.encode({"routing": "least-loaded"}, {"step_token_budget": 512}) is None
+    assert problem("full").encode({"admission": {"policy": "token-bucket", "capacity_tokens": 1}}) is None
+    assert problem("everything").encode({"priority": "linear"}, {}) is None

@@ -1,0 +1,218 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from blis.bundle import read_bundle
+from blis.errors import ConfigError
+from evolve import checkpoint
+from evolve.budget import IDLE_GENERATIONS
+from evolve.problem import Problem
+from evolve.records import Record
+from tests.search.synthetic import Listening, make_search, true_worth
+
+LADDER = [{"num_requests": 100, "seeds": 1, "keep": 0.5}, {"seeds": 2}]
+
+
+def table(folder: Path) -> Any:
+    return pq.read_table(folder / "history.parquet").drop_columns(["wall_ms"])
+
+
+def test_a_search_leaves_champion_history_and_summary(problem: Problem, tmp_path: Path) -> None:
+    tracker = Listening()
+    make_search(problem, tmp_path, tracker, ladder=LADDER).run()
+
+    champion = read_bundle(tmp_path / "champion.yaml")
+    history = pq.read_table(tmp_path / "history.parquet").to_pylist()
+    assert champion.lineage["problem"] == "weights"
+    assert champion.lineage["digest"] in {row["digest"] for row in history if row["stage"] == "final"}
+    assert champion.policies["routing"]["policy"] == "weighted"
+    assert {row["stage"] for row in history} == {"baseline", "search", "final", "test"}
+    assert "held-out" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert [report.generation for report in tracker.reports] == list(range(6))
+    assert [end.status for end in tracker.ended] == ["finished"]
+    assert all(path.exists() for path in tracker.ended[0].artifacts if path.name != "config.yaml")
+
+
+def test_the_planted_optimum_becomes_champion(problem: Problem, tmp_path: Path) -> None:
+    search = make_search(problem, tmp_path, Listening(), generations=25)
+    search.run()
+
+    policies = read_bundle(tmp_path / "champion.yaml").policies
+    assert true_worth(type(search.plan.baselines["equal"])(policies)) > 0.9
+
+
+def test_a_task_is_simulated_once(problem: Problem, tmp_path: Path) -> None:
+    search = make_search(problem, tmp_path, Listening(), ladder=LADDER)
+    search.run()
+
+    judge: Any = search.plan.judge
+    rows = pq.read_table(tmp_path / "history.parquet").to_pylist()
+    fresh = [row["task"] for row in rows if not row["cache_hit"]]
+    assert len(set(judge.simulated)) == len(judge.simulated)
+    assert sorted(fresh) == sorted(judge.simulated)
+    spending = search.ledger.spending
+    own = [row for row in rows if row["stage"] == "search"]
+    assert spending.evaluations == sum(not row["cache_hit"] for row in own)
+    assert spending.cache_hits == sum(row["cache_hit"] for row in own) > 0
+    assert spending.requests == sum(row["simulated_requests"] for row in own if not row["cache_hit"])
+
+
+@pytest.mark.parametrize("limit", [{"evaluations": 100}, {"requests": 70_000}, {"evaluations": 7}])
+def test_the_budget_is_kept_and_used(problem: Problem, tmp_path: Path, limit: dict[str, int]) -> None:
+    search = make_search(problem, tmp_path, Listening(), "random", ladder=LADDER, **limit)
+    search.run()
+
+    ((name, most),) = limit.items()
+    spent = getattr(search.ledger.spending, name)
+    one = getattr(search.plan.ladder.cost(1, search.plan.suite.scenarios["train"]), name)
+    assert most - one < spent <= most
+
+
+def test_failures_are_kept_with_their_genomes(problem: Problem, tmp_path: Path) -> None:
+    search = make_search(problem, tmp_path, Listening(), "random", generations=2)
+    judge: Any = search.plan.judge
+    simulate = judge._run
+
+    def run(phenotype: Any, scenario: str, seed: int, num_requests: int) -> Any:
+        task, record = simulate(phenotype, scenario, seed, num_requests)
+        if len(judge.simulated) == 9:
+            record = judge.store[task.digest] = Record(record.figures, num_requests, error="StalledError: no progress")
+        return task, record
+
+    judge._run = run
+    search.run()
+
+    rows = pq.read_table(tmp_path / "history.parquet").to_pylist()
+    failed = [row for row in rows if row["status"] == "failed"]
+    assert failed
+    assert {row["error"] for row in failed} == {"StalledError: no progress"}
+    assert all(problem.check("genome", json.loads(row["genome"])) for row in failed)
+    assert search.ledger.spending.failures == sum(not row["cache_hit"] for row in failed if row["stage"] == "search")
+
+
+def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path) -> None:
+    genes = {"scheduling": {"kind": "answer", "policies": ["fcfs", "sjf"]}}
+    tiny = Problem.from_mapping("problem", {"genes": genes})
+    search = make_search(tiny, tmp_path, Listening(), "ga", evaluations=100_000)
+    search.run()
+
+    assert search.ledger.spending.evaluations <= 2
+    assert search.ledger.spending.generations <= IDLE_GENERATIONS + 2
+
+
+def test_a_lucky_evaluation_does_not_become_champion(problem: Problem, tmp_path: Path) -> None:
+    """With noise that is large against true differences, the best in training is worse than who wins the finals."""
+    gains = []
+    for attempt in range(4):
+        search = make_search(
+            problem, tmp_path / str(attempt), Listening(), "random", noise=0.25, generations=6 + attempt
+        )
+        search.run()
+        luckiest = search.plan.problem.decode(search.archive.best()[0].genome)
+        champion = read_bundle(tmp_path / str(attempt) / "champion.yaml")
+        gains.append(true_worth(type(luckiest)(champion.policies)) - true_worth(luckiest))
+
+    assert sum(gains) > 0
+    assert min(gains) > -0.1
+
+
+def test_interrupted_search_leaves_its_best_and_goes_on(problem: Problem, tmp_path: Path) -> None:
+    make_search(problem, tmp_path / "through", Listening(), ladder=LADDER).run()
+    tracker = Listening(stop_at=3, error=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        make_search(problem, tmp_path / "stopped", tracker, ladder=LADDER).run()
+
+    assert [end.status for end in tracker.ended] == ["interrupted"]
+    assert "luck" in read_bundle(tmp_path / "stopped" / "champion.yaml").lineage["status"]
+    assert "interrupted" in (tmp_path / "stopped" / "summary.md").read_text(encoding="utf-8")
+    assert (tmp_path / "stopped" / "history.parquet").exists()
+
+    again = Listening()
+    make_search(problem, tmp_path / "stopped", again, ladder=LADDER).run()
+    assert again.started[0].is_resumed
+    assert [report.generation for report in again.reports] == [3, 4, 5]
+    assert table(tmp_path / "stopped").equals(table(tmp_path / "through"))
+    for name in ("champion.yaml", "summary.md"):
+        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "through" / name).read_bytes()
+
+
+@pytest.mark.parametrize("algorithm", ["random", "cmaes", "gp", "islands"])
+def test_stopping_after_every_generation_changes_nothing(problem: Problem, tmp_path: Path, algorithm: str) -> None:
+    through = Listening()
+    make_search(problem, tmp_path / "through", through, algorithm, ladder=LADDER).run()
+    figures = []
+    for generation in range(6):
+        tracker = Listening(stop_at=generation, error=KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            make_search(problem, tmp_path / "stopped", tracker, algorithm, ladder=LADDER).run()
+        figures.append(tracker.reports[-1].figures)
+    make_search(problem, tmp_path / "stopped", Listening(), algorithm, ladder=LADDER).run()
+
+    assert figures == [report.figures for report in through.reports]
+    assert table(tmp_path / "stopped").equals(table(tmp_path / "through"))
+
+
+def test_equal_searches_write_equal_bytes(problem: Problem, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        make_search(problem, tmp_path / name, Listening(), noise=0.1, ladder=LADDER).run()
+
+    for file in ("champion.yaml", "summary.md", "history.parquet"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "other" / file).read_bytes()
+
+
+def test_a_finished_search_is_left_alone(problem: Problem, tmp_path: Path) -> None:
+    make_search(problem, tmp_path, Listening()).run()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    tracker = Listening()
+    make_search(problem, tmp_path, tracker).run()
+
+    assert not tracker.started
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_two_searches_do_not_share_a_folder(problem: Problem, tmp_path: Path) -> None:
+    class Meanwhile(Listening):
+        def start(self, search: Any) -> None:
+            make_search(problem, tmp_path, Listening()).run()
+
+    with pytest.raises(ConfigError, match="is in use"):
+        make_search(problem, tmp_path, Meanwhile()).run()
+
+
+def test_a_broken_checkpoint_is_named(problem: Problem, tmp_path: Path) -> None:
+    make_search(problem, tmp_path, Listening()).run()
+    state = tmp_path / "checkpoint" / "state.json"
+    document = json.loads(state.read_text(encoding="utf-8"))
+    state.write_text(json.dumps({**document, "version": 99}), encoding="utf-8")
+    with pytest.raises(ConfigError, match="version must be 1"):
+        checkpoint.load(tmp_path)
+
+    state.write_text("{", encoding="utf-8")
+    with pytest.raises(ConfigError, match="must be the checkpoint of a search"):
+        checkpoint.load(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_corrupts_nothing(
+    problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_search(problem, tmp_path / "through", Listening(), ladder=LADDER).run()
+
+    class Full(Listening):
+        def generation(self, report: Any) -> None:
+            super().generation(report)
+            if report.generation == 2:
+                monkeypatch.setattr("os.fsync", no_room)
+
+    def no_room(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ConfigError, match=r"with room in it.*No space left"):
+        make_search(problem, tmp_path / "full", Full(), ladder=LADDER).run()
+    monkeypatch.undo()
+
+    make_search(problem, tmp_path / "full", Listening(), ladder=LADDER).run()
+    assert table(tmp_path / "full").equals(table(tmp_path / "through"))
+    assert not list((tmp_path / "full").rglob(".unfinished-*"))
