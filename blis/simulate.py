@@ -247,6 +247,7 @@ class Simulation:
             record_steps=record_steps,
             trace_level=trace,
             urgency_kind=_urgency_kind(priority, scheduling),
+            least_steps=max(1, int(self.requests.output_tokens.min())) if len(self.requests) else 1,
             lookahead_us=lookahead_us,
             **flags,
         )

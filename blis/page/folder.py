@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from blis.errors import ConfigError
+from blis.page.damage import check_explanation, check_metrics, check_places, check_requests
 from blis.page.files import FLAG, NUMBER, TEXT, numbers, read_mapping, read_table, read_text
-from blis.page.measures import MEASURES
 from blis.workload.strict_yaml import read_yaml
 
 if TYPE_CHECKING:
@@ -23,19 +21,15 @@ FILES = ("metrics.json", "requests.parquet", "config.yaml", "policies.yaml")
 _REQUESTS = {
     **dict.fromkeys(("request", "instance", "arrival_us", "input_tokens", "output_tokens"), NUMBER),
     **dict.fromkeys(("scheduling_delay_ms", "ttft_ms", "itl_mean_ms", "e2e_ms"), NUMBER),
-    **{"status": TEXT, "slo_class": TEXT, "meets_slo": FLAG},
+    "status": TEXT,
+    "slo_class": TEXT,
+    "meets_slo": FLAG,
 }
 _ROUTINGS = dict.fromkeys(("score_regret", "reference_regret_ms"), NUMBER)
 _BATCHES = dict.fromkeys(
     ("clock_us", "length_us", "instance", "queued_requests", "running_requests", "used_blocks"), NUMBER
 )
 _ROLLOUTS = {"decision": TEXT, "request": NUMBER, "ttft_change_ms": NUMBER, "e2e_change_ms": NUMBER}
-
-_GROUP = ("arrived_requests", "completion_ratio", "rejection_ratio", "slo_attainment", "goodput_rps")
-_GROUP_NUMBERS = (*_GROUP, "ttft_p50_ms", "ttft_p99_ms", "e2e_p99_ms")
-_ANOMALY = {"count": int, "rate_of": str, "rule": str, "compatible": bool, "examples": list}
-_EXAMPLE = {"text": str, "time_s": (int, float)}
-_DECISION = {"text": str, "regret_ms": (int, float), "measured": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +80,9 @@ def read_folders(paths: Sequence[Path]) -> list[RunFolder]:
 
 def _check_is_run(path: Path) -> None:
     if not path.is_dir():
-        raise ConfigError(f"RUN_DIR must be a folder that python -m blis.run has written; there is none at {str(path)!r}.")
+        raise ConfigError(
+            f"RUN_DIR must be a folder that python -m blis.run has written; there is none at {str(path)!r}."
+        )
     absent = [name for name in FILES if not (path / name).is_file()]
     if len(absent) == len(FILES):
         inside = sorted(str(one.parent) for one in path.glob("*/metrics.json"))
@@ -108,16 +104,16 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _read(path: Path, name: str) -> RunFolder:
     metrics = read_mapping(path / "metrics.json")
-    _check_metrics(path / "metrics.json", metrics)
+    check_metrics(path / "metrics.json", metrics)
     requests = read_table(path / "requests.parquet", _REQUESTS)
-    _check_requests(path / "requests.parquet", requests, metrics)
+    check_requests(path / "requests.parquet", requests, metrics)
     explanation = None
     if (path / "explanation.json").is_file():
         explanation = read_mapping(path / "explanation.json")
-        _check_explanation(path / "explanation.json", explanation)
+        check_explanation(path / "explanation.json", explanation)
     batches = _trace_table(path, "batches", _BATCHES)
     if batches is not None:
-        _check_places(path / "trace" / "batches.parquet", numbers(batches, "instance"), metrics["n_instances"])
+        check_places(path / "trace" / "batches.parquet", numbers(batches, "instance"), metrics["n_instances"])
     return RunFolder(
         path=path,
         name=name,
@@ -145,85 +141,3 @@ def _yaml_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ConfigError(f"{path} is damaged: it must hold a mapping; got {document!r}.")
     return document
-
-
-def _check_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
-    _check_types(path, "", metrics, {"n_instances": int, "injected_requests": int, "seed": int, "notes": list})
-    _check_types(path, "", metrics, {"completed_requests": int, "vllm_estimated_duration_s": (int, float)})
-    if metrics["n_instances"] < 1 or metrics["vllm_estimated_duration_s"] < 0:
-        raise ConfigError(f"{path} is damaged: n_instances must be ≥ 1 and vllm_estimated_duration_s ≥ 0.")
-    _check_numbers(path, "", metrics, [one.key for one in MEASURES])
-    for key, name in (("instances", "instance_id"), ("classes", "slo_class"), ("tenants", "tenant")):
-        for place, block in enumerate(_list(path, metrics, key)):
-            _check_types(path, f"{key}[{place}].", block, {name: str})
-            _check_numbers(path, f"{key}[{place}].", block, _GROUP_NUMBERS)
-    if len(metrics["instances"]) != metrics["n_instances"]:
-        raise ConfigError(f"{path} is damaged: instances must have {metrics['n_instances']} entries.")
-    for place, block in enumerate(metrics["instances"]):
-        _check_types(path, f"instances[{place}].", block, {"kv_total_blocks": int})
-
-
-def _check_requests(path: Path, requests: "pyarrow.Table", metrics: Mapping[str, Any]) -> None:
-    if requests.num_rows != metrics["injected_requests"]:
-        raise ConfigError(
-            f"{path} must be of the same run as metrics.json, with {metrics['injected_requests']} rows; "
-            f"got {requests.num_rows}."
-        )
-    for name in ("request", "arrival_us", "input_tokens", "output_tokens"):
-        if np.isnan(numbers(requests, name)).any():
-            raise ConfigError(f"{path} is damaged: the column {name!r} must have a number in each row.")
-    placed = numbers(requests, "instance")
-    _check_places(path, placed[~np.isnan(placed)], metrics["n_instances"])
-
-
-def _check_places(path: Path, places: Any, n_instances: int) -> None:
-    if not ((places >= 0) & (places < n_instances)).all():
-        raise ConfigError(f"{path} is damaged: instances must be from 0 to {n_instances - 1}.")
-
-
-def _check_explanation(path: Path, told: Mapping[str, Any]) -> None:
-    _check_types(path, "", told, {"regret": dict, "anomalies": dict})
-    _check_types(path, "regret.", told["regret"], {"score": dict, "reference": dict})
-    _check_numbers(path, "regret.score.", told["regret"]["score"], ("mean", "max"))
-    reference = ("mean_ms", "p50_ms", "p99_ms", "max_ms", "best_choice_share")
-    _check_numbers(path, "regret.reference.", told["regret"]["reference"], reference)
-    if told["regret"].get("rollout") is not None:
-        _check_rollout(path, told["regret"])
-    for name, one in told["anomalies"].items():
-        _check_types(path, f"anomalies.{name}.", one, _ANOMALY)
-        _check_numbers(path, f"anomalies.{name}.", one, ("rate",))
-        for place, example in enumerate(one["examples"]):
-            _check_types(path, f"anomalies.{name}.examples[{place}].", example, _EXAMPLE)
-    for place, one in enumerate(_list(path, told, "worst_decisions")):
-        _check_types(path, f"worst_decisions[{place}].", one, _DECISION)
-
-
-def _check_rollout(path: Path, regret: Mapping[str, Any]) -> None:
-    _check_types(path, "regret.", regret, {"rollout": dict})
-    rollout = regret["rollout"]
-    _check_types(path, "regret.rollout.", rollout, {"decisions": int, "alternatives": int, "admissions": dict})
-    figures = ("ttft_mean_ms", "ttft_p99_ms", "ttft_max_ms", "e2e_mean_ms", "e2e_max_ms", "best_choice_share")
-    _check_numbers(path, "regret.rollout.", rollout, (*figures, "improvable_share"))
-    admissions = ("admitted", "rejected", "others_e2e_change_if_rejected_ms", "others_e2e_change_if_admitted_ms")
-    _check_numbers(path, "regret.rollout.admissions.", rollout["admissions"], (*admissions, "ttft_if_admitted_ms"))
-
-
-def _list(path: Path, mapping: Mapping[str, Any], key: str) -> list[Any]:
-    _check_types(path, "", mapping, {key: list})
-    found: list[Any] = mapping[key]
-    return found
-
-
-def _check_numbers(path: Path, where: str, mapping: Mapping[str, Any], keys: Sequence[str]) -> None:
-    """Each key must be there, with a number or null."""
-    _check_types(path, where, mapping, dict.fromkeys(keys, (int, float, type(None))))
-
-
-def _check_types(path: Path, where: str, mapping: object, types: Mapping[str, Any]) -> None:
-    if not isinstance(mapping, Mapping):
-        raise ConfigError(f"{path} is damaged: {where.rstrip('.')} must be a mapping; got {mapping!r}.")
-    for key, kinds in types.items():
-        if key not in mapping:
-            raise ConfigError(f"{path} is damaged, or of another version of this program: {where}{key} is absent.")
-        if not isinstance(mapping[key], kinds):
-            raise ConfigError(f"{path} is damaged: {where}{key} is of the wrong kind; got {mapping[key]!r}.")

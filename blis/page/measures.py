@@ -46,7 +46,7 @@ MEASURES = (
 
 
 def samples(run: "RunFolder") -> dict[str, Float64Vector]:
-    """(requests,) each, in order of arrival; NaN where a request does not count: it had not arrived, or not completed."""
+    """(requests,) each, in order of arrival; NaN where a request does not count: not arrived, or not completed."""
     table = run.requests
     meets_slo = table["meets_slo"].cast("float64").to_numpy()
     arrived = ~np.isnan(meets_slo)

@@ -1,6 +1,7 @@
 """A run cut into pieces of time: what waited, ran and was held on each instance, and where requests were sent."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -105,7 +106,7 @@ def _means_by_instance(
     return np.array(
         [
             means_over_time(start[here], end[here], value[here], edges)
-            for here in (order[first:last] for first, last in zip(bounds[:-1], bounds[1:], strict=True))
+            for here in (order[first:last] for first, last in pairwise(bounds))
         ]
     )
 
