@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blis.binding import answer
+from blis.engine.batch_sums import SMALLEST
 from blis.engine.state import Records, limit_table
 from blis.errors import ConfigError
 from blis.latency import LatencyModel
@@ -50,6 +52,7 @@ class Cluster:
             "long_prefill_threshold_tokens",
             "max_model_len_tokens",
         )
+        step_time = answer("latency", self.latency).step_time
         rows = []
         for one in self.instances:
             row = {name: getattr(one, name) for name in own}
@@ -61,6 +64,7 @@ class Cluster:
             row |= {
                 "output_token_us": int(one.latency.output_token_us),
                 "completion_us": int(one.latency.completion_us),
+                "least_step_us": max(1, min(int(step_time(sums, one.latency.coefficients)) for sums in SMALLEST)),
             }
             rows.append(row)
         return limit_table(rows)

@@ -7,7 +7,10 @@ from typing import Any
 
 #: Rows of the cluster's table: words, then the keys that fill them.
 _COUNTS = ("injected", "completed", "running", "queued", "rejected", "dropped", "not_started")
-_LATENCIES = (("TTFT", "ttft"), ("between tokens", "itl"), ("E2E", "e2e"), ("until scheduled", "scheduling_delay"))
+_LATENCIES = (
+    *(("TTFT", "ttft"), ("between tokens", "itl"), ("E2E", "e2e"), ("until scheduled", "scheduling_delay")),
+    *(("TTFT at the client", "client_ttft"), ("E2E at the client", "client_e2e")),  # where clients have a network
+)
 _FIGURES = ("mean", "p50", "p90", "p95", "p99")
 #: Rows of the tables of instances, classes and tenants that are shown.
 MOST_SHOWN = 32
@@ -68,6 +71,8 @@ def _cluster_table(metrics: Mapping[str, Any]) -> Any:
 def _latency_table(metrics: Mapping[str, Any]) -> Any:
     table = _table("latency [ms]", *_FIGURES)
     for words, name in _LATENCIES:
+        if f"{name}_mean_ms" not in metrics:
+            continue
         table.add_row(words, *(_number(metrics[f"{name}_{figure}_ms"], 1) for figure in _FIGURES))
     return table
 

@@ -56,10 +56,12 @@ class Result:
         return {"seed": self.seed, **summarise(self.requests, self.cluster, self.outcome, self.scenario.slo)}
 
     def figures(self) -> dict[str, float | None]:
-        """The cluster's figures alone, which take less time than `metrics`."""
+        """The cluster's figures alone, which take less time than `metrics`; of a traced run also anomalies and regret."""
+        from blis.explanation import trace_figures
         from blis.metrics.figures import cluster_figures
 
-        return cluster_figures(self.requests, self.cluster, self.outcome, self.scenario.slo)
+        figures = cluster_figures(self.requests, self.cluster, self.outcome, self.scenario.slo)
+        return figures if self.outcome.trace is None else {**figures, **trace_figures(self)}
 
 
 def build_requests(scenario: Scenario, seed: int) -> Requests:

@@ -247,6 +247,7 @@ class Simulation:
             record_steps=record_steps,
             trace_level=trace,
             urgency_kind=_urgency_kind(priority, scheduling),
+            least_steps=max(1, int(self.requests.output_tokens.min())) if len(self.requests) else 1,
             lookahead_us=lookahead_us,
             **flags,
         )
@@ -351,9 +352,7 @@ def _followers(requests: Requests) -> dict[str, Int64Vector]:
     """For each request, its think time if it waits for another's end (else -1), and who waits for its own end."""
     n = len(requests)
     first, following = np.full(n, -1), np.full(n, -1)
-    after = getattr(requests, "after", None)
-    if after is None:
-        return {"think_us": np.full(n, -1), "first_follower": first, "next_follower": following}
+    after = requests.after
     waiting = np.flatnonzero(after >= 0)[::-1]
     for request in waiting.tolist():
         before = int(after[request])
@@ -364,10 +363,8 @@ def _followers(requests: Requests) -> dict[str, Int64Vector]:
 
 def lookahead(requests: Requests) -> int:
     """Least time [µs] from a request's end to an arrival that waits for it; NEVER_US if no arrival waits."""
-    after = getattr(requests, "after", None)
-    if after is None or not (after >= 0).any():
-        return codes.NEVER_US
-    return int(requests.think_us[after >= 0].min())
+    waits = requests.after >= 0
+    return int(requests.think_us[waits].min()) if waits.any() else codes.NEVER_US
 
 
 def _queue_kind(priority: BoundPolicy, scheduling: BoundPolicy, asks_order: bool) -> int:

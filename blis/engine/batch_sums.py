@@ -16,3 +16,7 @@ class BatchSums(NamedTuple):
     prefill_prompt_attention_x2: int  #: sum of 2 n L + n²: the same by whole prompt length
     decode_requests: int  #: members that produce one further token
     decode_context_tokens: int  #: sum of s over them
+
+
+#: The smallest steps there are: one prompt token, or one decode behind a single token.
+SMALLEST = (BatchSums(1, 1, 0, 0, 1, 0, 0), BatchSums(0, 0, 0, 0, 0, 1, 1))

@@ -1,9 +1,10 @@
 """Arrivals that wait for the end of another request: turns of a conversation, users who wait for their answer.
 
 Instances run ahead of each other between two events of the cluster. An arrival that a completion calls for may
-fall into that time, so nobody may run further than the earliest such arrival: the earliest next event of any
-instance plus the shortest think time (the lookahead of conservative parallel simulation; Chandy and Misra,
-"Distributed simulation", 1979). A completion is known when its step starts, and lies later than that.
+fall into that time, so nobody may run further than the earliest such arrival can be: the least time that any instance needs
+until its next completion, plus the shortest think time (the lookahead of conservative parallel simulation; Chandy and
+Misra, "Distributed simulation", 1979). The number of steps until a completion is known, for a decoding request exactly;
+a step takes at least as long as the smallest one, because no latency model's time falls as a batch grows.
 """
 
 from blis.engine._jit import kernel
@@ -61,7 +62,18 @@ def remove_arrival(world: World, state: State, request: int) -> None:
 @kernel
 def safe_until_us(world: World, state: State) -> int:
     """Time before which no arrival can still be called for."""
+    instances = state.instances
     earliest_us = NEVER_US
     for instance in range(world.settings.n_instances):
-        earliest_us = min(earliest_us, state.instances.next_event_us[instance])
-    return min(NEVER_US, earliest_us + world.settings.lookahead_us + 1)
+        if instances.next_event_us[instance] == NEVER_US:
+            continue
+        steps = world.settings.least_steps
+        if instances.pending_requests[instance] > 0:
+            steps = 1  # it may be dropped at once
+        if instances.decode_requests[instance] > 0:
+            first = state.batches.finish_step[instance, 0]
+            steps = max(1, min(steps, first - instances.step_number[instance]))
+        # The step of the completion begins after the others; one microsecond is what any step takes.
+        before_us = (steps - 1) * world.limits.least_step_us[instance] + 1
+        earliest_us = min(earliest_us, instances.next_event_us[instance] + before_us)
+    return min(NEVER_US, earliest_us + world.settings.lookahead_us)

@@ -59,6 +59,7 @@ _LIMIT_FIELDS = {
     "queueing_us_per_token": (_F, 0),
     "output_token_us": (_I, 0),
     "completion_us": (_I, 0),
+    "least_step_us": (_I, 0),  # no step takes less
 }
 
 # Numbers that hold for a whole run; one record.
@@ -93,6 +94,7 @@ _SETTING_FIELDS = {
     "record_steps": (_I, 0),
     "trace_level": (_I, 0),  # NO_TRACE, TRACE_SUMMARY or TRACE_DECISIONS
     "urgency_kind": (_I, 0),  # BY_NOTHING, BY_QUEUEING or BY_PRIORITY
+    "least_steps": (_I, 0),  # from being taken to the last token, of any request
     "lookahead_us": (_I, 0),  # least time from a request's end to an arrival that waits for it; NEVER_US: none does
     "busy_until_step_ends": (_I, 0),  # the semantics flags, see blis.semantics
     "recompute_cached_prompt": (_I, 0),

@@ -4,7 +4,7 @@ Each file answers with two functions. `prepare(params, model, device, tensor_par
 once, in Python, on validated records, and turns model shape and hardware into a coefficient vector and the
 per-request overheads. `step_time(batch, coefficients) -> int64` [µs, ≥ 1: a zero-length step would stop the
 clock] is compiled: `batch` is a `BatchSums`, `coefficients` the float64 vector; it costs O(1), so a step's
-price never depends on the batch size.
+price never depends on the batch size. It never falls when a sum grows: closed loops rely on that.
 
 To add a latency model: one new file with `Params`, `prepare` and `step_time`.
 """

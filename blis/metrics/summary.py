@@ -10,6 +10,8 @@ from blis.metrics.cache import cache_figures
 from blis.metrics.conservation import check_conservation
 from blis.metrics.figures import cluster_block
 from blis.metrics.load import load_figures
+from blis.metrics.modalities import modality_figures
+from blis.metrics.network import network_figures
 from blis.metrics.served import Served, served_requests, split
 from blis.metrics.service import service_figures
 from blis.outcome import Outcome
@@ -37,6 +39,8 @@ def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: S
         "instance_id": "cluster",
         "n_instances": len(cluster.instances),
         **cluster_block(requests, cluster, outcome, served),
+        **network_figures(requests, outcome.requests),
+        **modality_figures(requests),
         "instances": _instance_blocks(served, cluster, outcome),
         "classes": _groups("slo_class", served, requests.slo_class, requests.slo_classes, end_us),
         "tenants": _groups("tenant", served, requests.tenant, requests.tenants, end_us),

@@ -1,4 +1,4 @@
-"""Samplers of the time between arrivals: poisson, constant, gamma and weibull."""
+"""Samplers of the time between arrivals: poisson, constant, gamma and weibull; and normalized for a known number."""
 
 import math
 from typing import NamedTuple
@@ -8,7 +8,8 @@ import numpy as np
 from blis.checks import check_choice, check_keys, check_number
 from blis.units import US_PER_S, Float64Vector
 
-PROCESSES = ("poisson", "constant", "gamma", "weibull")
+PROCESSES = ("poisson", "constant", "gamma", "weibull", "normalized")
+NORMALIZED = "normalized"  #: the one process that needs to know how many arrivals there are
 CV_BOUNDS = {"gamma": (1e-6, 1e3), "weibull": (0.01, 10.4)}  #: of the processes that have one
 SHAPE_BOUNDS = (0.05, 1000.0)  #: Weibull shapes searched; their CVs enclose the bounds above
 
@@ -56,6 +57,7 @@ def draw_gaps(random: np.random.Generator, arrival: ArrivalProcess, rate: float,
     ----------
     random : numpy.random.Generator
     arrival : ArrivalProcess
+        Any but normalized, which is no matter of single gaps.
     rate : float > 0 [requests/s]
     n : int ≥ 0
 
@@ -77,6 +79,22 @@ def draw_gaps(random: np.random.Generator, arrival: ArrivalProcess, rate: float,
         shape = weibull_shape(arrival.cv)
         return random.weibull(shape, n) * (mean_us / math.gamma(1.0 + 1.0 / shape))
     return random.standard_exponential(n) * mean_us
+
+
+def normalized_times(random: np.random.Generator, n: int) -> Float64Vector:
+    """Times of `n` arrivals with exponential gaps that are scaled so that all lie within [0, 1).
+
+    The n + 1 gaps, that to the end included, are divided by their sum: a Poisson process of which it is known that
+    it has n arrivals. (David and Nagaraja, Order Statistics, 3rd edition, section 6.4)
+
+    Returns
+    -------
+    (n,) float64, ascending.
+    """
+    gaps = random.standard_exponential(n + 1)
+    ends = gaps.cumsum()
+    times: Float64Vector = ends[:-1] / ends[-1]
+    return times
 
 
 def weibull_shape(cv: float) -> float:

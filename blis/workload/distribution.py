@@ -10,7 +10,15 @@ from blis.checks import check_choice, check_int, check_keys, check_number
 from blis.errors import ConfigError
 from blis.randomness import stream
 from blis.units import US_PER_S, Int64Vector
-from blis.workload.arrivals import PROCESSES, ArrivalProcess, arrival_process, draw_gaps
+from blis.workload.arrivals import (
+    CV_BOUNDS,
+    NORMALIZED,
+    PROCESSES,
+    ArrivalProcess,
+    arrival_process,
+    draw_gaps,
+    normalized_times,
+)
 from blis.workload.labels import Labels, Mix, check_mix, check_slo_class, draw_mix
 from blis.workload.lengths import LONGEST_TOKENS, Gaussian
 from blis.workload.prefix_keys import keys_of_groups
@@ -35,7 +43,7 @@ class Params:
 
     rate: float = 1.0  #: > 0 [requests/s]
     num_requests: int = 100  #: ≥ 1
-    arrival: str = "poisson"  #: poisson, constant (the first request at 0), gamma or weibull
+    arrival: str = "poisson"  #: poisson, constant (the first request at 0), gamma, weibull or normalized
     cv: float = 1.0  #: > 0, coefficient of variation of the gaps; gamma and weibull only
     prompt_tokens_mean: float = 512.0  #: within [min, max] [tokens], shared prefix not included; as those below
     prompt_tokens_stdev: float = 256.0  #: ≥ 0 [tokens]
@@ -134,6 +142,9 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
 def _draw_arrivals(params: Params, seed: int) -> Int64Vector:
     if params.arrival == "constant":
         times_us = np.arange(params.num_requests, dtype=np.float64) * (US_PER_S / params.rate)
+    elif params.arrival == NORMALIZED:
+        duration_us = params.num_requests * US_PER_S / params.rate
+        times_us = normalized_times(stream(seed, "workload", "arrivals"), params.num_requests) * duration_us
     else:
         process = ArrivalProcess(params.arrival, params.cv)
         random = stream(seed, "workload", "arrivals")
@@ -155,7 +166,7 @@ def _draw_groups(params: Params, seed: int) -> tuple[Int64Vector, Int64Vector]:
 def _checked_arrival(where: str, mapping: Mapping[str, object]) -> ArrivalProcess:
     cv = mapping.get("cv")
     arrival = arrival_process(f"{where}.arrival", mapping.get("arrival", "poisson"), cv, f"{where}.cv")
-    if cv is not None and arrival.process in ("poisson", "constant") and arrival.cv != 1.0:
+    if cv is not None and arrival.process not in CV_BOUNDS and arrival.cv != 1.0:
         raise ConfigError(
             f"{where}.cv has no meaning for arrival {arrival.process!r}; got {cv!r}. "
             f"Choose arrival gamma or weibull (choices: {', '.join(PROCESSES)})."

@@ -1,6 +1,7 @@
 """Samplers of prompt and output lengths: gaussian, exponential, pareto_lognormal, empirical and constant."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -57,10 +58,15 @@ class ParetoLognormal:
     mix_weight: float  #: [0, 1]
 
     def draw(self, random: np.random.Generator, n: int) -> Int64Vector:
-        """Draw `n` lengths ≥ 1; a draw beyond the range of numbers is 1."""
-        is_pareto = random.random(n) < self.mix_weight
-        uniform = 1.0 - random.random(n)  # in (0, 1]
-        normal = random.standard_normal(n)
+        """Draw `n` lengths ≥ 1; a draw beyond the range of numbers is 1.
+
+        Each takes four uniform numbers, so that more draws never change the first ones; the normal is that of
+        Box and Muller.
+        """
+        choice, tail, radius, angle = random.random((n, 4)).T
+        is_pareto = choice < self.mix_weight
+        uniform = 1.0 - tail  # in (0, 1]
+        normal = np.sqrt(-2.0 * np.log1p(-radius)) * np.cos(2.0 * math.pi * angle)
         with np.errstate(over="ignore"):
             lengths = np.where(
                 is_pareto, self.xm * uniform ** (-1.0 / self.alpha), np.exp(self.mu + self.sigma * normal)
@@ -106,7 +112,14 @@ _PARAMS = {  # type -> (required, optional); empirical has lengths as keys
 }
 
 
-def lengths_from_mapping(where: str, mapping: object, minimum: int) -> Lengths:
+def lengths_or_number(where: str, value: object, minimum: int, unit: str = "tokens") -> Lengths:
+    """The distribution in a mapping {type, params}; a plain number is the constant."""
+    if isinstance(value, Mapping):
+        return lengths_from_mapping(where, value, minimum, unit)
+    return Constant(check_int(where, value, minimum, LONGEST_TOKENS, unit))
+
+
+def lengths_from_mapping(where: str, mapping: object, minimum: int, unit: str = "tokens") -> Lengths:
     """The distribution in a mapping {type, params}.
 
     Parameters
@@ -116,6 +129,8 @@ def lengths_from_mapping(where: str, mapping: object, minimum: int) -> Lengths:
     mapping : object
     minimum : int
         Lowest length that makes sense here: 1 for prompts, 0 for outputs.
+    unit : str
+        What is counted, for messages.
 
     Raises
     ------
@@ -124,48 +139,48 @@ def lengths_from_mapping(where: str, mapping: object, minimum: int) -> Lengths:
     """
     given = check_keys(where, mapping, ("type", "params", "file"), required=("type",))
     if given.get("file"):
-        raise ConfigError(f"{where}.file is not supported yet; give the table as params. Got {given['file']!r}.")
+        raise ConfigError(f"{where}.file must be left out, files are not read: give params; got {given['file']!r}.")
     kind = check_choice(f"{where}.type", given["type"], _PARAMS)
     at = f"{where}.params"
     params = given.get("params")
     if kind == "empirical":
-        return _empirical(at, params, minimum)
+        return _empirical(at, params, minimum, unit)
     required, optional = _PARAMS[kind]
     params = check_keys(at, {} if params is None else params, required + optional, required)
     if kind == "constant":
-        return Constant(check_int(f"{at}.value", params["value"], minimum, LONGEST_TOKENS, "tokens"))
+        return Constant(check_int(f"{at}.value", params["value"], minimum, LONGEST_TOKENS, unit))
     if kind == "gaussian":
-        return _gaussian(at, params, minimum)
+        return _gaussian(at, params, minimum, unit)
     if kind == "exponential":
-        return Exponential(check_number(f"{at}.mean", params["mean"], above=0, unit="tokens"))
+        return Exponential(check_number(f"{at}.mean", params["mean"], above=0, unit=unit))
     return ParetoLognormal(
         alpha=check_number(f"{at}.alpha", params["alpha"], above=0),
-        xm=check_number(f"{at}.xm", params["xm"], above=0, unit="tokens"),
+        xm=check_number(f"{at}.xm", params["xm"], above=0, unit=unit),
         mu=check_number(f"{at}.mu", params["mu"]),
         sigma=check_number(f"{at}.sigma", params["sigma"], 0),
         mix_weight=check_number(f"{at}.mix_weight", params["mix_weight"], 0, 1),
     )
 
 
-def _gaussian(at: str, params: dict[str, Any], minimum: int) -> Gaussian:
+def _gaussian(at: str, params: dict[str, Any], minimum: int, unit: str) -> Gaussian:
     bounds = {
-        key: check_int(f"{at}.{key}", params[key], least, LONGEST_TOKENS, "tokens")
+        key: check_int(f"{at}.{key}", params[key], least, LONGEST_TOKENS, unit)
         for key, least in (("min", 0), ("max", minimum))
         if params.get(key) is not None
     }
     lowest, highest = bounds.get("min"), bounds.get("max")
     if lowest is not None and highest is not None and highest < lowest:
-        raise ConfigError(f"{at}.max must be ≥ min = {lowest} [tokens]; got {highest}.")
+        raise ConfigError(f"{at}.max must be ≥ min = {lowest} [{unit}]; got {highest}.")
     return Gaussian(
-        mean=check_number(f"{at}.mean", params["mean"], unit="tokens"),
-        std_dev=check_number(f"{at}.std_dev", params["std_dev"], 0, unit="tokens"),
+        mean=check_number(f"{at}.mean", params["mean"], unit=unit),
+        std_dev=check_number(f"{at}.std_dev", params["std_dev"], 0, unit=unit),
         minimum=lowest,
         maximum=highest,
         floor=minimum if lowest is not None and lowest == highest else 1,
     )
 
 
-def _empirical(at: str, params: object, minimum: int) -> Empirical:
+def _empirical(at: str, params: object, minimum: int, unit: str) -> Empirical:
     if not isinstance(params, dict) or not params:
         raise ConfigError(
             f"{at} must be a mapping of lengths to weights, such as {{128: 0.7, 512: 0.3}}; got {params!r}."
@@ -173,7 +188,7 @@ def _empirical(at: str, params: object, minimum: int) -> Empirical:
     table: dict[int, float] = {}
     for key, weight in params.items():
         is_text_of_int = isinstance(key, str) and key.strip().isdecimal()
-        tokens = check_int(f"{at}: length", int(key) if is_text_of_int else key, minimum, LONGEST_TOKENS, "tokens")
+        tokens = check_int(f"{at}: length", int(key) if is_text_of_int else key, minimum, LONGEST_TOKENS, unit)
         if tokens in table:
             raise ConfigError(f"{at}: the length {tokens} must be given once; got it twice.")
         table[tokens] = check_number(f"{at}.{key}", weight, 0)

@@ -178,13 +178,12 @@ def _emit(
     np.maximum.at(longest, root[root >= 0], in_group[root >= 0])
     group_base = csr_offsets(longest)
     own_from = np.maximum(context_blocks, in_group)
-    own_base = group_base[-1] + csr_offsets(shared - own_from)[:-1] - own_from
+    n_own = shared - own_from
 
     offsets = csr_offsets(shared)
-    position = np.arange(offsets[-1]) - np.repeat(offsets[:-1], shared)
-    base_in_group = np.where(root >= 0, group_base[np.where(root >= 0, root, 0)], 0)
-    is_group = position < np.repeat(in_group, shared)
-    keys = np.where(is_group, np.repeat(base_in_group, shared), np.repeat(own_base, shared)) + position
+    keys = np.empty(offsets[-1], np.int64)
+    keys[_ranges(offsets[:-1] + own_from, n_own)] = np.arange(group_base[-1], group_base[-1] + n_own.sum())
+    keys[_ranges(offsets[:-1], in_group)] = _ranges(np.where(root >= 0, group_base[root], 0), in_group)
     for rows in generations:
         length = np.maximum(context_blocks[rows] - in_group[rows], 0)
         target = _ranges(offsets[rows] + in_group[rows], length)

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from blis.units import Int32Vector, Int64Vector
+from blis.units import BoolVector, Float64Vector, Int32Vector, Int64Vector
+from blis.workload.network import Network
 
 #: More would not fit into any memory.
 MOST_REQUESTS = 100_000_000
@@ -20,6 +21,10 @@ class Requests:
     key k at position j exactly when their first j + 1 blocks are equal. Blocks beyond them are r's own. Sharing
     is closed under prefixes, so the keys are always a run from block 0; they may reach into the output, when a
     later prompt repeats the conversation. Keys are dense, from 0.
+
+    In a closed loop a request waits for an earlier one of its chain: with after[r] ≥ 0 it comes think_us[r] after
+    request after[r] has left the cluster, finished, rejected or dropped. Then arrival_us[r] is an estimate, which
+    orders the rows and says when it would come in an open loop; after[r] < r.
     """
 
     arrival_us: Int64Vector  #: non-decreasing, ≥ 0
@@ -35,15 +40,31 @@ class Requests:
     round: Int32Vector  #: turn within the session, from 0
     prefix_group: Int32Vector  #: index into `prefix_groups`, -1 for none
     prefix_tokens: Int64Vector  #: leading prompt tokens that are the group's text, 0 for none
+    after: Int64Vector  #: row of the request that must end first, -1 for none
+    think_us: Int64Vector  #: ≥ 0, from that end to the arrival; 0 where there is no such request
+    image_tokens: Int32Vector  #: new ones in the prompt, as those below; earlier turns' count as text
+    audio_tokens: Int32Vector
+    video_tokens: Int32Vector
+    reason_ratio: Float64Vector  #: [0, 1], part of the output that is thought
+    streaming: BoolVector  #: whether the client reads the output as it is made
+    client: Int32Vector  #: index into `clients`, -1 for none
     slo_classes: tuple[str, ...]  #: "" is the unnamed class
     tenants: tuple[str, ...]
     sessions: tuple[str, ...]
     prefix_groups: tuple[str, ...]
+    clients: tuple[str, ...]
+    networks: tuple[Network, ...]  #: of each client; () if there is none to speak of
     block_size_tokens: int  #: the block size that the keys were made for
     notes: tuple[str, ...] = ()  #: what was sorted, clipped or left out while loading, for people
 
     def __len__(self) -> int:
         return len(self.arrival_us)
+
+    @property
+    def text_tokens(self) -> Int64Vector:
+        """(n,) what is left of the prompts without images, audio and video."""
+        text: Int64Vector = self.input_tokens - self.image_tokens - self.audio_tokens - self.video_tokens
+        return text
 
     @property
     def n_keys(self) -> int:

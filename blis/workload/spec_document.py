@@ -1,59 +1,49 @@
 """The multi-client workload document, checked in full before anything is drawn."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from blis.checks import check_choice, check_int, check_keys, check_number
 from blis.errors import ConfigError
-from blis.workload.arrivals import ArrivalProcess, arrival_process_from_mapping
-from blis.workload.labels import check_slo_class
-from blis.workload.lengths import LONGEST_TOKENS, Lengths, lengths_from_mapping
+from blis.workload import servegen
+from blis.workload.prefix_texts import check_families
+from blis.workload.profiles import CONSTANT, profile_from_mapping
 from blis.workload.requests import MOST_REQUESTS
+from blis.workload.spec_client import Client, client_from_mapping
 
+VERSION = "1"
 CATEGORIES = ("language", "multimodal", "reasoning")
-DEFAULT_PREFIX_TOKENS = 50  #: of a prefix group, as the reference draws it
-_DOCUMENT_KEYS = ("version", "seed", "category", "aggregate_rate", "horizon", "num_requests", "clients")
-_CLIENT_KEYS = (
-    *(
-        "id",
-        "tenant_id",
-        "slo_class",
-        "rate_fraction",
-        "arrival",
-        "input_distribution",
-        "output_distribution",
-    ),
-    *("prefix_group", "prefix_length", "streaming"),
+_KEYS = (
+    *("version", "seed", "category", "aggregate_rate", "horizon", "num_requests", "profile", "clients"),
+    "servegen_data",
 )
-_LATER_DOCUMENT_KEYS = ("servegen_data",)
-_LATER_CLIENT_KEYS = ("network", "lifecycle", "multimodal", "reasoning")
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """One source of requests."""
-
-    name: str
-    tenant: str
-    slo_class: str
-    rate_fraction: float  #: > 0, relative to the other clients'
-    arrival: ArrivalProcess
-    input_lengths: Lengths
-    output_lengths: Lengths
-    prefix_group: str  #: "" for none
-    prefix_tokens: int  #: ≥ 0 [tokens], on top of the drawn prompt
 
 
 @dataclass(frozen=True, slots=True)
 class Specification:
     """A whole document."""
 
-    aggregate_rate: float  #: > 0 [requests/s], of all clients together
+    aggregate_rate: float | None  #: > 0 [requests/s], of all clients together; None if none sends at a rate
     horizon_us: int  #: ≥ 0 [µs], arrivals lie before it; 0 for none
     num_requests: int  #: ≥ 0, cap on all clients together; 0 for none
     clients: tuple[Client, ...]
     notes: tuple[str, ...]  #: what was accepted but has no effect
+    recording: servegen.Params | None = None  #: recorded clients, where the document has none of its own
+
+    @property
+    def has_users(self) -> bool:
+        """Whether a client has a number of users instead of a rate."""
+        return any(client.concurrency for client in self.clients)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the requests come to an end without a cap."""
+        if self.recording is not None:
+            return True
+        ends = (min(client.lifecycle.end_us, client.profile.end_us) for client in self.clients)
+        return not self.has_users and (self.horizon_us > 0 or max(ends) < math.inf)
 
 
 def specification_from_mapping(where: str, mapping: object) -> Specification:
@@ -73,71 +63,77 @@ def specification_from_mapping(where: str, mapping: object) -> Specification:
     Raises
     ------
     ConfigError
-        Naming the path of the first key or value that is wrong, or not supported yet.
+        Naming the path of the first key or value that is wrong.
     """
-    given = _without_later(where, mapping, _LATER_DOCUMENT_KEYS)
-    given = check_keys(where, given, _DOCUMENT_KEYS, required=("aggregate_rate", "clients"))
-    if str(given.get("version", "1")) != "1":
-        raise ConfigError(f'{where}.version must be "1"; got {given["version"]!r}.')
+    given = check_keys(where, mapping, _KEYS)
+    if "clients" not in given and not given.get("servegen_data"):
+        check_keys(where, given, _KEYS, required=("clients",))
+    if str(given.get("version", VERSION)) != VERSION:
+        raise ConfigError(f'{where}.version must be "{VERSION}"; got {given["version"]!r}.')
     if given.get("category"):
         check_choice(f"{where}.category", given["category"], CATEGORIES)
-    notes: tuple[str, ...] = ()
+    notes = []
     if given.get("seed") is not None:
         check_int(f"{where}.seed", given["seed"])
-        notes = (f"the document's own seed {given['seed']} is not used: the run's seed is",)
-    clients = given["clients"]
-    if not isinstance(clients, list) or not clients:
-        raise ConfigError(f"{where}.clients must be a list of at least one client; got {clients!r}.")
-    return Specification(
-        aggregate_rate=check_number(f"{where}.aggregate_rate", given["aggregate_rate"], above=0, unit="requests/s"),
-        horizon_us=check_int(f"{where}.horizon", _or_zero(given.get("horizon")), 0, unit="µs"),
-        num_requests=check_int(f"{where}.num_requests", _or_zero(given.get("num_requests")), 0, MOST_REQUESTS),
-        clients=tuple(_client(f"{where}.clients[{k}]", k, client) for k, client in enumerate(clients)),
-        notes=notes,
+        notes.append(f"the document's own seed {given['seed']} is not used: the run's seed is")
+    documents, recorded = given.get("clients"), given.get("servegen_data")
+    if not recorded and (not isinstance(documents, list) or not documents):
+        raise ConfigError(f"{where}.clients must be a list of at least one client; got {documents!r}.")
+    if documents and recorded:
+        notes.append("servegen_data has no effect beside clients")
+    rate = given.get("aggregate_rate")
+    if rate is not None:
+        rate = check_number(f"{where}.aggregate_rate", rate, above=0, unit="requests/s")
+    horizon_us = check_int(f"{where}.horizon", _or_zero(given.get("horizon")), 0, unit="µs")
+    num_requests = check_int(f"{where}.num_requests", _or_zero(given.get("num_requests")), 0, MOST_REQUESTS)
+    if not documents:
+        if given.get("profile") is not None:
+            raise ConfigError(f"{where}.profile has no meaning for recorded clients; leave it out.")
+        recording = servegen.params_of_document(f"{where}.servegen_data", recorded, rate, num_requests, horizon_us)
+        return Specification(rate, horizon_us, num_requests, (), tuple(notes), recording)
+    profile = given.get("profile")
+    profile = CONSTANT if profile is None else profile_from_mapping(f"{where}.profile", profile)
+    clients = tuple(
+        client_from_mapping(f"{where}.clients[{position}]", position, client, profile)
+        for position, client in enumerate(documents)
+    )
+    clients = _with_different_names(clients)
+    _check_together(where, clients, rate, horizon_us)
+    notes += _notes(clients, documents)
+    return Specification(rate, horizon_us, num_requests, clients, tuple(notes))
+
+
+def _with_different_names(clients: tuple[Client, ...]) -> tuple[Client, ...]:
+    """The clients, where a name that was given before has the position added: their sessions must not mix."""
+    names = [client.name for client in clients]
+    return tuple(
+        replace(client, name=f"{client.name}#{position}") if client.name in names[:position] else client
+        for position, client in enumerate(clients)
     )
 
 
-def _client(where: str, position: int, mapping: object) -> Client:
-    given = _without_later(where, mapping, _LATER_CLIENT_KEYS)
-    required = ("rate_fraction", "arrival", "input_distribution", "output_distribution")
-    given = check_keys(where, given, _CLIENT_KEYS, required)
-    streaming = given.get("streaming")
-    if streaming is not None and not isinstance(streaming, bool):
-        raise ConfigError(f"{where}.streaming must be true or false; got {streaming!r}.")
-    group = _text(where, given, "prefix_group")
-    if not group and given.get("prefix_length") is not None:
-        raise ConfigError(f"{where}.prefix_length needs a prefix_group; got {given['prefix_length']!r} without one.")
-    length = given.get("prefix_length")
-    prefix_tokens = DEFAULT_PREFIX_TOKENS if length is None else length
-    return Client(
-        name=_text(where, given, "id") or f"client-{position}",
-        tenant=_text(where, given, "tenant_id"),
-        slo_class=check_slo_class(f"{where}.slo_class", given.get("slo_class")),
-        rate_fraction=check_number(f"{where}.rate_fraction", given["rate_fraction"], above=0),
-        arrival=arrival_process_from_mapping(f"{where}.arrival", given["arrival"]),
-        input_lengths=lengths_from_mapping(f"{where}.input_distribution", given["input_distribution"], 1),
-        output_lengths=lengths_from_mapping(f"{where}.output_distribution", given["output_distribution"], 0),
-        prefix_group=group,
-        prefix_tokens=check_int(f"{where}.prefix_length", prefix_tokens, 1, LONGEST_TOKENS, "tokens") if group else 0,
-    )
+def _check_together(where: str, clients: tuple[Client, ...], rate: float | None, horizon_us: int) -> None:
+    """What no client can know alone."""
+    check_families(where, (client.prefixes for client in clients))
+    if rate is None and not all(client.concurrency for client in clients):
+        raise ConfigError(f"{where}: key 'aggregate_rate' is required, unless every client has a concurrency.")
+    if rate is not None and all(client.concurrency for client in clients):
+        raise ConfigError(f"{where}.aggregate_rate must be left out, since every client has a concurrency; got {rate}.")
+    if horizon_us and any(client.concurrency for client in clients):
+        raise ConfigError(
+            f"{where}.horizon must be left out, since users with a concurrency go on until num_requests; "
+            f"got {horizon_us}."
+        )
 
 
-def _text(where: str, given: Mapping[str, Any], key: str) -> str:
-    value = given.get(key)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
-        raise ConfigError(f"{where}.{key} must be a text; got {value!r}.")
-    return "" if value is None else str(value)
+def _notes(clients: tuple[Client, ...], documents: list[Mapping[str, Any]]) -> list[str]:
+    unused = [
+        client.name
+        for client, document in zip(clients, documents, strict=True)
+        if client.multimodal and document.get("input_distribution") is not None
+    ]
+    return [f"input_distribution has no effect on multimodal clients: {', '.join(unused)}"] if unused else []
 
 
 def _or_zero(value: object) -> object:
     return 0 if value is None else value
-
-
-def _without_later(where: str, mapping: object, later: tuple[str, ...]) -> object:
-    """The mapping without absent (null or empty) keys of later work; a present one is an error."""
-    if not isinstance(mapping, Mapping):
-        return mapping
-    for key in later:
-        if mapping.get(key):
-            raise ConfigError(f"{where}.{key} is not supported yet; got {mapping[key]!r}. Leave it out.")
-    return {key: value for key, value in mapping.items() if key not in later}

@@ -1,5 +1,6 @@
-"""YAML files read safely, with a repeated key as an error instead of a silent loss."""
+"""YAML files read safely, with a repeated key as an error instead of a silent loss, and with lines for errors."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import yaml
 
 from blis.errors import ConfigError
 from blis.workload.recorded import read_text
+
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -38,3 +41,27 @@ def read_yaml(path: Path) -> Any:
         return yaml.load(text, Loader=_StrictLoader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not a valid YAML file: {' '.join(str(error).split())}.") from error
+
+
+def with_line(path: Path, error: ConfigError) -> ConfigError:
+    """The error, whose message begins with `path` and a place in that file, with the line of the place added."""
+    message = str(error)
+    node = yaml.compose(read_text(path), Loader=_StrictLoader)
+    at = len(str(path))
+    while step := _STEP.match(message, at):
+        child = _child(node, step)
+        if child is None:
+            break
+        node, at = child, step.end()
+    line = "" if node is None else f" (line {node.start_mark.line + 1})"
+    return type(error)(message + line)
+
+
+def _child(node: yaml.Node, step: re.Match[str]) -> yaml.Node | None:
+    key, index = step.groups()
+    if isinstance(node, yaml.MappingNode) and key is not None:
+        return next((value for name, value in node.value if name.value == key), None)
+    if isinstance(node, yaml.SequenceNode) and index is not None and int(index) < len(node.value):
+        found: yaml.Node = node.value[int(index)]
+        return found
+    return None

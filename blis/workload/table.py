@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from blis.errors import ConfigError
-from blis.units import US_PER_S, Float64Vector, Int32Vector, Int64Vector
+from blis.units import US_PER_S, BoolVector, Float64Vector, Int32Vector, Int64Vector
 from blis.workload.labels import Labels
+from blis.workload.network import Network
 from blis.workload.prefix_keys import PrefixKeys
 from blis.workload.requests import Requests
 
@@ -74,6 +75,15 @@ def requests_of(
     turn: Int32Vector | None = None,
     prefix_group: Labels | None = None,
     prefix_tokens: Int64Vector | None = None,
+    after: Int64Vector | None = None,
+    think_us: Int64Vector | None = None,
+    image_tokens: Int64Vector | Int32Vector | None = None,
+    audio_tokens: Int64Vector | Int32Vector | None = None,
+    video_tokens: Int64Vector | Int32Vector | None = None,
+    reason_ratio: Float64Vector | None = None,
+    streaming: BoolVector | None = None,
+    client: Labels | None = None,
+    networks: tuple[Network, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> Requests:
     """`Requests` from columns in order of arrival; what is absent has its neutral value.
@@ -87,6 +97,7 @@ def requests_of(
     tenant = tenant or unnamed
     session = session or nothing
     prefix_group = prefix_group or nothing
+    client = client or nothing
     return Requests(
         arrival_us=_given_away(arrival_us),
         input_tokens=_given_away(input_tokens),
@@ -98,16 +109,31 @@ def requests_of(
         slo_class=_given_away(slo_class.indices, np.int32),
         tenant=_given_away(tenant.indices, np.int32),
         session=_given_away(session.indices, np.int32),
-        round=_given_away(np.zeros(n) if turn is None else turn, np.int32),
+        round=_column(turn, n, np.int32),
         prefix_group=_given_away(prefix_group.indices, np.int32),
-        prefix_tokens=_given_away(np.zeros(n) if prefix_tokens is None else prefix_tokens),
+        prefix_tokens=_column(prefix_tokens, n, np.int64),
+        after=_given_away(np.full(n, -1) if after is None else after),
+        think_us=_column(think_us, n, np.int64),
+        image_tokens=_column(image_tokens, n, np.int32),
+        audio_tokens=_column(audio_tokens, n, np.int32),
+        video_tokens=_column(video_tokens, n, np.int32),
+        reason_ratio=_column(reason_ratio, n, np.float64),
+        streaming=_column(streaming, n, np.bool_),
+        client=_given_away(client.indices, np.int32),
         slo_classes=slo_class.names,
         tenants=tenant.names,
         sessions=session.names,
         prefix_groups=prefix_group.names,
+        clients=client.names,
+        networks=networks,
         block_size_tokens=block_size_tokens,
         notes=notes,
     )
+
+
+def _column(values: object, n: int, dtype: type) -> Any:
+    """A column that is 0 (false) everywhere if it is absent."""
+    return _given_away(np.zeros(n, dtype) if values is None else values, dtype)
 
 
 def _given_away(values: object, dtype: type = np.int64) -> Any:

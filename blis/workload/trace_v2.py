@@ -6,7 +6,6 @@ holds the true length; it is written when a request has a group.
 """
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,53 +14,16 @@ from typing import Any
 import numpy as np
 import yaml
 
-from blis.checks import check_choice, check_int, check_keys, check_number, nearest
-from blis.errors import ConfigError
-from blis.units import BoolVector, Int64Vector
-from blis.workload.labels import Labels, number_names
+from blis.checks import check_choice, check_int, check_keys, check_number
 from blis.workload.prefix_keys import keys_of_groups
-from blis.workload.recorded import (
-    check_options,
-    check_path,
-    float_column,
-    int_column,
-    read_csv,
-    refuse_cell,
-)
+from blis.workload.recorded import check_options, check_path
 from blis.workload.requests import Requests
 from blis.workload.strict_yaml import read_yaml
 from blis.workload.table import requests_of, timeline
+from blis.workload.trace_v2_records import COLUMNS, MODALITY_COLUMNS, PREFIX_COLUMN, read_records
 
-COLUMNS = (
-    *(
-        "request_id",
-        "client_id",
-        "tenant_id",
-        "slo_class",
-        "session_id",
-        "round_index",
-        "prefix_group",
-        "streaming",
-    ),
-    *(
-        "input_tokens",
-        "output_tokens",
-        "text_tokens",
-        "image_tokens",
-        "audio_tokens",
-        "video_tokens",
-        "reason_ratio",
-    ),
-    *("arrival_time_us", "send_time_us", "first_chunk_time_us", "last_chunk_time_us", "num_chunks", "status"),
-    "error_message",
-)
-PREFIX_COLUMN = "prefix_length"  #: optional, after the others
-UNREAD_INT_COLUMNS = (
-    *("text_tokens", "image_tokens", "audio_tokens", "video_tokens"),
-    *("first_chunk_time_us", "last_chunk_time_us", "num_chunks"),
-)
-STATUSES = ("ok", "error", "timeout")
-UNSAID_PREFIX_TOKENS = 50  #: of a group's text, where the trace does not say
+__all__ = ["COLUMNS", "Params", "generate", "loses_prefixes", "write"]
+
 _HEADER_KEYS = (
     *(
         "trace_version",
@@ -117,26 +79,15 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         Naming the row (from 0) and the column of a wrong cell.
     """
     check_int("block_size_tokens", block_size_tokens, 1, unit="tokens")
-    path = params.data_path
-    cells = _columns(path)
-    is_ok = _checked_unread(path, cells)
-    if not is_ok.any():
-        raise ConfigError(f"{path} must hold at least one record with status ok; all {len(is_ok)} have another.")
-    numbers = {
-        name: _kept_ints(path, name, cells, is_ok, least)
-        for name, least in (("request_id", 0), ("round_index", 0), ("input_tokens", 1), ("output_tokens", 0))
-    }
-    times_us = _kept_ints(path, "send_time_us" if params.is_observed else "arrival_time_us", cells, is_ok, 0)
-    group_names = _kept(cells["prefix_group"], is_ok)
-    prefix_tokens = _prefix_tokens(path, cells, is_ok, group_names, numbers["input_tokens"])
-
+    records = read_records(params.data_path)
+    times_us = records.numbers["send_time_us" if params.is_observed else "arrival_time_us"]
     line = timeline("workload", times_us, params.rate, params.num_requests)
-    numbers = {name: values[line.order] for name, values in numbers.items()}
-    group = _labels(group_names, line.order, empty_is_none=True)
-    prefix_tokens = prefix_tokens[line.order]
+    numbers = {name: values[line.order] for name, values in records.numbers.items()}
+    names = {name: column.labels(line.order) for name, column in records.names.items()}
     lengths = numbers["input_tokens"], numbers["output_tokens"]
-    n_left_out = int((~is_ok).sum())
-    note = f"{n_left_out} of {len(is_ok)} records have a status other than ok and are left out"
+    group, prefix_tokens = names["prefix_group"], records.prefix_tokens[line.order]
+    n_left_out = records.n_left_out
+    note = f"{n_left_out} of {n_left_out + len(times_us)} records have a status other than ok and are left out"
     return requests_of(
         arrival_us=line.arrival_us,
         input_tokens=lengths[0],
@@ -144,12 +95,16 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         keys=keys_of_groups(*lengths, group.indices.astype(np.int64), prefix_tokens, block_size_tokens),
         block_size_tokens=block_size_tokens,
         number=numbers["request_id"],
-        slo_class=_labels(_kept(cells["slo_class"], is_ok), line.order),
-        tenant=_labels(_kept(cells["tenant_id"], is_ok), line.order),
-        session=_labels(_kept(cells["session_id"], is_ok), line.order, empty_is_none=True),
+        slo_class=names["slo_class"],
+        tenant=names["tenant_id"],
+        session=names["session_id"],
         turn=numbers["round_index"].astype(np.int32),
         prefix_group=group,
         prefix_tokens=prefix_tokens,
+        **{name: numbers[name] for name in MODALITY_COLUMNS},
+        reason_ratio=records.reason_ratio[line.order],
+        streaming=records.is_streaming[line.order],
+        client=names["client_id"],
         notes=((note,) if n_left_out else ()) + line.notes,
     )
 
@@ -169,8 +124,8 @@ def loses_prefixes(requests: Requests) -> bool:
 def write(requests: Requests, header_path: str | Path, data_path: str | Path) -> None:
     """Write requests as a trace of mode `generated`, sent at their arrival.
 
-    The format holds times, lengths, labels and prefix groups; conversations, token ids and block hashes
-    are lost.
+    The format holds times, lengths, labels and prefix groups; conversations, token ids, block hashes, networks and
+    closed loops are lost.
 
     Parameters
     ----------
@@ -181,22 +136,25 @@ def write(requests: Requests, header_path: str | Path, data_path: str | Path) ->
     header = {"trace_version": 2, "time_unit": "us", "mode": "generated", "warm_up_requests": 0}
     Path(header_path).write_text(yaml.safe_dump(header, sort_keys=False), encoding="utf-8")
     has_groups = bool((requests.prefix_group >= 0).any())
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*COLUMNS, PREFIX_COLUMN) if has_groups else COLUMNS)
     n = len(requests)
     zeros, empty = [0] * n, [""] * n
     arrival_us = requests.arrival_us.tolist()
-    columns = [
-        *(requests.number.tolist(), empty, _names(requests.tenant, requests.tenants)),
-        *(_names(requests.slo_class, requests.slo_classes), _names(requests.session, requests.sessions)),
-        *(requests.round.tolist(), _names(requests.prefix_group, requests.prefix_groups), ["false"] * n),
-        *(requests.input_tokens.tolist(), requests.output_tokens.tolist(), requests.input_tokens.tolist()),
-        *(zeros, zeros, zeros, zeros, arrival_us, arrival_us, zeros, zeros, zeros, ["ok"] * n, empty),
+    columns: list[Sequence[object]] = [
+        *(requests.number.tolist(), _names(requests.client, requests.clients)),
+        *(_names(requests.tenant, requests.tenants), _names(requests.slo_class, requests.slo_classes)),
+        *(_names(requests.session, requests.sessions), requests.round.tolist()),
+        _names(requests.prefix_group, requests.prefix_groups),
+        ["true" if streams else "false" for streams in requests.streaming.tolist()],
+        *(requests.input_tokens.tolist(), requests.output_tokens.tolist(), requests.text_tokens.tolist()),
+        *(requests.image_tokens.tolist(), requests.audio_tokens.tolist(), requests.video_tokens.tolist()),
+        [repr(ratio) if ratio % 1 else int(ratio) for ratio in requests.reason_ratio.tolist()],
+        *(arrival_us, arrival_us, zeros, zeros, zeros, ["ok"] * n, empty),
         *([requests.prefix_tokens.tolist()] if has_groups else []),
     ]
-    writer.writerows(zip(*columns, strict=True))
-    Path(data_path).write_text(text.getvalue(), encoding="utf-8")
+    with Path(data_path).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow((*COLUMNS, PREFIX_COLUMN) if has_groups else COLUMNS)
+        writer.writerows(zip(*columns, strict=True))
 
 
 def _checked_header(path: Path) -> str:
@@ -217,66 +175,6 @@ def _checked_header(path: Path) -> str:
         network = check_keys(f"{at}.network", header["network"], ("measured_rtt_ms",))
         check_number(f"{at}.network.measured_rtt_ms", network.get("measured_rtt_ms", 0), 0, unit="ms")
     return check_choice(f"{at}.mode", header["mode"], ("real", "generated"))
-
-
-def _columns(path: Path) -> dict[str, Sequence[str]]:
-    header, columns = read_csv(path)
-    expected = (*COLUMNS, PREFIX_COLUMN)
-    for position, name in enumerate(header):
-        if position >= len(expected) or name != expected[position]:
-            due = repr(expected[position]) if position < len(expected) else "absent"
-            raise ConfigError(f"{path}: column {position} must be {due}; got {name!r}{nearest(name, expected)}")
-    if len(header) < len(COLUMNS):
-        raise ConfigError(f"{path} must have {len(COLUMNS)} columns; {COLUMNS[len(header)]!r} is missing.")
-    return dict(zip(header, columns, strict=True))
-
-
-def _checked_unread(path: Path, cells: dict[str, Sequence[str]]) -> BoolVector:
-    """Whether each record's status is ok, the columns that have no effect checked too."""
-    for name in UNREAD_INT_COLUMNS:
-        int_column(path, name, cells[name])
-    float_column(path, "reason_ratio", cells["reason_ratio"])
-    for name, choices in (("streaming", ("true", "false")), ("status", STATUSES)):
-        for row, cell in enumerate(cells[name]):
-            if cell not in choices:
-                refuse_cell(path, row, name, f"one of {', '.join(choices)}", cells[name])
-    return np.array([cell == "ok" for cell in cells["status"]])
-
-
-def _kept_ints(path: Path, name: str, cells: dict[str, Sequence[str]], is_ok: BoolVector, least: int) -> Int64Vector:
-    """Numbers of the records that are kept; what is left out need only be numbers."""
-    numbers = int_column(path, name, cells[name])
-    is_wrong = is_ok & (numbers < least)
-    if is_wrong.any():
-        refuse_cell(path, int(is_wrong.argmax()), name, f"an int ≥ {least}", cells[name])
-    return numbers[is_ok]
-
-
-def _prefix_tokens(
-    path: Path,
-    cells: dict[str, Sequence[str]],
-    is_ok: BoolVector,
-    group_names: list[str],
-    input_tokens: Int64Vector,
-) -> Int64Vector:
-    has_group = np.array([name != "" for name in group_names])
-    if PREFIX_COLUMN not in cells:
-        return np.where(has_group, np.minimum(UNSAID_PREFIX_TOKENS, input_tokens), 0)
-    tokens = _kept_ints(path, PREFIX_COLUMN, cells, is_ok, 0)
-    is_wrong = np.zeros(len(is_ok), np.bool_)
-    is_wrong[is_ok] = (tokens > input_tokens) | ((tokens > 0) & ~has_group)
-    if is_wrong.any():
-        rule = "an int ≤ input_tokens, and 0 without a prefix_group"
-        refuse_cell(path, int(is_wrong.argmax()), PREFIX_COLUMN, rule, cells[PREFIX_COLUMN])
-    return tokens
-
-
-def _kept(names: Sequence[str], is_ok: BoolVector) -> list[str]:
-    return [name for name, ok in zip(names, is_ok, strict=True) if ok]
-
-
-def _labels(names: list[str], order: Int64Vector, empty_is_none: bool = False) -> Labels:
-    return number_names([names[row] for row in order], empty_is_none)
 
 
 def _names(indices: Any, names: tuple[str, ...]) -> list[str]:

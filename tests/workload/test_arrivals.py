@@ -6,7 +6,13 @@ from scipy import stats
 
 from blis.errors import ConfigError
 from blis.randomness import stream
-from blis.workload.arrivals import ArrivalProcess, arrival_process_from_mapping, draw_gaps, weibull_shape
+from blis.workload.arrivals import (
+    ArrivalProcess,
+    arrival_process_from_mapping,
+    draw_gaps,
+    normalized_times,
+    weibull_shape,
+)
 
 N = 100_000
 
@@ -92,3 +98,24 @@ def test_wrong_processes_are_refused(mapping, message):
         arrival_process_from_mapping("at", mapping)
 
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("cv", [3.5, 10.0])
+def test_bursty_weibull_gaps_keep_their_distribution_mean_and_cv(cv):
+    shape = weibull_shape(cv)
+    expected = stats.weibull_min(shape, scale=100_000 / math.gamma(1 + 1 / shape))
+    drawn = gaps("weibull", cv, n=4_000_000)
+
+    assert stats.kstest(drawn[:N], expected.cdf).pvalue > 0.01
+    assert drawn.mean() == pytest.approx(100_000, rel=0.03)
+    assert drawn.std() / drawn.mean() == pytest.approx(cv, rel=0.05)
+
+
+def test_normalized_arrivals_are_uniform_over_the_time_that_they_fill():
+    times = normalized_times(stream(4, "test"), N)
+
+    assert len(times) == N
+    assert (np.diff(times) >= 0).all()
+    assert times[-1] < 1
+    assert stats.kstest(times, "uniform").pvalue > 0.01
+    assert stats.kstest(np.diff(times) * N, "expon").pvalue > 0.01

@@ -6,7 +6,7 @@ from scipy import stats
 
 from blis.errors import ConfigError
 from blis.randomness import stream
-from blis.workload.lengths import Gaussian, lengths_from_mapping
+from blis.workload.lengths import Constant, Gaussian, lengths_from_mapping, lengths_or_number
 
 N = 100_000
 
@@ -137,5 +137,32 @@ def test_wrong_distributions_are_refused(kind, params, message):
 
 
 def test_a_file_of_lengths_is_refused():
-    with pytest.raises(ConfigError, match=r"at.file is not supported yet"):
+    with pytest.raises(ConfigError, match=r"at.file must be left out"):
         lengths_from_mapping("at", {"type": "empirical", "file": "a.json"}, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        ("gaussian", {"mean": 100, "std_dev": 30}),
+        ("exponential", {"mean": 100}),
+        ("pareto_lognormal", {"alpha": 2, "xm": 50, "mu": 4, "sigma": 1, "mix_weight": 0.4}),
+        ("empirical", {"1": 1, "5": 2}),
+        ("constant", {"value": 3}),
+    ],
+)
+def test_more_draws_do_not_change_the_first_ones(kind, params):
+    assert draw(kind, n=7, **params).tolist() == draw(kind, n=1000, **params)[:7].tolist()
+
+
+def test_pareto_lognormal_lengths_have_the_moments_of_the_mixture():
+    drawn = draw("pareto_lognormal", alpha=4, xm=300, mu=5, sigma=0.5, mix_weight=0.25)
+
+    # 0.25 · α xm / (α - 1) + 0.75 · exp(μ + σ²/2)
+    assert drawn.mean() == pytest.approx(0.25 * 400 + 0.75 * math.exp(5.125), rel=0.01)
+
+
+def test_a_number_is_a_constant_length():
+    assert lengths_or_number("at", 7, 1) == Constant(7)
+    with pytest.raises(ConfigError, match=r"at must be an int in \[1, 2147483647\] \[tokens\]; got 0\."):
+        lengths_or_number("at", 0, 1)

@@ -59,7 +59,9 @@ def test_rate_and_limit_apply(data):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "row 1: must be a JSON object; "),
+        ("{", "line 2, row 1: must be a JSON object; Expecting property name enclosed in double quotes at column"),
+        ("[" * 100_000, "row 1: must be a JSON object; it is nested too deeply."),
+        (record(input_length=2**40), "row 1, field 'input_length' must be an int ≤ 2147483647 [tokens]"),
         ("[]", "row 1: must be a JSON object with timestamp, input_length, output_length, hash_ids;"),
         ('{"timestamp": 1, "input_length": 3, "output_length": 4}', "hash_ids missing."),
         (record(timestamp=-1), "row 1, field 'timestamp' must be a finite number ≥ 0 [ms]; got -1."),

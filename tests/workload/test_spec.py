@@ -130,13 +130,99 @@ def test_labels_of_clients_are_copied():
 @pytest.mark.parametrize(
     ("client", "message"),
     [
-        ({"network": {"rtt_ms": 2}}, "workload.spec.clients[1].network is not supported yet"),
+        (
+            {"network": {"rtt_ms": -2}},
+            "workload.spec.clients[1].network.rtt_ms must be a finite number ≥ 0 [ms]; got -2.",
+        ),
+        (
+            {"network": {"rtt": 2}},
+            "workload.spec.clients[1].network: unknown key 'rtt'; did you mean 'rtt_ms'?",
+        ),
+        ({"network": {}}, "workload.spec.clients[1].network must have at least one of rtt_ms and bandwidth_mbps"),
         (
             {"lifecycle": {"windows": [{"start_us": 0}]}},
-            "workload.spec.clients[1].lifecycle is not supported yet",
+            "workload.spec.clients[1].lifecycle.windows[0]: key 'end_us' is required.",
         ),
-        ({"multimodal": {"a": 1}}, "workload.spec.clients[1].multimodal is not supported yet"),
-        ({"reasoning": {"a": 1}}, "workload.spec.clients[1].reasoning is not supported yet"),
+        (
+            {"lifecycle": {"windows": [{"start_us": 5, "end_us": 5}]}},
+            "workload.spec.clients[1].lifecycle.windows[0].end_us must be an int ≥ 6 [µs]; got 5.",
+        ),
+        ({"lifecycle": {"windows": []}}, "workload.spec.clients[1].lifecycle.windows must be a list of at least one"),
+        (
+            {"multimodal": {"image_distribution": 5}},
+            "workload.spec.clients[1].multimodal.image_count_distribution must be given together",
+        ),
+        (
+            {"multimodal": {"text_distribution": {"type": "exponential", "params": {"mean": math.nan}}}},
+            "workload.spec.clients[1].multimodal.text_distribution.params.mean must be a finite number > 0 [tokens]",
+        ),
+        ({"multimodal": {}}, "workload.spec.clients[1].multimodal must have a distribution for at least one modality"),
+        (
+            {"reasoning": {"reason_ratio": 1}},
+            "workload.spec.clients[1].reasoning: unknown key 'reason_ratio'; did you mean 'reason_ratio_distribution'?",
+        ),
+        (
+            {"reasoning": {"reason_ratio_distribution": 5, "chain_distribution": 5}},
+            "workload.spec.clients[1].reasoning must have at most one of",
+        ),
+        (
+            {"reasoning": {"multi_turn": {"max_rounds": 0}}},
+            "workload.spec.clients[1].reasoning.multi_turn.max_rounds must be an int in [1, 10000]; got 0.",
+        ),
+        (
+            {"reasoning": {"multi_turn": {"max_rounds": 2}}, "sessions": {"rounds": 2, "think_time_ms": 0}},
+            "workload.spec.clients[1] must have at most one of sessions and reasoning.multi_turn; got both.",
+        ),
+        (
+            {"sessions": {"rounds": 0, "think_time_ms": 5}},
+            "workload.spec.clients[1].sessions.rounds must be an int in [1, 2147483647] [rounds]; got 0.",
+        ),
+        (
+            {"sessions": {"rounds": 2, "think_time_ms": -5}},
+            "workload.spec.clients[1].sessions.think_time_ms must be an int in [0, 2147483647] [ms]; got -5.",
+        ),
+        (
+            {"sessions": {"rounds": 2, "think_time_ms": 5, "context_growth": "acumulate"}},
+            "workload.spec.clients[1].sessions.context_growth: no choice named 'acumulate'; did you mean 'accumulate'?",
+        ),
+        (
+            {"sessions": {"rounds": 2, "think_time_ms": 5, "context_growth": "bounded"}},
+            "workload.spec.clients[1].sessions.max_context_tokens must be an int in [1, 2147483647]",
+        ),
+        (
+            {"sessions": {"rounds": 2, "think_time_ms": 5, "max_context_tokens": 5}},
+            "workload.spec.clients[1].sessions.max_context_tokens needs context_growth bounded; got 5",
+        ),
+        (
+            {"sessions": {"rounds": 2, "think_time_ms": 5, "tools": {"calls": 1}}},
+            "workload.spec.clients[1].sessions.tools: key 'latency_ms' is required.",
+        ),
+        ({"loop": "closed"}, "workload.spec.clients[1].loop can be closed only with sessions or concurrency"),
+        (
+            {"concurrency": 3},
+            "workload.spec.clients[1].rate_fraction must be left out, since concurrency decides when requests come.",
+        ),
+        (
+            {"sessions": {"rounds": 2, "think_time_ms": 5}, "arrival": {"process": "normalized"}},
+            "workload.spec.clients[1].arrival.process 'normalized' counts requests, so it must not have sessions.",
+        ),
+        (
+            {"prefix_group": "g", "prefix_groups": [{"name": "g", "tokens": 5}]},
+            "workload.spec.clients[1] must have at most one of prefix_group and prefix_groups; got both.",
+        ),
+        (
+            {"prefix_groups": [{"name": "g", "tokens": 5, "extends": "root"}]},
+            "workload.spec: prefix group 'g' must extend a group of the document; got 'root'.",
+        ),
+        (
+            {"prefix_groups": [{"name": "g", "tokens": 5, "weight": 0}]},
+            "workload.spec.clients[1].prefix_groups must have at least one weight > 0",
+        ),
+        ({"prefix_share": 0.5}, "workload.spec.clients[1].prefix_share needs prefix_groups; got 0.5 without them."),
+        (
+            {"profile": {"type": "stepp"}},
+            "workload.spec.clients[1].profile.type: no choice named 'stepp'; did you mean",
+        ),
         (
             {"tennant_id": "a"},
             "workload.spec.clients[1]: unknown key 'tennant_id'; did you mean 'tenant_id'?",
@@ -184,7 +270,10 @@ def test_wrong_clients_are_refused(client, message):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"servegen_data": {"path": "x"}}, "workload.spec.servegen_data is not supported yet"),
+        (
+            {"servegen_data": {"path": "x"}, "clients": []},
+            "workload.spec.servegen_data.path must be the path of a folder; got 'x'.",
+        ),
         ({"agregate_rate": 1}, "workload.spec: unknown key 'agregate_rate'; did you mean 'aggregate_rate'?"),
         (
             {"aggregate_rate": 0},

@@ -99,6 +99,29 @@ def test_sessions_rounds_and_request_ids_survive_a_round_trip(tmp_path, load):
     assert again.sessions == ("s1",)
 
 
+def test_every_column_is_written_as_it_was_read(tmp_path, load):
+    rows = [
+        {"request_id": "4", "client_id": "a", "image_tokens": "30", "audio_tokens": "5", "text_tokens": "65"},
+        {"request_id": "2", "client_id": "", "streaming": "false", "video_tokens": "100", "text_tokens": "0"},
+        {"request_id": "9", "client_id": "b", "reason_ratio": "0.30000000000000004", "text_tokens": "100"},
+    ]
+    first = load(csv_of(*rows))
+
+    assert [(*first.clients, "")[index] for index in first.client] == ["a", "", "b"]
+    assert first.streaming.tolist() == [True, False, True]
+    assert first.text_tokens.tolist() == [65, 0, 100]
+    assert (first.image_tokens.tolist(), first.audio_tokens.tolist()) == ([30, 0, 0], [5, 0, 0])
+    assert first.reason_ratio.tolist() == [0.0, 0.0, 0.30000000000000004]
+    write(first, tmp_path / "h.yaml", tmp_path / "h.csv")
+    assert (tmp_path / "h.csv").read_text() == csv_of(*rows)
+
+
+def test_names_of_left_out_records_are_not_kept(load):
+    requests = load(csv_of({"status": "error", "tenant_id": "x"}, {"tenant_id": "b"}, {"tenant_id": "a"}))
+
+    assert requests.tenants == ("b", "a")
+
+
 def test_without_a_length_a_group_has_fifty_tokens_of_the_total(load):
     requests = load(csv_of({"prefix_group": "g"}, {"prefix_group": "g"}, {"prefix_group": "g", "input_tokens": "20"}))
 
@@ -148,6 +171,12 @@ def test_rate_and_limit_apply(load):
         ({"reason_ratio": "nan"}, "row 0, column 'reason_ratio': must be a finite number; got 'nan'."),
         ({"streaming": "yes"}, "row 0, column 'streaming': must be one of true, false; got 'yes'."),
         ({"status": "okay"}, "row 0, column 'status': must be one of ok, error, timeout; got 'okay'."),
+        ({"reason_ratio": "1.5"}, "row 0, column 'reason_ratio': must be a number in [0, 1]; got '1.5'. See line 2."),
+        ({"image_tokens": "-1"}, "row 0, column 'image_tokens': must be an int ≥ 0; got '-1'."),
+        (
+            {"image_tokens": "60", "video_tokens": "41"},
+            "row 0, column 'video_tokens': must be an int that leaves the parts of the prompt ≤ input_tokens together",
+        ),
         ({"status": "error"}, "must hold at least one record with status ok; all 1 have another."),
         (
             {"prefix_group": "g", "prefix_length": "101"},

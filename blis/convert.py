@@ -1,0 +1,173 @@
+"""Command line: turn one log or workload into a log of another format, and say what is lost.
+
+    python -m blis.convert FROM TO [key=value ...] [--json]
+
+Exit status: 0 written, 1 failed, 2 wrong input, 130 interrupted.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blis.checks import check_choice, check_int
+from blis.errors import BlisError, ConfigError
+from blis.workload_source import options_of, source_mapping
+
+if TYPE_CHECKING:
+    from blis.log_writers._losses import Loss
+    from blis.workload.requests import Requests
+
+WRITTEN, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+BLOCK_SIZE_TOKENS = 16  #: in which sharing is counted
+DEFAULT_SEED = 42
+
+_EPILOG = """\
+options:
+  from=FORMAT       azure, burstgpt, mooncake, servegen, shared-prefix, spec, trace-csv, trace-v2; default: FROM tells
+  to=FORMAT         azure, burstgpt, mooncake, trace-csv, trace-v2; default: .jsonl[.gz] is mooncake, .yaml trace-v2
+  overwrite=true    replace files that exist
+  seed=N            of what is drawn (spec, servegen, shared-prefix, distribution); default 42
+  KEY=VALUE         a parameter of the workload FROM: rate=40, num_requests=1000, failures=keep ...
+
+examples:
+  python -m blis.convert log.csv log.jsonl.gz
+  python -m blis.convert chatbot chatbot.yaml rate=10 num_requests=5000 seed=7
+
+Exit status: 0 written; 1 failed; 2 wrong input; 130 interrupted.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Convert what the command line names and return the exit status."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        report = convert(parsed.source, Path(parsed.target), options_of(parsed.option))
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (BlisError, OSError, MemoryError) as error:
+        print(f"error: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+        return WRONG_INPUT if isinstance(error, ConfigError | OSError) else FAILED
+    for note in report["notes"]:
+        print(f"note: {note}", file=sys.stderr)
+    for loss in report["lost"]:
+        why = f": {loss['why']}" if loss["why"] else ""
+        print(f"lost: {loss['what']} ({loss['requests']} requests){why}", file=sys.stderr)
+    if parsed.json:
+        print(json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False))
+    else:
+        print(f"{report['requests']} requests, {report['from']} to {report['to']}: {', '.join(report['files'])}")
+    return WRITTEN
+
+
+def convert(source: str, target: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Read a workload, write it as a log, and report.
+
+    Parameters
+    ----------
+    source : str
+        A path, or the name of a workload.
+    target : Path
+        File to write. All files are made aside and moved into place together.
+    options : dict
+        from, to, overwrite, seed, and parameters of the workload.
+
+    Returns
+    -------
+    dict
+        `from`, `to`, `requests`, `files`, `notes` of the reader, and `lost`: for each aspect that the format cannot
+        hold, `what`, how many `requests` have it, and `why`.
+
+    Raises
+    ------
+    ConfigError
+    """
+    from blis.scenario import workload_plan
+
+    given = dict(options)
+    kind, form = given.pop("from", None), given.pop("to", None)
+    seed = check_int("seed", given.pop("seed", DEFAULT_SEED), 0)
+    overwrite = given.pop("overwrite", False)
+    if not isinstance(overwrite, bool):
+        raise ConfigError(f"overwrite must be true or false; got {overwrite!r}.")
+    form = _writer_name(target, form)
+    writer = _writer(form)
+    _check_target(writer.files(target), overwrite)
+    plan = workload_plan(source_mapping(source, kind, given), "from")
+    requests = _generate(plan.kind, plan.params, seed)
+    with _aside(target) as unfinished:
+        lost: Sequence[Loss] = writer.write(requests, unfinished)
+        for made, wanted in zip(writer.files(unfinished), writer.files(target), strict=True):
+            os.replace(made, wanted)
+    return {
+        "from": plan.kind,
+        "to": form,
+        "requests": len(requests),
+        "files": [str(path) for path in writer.files(target)],
+        "notes": list(requests.notes),
+        "lost": [{"what": loss.what, "requests": loss.n_requests, "why": loss.why} for loss in lost],
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m blis.convert",
+        description="Turn one log or workload into a log of another format, and say what is lost.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", metavar="FROM", help="file, folder (ServeGen), or name of a workload")
+    parser.add_argument("target", metavar="TO", help="file to write")
+    parser.add_argument("option", nargs="*", metavar="key=value", help="see below")
+    parser.add_argument("--json", action="store_true", help="print a report as one JSON document")
+    return parser
+
+
+def _generate(kind: str, params: Any, seed: int) -> "Requests":
+    from blis.binding import answer
+
+    requests: Requests = answer("workload", kind).generate(params, seed, BLOCK_SIZE_TOKENS)
+    return requests
+
+
+def _writer_name(target: Path, form: object) -> str:
+    from blis.binding import choices
+
+    forms = choices("log_writers")
+    if form is not None:
+        return check_choice("to", form, forms)
+    for name in forms:
+        if target.name.endswith(_writer(name).SUFFIXES):
+            return name
+    raise ConfigError(f"{target}: the name does not tell the format; give to=FORMAT: {', '.join(forms)}.")
+
+
+def _writer(name: str) -> Any:
+    import importlib
+
+    return importlib.import_module(f"blis.log_writers.{name.replace('-', '_')}")
+
+
+def _check_target(files: Sequence[Path], overwrite: bool) -> None:
+    for path in files:
+        if path.is_dir() or not path.parent.is_dir():
+            raise ConfigError(f"{path} must be a file in a folder that exists.")
+        if path.exists() and not overwrite:
+            raise ConfigError(f"{path} exists already; give overwrite=true to replace it.")
+
+
+@contextmanager
+def _aside(target: Path) -> Iterator[Path]:
+    """A name like the target's, in a folder of its own beside it."""
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=target.parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / target.name
+
+
+if __name__ == "__main__":
+    sys.exit(main())

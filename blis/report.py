@@ -1,0 +1,98 @@
+"""Command line: one self-contained HTML page about a run, or comparing several.
+
+    python -m blis.report RUN_DIR [RUN_DIR...] [output=FILE.html]
+
+Exit status: 0 the page is written, 2 wrong input, 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from blis.checks import nearest
+from blis.errors import ConfigError
+
+WRITTEN, WRONG_INPUT, INTERRUPTED = 0, 2, 130
+
+_OUTPUT = "output="
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page that the command line asks for, print its path, and return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        print(_report(options.arguments))
+    except ConfigError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return WRITTEN
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m blis.report",
+        description="Make one self-contained HTML page of a run, or of several runs beside one another.",
+        epilog="The first run is the baseline of the others. Trace runs for the full page: python -m blis.run "
+        "trace=decisions counterfactual=rollout. Exit status: 0 written; 2 wrong input; 130 interrupted.",
+    )
+    parser.add_argument(
+        "arguments",
+        nargs="+",
+        metavar="RUN_DIR | output=FILE.html",
+        help="folders that python -m blis.run has written; where the page goes, by default RUN_DIR/report.html, and "
+        "comparison.html for several",
+    )
+    return parser
+
+
+def _report(arguments: Sequence[str]) -> Path:
+    folders, output = _sorted_out(arguments)
+    try:
+        import plotly  # noqa: F401
+    except ImportError as error:
+        raise ConfigError("blis.report needs plotly; install it with pip install 'blis[report]'.") from error
+    from blis.page.document import document
+    from blis.page.folder import read_folders
+
+    runs = read_folders(folders)
+    path = output or (folders[0] / "report.html" if len(folders) == 1 else Path("comparison.html"))
+    _write(path, document(runs))
+    return path
+
+
+def _sorted_out(arguments: Sequence[str]) -> tuple[list[Path], Path | None]:
+    """The run folders, and the output if one is given."""
+    outputs = [one.removeprefix(_OUTPUT) for one in arguments if one.startswith(_OUTPUT)]
+    folders = [one for one in arguments if not one.startswith(_OUTPUT)]
+    for one in folders:
+        key, is_setting, _ = one.partition("=")
+        if is_setting and not Path(one).exists():
+            raise ConfigError(f"report: unknown key {key!r}{nearest(key, ['output'])} Keys: output.")
+    if len(outputs) > 1:
+        raise ConfigError(f"output must be given once; got {' and '.join(map(repr, outputs))}.")
+    if not folders:
+        raise ConfigError("RUN_DIR must be given: the folder of a run that python -m blis.run has written.")
+    if outputs and (not outputs[0] or Path(outputs[0]).is_dir()):
+        raise ConfigError(f"output must be the path of a file; got {outputs[0]!r}.")
+    return [Path(one) for one in folders], Path(outputs[0]) if outputs else None
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that nobody meets half-written."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=path.parent) as aside:
+            unfinished = Path(aside) / path.name
+            unfinished.write_text(text, encoding="utf-8")
+            os.replace(unfinished, path)
+    except OSError as error:
+        raise ConfigError(f"output: {str(path)!r} cannot be written: {error.strerror or error}.") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
