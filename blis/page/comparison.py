@@ -96,11 +96,11 @@ class _Sample(NamedTuple):
             ordered[name] = (places, values[places])
         return cls(run.requests.num_rows, ordered)
 
-    def weights(self, random: np.random.Generator) -> Int64Vector:
+    def weights(self, random: np.random.Generator) -> Float64Vector:
         """How often each request is drawn."""
-        return np.bincount(random.integers(0, self.size, self.size), minlength=self.size)
+        return np.bincount(random.integers(0, self.size, self.size), minlength=self.size).astype(np.float64)
 
-    def statistics(self, weights: Int64Vector) -> Float64Vector:
+    def statistics(self, weights: Float64Vector) -> Float64Vector:
         """`_STATISTICS` of the requests, each as often as its weight says; NaN where none counts."""
         found, cumulated = np.empty(len(_STATISTICS)), {}
         for place, measure in enumerate(_STATISTICS):
@@ -114,7 +114,7 @@ class _Sample(NamedTuple):
 
 
 def weighted_statistic(
-    values: Float64Vector, weights: Int64Vector, cumulated: Int64Vector, percent: float | None
+    values: Float64Vector, weights: Float64Vector, cumulated: Float64Vector, percent: float | None
 ) -> float:
     """Mean (`percent` None) or percentile of ascending values, each as often as its weight; NaN if none is there.
 
@@ -124,7 +124,7 @@ def weighted_statistic(
     if n == 0:
         return float("nan")
     if percent is None:
-        return float(weights @ values) / n
+        return float((weights * values).sum()) / n
     rank = percent / 100 * (n - 1)
     below = int(rank)
     first, second = values[np.searchsorted(cumulated, [below, min(below + 1, n - 1)], side="right")]

@@ -45,23 +45,19 @@ def anomaly_tables(runs: Sequence[RunFolder]) -> Html:
     """Count and rate of every anomaly in every run, then rules and examples of those that were found."""
     traced = explained(runs)
     names = list(dict.fromkeys(name for _, told in traced for name in told["anomalies"]))
-    head = ["anomaly", "rate is a share of"]
-    for run, _ in traced:
-        head += [f"{run.name}: count", "rate"]
     rows, examples, unseen = [], [], {}
     for name in sorted(names, key=lambda name: (-_most(traced, name), name)):
         found = [told["anomalies"].get(name) for _, told in traced]
         first = next(one for one in found if one is not None)
-        cells = [_title(name, first), first["rate_of"]]
-        for one in found:
-            cells += [NONE, NONE] if one is None else [number(one["count"]), percent(one["rate"])]
-        rows.append(cells)
+        counts = (NONE if one is None else f"{number(one['count'])} ({percent(one['rate'])})" for one in found)
+        rows.append((_title(name, first), first["rate_of"], *counts))
         if any(one is not None and one["count"] for one in found):
             pairs = [(run.name, one) for (run, _), one in zip(traced, found, strict=True)]
             examples.append(_examples(name, first, pairs))
         else:
             unseen[name] = f"{first['rule']}."
     rules = folded("Rules of those that were not found", definitions(unseen)) if unseen else ""
+    head = ("anomaly", "rate is a share of", *(f"{run.name}: count (rate)" for run, _ in traced))
     return table(head, rows, 2) + "".join(examples) + rules
 
 
@@ -115,13 +111,13 @@ def _title(name: str, anomaly: Mapping[str, Any]) -> str:
 
 
 def _examples(name: str, first: Mapping[str, Any], found: Sequence[tuple[str, Mapping[str, Any] | None]]) -> Html:
-    """The rule, and the worst examples of each run, on demand."""
+    """The rule, and the worst examples of each run."""
     body = paragraph(f"Rule: {first['rule']}.")
     for run_name, one in found:
         if one is not None and one["examples"]:
             texts = (f"at {example['time_s']:,.3f} s: {example['text']}" for example in one["examples"])
             body += paragraph(f"{run_name}, {len(one['examples'])} of {one['count']:,}:") + items(texts)
-    return folded(f"{name}: rule and examples", body)
+    return folded(f"{name}: rule and examples", body, is_open=True)
 
 
 def _admissions(runs: Sequence[RunFolder]) -> Html:

@@ -89,7 +89,8 @@ def _row(measure: Measure, runs: Sequence[RunFolder], comparisons: Sequence[Comp
 def _interval(difference: Difference, unit: str) -> str:
     if difference.low is None:
         return NONE
-    return f"{signed(difference.low, unit)} to {signed(difference.high, unit)}"
+    low, high = (signed(bound, unit).partition(" ")[0] for bound in (difference.low, difference.high))
+    return f"{low} to {high}"
 
 
 def _verdict(measure: Measure, difference: Difference) -> str | Cell:

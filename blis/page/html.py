@@ -29,7 +29,9 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #e3e7eb; white-space: nowrap;
   vertical-align: top; }
 .word { text-align: left; }
-.wraps td { white-space: normal; overflow-wrap: anywhere; min-width: 6rem; }
+.wraps td { white-space: normal; overflow-wrap: break-word; min-width: 5rem; }
+.wraps td:last-child { min-width: 14rem; }
+tr > :first-child { position: sticky; left: 0; background: #fff; }
 thead th { border-bottom: 2px solid #8b949e; vertical-align: bottom; }
 td.better { color: #00543c; }
 td.worse { color: #8a3200; }
@@ -39,7 +41,8 @@ figcaption { font-size: .92rem; }
 details { margin: .4rem 0; }
 summary { cursor: pointer; overflow-wrap: anywhere; }
 pre { background: #f6f8fa; padding: .75rem; overflow-x: auto; font-size: .85rem; line-height: 1.4; }
-@media (max-width: 640px) { body { padding: .75rem .75rem 3rem; font-size: 15px; } th, td { padding: .2rem .4rem; } }
+@media (max-width: 640px) { body { padding: .75rem .75rem 3rem; font-size: 15px; } th, td { padding: .2rem .4rem; }
+  tr > :first-child { white-space: normal; max-width: 9rem; } }
 """
 
 #: The page may run its own scripts and nothing else: no browser fetches anything for it.
@@ -93,9 +96,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str | Cell]], n_words: in
     return f'<div class="scroll"><table{_class(kind)}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def folded(title: str, body: Html) -> Html:
-    """Something that is shown on demand."""
-    return f"<details><summary>{escaped(title)}</summary>{body}</details>"
+def folded(title: str, body: Html, is_open: bool = False) -> Html:
+    """Something that can be shown and hidden."""
+    return f"<details{' open' if is_open else ''}><summary>{escaped(title)}</summary>{body}</details>"
 
 
 def preformatted(text: str) -> Html:
@@ -105,7 +108,7 @@ def preformatted(text: str) -> Html:
 
 def page(title: str, opening: Html, sections: Sequence[Section], library: str, script: str) -> Html:
     """The whole document, with a library of JavaScript, and a script that runs when everything is there."""
-    links = "".join(f'<a href="#part-{place}">{escaped(one.title)}</a>' for place, one in enumerate(sections))
+    links = " ".join(f'<a href="#part-{place}">{escaped(one.title)}</a>' for place, one in enumerate(sections))
     parts = "\n".join(
         f'<section id="part-{place}"><h2>{escaped(one.title)}</h2>\n{one.body}</section>'
         for place, one in enumerate(sections)

@@ -7,7 +7,7 @@ import numpy as np
 
 from blis.page.drawing import COLOURS, MOST_LINES, SHADES, beside, drawn, laid_out
 from blis.page.folder import RunFolder
-from blis.page.html import Html
+from blis.page.html import Html, paragraph
 from blis.page.over_time import Load, load_over_time, routing_shares
 from blis.units import Float64Vector
 
@@ -22,7 +22,8 @@ def load_figures(runs: Sequence[RunFolder]) -> Html:
         name: max(float(_panels(load)[name].max(initial=0.0)) for load in loads if name in _panels(load))
         for name in dict.fromkeys(name for load in loads for name in _panels(load))
     }
-    return beside(
+    scales = paragraph("All runs are drawn on the same scales.", "muted") if len(runs) > 1 else ""
+    return scales + beside(
         [_load_figure(*pair, place, last_s, most) for place, pair in enumerate(zip(runs, loads, strict=True))]
     )
 
@@ -49,13 +50,18 @@ def _load_figure(run: RunFolder, load: Load, place: int, last_s: float, most: di
             _add_lines(figure, row, middle_s, values)
             figure.update_yaxes(row=row, title=name, range=[0, 1.05 * max(most[name], 1e-6)])
         else:
-            bar = {"title": name, "len": 1 / len(panels), "y": 1 - (row - 0.5) / len(panels), "thickness": 12}
+            bar = {
+                "title": {"text": name, "side": "right"},
+                "len": 1 / len(panels),
+                "y": 1 - (row - 0.5) / len(panels),
+                "thickness": 12,
+            }
             _add_map(figure, row, middle_s, values, max(most[name], 1e-6), bar)
             figure.update_yaxes(row=row, title="instance")
     laid_out(figure, _HEIGHT_PX * len(panels) + 60, showlegend=are_lines)
     figure.update_xaxes(range=[0, last_s])
     figure.update_xaxes(row=len(panels), title="time [s]")
-    source = "" if run.batches is not None else ", from the times of requests (without a trace)"
+    source = "" if run.batches is not None else ", from the times of requests (without trace=decisions)"
     piece_s = float(load.edges_s[1])
     return drawn(figure, f"load-{place}", f"{run.name}: means over {piece_s:.3g} s{source}.")
 
@@ -113,8 +119,17 @@ def _routing_figure(run: RunFolder, place: int) -> Html:
     else:
         figure = make_subplots(rows=1, cols=1)
         most = float(np.nanmax(hundredths, initial=1.0))
-        _add_map(figure, 1, middle_s.astype(np.float32), hundredths, most, {"title": "arrivals [%]", "thickness": 12})
+        _add_map(
+            figure,
+            1,
+            middle_s.astype(np.float32),
+            hundredths,
+            most,
+            {"title": {"text": "arrivals [%]", "side": "right"}, "thickness": 12},
+        )
         laid_out(figure, 360, showlegend=False)
         figure.update_yaxes(title="instance")
     figure.update_xaxes(title="time of arrival [s]")
-    return drawn(figure, f"routing-{place}", f"{run.name}: share of arrivals by instance, in {width_s:.3g} s each.")
+    return drawn(
+        figure, f"routing-{place}", f"{run.name}: share of admitted arrivals by instance, in {width_s:.3g} s each."
+    )

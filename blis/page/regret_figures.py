@@ -8,7 +8,7 @@ import numpy as np
 from blis.page.drawing import beside, drawn, laid_out, line, log_axis, plain_name, thinned
 from blis.page.files import is_text, numbers
 from blis.page.folder import RunFolder
-from blis.page.html import Html, paragraph
+from blis.page.html import Html
 from blis.units import Float64Vector
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _figure(key: str, measure: str, runs: Sequence[RunFolder], regrets: Sequence
             hovertemplate=f"%{{y:.1f}} % above %{{x:,.3~g}}<extra>{plain_name(run.name)}</extra>",
         )
     if not drawn_values:
-        return paragraph(f"{measure}: {'; '.join(told)}.", "muted") if told else ""
+        return ""  # the table says that all is 0
     laid_out(figure, 320, showlegend=len(runs) > 1)
     log_axis(figure, measure, min(drawn_values), max(drawn_values))
     figure.update_yaxes(title="decisions [%]", rangemode="tozero")

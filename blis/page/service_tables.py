@@ -74,6 +74,6 @@ def _attainment_figure(
         )
     height_px = 110 + len(names) * max(24, 16 * len(runs))
     laid_out(figure, height_px, barmode="group", showlegend=len(runs) > 1)
-    figure.update_xaxes(title="arrived requests that met their SLO targets [%]", range=[0, 100])
+    figure.update_xaxes(title="arrived requests that met their SLO targets [%]", range=[0, 101], dtick=20)
     figure.update_yaxes(autorange="reversed", type="category")
     return drawn(figure, f"attainment-{blocks}", f"SLO attainment by {words}.")
