@@ -6,7 +6,7 @@ from typing import TypeAlias
 from blis.errors import ConfigError
 from evolve.evaluators import Evaluator
 from evolve.records import Phenotype, Record, Task
-from evolve.scoring import Judgement, Results, Rules, best_baseline, judgement
+from evolve.scoring import Judgement, Results, Rules, Yardsticks, judgement, yardsticks
 from evolve.suite import ROLES, check_role
 from evolve.workloads import WorkloadKey, Workloads, task_digest
 
@@ -59,7 +59,7 @@ class Judge:
         self._store = store
         self._complexity = complexity
         self._is_test_open = False
-        self._yardsticks: dict[tuple[str, tuple[int, ...], int | None], dict[str, list[Results]]] = {}
+        self._yardsticks: dict[tuple[str, tuple[int, ...], int | None], Yardsticks] = {}
 
     def open_test(self) -> None:
         """Allow the role `test`: nothing that is chosen from here on may depend on what it says."""
@@ -112,10 +112,10 @@ class Judge:
             raise ConfigError("suite.test must not be looked at before a champion is chosen; call open_test() then.")
         if not seeds:
             raise ConfigError("seeds must hold at least one seed to judge by; got none.")
-        yardsticks = self._yardsticks_of(role, seeds, num_requests, done)
+        measures = self._yardsticks_of(role, seeds, num_requests, done)
         rows = self._rows(phenotypes, role, seeds, num_requests, done)
         return [
-            judgement(self.rules, row, self._results("", phenotype, row), yardsticks)
+            judgement(self.rules, row, self._results("", phenotype, row), measures)
             for phenotype, row in zip(phenotypes, rows, strict=True)
         ]
 
@@ -146,8 +146,8 @@ class Judge:
 
     def _yardsticks_of(
         self, role: str, seeds: Sequence[int], num_requests: int | None, done: Callable[[int], None]
-    ) -> dict[str, list[Results]]:
-        """Scenario -> the best baseline for each of the score's values."""
+    ) -> Yardsticks:
+        """What candidates are measured against, worked out once."""
         asked = (role, tuple(seeds), num_requests)
         if asked not in self._yardsticks:
             rows = self._rows(list(self._baselines.values()), role, seeds, num_requests, done)
@@ -155,13 +155,7 @@ class Judge:
                 self._results(name, phenotype, row)
                 for (name, phenotype), row in zip(self._baselines.items(), rows, strict=True)
             ]
-            self._yardsticks[asked] = {
-                scenario: [
-                    best_baseline(self.rules, group, scenario, [one[scenario] for one in results])
-                    for group in self.rules.goals.groups
-                ]
-                for scenario in results[0]
-            }
+            self._yardsticks[asked] = yardsticks(self.rules, results)
         return self._yardsticks[asked]
 
     def _results(self, name: str, phenotype: Phenotype, row: Row) -> dict[str, Results]:

@@ -32,7 +32,6 @@ from evolve.genomes.program import FEATURES, SHARED_FEATURES
 from evolve.records import Phenotype
 from evolve.situations import situations
 
-
 #: How the engine codes the operations whose results are rounded: the last pair of a program.
 _ROUNDING = [encode("formula", f"1 1 {word}", "routing")[-2] for word in ("mul", "div")] + [
     encode("formula", f"1 {word}", "routing")[-2] for word in ("sqrt", "log1p")

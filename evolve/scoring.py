@@ -3,9 +3,12 @@
 In each scenario the best baseline is the yardstick: the one with the best weighted mean of the objectives over the
 same seeds, among those that keep the absolute constraints. `blis.fitness.normalized` makes the ratios to it one
 value: their weighted geometric mean, less a penalty for losing on any scenario, under constraints that no objective
-can buy off.
+can buy off. Relative constraints compare with one policy throughout, the incumbent: the baseline that does best over
+all scenarios, which is what one would run without a search. (No single policy keeps up with the best baseline of every
+scenario at once.)
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -72,11 +75,54 @@ def best_baseline(rules: Rules, group: Mapping[str, float], scenario: str, basel
     return sound[max(range(len(sound)), key=lambda place: (-worths[place].violation, worths[place].value))]
 
 
+@dataclass(frozen=True, slots=True)
+class Yardsticks:
+    """What candidates are measured against in a role."""
+
+    best: Mapping[str, Sequence[Results]]  #: scenario -> the best baseline for each of the score's values
+    incumbent: Mapping[str, Results]  #: scenario -> the one baseline that does best over all of them
+
+
+def yardsticks(rules: Rules, baselines: Sequence[Mapping[str, Results]]) -> Yardsticks:
+    """The best baselines, from what each of them did in each scenario.
+
+    Raises
+    ------
+    ConfigError
+        If no baseline succeeds in a scenario, or an objective is not defined.
+    """
+    best = {
+        scenario: [
+            best_baseline(rules, group, scenario, [one[scenario] for one in baselines]) for group in rules.goals.groups
+        ]
+        for scenario in baselines[0]
+    }
+    return Yardsticks(best, max(baselines, key=lambda one: _standing(rules, one, best)))
+
+
+def _standing(
+    rules: Rules, baseline: Mapping[str, Results], best: Mapping[str, Sequence[Results]]
+) -> tuple[float, float]:
+    """How a baseline does over all scenarios: less violation of absolute constraints first, then more value."""
+    if any(record.error is not None for own in baseline.values() for record in own.records):
+        return (-math.inf, 0.0)
+    absolute = tuple(replace(one, slack=None) for one in rules.constraints)
+    violation, value = 0.0, 1.0
+    for place, group in enumerate(rules.goals.groups):
+        fitness = replace(rules.fitness(group), constraints=absolute)
+        runs = [
+            run for scenario, own in baseline.items() for run in runs_of(scenario, group, own, best[scenario][place])
+        ]
+        worth = fitness.worth(runs)
+        violation, value = max(violation, worth.violation), value * worth.value
+    return (-violation, value)
+
+
 def judgement(
     rules: Rules,
     tasks: Sequence[tuple[Task, Record]],
     results: Mapping[str, Results],
-    yardsticks: Mapping[str, Sequence[Results]],
+    measures: Yardsticks,
 ) -> Judgement:
     """Judge a candidate.
 
@@ -87,8 +133,7 @@ def judgement(
         All its simulations.
     results : mapping of str to Results
         The same records by scenario.
-    yardsticks : mapping of str to sequence of Results
-        Scenario -> the best baseline for each of the score's values.
+    measures : Yardsticks
     """
     objectives: list[float] = []
     violation = 0.0
@@ -98,7 +143,8 @@ def judgement(
     for place, group in enumerate(rules.goals.groups):
         fitness = rules.fitness(group)
         runs = {
-            scenario: runs_of(scenario, group, own, yardsticks[scenario][place]) for scenario, own in results.items()
+            scenario: runs_of(scenario, group, own, measures.best[scenario][place], measures.incumbent[scenario])
+            for scenario, own in results.items()
         }
         worth = fitness.worth([run for own in runs.values() for run in own])
         objectives.append(worth.value)
@@ -129,11 +175,16 @@ def mean_figures(records: Sequence[Record]) -> dict[str, float | None]:
     return means
 
 
-def runs_of(scenario: str, group: Mapping[str, float], own: Results, yardstick: Results) -> list[Run]:
-    """A candidate beside a baseline, seed by seed."""
+def runs_of(
+    scenario: str, group: Mapping[str, float], own: Results, yardstick: Results, floor: Results | None = None
+) -> list[Run]:
+    """A candidate beside a baseline, seed by seed; constraints compare with `floor`, or else with the same baseline."""
+    floors = (yardstick if floor is None else floor).records
     return [
-        Run(scenario, _named(group, record, own.complexity), _named(group, reference, yardstick.complexity))
-        for record, reference in zip(own.records, yardstick.records, strict=True)
+        Run(
+            scenario, _named(group, record, own.complexity), _named(group, reference, yardstick.complexity), low.figures
+        )
+        for record, reference, low in zip(own.records, yardstick.records, floors, strict=True)
     ]
 
 

@@ -33,13 +33,14 @@ class Run(NamedTuple):
     scenario: str  #: its name, for messages
     figures: Figures  #: of the policy that is judged
     baseline: Figures  #: of the baseline, on the same requests
+    floor: Figures | None = None  #: what relative constraints compare with; None: the baseline
 
 
 class Worth(NamedTuple):
     """How good a policy is, relative to the baseline."""
 
     value: float  #: > 0 and finite, 1: as good as the baseline; counts only if `violation` is 0
-    violation: float  #: sum over runs of what constraints miss; a figure that does not exist misses 1
+    violation: float  #: sum over scenarios of what constraints miss; a figure that does not exist misses 1
     by_objective: Mapping[str, float]  #: the same value of each objective alone, for a multi-objective search
     ratios: tuple[Mapping[str, float], ...]  #: of each run: objective to its ratio, above 1 is better
     reasons: tuple[str, ...]  #: what is violated, in words
@@ -112,12 +113,15 @@ class Normalized:
         ratios: list[dict[str, float]] = []
         for run in runs:
             of_run = {name: self._ratio(run, name) for name in self.objectives}
-            missing = {name: WHOLE for name, found in of_run.items() if found is None}
-            missing |= {one.figure: one.violation(run.figures, run.baseline) for one in self.constraints}
-            reasons += [f"{run.scenario}: {name} misses {by:.4g}" for name, by in missing.items() if by > 0]
-            violation += sum(missing.values())
+            undefined = [name for name, found in of_run.items() if found is None]
+            reasons += [f"{run.scenario}: {name} misses {WHOLE:.4g}" for name in undefined]
+            violation += WHOLE * len(undefined)
             ratios.append({name: 1.0 / MOST if found is None else found for name, found in of_run.items()})
         scenarios = [run.scenario for run in runs]
+        for scenario in dict.fromkeys(scenarios):
+            for name, by in self._missed([run for run in runs if run.scenario == scenario]).items():
+                reasons.append(f"{scenario}: {name} misses {by:.4g}")
+                violation += by
         total = sum(self.objectives.values())
         logs = [sum(self.objectives[name] * math.log(found) for name, found in one.items()) / total for one in ratios]
         alone = {name: [math.log(one[name]) for one in ratios] for name in self.objectives}
@@ -128,6 +132,15 @@ class Normalized:
             ratios=tuple(ratios),
             reasons=tuple(reasons),
         )
+
+    def _missed(self, runs: Sequence[Run]) -> dict[str, float]:
+        """By how much each constraint that is broken in a scenario is, on average over its runs: chance evens out."""
+        missed = {}
+        for one in self.constraints:
+            own = _mean_figure([run.figures for run in runs], one.figure)
+            floor = _mean_figure([run.baseline if run.floor is None else run.floor for run in runs], one.figure)
+            missed[one.figure] = one.violation({one.figure: own}, {one.figure: floor})
+        return {name: by for name, by in missed.items() if by > 0}
 
     def _ratio(self, run: Run, name: str) -> float | None:
         """None if the judged policy has no such figure."""
@@ -150,3 +163,10 @@ class Normalized:
         means = [sum(own) / len(own) for own in by_scenario.values()]
         loss = max(0.0, 1.0 - self.tolerance - math.exp(min(means)))
         return math.exp(sum(means) / len(means)) * (1.0 - self.penalty * loss)
+
+
+def _mean_figure(figures: Sequence[Figures], name: str) -> float | None:
+    """None if one of them lacks it."""
+    values = [value_of(one, name) for one in figures]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None

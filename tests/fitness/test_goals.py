@@ -15,6 +15,7 @@ RECORD = Record(
         "gpu_seconds_per_request": 0.5,
         "anomaly/priority_inversion": 2.0,
         "anomaly/hol_blocking": 1.0,
+        "anomaly/published-hol-blocking": 9.0,
         "regret/reference_mean_ms": 4.0,
     },
     10,

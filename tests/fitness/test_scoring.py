@@ -6,7 +6,7 @@ from blis.errors import ConfigError
 from blis.fitness.constraints import Constraint
 from evolve.goals import Goals
 from evolve.records import Phenotype, Record, Task
-from evolve.scoring import Results, Rules, best_baseline, judgement, mean_figures
+from evolve.scoring import Results, Rules, Yardsticks, best_baseline, judgement, mean_figures, yardsticks
 
 FIGURES = {"completion_ratio": 1.0, "rejection_ratio": 0.0, "slo_attainment": 0.9}
 
@@ -19,7 +19,7 @@ def rules(objectives=None, **more):
     return Rules(Goals.from_config("objectives", objectives or {"ttft-p99": 1.0}), **more)
 
 
-def judged(rules, own, yardsticks, complexity=0.0):
+def judged(rules, own, known, complexity=0.0):
     """A judgement of records by scenario against one baseline's."""
     tasks = [
         (Task(Phenotype({}), scenario, seed, 10, ""), one)
@@ -27,11 +27,9 @@ def judged(rules, own, yardsticks, complexity=0.0):
         for seed, one in enumerate(records)
     ]
     results = {scenario: Results("", tuple(records), complexity) for scenario, records in own.items()}
-    against = {
-        scenario: [Results("known", tuple(records))] * len(rules.goals.groups)
-        for scenario, records in yardsticks.items()
-    }
-    return judgement(rules, tasks, results, against)
+    only = {scenario: Results("known", tuple(records)) for scenario, records in known.items()}
+    best = {scenario: [own] * len(rules.goals.groups) for scenario, own in only.items()}
+    return judgement(rules, tasks, results, Yardsticks(best, only))
 
 
 def test_half_the_latency_is_twice_as_good():
@@ -139,3 +137,34 @@ def test_mean_figures_leave_out_what_is_undefined():
     records = [Record({"x": 1.0, "y": None}, 1), Record({"x": 3.0, "y": None, "z": 5.0}, 1), Record({}, 1, "failed")]
 
     assert mean_figures(records) == {"x": 2.0, "y": None, "z": 5.0}
+
+
+def test_the_incumbent_does_best_over_all_scenarios_and_the_yardstick_in_each():
+    quick = {"a": Results("quick", (record(50.0),)), "b": Results("quick", (record(300.0),))}
+    steady = {"a": Results("steady", (record(80.0),)), "b": Results("steady", (record(100.0),))}
+
+    found = yardsticks(rules(), [quick, steady])
+
+    assert {scenario: one[0].name for scenario, one in found.best.items()} == {"a": "quick", "b": "steady"}
+    assert {one.name for one in found.incumbent.values()} == {"steady"}
+
+
+def test_constraints_compare_with_the_incumbent_so_that_it_keeps_them_itself():
+    generous = {
+        "a": Results("generous", (record(50.0, slo_attainment=1.0),)),
+        "b": Results("generous", (record(900.0),)),
+    }
+    steady = {"a": Results("steady", (record(60.0, slo_attainment=0.7),)), "b": Results("steady", (record(100.0),))}
+    measures = yardsticks(rules(), [generous, steady])
+
+    found = judgement(rules(), [], steady, measures)
+
+    assert found.score.is_feasible
+    assert not judgement(rules(), [], steady, Yardsticks(measures.best, generous)).score.is_feasible
+
+
+def test_a_constraint_is_judged_on_the_mean_over_seeds():
+    known = {"a": [record(100.0, slo_attainment=0.5), record(100.0, slo_attainment=0.9)]}
+    own = {"a": [record(100.0, slo_attainment=0.6), record(100.0, slo_attainment=0.8)]}
+
+    assert judged(rules(), own, known).score.is_feasible

@@ -45,6 +45,7 @@ def run_of(
     )
     rows = SimpleNamespace(
         status=np.array(status),
+        arrival_us=requests.arrival_us,
         ttft_us=_microseconds(ttft_ms),
         e2e_us=_microseconds(e2e_ms),
         itl_mean_us=np.array(itl_ms) * 1000,

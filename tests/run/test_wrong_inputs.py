@@ -129,7 +129,6 @@ WRONG = {
     "horizon_us=inf": "horizon_us must be an int in [1,",
     "semantics=corected": "semantics: no choice named 'corected'; did you mean 'corrected'?",
     "output=jsn": "output: no choice named 'jsn'; did you mean 'json'? Choices: json, text",
-    "trace=decisions": "trace: 'decisions' is not available yet",
     "plots=maybe": "plots must be true or false; got 'maybe'",
     "export_requests=1": "export_requests must be true or false; got 1",
     "hydra.run.dir=ragged.csv": "cannot be read or written: File exists",
