@@ -37,10 +37,12 @@ class Constraint:
         return missing if missing > _ROUNDING else 0.0
 
 
-#: What holds unless a search says otherwise: serve as many requests as the baseline, and as many of them well. A
-#: percentage point is left to chance.
-DEFAULT_CONSTRAINTS = tuple(
-    Constraint(figure, None, 0.01) for figure in ("completion_ratio", "rejection_ratio", "slo_attainment")
+#: What holds unless a search says otherwise: serve as many requests as the baseline, but for a percentage point, and as
+#: many of them well, but for five: attainment varies more between equally good policies than what is served at all.
+DEFAULT_CONSTRAINTS = (
+    Constraint("completion_ratio", None, 0.01),
+    Constraint("rejection_ratio", None, 0.01),
+    Constraint("slo_attainment", None, 0.05),
 )
 
 

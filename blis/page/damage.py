@@ -24,8 +24,9 @@ def check_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
     """Refuse a metrics.json without the figures that the page shows."""
     _check_types(path, "", metrics, {"n_instances": int, "injected_requests": int, "seed": int, "notes": list})
     _check_types(path, "", metrics, {"completed_requests": int, "vllm_estimated_duration_s": (int, float)})
-    if metrics["n_instances"] < 1 or metrics["vllm_estimated_duration_s"] < 0:
-        raise ConfigError(f"{path} is damaged: n_instances must be ≥ 1 and vllm_estimated_duration_s ≥ 0.")
+    for key, least in (("n_instances", 1), ("injected_requests", 1), ("vllm_estimated_duration_s", 0)):
+        if metrics[key] < least:
+            raise ConfigError(f"{path} is damaged: {key} must be ≥ {least}; got {metrics[key]!r}.")
     _check_numbers(path, "", metrics, [one.key for one in MEASURES])
     for key, name in (("instances", "instance_id"), ("classes", "slo_class"), ("tenants", "tenant")):
         for place, block in enumerate(_list(path, metrics, key)):
