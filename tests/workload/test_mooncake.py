@@ -92,9 +92,11 @@ def test_an_empty_file_is_refused(file):
 
 
 @pytest.mark.parametrize("mapping", [{}, {"path": None}])
-def test_the_path_is_required(mapping):
-    with pytest.raises(ConfigError, match="path"):
-        Params.from_mapping("workload", mapping)
+def test_without_a_path_the_shipped_excerpt_is_read(mapping):
+    requests = generate(Params.from_mapping("workload", mapping), 1, 512)
+
+    assert len(requests) == 2000
+    assert requests.input_tokens[:3].tolist() == [40160, 36640, 23769]
 
 
 def test_a_file_that_is_not_packed_is_refused(file):
