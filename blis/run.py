@@ -75,13 +75,19 @@ def _export_notes(settings: Any, result: Any) -> list[str]:
         return []
     from blis.workload.trace_v2 import loses_prefixes
 
-    if not loses_prefixes(result.requests):
-        return []
-    note = (
-        "trace.csv cannot express how these requests share prefixes (conversations or block hashes): a replay has none"
-    )
-    print(f"warning: {note}", file=sys.stderr)
-    return [note]
+    notes = []
+    if loses_prefixes(result.requests):
+        notes.append(
+            "trace.csv cannot express how these requests share prefixes (conversations or block hashes): "
+            "a replay has none"
+        )
+    if (result.requests.after >= 0).any():
+        notes.append(
+            "trace.csv cannot express that requests wait for answers: a replay sends them at their estimated times"
+        )
+    for note in notes:
+        print(f"warning: {note}", file=sys.stderr)
+    return notes
 
 
 def _progress() -> Any:

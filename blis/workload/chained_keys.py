@@ -1,6 +1,6 @@
 """Keys of requests whose blocks are known by content: literal tokens, or recorded block hashes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,23 +45,41 @@ def keys_of_tokens(
     -------
     PrefixKeys
     """
-    number_of_block: dict[bytes, int] = {}
-    number_of_prompt: dict[bytes, int] = {}
-    items: list[int] = []
-    lengths = np.zeros(len(prompts), np.int64)
-    prompt = np.zeros(len(prompts), np.int64)
-    width = block_size_tokens * np.dtype(np.int64).itemsize
-    for row, (prompt_ids, output_ids) in enumerate(zip(prompts, outputs, strict=True)):
-        prompt_text = np.asarray(prompt_ids, np.int64).tobytes()
-        text = prompt_text + np.asarray(output_ids, np.int64).tobytes()
-        prompt[row] = number_of_prompt.setdefault(prompt_text, len(number_of_prompt))
-        lengths[row] = len(text) // width
-        items += [
-            number_of_block.setdefault(text[at : at + width], len(number_of_block))
-            for at in range(0, int(lengths[row]) * width, width)
-        ]
-    chains = _shared_chains(csr_offsets(lengths), np.array(items, np.int64))
+    texts = _Texts([np.asarray(ids, np.int64) for ids in prompts], [np.asarray(ids, np.int64) for ids in outputs])
+    n_input = np.fromiter(map(len, texts.prompts), np.int64, len(prompts))
+    n_output = np.fromiter(map(len, texts.outputs), np.int64, len(outputs))
+
+    def blocks(rows: Int64Vector, level: int) -> Int64Vector:
+        number_of: dict[bytes, int] = {}
+        start, end = level * block_size_tokens, (level + 1) * block_size_tokens
+        found = (number_of.setdefault(texts.part(row, start, end), len(number_of)) for row in rows.tolist())
+        return np.fromiter(found, np.int64, len(rows))
+
+    chains = _shared_chains((n_input + n_output) // block_size_tokens, blocks)
+    prompt = np.arange(len(n_input))
+    first_of: dict[tuple[int, bytes], int] = {}
+    n_whole = n_input // block_size_tokens
+    for row in np.flatnonzero(n_whole <= np.diff(chains.offsets)).tolist():  # others begin like no other prompt
+        n_blocks = int(n_whole[row])
+        node = int(chains.nodes[chains.offsets[row] + n_blocks - 1]) if n_blocks else -1
+        rest = texts.part(row, n_blocks * block_size_tokens, int(n_input[row]))
+        prompt[row] = first_of.setdefault((node, rest), row)
     return PrefixKeys(chains.offsets, chains.nodes, prompt)
+
+
+class _Texts(NamedTuple):
+    """Tokens of n requests."""
+
+    prompts: list[Int64Vector]
+    outputs: list[Int64Vector]
+
+    def part(self, row: int, start: int, end: int) -> bytes:
+        """The tokens from start to end of a prompt with its output."""
+        prompt = self.prompts[row]
+        if end <= len(prompt):
+            return prompt[start:end].tobytes()
+        output = self.outputs[row][max(start - len(prompt), 0) : end - len(prompt)]
+        return prompt[start:].tobytes() + output.tobytes()
 
 
 def keys_of_hash_ids(
@@ -104,7 +122,8 @@ def keys_of_hash_ids(
             f"request {row}: hash_ids must hold at most {n_blocks[row]} ids, one per {hash_block_tokens} "
             f"tokens of a prompt of {input_tokens[row]}; got {n_ids[row]}."
         )
-    chains = _shared_chains(id_offsets, np.unique(ids, return_inverse=True)[1])
+    names = np.unique(ids, return_inverse=True)[1]
+    chains = _shared_chains(n_ids, lambda rows, level: names[id_offsets[rows] + level])
     n_shared = np.diff(chains.offsets)
 
     shared_blocks = np.minimum(input_tokens, n_shared * hash_block_tokens) // block_size_tokens
@@ -142,18 +161,18 @@ def number_pairs(first: Int64Vector, second: Int64Vector) -> Int64Vector:
     return numbers
 
 
-def _shared_chains(offsets: Int64Vector, items: Int64Vector) -> _Chains:
+def _shared_chains(lengths: Int64Vector, items_at: Callable[[Int64Vector, int], Int64Vector]) -> _Chains:
     """Walk all sequences level by level and leave those behind whose beginning nobody shares any more.
 
     The cost is one sort per level of the sequences that still share, so nothing is paid for unshared tails.
+    `items_at(rows, level)` numbers the items of some sequences at a level: equal numbers for equal items.
     """
-    lengths = np.diff(offsets)
     rows = np.flatnonzero(lengths > 0)
     parent = np.zeros(len(rows), np.int64)
     n_nodes = level = 0
     found_rows, found_nodes = [rows[:0]], [parent[:0]]
     while len(rows) > 1:
-        child = number_pairs(parent, items[offsets[rows] + level])
+        child = number_pairs(parent, items_at(rows, level))
         is_shared = np.bincount(child) > 1
         kept = is_shared[child]
         rows, parent = rows[kept], n_nodes + (np.cumsum(is_shared) - 1)[child[kept]]

@@ -29,6 +29,7 @@ class Origin(NamedTuple):
     choices: PrefixChoices  #: of prefix texts
     seed: int
     position: int  #: of the client in the document
+    horizon_us: float  #: nothing starts at or after it
 
 
 class Exactly(NamedTuple):
@@ -48,9 +49,13 @@ class Rows(NamedTuple):
 class Source(Protocol):
     """What every kind of client offers."""
 
-    times_us: Float64Vector  #: (n,) non-decreasing
-    place: Int64Vector  #: (n,)
-    is_follow_up: bool  #: whether rows beyond the horizon are kept, since their real time is the simulation's
+    @property
+    def times_us(self) -> Float64Vector:
+        """(n,) non-decreasing."""
+
+    @property
+    def place(self) -> Int64Vector:
+        """(n,) of each row in its chain, from 0."""
 
     @property
     def complete(self) -> Moment:
@@ -64,12 +69,14 @@ class Source(Protocol):
 
 
 class Starts:
-    """Start times of a client's requests or sessions: its process, bent by its profile, cut to its windows."""
+    """Start times of requests or sessions: a process, bent by its profile, cut to windows and horizon."""
 
     def __init__(self, origin: Origin, rate: float, exact: Exactly | None = None) -> None:
         self.times_us: Float64Vector = np.zeros(0)
         self.complete_us = 0.0
         self._client, self._rate, self._exact = origin.client, rate, exact
+        self._end_us = min(origin.horizon_us, origin.client.lifecycle.end_us, origin.client.profile.end_us)
+        self._horizon_us = origin.horizon_us
         self._random = stream(origin.seed, "workload", "client", origin.position, "arrivals")
         self._work_us: Float64Vector = np.zeros(0)
 
@@ -86,15 +93,12 @@ class Starts:
             self._work_us = np.concatenate((self._work_us[:-1], gaps_us.cumsum()))
             last_us = float(client.profile.real_us(self._work_us[-1:])[0])
         real_us = client.profile.real_us(self._work_us)
-        self.times_us = real_us[np.isfinite(real_us) & client.lifecycle.contains(real_us)]
-        ended = last_us >= min(client.lifecycle.end_us, client.profile.end_us)
-        self.complete_us = math.inf if ended else last_us
+        self.times_us = real_us[(real_us < self._horizon_us) & client.lifecycle.contains(real_us)]
+        self.complete_us = math.inf if last_us >= self._end_us else last_us
 
 
 class Singles:
     """Requests that belong to no session."""
-
-    is_follow_up = False
 
     def __init__(self, origin: Origin, starts: Starts, n: int) -> None:
         self._origin, self._starts, self._n = origin, starts, n
@@ -156,7 +160,6 @@ class Sessions(_Chains):
 
     def __init__(self, origin: Origin, plan: SessionPlan, starts: Starts, n_sessions: int) -> None:
         self._origin, self._plan, self._starts = origin, plan, starts
-        self.is_follow_up = origin.client.is_closed
         self._n = 0
         self._extend(n_sessions)
 
@@ -179,7 +182,8 @@ class Sessions(_Chains):
         times_us = starts_us[drawn.columns.session] + drawn.since_start_us
         kept = np.ones(len(times_us), np.bool_)
         if not origin.client.is_closed:
-            kept = _until_first_false(origin.client.lifecycle.contains(times_us), drawn.offsets)
+            is_active = origin.client.lifecycle.contains(times_us) & (times_us < origin.horizon_us)
+            kept = _until_first_false(is_active, drawn.offsets)
         turn = drawn.columns.turn
         previous = np.where(turn > 0, np.arange(len(turn)) - 1, -1)
         self._arrange(drawn, times_us, turn, previous, kept)
@@ -187,8 +191,6 @@ class Sessions(_Chains):
 
 class Users(_Chains):
     """A fixed number of users, each with one session after another, and so never more than one request at a time."""
-
-    is_follow_up = True
 
     def __init__(self, origin: Origin, plan: SessionPlan, n_users: int, sessions_each: int) -> None:
         self._origin, self._plan, self._n_users = origin, plan, n_users

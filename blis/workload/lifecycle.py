@@ -26,7 +26,8 @@ class Lifecycle:
         if not self.windows_us:
             return np.ones(len(times_us), np.bool_)
         bounds = np.array(self.windows_us, np.float64).ravel()
-        return np.searchsorted(bounds, times_us, side="right") % 2 == 1
+        is_active: BoolVector = np.searchsorted(bounds, times_us, side="right") % 2 == 1
+        return is_active
 
 
 def lifecycle_from_mapping(where: str, mapping: object) -> Lifecycle:

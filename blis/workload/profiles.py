@@ -159,7 +159,7 @@ def _piecewise(where: str, given: Mapping[str, Any]) -> Profile:
     points = given["points"]
     if not isinstance(points, list) or not points:
         raise ConfigError(f"{where}.points must be a list of pairs [time in s, factor]; got {points!r}.")
-    path = []
+    path: list[tuple[float, float]] = []
     for k, point in enumerate(points):
         at = f"{where}.points[{k}]"
         if not isinstance(point, list) or len(point) != 2:

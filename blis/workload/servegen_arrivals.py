@@ -47,13 +47,11 @@ def draw_arrivals(
     for code in range(len(PROCESSES)):
         of_process = np.repeat(windows.process == code, counts)
         own = windows.process == code
-        shapes = np.repeat(_shapes(code, cv[own], counts[own] - 1), counts[own])
-        if PROCESSES[code] == "gamma":
-            weights[of_process] = random.standard_gamma(shapes)
-        elif PROCESSES[code] == "weibull":
-            weights[of_process] = random.weibull(shapes)
-        else:
-            weights[of_process] = random.standard_exponential(len(shapes))
+        if PROCESSES[code] == "poisson":
+            weights[of_process] = random.standard_exponential(int(counts[own].sum()))
+            continue
+        draw = random.standard_gamma if PROCESSES[code] == "gamma" else random.weibull
+        weights[of_process] = draw(np.repeat(_shapes(code, cv[own], counts[own] - 1), counts[own]))
     held = np.flatnonzero(counts)
     first = offsets[held]
     weights[first] = 0.0
@@ -69,24 +67,23 @@ def draw_arrivals(
 
 def too_variable(windows: Windows, counts: Int64Vector, cv: Float64Vector) -> int:
     """Number of windows with too few requests for their CV: n gaps of one sum have a CV of at most sqrt(n - 1)."""
-    is_gamma = windows.process == PROCESSES.index("gamma")
-    return int((is_gamma & (counts > 2) & (_bare_shape_sum(cv, counts - 1) < LEAST_SHAPE_SUM)).sum())
+    has_cv = (windows.process > 0) & (counts > 2)
+    return int((has_cv & (_bare_shape_sum(cv, counts - 1) < LEAST_SHAPE_SUM)).sum())
 
 
 def _shapes(code: int, cv: Float64Vector, n_gaps: Int64Vector) -> Float64Vector:
     """Shape of each window's process.
 
     n gamma gaps of shape a, divided by their sum, have a Dirichlet distribution: the expected square of their CV is
-    (n - 1) / (n a + 1). It is solved for a, so that the CV is right for few gaps too; for many, a is 1 / CV².
+    (n - 1) / (n a + 1). It is solved for a, so that the CV is right for few gaps too; for many, a is 1 / CV². Weibull
+    gaps get the CV that gamma gaps of that shape would have before the division, which is right for many, and nearly
+    so for few.
     """
-    if PROCESSES[code] == "gamma":
-        few = np.maximum(n_gaps, 1)
-        shapes: Float64Vector = np.clip(_bare_shape_sum(cv, few), LEAST_SHAPE_SUM, LARGEST_SHAPE) / few
-        return shapes
+    few = np.maximum(n_gaps, 1)
+    shapes: Float64Vector = np.clip(_bare_shape_sum(cv, few), LEAST_SHAPE_SUM, LARGEST_SHAPE) / few
     if PROCESSES[code] == "weibull":
-        shape_of = {value: weibull_shape(max(value, 1e-3)) for value in set(cv.tolist())}
-        return np.array([shape_of[value] for value in cv.tolist()])
-    return np.ones(len(cv))
+        return np.array([weibull_shape(shape**-0.5) for shape in shapes.tolist()])
+    return shapes
 
 
 def _bare_shape_sum(cv: Float64Vector, n_gaps: Int64Vector) -> Float64Vector:

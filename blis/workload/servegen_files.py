@@ -56,7 +56,8 @@ class Windows(NamedTuple):
 
     def kept(self, is_kept: Any) -> "Windows":
         """The windows that a mask or an index picks."""
-        return Windows(*(column[is_kept] for column in self[:-1]), window_s=self.window_s)
+        kept = {name: getattr(self, name)[is_kept] for name in self._fields if name != "window_s"}
+        return Windows(**kept, window_s=self.window_s)
 
 
 class LengthTable(NamedTuple):

@@ -46,12 +46,14 @@ def draw_lengths(
     draw = _Draw(dataset, list(zip(windows.tolist(), totals.tolist(), strict=True)), seed, names)
     whole = draw.lengths("input_tokens")
     text = draw.lengths("text_tokens")
-    parts = [draw.sums(f"{modality}_tokens", f"{modality}_count") for modality in MODALITIES]
-    recorded = whole + text + sum(parts)
+    image, audio, video = (draw.sums(f"{modality}_tokens", f"{modality}_count") for modality in MODALITIES)
+    recorded = whole + text + image + audio + video
     return Lengths(
         np.maximum(recorded, 1),
         draw.lengths("output_tokens"),
-        *parts,
+        image,
+        audio,
+        video,
         draw.column("reason_ratio"),
         recorded < 1,
     )

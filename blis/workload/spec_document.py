@@ -77,7 +77,7 @@ def specification_from_mapping(where: str, mapping: object) -> Specification:
         check_int(f"{where}.seed", given["seed"])
         notes.append(f"the document's own seed {given['seed']} is not used: the run's seed is")
     documents, recorded = given.get("clients"), given.get("servegen_data")
-    if not recorded and (not isinstance(documents, list) or not documents):
+    if (documents or not recorded) and (not isinstance(documents, list) or not documents):
         raise ConfigError(f"{where}.clients must be a list of at least one client; got {documents!r}.")
     if documents and recorded:
         notes.append("servegen_data has no effect beside clients")

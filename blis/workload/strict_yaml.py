@@ -48,7 +48,7 @@ def with_line(path: Path, error: ConfigError) -> ConfigError:
     message = str(error)
     node = yaml.compose(read_text(path), Loader=_StrictLoader)
     at = len(str(path))
-    while step := _STEP.match(message, at):
+    while node is not None and (step := _STEP.match(message, at)):
         child = _child(node, step)
         if child is None:
             break

@@ -3,15 +3,16 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 
 import numpy as np
 
 from blis.checks import check_int
 from blis.errors import ConfigError
-from blis.units import US_PER_S, Int64Vector
+from blis.units import US_PER_S, Float64Vector, Int64Vector
 from blis.workload.prefix_keys import keys_of_tokens
-from blis.workload.recorded import check_options, float_column, read_csv, refuse_cell
+from blis.workload.recorded import check_options, csv_pieces, float_column, refuse_cell
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of, timeline
 
@@ -54,12 +55,17 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     """
     check_int("block_size_tokens", block_size_tokens, 1, unit="tokens")
     path = params.path
-    header, columns = read_csv(path)
-    if len(header) < LEAST_COLUMNS:
+    header, pieces = csv_pieces(path)
+    if header and len(header) < LEAST_COLUMNS:
         raise ConfigError(f"{path} must have at least {LEAST_COLUMNS} columns; got {len(header)}: {', '.join(header)}.")
-    seconds = float_column(path, header[ARRIVAL], columns[ARRIVAL], 0.0)
-    prompts = _token_lists(path, header[PROMPT], columns[PROMPT], 1)
-    outputs = _token_lists(path, header[OUTPUT], columns[OUTPUT], 0)
+    times: list[Float64Vector] = []
+    prompts: list[Int64Vector] = []
+    outputs: list[Int64Vector] = []
+    for first_row, columns in pieces:
+        times.append(float_column(path, header[ARRIVAL], columns[ARRIVAL], 0.0, first_row))
+        prompts += _token_lists(path, header[PROMPT], columns[PROMPT], 1, first_row)
+        outputs += _token_lists(path, header[OUTPUT], columns[OUTPUT], 0, first_row)
+    seconds = np.concatenate(times)
 
     line = timeline("workload", seconds * US_PER_S, params.rate, params.num_requests)
     prompts, outputs = [prompts[row] for row in line.order], [outputs[row] for row in line.order]
@@ -74,12 +80,33 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     )
 
 
-def _token_lists(path: Path, name: str, cells: Sequence[str], least: int) -> list[Int64Vector]:
+def _token_lists(path: Path, name: str, cells: Sequence[str], least: int, first_row: int) -> list[Int64Vector]:
+    """The ids in each cell: read all at once, and one by one to find a wrong cell."""
+    lists = _lists_at_once(cells, least)
+    if lists is not None:
+        return lists
     rule = f"a JSON list of at least {least} token ids (ints ≥ 0)"
     return [
-        ids if (ids := _token_ids(cell, least)) is not None else refuse_cell(path, row, name, rule, cells)
-        for row, cell in enumerate(cells)
+        ids if (ids := _token_ids(cell, least)) is not None else refuse_cell(path, at, name, rule, cells, first_row)
+        for at, cell in enumerate(cells)
     ]
+
+
+def _lists_at_once(cells: Sequence[str], least: int) -> list[Int64Vector] | None:
+    """The ids in each cell, as parts of one array; None if a cell may be wrong."""
+    if not all(cell[:1] == "[" and cell[-1:] == "]" and cell.count("[") == 1 for cell in cells):
+        return None
+    try:
+        lists = json.loads(f"[{','.join(cells)}]")
+        flat = list(chain.from_iterable(lists))
+        ids = np.array(flat, np.int64) if set(map(type, flat)) <= {int} else np.array([-1])
+    except (json.JSONDecodeError, OverflowError):
+        return None
+    lengths = list(map(len, lists))
+    if len(lists) != len(cells) or min(lengths) < least or (ids < 0).any():
+        return None
+    bounds = accumulate(lengths, initial=0)
+    return [ids[start:end] for start, end in pairwise(bounds)]
 
 
 def _token_ids(cell: str, least: int) -> Int64Vector | None:

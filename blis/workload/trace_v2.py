@@ -20,7 +20,7 @@ from blis.workload.recorded import check_options, check_path
 from blis.workload.requests import Requests
 from blis.workload.strict_yaml import read_yaml
 from blis.workload.table import requests_of, timeline
-from blis.workload.trace_v2_records import COLUMNS, MODALITY_COLUMNS, PREFIX_COLUMN, read_records
+from blis.workload.trace_v2_records import COLUMNS, PREFIX_COLUMN, read_records
 
 __all__ = ["COLUMNS", "Params", "generate", "loses_prefixes", "write"]
 
@@ -101,7 +101,9 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         turn=numbers["round_index"].astype(np.int32),
         prefix_group=group,
         prefix_tokens=prefix_tokens,
-        **{name: numbers[name] for name in MODALITY_COLUMNS},
+        image_tokens=numbers["image_tokens"],
+        audio_tokens=numbers["audio_tokens"],
+        video_tokens=numbers["video_tokens"],
         reason_ratio=records.reason_ratio[line.order],
         streaming=records.is_streaming[line.order],
         client=names["client_id"],

@@ -47,7 +47,7 @@ def _describe(config: Any) -> None:
     """Describe the workload of a composed configuration."""
     from omegaconf import open_dict
 
-    from blis.report import print_json
+    from blis.printing import print_json
     from blis.result import build_requests
     from blis.settings import settings_from_config
     from blis.workload_description.summary import describe

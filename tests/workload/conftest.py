@@ -38,6 +38,20 @@ def assert_lawful():
             assert array.dtype == (np.int64 if wide else np.int32), name
             if name not in ("keys", "key_offsets"):
                 assert len(array) == n, name
+        others = {"after": np.int64, "think_us": np.int64, "reason_ratio": np.float64, "streaming": np.bool_}
+        others |= dict.fromkeys(("image_tokens", "audio_tokens", "video_tokens", "client"), np.int32)
+        for name, dtype in others.items():
+            array = getattr(requests, name)
+            assert not array.flags.writeable, name
+            assert array.dtype == dtype, name
+            assert array.shape == (n,), name
+        assert (requests.after < np.arange(n)).all()
+        assert (requests.think_us >= 0).all()
+        assert (requests.think_us[requests.after < 0] == 0).all()
+        assert (requests.text_tokens >= 0).all()
+        assert ((requests.reason_ratio >= 0) & (requests.reason_ratio <= 1)).all()
+        assert requests.client.max() < len(requests.clients)
+        assert len(requests.networks) in (0, len(requests.clients))
         assert (np.diff(requests.arrival_us) >= 0).all()
         assert requests.arrival_us[0] >= 0
         assert (requests.input_tokens >= 1).all()

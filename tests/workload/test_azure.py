@@ -138,7 +138,8 @@ def test_a_row_beyond_the_first_piece_is_named_by_its_number_in_the_file(file):
 
 
 def test_a_wrong_cell_is_named_by_its_line_too_whatever_is_blank_or_broken_over_lines(file):
-    text = 'TIMESTAMP,ContextTokens,GeneratedTokens,Note\n\n2023-11-16 18:00:02,1,1,"two\nlines"\n\n2023-11-16 18:00:02,x,1,\n'
+    header = HEADER.replace("\n", ",Note\n\n")
+    text = header + '2023-11-16 18:00:02,1,1,"two\nlines"\n\n2023-11-16 18:00:02,x,1,\n'
 
     with pytest.raises(ConfigError, match=r"row 1, column 'ContextTokens': must be an int ≥ 1; got 'x'\. See line 6\."):
         requests_of(path=file("a.csv", text))

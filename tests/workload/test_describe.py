@@ -168,7 +168,7 @@ def test_the_command_prints_tables_and_draws_a_picture(tmp_path, monkeypatch, ca
     [
         ((), "usage: python -m blis.workload describe"),
         (("describe", "workload=azur"), "workload: no choice named 'azur'; did you mean 'azure'?"),
-        (("describe", "workload=mooncake"), "workload.path must be given"),
+        (("describe", "workload=burstgpt"), "workload.path must be given"),
         (("describe", "workload.rat=1"), "workload: unknown key 'rat'; did you mean 'rate'?"),
         (("describe", "plots=w.pdf"), "plots must be the path of a .png file in a folder that exists; got 'w.pdf'."),
         (("describe", "plots=3"), "plots must be the path of a .png file"),

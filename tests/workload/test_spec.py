@@ -284,6 +284,10 @@ def test_wrong_clients_are_refused(client, message):
             "workload.spec.aggregate_rate must be a finite number > 0 [requests/s]; got inf.",
         ),
         ({"clients": []}, "workload.spec.clients must be a list of at least one client; got []."),
+        (
+            {"clients": 5, "servegen_data": {"path": "x"}},
+            "workload.spec.clients must be a list of at least one client; got 5.",
+        ),
         ({"category": "vision"}, "workload.spec.category: no choice named 'vision'"),
         ({"horizon": -1}, "workload.spec.horizon must be an int ≥ 0 [µs]; got -1."),
         ({"num_requests": -1}, "workload.spec.num_requests must be an int in [0, 100000000]; got -1."),
