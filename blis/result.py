@@ -56,7 +56,7 @@ class Result:
         return {"seed": self.seed, **summarise(self.requests, self.cluster, self.outcome, self.scenario.slo)}
 
     def figures(self) -> dict[str, float | None]:
-        """The cluster's figures alone, which take less time than `metrics`; of a traced run also anomalies and regret."""
+        """The cluster's figures alone, quicker than `metrics`; of a traced run also anomalies and regret."""
         from blis.explanation import trace_figures
         from blis.metrics.figures import cluster_figures
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from blis.engine.state import Records
 from blis.metrics.regret import reference_regret_ms, tried_decisions
 from blis.result import Result
 from blis.units import US_PER_MS, US_PER_S
@@ -30,7 +31,7 @@ def worst_decisions(result: Result) -> list[WorstDecision]:
 
     Rollout regret where decisions were tried otherwise, reference regret where they were not.
     """
-    return _measured(result) if result.rollouts is not None else _expected(result)
+    return _expected(result) if result.rollouts is None else _measured(result, result.rollouts)
 
 
 def worst_decisions_document(result: Result) -> list[dict[str, Any]]:
@@ -38,8 +39,7 @@ def worst_decisions_document(result: Result) -> list[dict[str, Any]]:
     return [asdict(one) for one in worst_decisions(result)]
 
 
-def _measured(result: Result) -> list[WorstDecision]:
-    rollouts = result.rollouts
+def _measured(result: Result, rollouts: Records) -> list[WorstDecision]:
     tried = tried_decisions(rollouts)
     regret = np.where(np.isfinite(tried.ttft_regret_ms), tried.ttft_regret_ms, 0.0)
     entry_of = {int(request): entry for entry, request in enumerate(result.trace.routings.request.tolist())}
@@ -52,11 +52,9 @@ def _measured(result: Result) -> list[WorstDecision]:
         if row.e2e_us >= 0 and row.real_e2e_us >= 0:
             e2e = f", its last {_sooner((row.real_e2e_us - row.e2e_us) / US_PER_MS)}"
         others = tried.others_e2e_change_ms[place]
-        effect = (
-            ""
-            if np.isnan(others)
-            else f"; the E2E of {row.others_completed} others would have changed by {others:+.2f} ms"
-        )
+        effect = ""
+        if row.others_completed > 0:
+            effect = f"; the E2E of {row.others_completed} others would have changed by {others:+.2f} ms"
         ttft_ms = (row.real_ttft_us - row.ttft_us) / US_PER_MS
         text = (
             f"{_what(result, entry_of[int(row.request)])}; on instance_{row.alternative} its first token would "

@@ -1,10 +1,10 @@
 """Arrivals that wait for the end of another request: turns of a conversation, users who wait for their answer.
 
 Instances run ahead of each other between two events of the cluster. An arrival that a completion calls for may
-fall into that time, so nobody may run further than the earliest such arrival can be: the least time that any instance needs
-until its next completion, plus the shortest think time (the lookahead of conservative parallel simulation; Chandy and
-Misra, "Distributed simulation", 1979). The number of steps until a completion is known, for a decoding request exactly;
-a step takes at least as long as the smallest one, because no latency model's time falls as a batch grows.
+fall into that time, so nobody may run further than the earliest such arrival can be: the least time that any instance
+needs until its next completion, plus the shortest think time (the lookahead of conservative parallel simulation; Chandy
+and Misra, "Distributed simulation", 1979). The number of steps until a completion is known, for a decoding request
+exactly; a step takes at least as long as the smallest one, because no latency model's time falls as a batch grows.
 """
 
 from blis.engine._jit import kernel

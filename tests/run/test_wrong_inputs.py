@@ -61,7 +61,7 @@ WRONG = {
     "policies=list.yaml": "list.yaml must be a mapping",
     "policies=twice.yaml": "the key 'routing' is given twice",
     # workloads
-    "workload=azur": "workload: no choice named 'azur'; did you mean 'azure'? Choices: azure, burstgpt, bursty, chatbot",
+    "workload=azur": "workload: no choice named 'azur'; did you mean 'azure'? Choices: azure, burstgpt",
     "workload.kind=azzure": "workload.kind: no choice named 'azzure'; did you mean 'azure'?",
     "workload.kind=lengths": "workload.kind: no choice named 'lengths'",
     "workload.rat=2": "workload: unknown key 'rat'; did you mean 'rate'? Keys: num_requests, path, rate",
