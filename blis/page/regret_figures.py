@@ -32,14 +32,14 @@ def regret_figures(runs: Sequence[RunFolder]) -> Html:
 def rollout_regret_ms(rollouts: "pyarrow.Table", column: str) -> Float64Vector:
     """(tried routing decisions,) how much smaller the time would have been at its best alternative, 0 if at none.
 
-    Decisions after which the request has no such time in any pair of futures are left out.
+    NaN where the request has no such time in any pair of futures.
     """
     rows = rollouts.filter(is_text(rollouts, "decision", "routing"))
     request, gain_ms = numbers(rows, "request"), -numbers(rows, column)
-    known = ~np.isnan(gain_ms)
-    decisions, place = np.unique(request[known], return_inverse=True)
-    regret_ms = np.zeros(len(decisions))
-    np.maximum.at(regret_ms, place, gain_ms[known])
+    decisions, place = np.unique(request, return_inverse=True)
+    best_ms = np.full(len(decisions), np.nan)
+    np.fmax.at(best_ms, place, gain_ms)
+    regret_ms: Float64Vector = np.maximum(best_ms, 0.0)
     return regret_ms
 
 
@@ -53,7 +53,9 @@ def _figure(key: str, measure: str, runs: Sequence[RunFolder], regrets: Sequence
             continue
         ordered = np.sort(values[~np.isnan(values)])
         costly = ordered[ordered > 0]
-        told.append(f"{run.name}: {len(costly):,} of {len(ordered):,} decisions have any")
+        unknown = len(values) - len(ordered)
+        rest = f" ({unknown:,} more never got that far)" if unknown else ""
+        told.append(f"{run.name}: {len(costly):,} of {len(ordered):,} decisions have any{rest}")
         if not len(costly):
             continue
         more, hundredths = thinned(costly)

@@ -282,13 +282,13 @@ def test_interval_covers_the_truth_as_often_as_it_says(folders) -> None:
     run = run_of(folders["weighted"])
     random = np.random.default_rng(11)
     covered = 0
-    for _ in range(40):
+    for _ in range(20):
         baseline = synthetic(run, random.normal(100.0, 10.0, 300))
         slower = synthetic(run, baseline.requests["ttft_ms"].to_numpy() + random.normal(2.0, 5.0, 300))
         _, low, high = compare(baseline, slower).differences["ttft_mean_ms"]
         covered += low <= 2.0 <= high
 
-    assert covered >= 33  # of 40 at 95 %: fewer has a probability of 0.0005
+    assert covered >= 15  # of 20 at 95 %: fewer has a probability of 0.0003
 
 
 def test_comparison_shows_differences_settings_and_warnings(folders, tmp_path: Path) -> None:
@@ -364,6 +364,18 @@ def test_rollout_regret_is_that_of_the_explanation(folders) -> None:
         assert len(regret_ms) == told["decisions"]
         assert regret_ms.mean() == pytest.approx(told[f"{key}_mean_ms"])
         assert regret_ms.max() == pytest.approx(told[f"{key}_max_ms"])
+
+
+def test_rollout_regret_is_unknown_where_no_pair_of_futures_has_the_time() -> None:
+    rollouts = pa.table(
+        {
+            "decision": ["routing"] * 5 + ["admission"],
+            "request": [1.0, 1.0, 2.0, 3.0, 3.0, 4.0],
+            "ttft_change_ms": [-2.0, None, None, 5.0, 1.0, -9.0],
+        }
+    )
+
+    np.testing.assert_array_equal(rollout_regret_ms(rollouts, "ttft_change_ms"), [2.0, np.nan, 0.0])
 
 
 def test_thinned_curve_is_the_curve() -> None:
