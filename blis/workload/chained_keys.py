@@ -126,23 +126,32 @@ def keys_of_hash_ids(
     chains = _shared_chains(n_ids, lambda rows, level: names[id_offsets[rows] + level])
     n_shared = np.diff(chains.offsets)
 
+    # A KV block belongs to the hash block that holds its end. Per shared hash block of a request: how many begin there.
     shared_blocks = np.minimum(input_tokens, n_shared * hash_block_tokens) // block_size_tokens
-    row_of = np.repeat(np.arange(len(input_tokens)), shared_blocks)
-    block = np.arange(len(row_of)) - np.repeat(csr_offsets(shared_blocks)[:-1], shared_blocks)
-    level = ((block + 1) * block_size_tokens - 1) // hash_block_tokens
-    node = chains.nodes[chains.offsets[row_of] + level]
-    blocks_per_node = hash_block_tokens // block_size_tokens + 1
-    key = node * blocks_per_node + block - level * hash_block_tokens // block_size_tokens
-    uses = np.bincount(key, minlength=1)
-    kept = uses[key] > 1
-    dense = np.cumsum(uses > 1) - 1
-    offsets = csr_offsets(np.bincount(row_of[kept], minlength=len(input_tokens)))
+    row_of = np.repeat(np.arange(len(input_tokens)), n_shared)
+    level = np.arange(len(row_of)) - chains.offsets[row_of]
+    first = level * hash_block_tokens // block_size_tokens
+    end = np.minimum((level + 1) * hash_block_tokens // block_size_tokens, shared_blocks[row_of])
+    n_here = np.minimum(np.maximum(end - first, 0), _second_largest(chains, end - first)[chains.nodes])
+    n_of_node = np.zeros(chains.n_nodes, np.int64)
+    np.maximum.at(n_of_node, chains.nodes, n_here)
+    ends = csr_offsets(n_here)
+    keys = np.arange(ends[-1])
+    keys += np.repeat(csr_offsets(n_of_node)[chains.nodes] - ends[:-1], n_here)
 
     prompt = np.arange(len(input_tokens))
     whole = np.flatnonzero((n_shared == n_blocks) & (n_blocks > 0))
     last_node = chains.nodes[chains.offsets[whole + 1] - 1]
     prompt[whole] = len(prompt) + number_pairs(last_node, input_tokens[whole])
-    return PrefixKeys(offsets, dense[key[kept]], prompt)
+    return PrefixKeys(ends[chains.offsets], keys, prompt)
+
+
+def _second_largest(chains: _Chains, values: Int64Vector) -> Int64Vector:
+    """For each node, of which there are at least two, the second largest of its values."""
+    order = np.lexsort((values, chains.nodes))
+    last = np.cumsum(np.bincount(chains.nodes, minlength=chains.n_nodes)) - 1
+    second: Int64Vector = np.maximum(values[order[last - 1]], 0)
+    return second
 
 
 def csr_offsets(lengths: Int64Vector) -> Int64Vector:

@@ -65,7 +65,10 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     times_ms, prompts, outputs = array("d"), array("q"), array("q")
     n_ids, ids = array("q"), array("q")
     for row, (number, text) in enumerate(text_lines(path)):
-        time_ms, n_input, n_output, hash_ids = _record(_Place(path, number, row), text)
+        try:
+            time_ms, n_input, n_output, hash_ids = _record(_Place(path, row), text)
+        except ConfigError as error:
+            raise ConfigError(f"{error} See line {number}.") from error
         times_ms.append(time_ms)
         prompts.append(n_input)
         outputs.append(n_output)
@@ -94,17 +97,16 @@ class _Place(NamedTuple):
     """A line of the file, put into words only when it is wrong."""
 
     path: Path
-    line: int
     row: int
 
     def __str__(self) -> str:
-        return f"{self.path}, line {self.line}, row {self.row}"
+        return f"{self.path}, row {self.row}"
 
 
 def _record(where: _Place, line: str) -> tuple[float, int, int, list[int]]:
     """The four fields of a line: time [ms], prompt and output [tokens], hashes."""
     try:
-        record: Any = json.loads(line)
+        record: Any = json.loads(line.rstrip())
     except json.JSONDecodeError as error:
         raise ConfigError(f"{where}: must be a JSON object; {error.msg} at column {error.colno}.") from error
     except RecursionError as error:

@@ -1,5 +1,6 @@
 """How the arrivals of a workload spread over time."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +36,7 @@ def over_time(arrival_us: Int64Vector) -> OverTime:
         return OverTime(edges_us / US_PER_S, np.array([np.nan]), np.array([np.nan]))
     edges_us = np.linspace(first_us, last_us, n_pieces + 1)
     at = np.concatenate((np.searchsorted(arrival_us, edges_us[:-1]), [n]))
-    gap_cv = np.array([variation(arrival_us[start:end]) for start, end in zip(at[:-1], at[1:], strict=True)])
+    gap_cv = np.array([variation(arrival_us[start:end]) for start, end in pairwise(at.tolist())])
     return OverTime(edges_us / US_PER_S, np.diff(at) / np.diff(edges_us) * US_PER_S, gap_cv)
 
 

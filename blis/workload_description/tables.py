@@ -62,14 +62,11 @@ def _overview(description: Mapping[str, Any]) -> Any:
         rows.append(("sessions", f"{sessions['sessions']:,}, {rounds:.2f} rounds in the mean"))
     if sessions["closed_loop_requests"]:
         rows.append(("closed loop", f"{sessions['closed_loop_requests']:,} requests wait for an earlier one"))
-    for name in ("image", "audio", "video"):
-        if parts[name]["requests"]:
-            rows.append(
-                (
-                    f"{name} tokens",
-                    f"{_percent(parts[name]['share'])} of prompts, in {parts[name]['requests']:,} requests",
-                )
-            )
+    rows += [
+        (f"{name} tokens", f"{_percent(parts[name]['share'])} of prompts, in {parts[name]['requests']:,} requests")
+        for name in ("image", "audio", "video")
+        if parts[name]["requests"]
+    ]
     if parts["reasoning"]["requests"]:
         ratio = _percent(parts["reasoning"]["mean_ratio"])
         rows.append(("reasoning", f"{parts['reasoning']['requests']:,} requests, {ratio} of their output"))

@@ -59,7 +59,10 @@ def test_rate_and_limit_apply(data):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "line 2, row 1: must be a JSON object; Expecting property name enclosed in double quotes at column"),
+        (
+            "{",
+            "row 1: must be a JSON object; Expecting property name enclosed in double quotes at column 2. See line 2.",
+        ),
         ("[" * 100_000, "row 1: must be a JSON object; it is nested too deeply."),
         (record(input_length=2**40), "row 1, field 'input_length' must be an int ≤ 2147483647 [tokens]"),
         ("[]", "row 1: must be a JSON object with timestamp, input_length, output_length, hash_ids;"),
