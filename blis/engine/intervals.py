@@ -24,17 +24,20 @@ def count_intervals(
         return np.empty(0, np.int64), np.empty(0, np.int64)
     lengths, kind = _distinct_lengths(entries.step_us)
     requests, table = state.requests, workload.table
-    decoding = (requests.status == RUNNING) & (requests.stored_tokens >= table.input_tokens)
-    decoding &= (table.output_tokens > 1) & (requests.first_token_us >= 0)
-    waited = (requests.status == COMPLETED) & (requests.left_out_us > 0) & bool(settings.waiting_counts)
-    first = requests.finish_step - table.output_tokens + 2
+    left_out_us, status, outputs = requests.left_out_us, requests.status, table.output_tokens
+    decoding = (status == RUNNING) & (requests.stored_tokens >= table.input_tokens)
+    decoding &= (outputs > 1) & (requests.first_token_us >= 0)
+    waited = (status == COMPLETED) & (left_out_us > 0) & bool(settings.waiting_counts)
+    of_interest = np.flatnonzero(decoding | waited)  # few, mostly none: the rest is in the log as it is
+    first = requests.finish_step[of_interest] - outputs[of_interest] + 2
+    where, is_late = requests.instance[of_interest], waited[of_interest]
     values, counts = [], []
     for instance in range(settings.n_instances):
-        here = requests.instance == instance
+        here = where == instance
         last_step = int(state.instances.step_number[instance])
         changes = _lost_steps(state.log, instance, last_step)
-        changes += np.bincount(np.minimum(first[here & decoding], last_step + 1), minlength=last_step + 2)
-        late = np.flatnonzero(here & waited)
+        changes += np.bincount(np.minimum(first[here & ~is_late], last_step + 1), minlength=last_step + 2)
+        late = np.flatnonzero(here & is_late)
         np.add.at(changes, first[late], 1)
         np.add.at(changes, first[late] + 1, -1)
         changes[last_step + 1] = 0
@@ -42,7 +45,7 @@ def count_intervals(
         add_steps(entries, kind, instance, changes, tokens, bool(changes.any()))
         found = np.flatnonzero(tokens)
         own = entries[entries.instance == instance] if len(late) else entries[:0]
-        late_us = np.repeat(own.step_us, own.steps)[first[late] - 1] + requests.left_out_us[late]
+        late_us = np.repeat(own.step_us, own.steps)[first[late] - 1] + left_out_us[of_interest[late]]
         values += [lengths[found] + limits.output_token_us[instance], late_us + limits.output_token_us[instance]]
         counts += [tokens[found], np.ones(len(late), np.int64)]
     distinct, place = np.unique(np.concatenate(values), return_inverse=True)
