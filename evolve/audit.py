@@ -41,11 +41,11 @@ def _translated(argument: str) -> str:
 class Settings:
     """What an audit is told to do."""
 
-    suite: Any  #: `evolve.suite.Suite`
+    suite: Any  #: `evolve.judging.suite.Suite`
     scenarios: tuple[Any, ...]  #: those of it that are looked at
-    contenders: tuple[Any, ...]  #: `evolve.headroom.Contender`
-    rules: Any  #: `evolve.scoring.Rules`
-    criterion: Any  #: `evolve.headroom.Criterion`
+    contenders: tuple[Any, ...]  #: `evolve.judging.headroom.Contender`
+    rules: Any  #: `evolve.judging.scoring.Rules`
+    criterion: Any  #: `evolve.judging.headroom.Criterion`
     seeds: tuple[int, ...]
     num_requests: int | None  #: at most so many of each scenario; None: as many as the suite says
     evaluator: Mapping[str, Any] | str
@@ -60,11 +60,11 @@ class Settings:
         ConfigError
             If a key is absent or unknown, or a value wrong.
         """
-        from evolve.baselines import read_baselines
-        from evolve.goals import Goals
-        from evolve.headroom import Criterion, contenders
-        from evolve.scoring import Rules
-        from evolve.suite import ROLES, Suite, check_seeds
+        from evolve.judging.baselines import read_baselines
+        from evolve.judging.goals import Goals
+        from evolve.judging.headroom import Criterion, contenders
+        from evolve.judging.scoring import Rules
+        from evolve.judging.suite import ROLES, Suite, check_seeds
 
         given = check_keys("audit", mapping, _KEYS, _KEYS)
         suite = Suite.from_mapping("suite", given["suite"])
@@ -120,9 +120,9 @@ def _run(config: Any) -> None:
 def audit(settings: Settings) -> list[Any]:
     """The `Headroom` of each scenario."""
     from evolve.evaluators.opening import open_evaluator
-    from evolve.headroom import headroom
+    from evolve.judging.headroom import headroom
+    from evolve.judging.workloads import WorkloadKey, Workloads, task_digest
     from evolve.records import Task
-    from evolve.workloads import WorkloadKey, Workloads, task_digest
 
     workloads = Workloads(settings.suite)
     evaluator = open_evaluator("evaluator", settings.evaluator, workloads)
@@ -152,7 +152,7 @@ def _print_text(found: Sequence[Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from evolve.headroom import BASELINE, CHOSEN, PATHOLOGICAL, RANDOM, SIGNAL
+    from evolve.judging.headroom import BASELINE, CHOSEN, PATHOLOGICAL, RANDOM, SIGNAL
 
     names = [fare.name for fare in found[0].fares if fare.kind == BASELINE]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="times better than the best sensible policy")

@@ -83,8 +83,8 @@ def report_search(folder: Path, given: Mapping[str, Any], output: str) -> None:
 def _report_sweep(folder: Path, output: str) -> None:
     from blis.printing import json_text, print_json
     from evolve.evidence.sweep_table import read_sweep, sweep_figure, sweep_markdown, sweep_plain
-    from evolve.figures import save
-    from evolve.files import write_text_whole
+    from evolve.outcome.figures import save
+    from evolve.outcome.files import write_text_whole
 
     outcomes, notes = read_sweep(folder)
     plain, text = sweep_plain(outcomes, notes), sweep_markdown(outcomes, notes)

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(config: Any) -> None:
     """One search of a composed configuration; called by Hydra, once per job."""
-    from evolve.run_folder import check_unused, composed, stored_config
+    from evolve.outcome.run_folder import check_unused, composed, stored_config
     from evolve.settings import Settings, resumed
 
     own_folder = output_folder()
@@ -48,10 +48,10 @@ def _run(config: Any) -> None:
 
 
 def _search(settings: Any, folder: Path) -> None:
-    from evolve.results import SUMMARY
-    from evolve.run_folder import keep_config
-    from evolve.search import Search
-    from evolve.setup import open_plan
+    from evolve.outcome.results import SUMMARY
+    from evolve.outcome.run_folder import keep_config
+    from evolve.search.loop import Search
+    from evolve.search.setup import open_plan
     from evolve.trackers.opening import open_tracker
 
     tracker = open_tracker("tracker", settings.tracker)

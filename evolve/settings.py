@@ -9,15 +9,15 @@ from typing import Any
 from blis.checks import check_choice, check_int, check_keys, check_number
 from blis.errors import ConfigError
 from blis.fitness.constraints import read_constraints
-from evolve.baselines import read_baselines
-from evolve.budget import Budget
-from evolve.fitness import Rules
-from evolve.goals import Goals
-from evolve.ladder import Ladder
-from evolve.plan import Labels
+from evolve.judging.baselines import read_baselines
+from evolve.judging.fitness import Rules
+from evolve.judging.goals import Goals
+from evolve.judging.suite import Suite
 from evolve.problem import Problem
 from evolve.records import Phenotype
-from evolve.suite import Suite
+from evolve.search.budget import Budget
+from evolve.search.ladder import Ladder
+from evolve.search.plan import Labels
 
 #: Name in a configuration -> the module of `evolve.algorithms`, and how many objectives it is made for.
 ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {

@@ -22,7 +22,7 @@ from evolve.problem import Problem
 from evolve.records import Genome, Score
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import Stagnation, best_first
-from evolve.variation import first_round, individuals_of
+from evolve.selection.variation import first_round, individuals_of
 
 KEYS = ("population", "sigma", "patience")
 

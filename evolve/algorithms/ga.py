@@ -7,11 +7,11 @@ from typing import Any
 from deap import tools
 
 from blis.checks import check_int, check_keys
-from evolve import breeding
 from evolve.algorithms import Draws
-from evolve.breeding import Breeding, Sizes
 from evolve.problem import Problem
 from evolve.records import Genome
+from evolve.selection import breeding
+from evolve.selection.breeding import Breeding, Sizes
 from evolve.selection.individual import Individual
 
 KEYS = (*breeding.KEYS, "tournament")

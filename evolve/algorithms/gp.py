@@ -13,9 +13,9 @@ from deap import tools
 
 from blis.checks import check_int, check_keys, check_number
 from evolve.algorithms import Draws, ga
-from evolve.breeding import Breeding, Sizes
 from evolve.problem import Problem
 from evolve.records import Genome
+from evolve.selection.breeding import Breeding, Sizes
 from evolve.selection.individual import Individual
 
 KEYS = (*ga.KEYS, "parsimony")

@@ -11,9 +11,9 @@ from typing import Any
 
 from blis.checks import check_choice, check_int, check_keys
 from evolve.algorithms import Draws, Proposal, ga, gp, nsga2
-from evolve.breeding import Breeding
 from evolve.problem import Problem
 from evolve.records import Genome, Score
+from evolve.selection.breeding import Breeding
 
 #: What may live on an island: algorithms that have a population.
 INNER: Mapping[str, Any] = {"ga": ga, "gp": gp, "nsga2": nsga2}

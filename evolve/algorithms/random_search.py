@@ -8,7 +8,7 @@ from blis.checks import check_int, check_keys
 from evolve.algorithms import Draws, Proposal
 from evolve.problem import Problem
 from evolve.records import Genome, Score
-from evolve.variation import first_round
+from evolve.selection.variation import first_round
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from typing import Any
 
 from blis.checks import check_choice, check_int, check_keys, check_number
 from blis.errors import ConfigError
-from evolve.evaluation import TIMEOUT_S
 from evolve.evaluators import Evaluator, serial, threads
-from evolve.workloads import Workloads
+from evolve.judging.evaluation import TIMEOUT_S
+from evolve.judging.workloads import Workloads
 
 NAMES = ("serial", "threads", "ray")
 MOST_WORKERS = 10_000

@@ -18,11 +18,10 @@ from statistics import median
 from typing import Any
 
 from blis.errors import ConfigError
-from evolve.evaluation import TIMEOUT_S, evaluate, failure, timeout_error
 from evolve.evaluators import by_workload
 from evolve.evaluators.warming import warm
-from evolve.records import Phenotype, Record, Task
-from evolve.workloads import (
+from evolve.judging.evaluation import TIMEOUT_S, evaluate, failure, timeout_error
+from evolve.judging.workloads import (
     MOST_KEPT,
     Prepared,
     WorkloadKey,
@@ -33,6 +32,7 @@ from evolve.workloads import (
     requests_as_arrays,
     requests_from_arrays,
 )
+from evolve.records import Phenotype, Record, Task
 
 #: What a chunk of work should take [ms].
 CHUNK_MS = 60.0

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from evolve.evaluation import TIMEOUT_S, evaluate
 from evolve.evaluators import by_workload
+from evolve.judging.evaluation import TIMEOUT_S, evaluate
+from evolve.judging.workloads import Workloads, key_of
 from evolve.records import Record, Task
-from evolve.workloads import Workloads, key_of
 
 
 class Pool:

@@ -3,9 +3,9 @@
 from functools import cache
 
 from blis.binding import QUESTIONS, choices, compiled_answer
-from evolve.evaluation import evaluate
+from evolve.judging.evaluation import evaluate
+from evolve.judging.workloads import prepare
 from evolve.records import Phenotype, Task
-from evolve.workloads import prepare
 
 _SCENARIO = {
     "cluster": {"kv_blocks": 100, "latency": {"kind": "affine", "alpha_us": [1, 0, 0], "beta_us": [1000, 0, 0]}},

@@ -9,7 +9,6 @@ from typing import Any
 from blis.bundle import read_bundle
 from blis.errors import ConfigError
 from blis.workload.strict_yaml import read_yaml
-from evolve.champion import FILE as CHAMPION
 from evolve.evidence import Condition, Objective, ablation, classes, comparison, sensitivity, sweeps
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory
@@ -17,13 +16,14 @@ from evolve.evidence.page import MOST_RIVALS, html
 from evolve.evidence.random_rival import NAME, phenotype_of, search_rival, stored_rival
 from evolve.evidence.sweep_table import is_random
 from evolve.evidence.text import markdown
-from evolve.figures import Interval, gain_figure, save
-from evolve.files import write_text_whole
-from evolve.goals import Goals
+from evolve.judging.goals import Goals
+from evolve.judging.suite import ROLES
+from evolve.outcome.champion import FILE as CHAMPION
+from evolve.outcome.figures import Interval, gain_figure, save
+from evolve.outcome.files import write_text_whole
+from evolve.outcome.summary import read_objectives
 from evolve.records import Phenotype
 from evolve.settings import Settings
-from evolve.suite import ROLES
-from evolve.summary import read_objectives
 
 CONFIG = "config.yaml"
 #: Seeds from here on are unseen, but for those that the suite itself uses.

@@ -9,7 +9,7 @@ from evolve.evidence.comparison import by_strength
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.sweeps import Sweep
 from evolve.evidence.text import markdown
-from evolve.figures import COLOURS
+from evolve.outcome.figures import COLOURS
 
 #: Rivals that a figure shows, the strongest; tables show all.
 MOST_RIVALS = 6

@@ -6,12 +6,12 @@ from typing import Any
 
 from blis.bundle import Bundle, read_bundle
 from blis.errors import ConfigError
-from evolve.champion import FILE
 from evolve.evidence.sweep_table import is_random
+from evolve.outcome.champion import FILE
 from evolve.records import Phenotype
-from evolve.search import Search
+from evolve.search.loop import Search
+from evolve.search.setup import open_plan
 from evolve.settings import SEARCH_KEYS, Settings
-from evolve.setup import open_plan
 from evolve.trackers import silent
 
 FOLDER = "random-search"

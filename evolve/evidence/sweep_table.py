@@ -10,7 +10,7 @@ from typing import Any
 from blis.bundle import read_bundle
 from blis.errors import ConfigError
 from evolve.evidence.text import table
-from evolve.figures import COLOURS, new_figure
+from evolve.outcome.figures import COLOURS, new_figure
 
 CHAMPION = "champion.yaml"
 CONFIDENCE = 0.95

@@ -5,7 +5,10 @@ each, with a class `GeneKind` that fulfils `Gene`: `from_mapping(name, where, ma
 problem; `sample`, `mate` and `mutate` are the operators; `decode` says what the value means to the simulator, `encode`
 finds the value of given policies, if there is one. A gene's name is the question that it answers, or `cluster.<limit>`
 for a limit of the batch. All values that the operators return are in canonical form; policies that are handed to
-`encode` must have been bound once, so that they are known to be right. The other files are what the kinds are made of.
+`encode` must have been bound once, so that they are known to be right.
+
+`phenotype` tells which candidates behave alike: those whose `choices` in the same `situations` are equal. The other
+files are what the kinds are made of.
 """
 
 from collections.abc import Mapping

@@ -3,9 +3,9 @@
 import pytest
 
 from blis.errors import ConfigError
-from evolve.evaluation import evaluate
 from evolve.evaluators import by_workload, key_of, warming
 from evolve.evaluators.opening import open_evaluator
+from evolve.judging.evaluation import evaluate
 from tests.fitness.small_suite import BUSIEST, LEAST_LOADED, NARROW, ROUND_ROBIN, UNKNOWN, task_of, weighted
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from evolve.evaluation import evaluate
 from evolve.evaluators import key_of
+from evolve.judging.evaluation import evaluate
 from evolve.records import Phenotype
 from tests.evaluators.test_local import tasks_of
 from tests.fitness.small_suite import LEAST_LOADED, ROUND_ROBIN, task_of, weighted

@@ -2,7 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from evolve.figures import Interval, Story, convergence_figure, gain_figure, save, scenarios_figure, write_figures
+from evolve.outcome.figures import (
+    Interval,
+    Story,
+    convergence_figure,
+    gain_figure,
+    save,
+    scenarios_figure,
+    write_figures,
+)
 
 
 def _story(**changes: object) -> Story:

@@ -5,7 +5,7 @@ import pytest
 
 from blis.errors import ConfigError
 from evolve.evidence.sweep_table import median_interval, read_sweep, sweep_figure, sweep_markdown, sweep_plain
-from evolve.figures import save
+from evolve.outcome.figures import save
 
 CHAMPION = """version: 1
 routing: least-loaded

@@ -1,6 +1,6 @@
 import pytest
 
-from evolve.workloads import Workloads
+from evolve.judging.workloads import Workloads
 from tests.fitness.small_suite import small_suite
 
 

@@ -3,7 +3,7 @@ import pytest
 from blis.composition import conf_folder
 from blis.errors import ConfigError
 from blis.workload.strict_yaml import read_yaml
-from evolve.baselines import read_baselines
+from evolve.judging.baselines import read_baselines
 from evolve.problem import Problem
 
 

@@ -4,8 +4,8 @@ from blis.metrics.figures import cluster_figures
 from blis.outcome import outcome
 from blis.result import simulate
 from blis.simulate import Simulation
-from evolve.evaluation import evaluate
 from evolve.evaluators import key_of
+from evolve.judging.evaluation import evaluate
 from evolve.records import Phenotype
 from tests.fitness.small_suite import BUSIEST, LEAST_LOADED, NARROW, REJECT_ALL, ROUND_ROBIN, UNKNOWN, task_of, weighted
 
@@ -97,7 +97,7 @@ def test_a_task_that_needs_a_trace_is_simulated_with_one(run, monkeypatch):
         asked.append((trace, scenario.policies, [pool.max_running_requests for pool in scenario.cluster.pools]))
         return simulate(scenario, requests=requests)
 
-    monkeypatch.setattr("evolve.evaluation.simulate", traced)
+    monkeypatch.setattr("evolve.judging.evaluation.simulate", traced)
 
     record = run(NARROW, trace=True)
 

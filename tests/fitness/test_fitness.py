@@ -2,8 +2,8 @@ import pytest
 
 from blis.errors import ConfigError
 from evolve.evaluators import serial
-from evolve.fitness import Judge, Rules
-from evolve.goals import Goals
+from evolve.judging.fitness import Judge, Rules
+from evolve.judging.goals import Goals
 from tests.fitness.small_suite import BUSIEST, LEAST_LOADED, REJECT_ALL, ROUND_ROBIN, UNKNOWN
 
 BASELINES = {"round-robin": ROUND_ROBIN, "least-loaded": LEAST_LOADED}

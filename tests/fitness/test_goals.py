@@ -5,7 +5,7 @@ import pytest
 
 import evolve.objectives
 from blis.errors import ConfigError
-from evolve.goals import DEFAULT_OBJECTIVES, Goals, families, family
+from evolve.judging.goals import DEFAULT_OBJECTIVES, Goals, families, family
 from evolve.records import Record
 
 RECORD = Record(

@@ -3,10 +3,10 @@ import math
 import pytest
 
 from blis.errors import ConfigError
-from evolve.goals import Goals
-from evolve.headroom import BASELINE, PATHOLOGICAL, SENSIBLE, SIGNAL, Contender, Criterion, contenders, headroom
+from evolve.judging.goals import Goals
+from evolve.judging.headroom import BASELINE, PATHOLOGICAL, SENSIBLE, SIGNAL, Contender, Criterion, contenders, headroom
+from evolve.judging.scoring import Rules
 from evolve.records import Phenotype, Record
-from evolve.scoring import Rules
 from tests.fitness.small_suite import LEAST_LOADED, ROUND_ROBIN
 
 RULES = Rules(Goals.from_config("objectives", {"ttft-p99": 1.0}), constraints=())

@@ -4,9 +4,9 @@ import pytest
 
 from blis.errors import ConfigError
 from blis.fitness.constraints import Constraint
-from evolve.goals import Goals
+from evolve.judging.goals import Goals
+from evolve.judging.scoring import Results, Rules, Yardsticks, best_baseline, judgement, mean_figures, yardsticks
 from evolve.records import Phenotype, Record, Task
-from evolve.scoring import Results, Rules, Yardsticks, best_baseline, judgement, mean_figures, yardsticks
 
 FIGURES = {"completion_ratio": 1.0, "rejection_ratio": 0.0, "slo_attainment": 0.9}
 

@@ -7,7 +7,7 @@ from blis.composition import conf_folder
 from blis.errors import ConfigError
 from blis.scenario_file import names
 from blis.workload.strict_yaml import read_yaml
-from evolve.suite import ROLES, Suite
+from evolve.judging.suite import ROLES, Suite
 from tests.fitness.small_suite import small_suite
 
 MAPPING = {

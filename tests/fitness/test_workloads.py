@@ -4,7 +4,7 @@ import pytest
 from blis.bundle import with_limits as limits_in_plan
 from blis.deployment import build_cluster
 from blis.scenario import cluster_plan
-from evolve.workloads import (
+from evolve.judging.workloads import (
     WorkloadKey,
     Workloads,
     prepare,

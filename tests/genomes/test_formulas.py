@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blis.engine.program import ROUTING_FEATURES, STACK_SIZE, encode
-from evolve.choices import score_instances
+from evolve.genomes.choices import score_instances
 from evolve.genomes.expression import infix, parse, postfix
 from evolve.genomes.simplify import simplified
-from evolve.situations import situations
+from evolve.genomes.situations import situations
 
 LEAVES = st.one_of(
     st.sampled_from(["queued_requests", "used_share", "last_routed", "urgency", "least_load", "mean_load"]),

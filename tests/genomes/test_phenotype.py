@@ -8,9 +8,9 @@ import pytest
 from blis.errors import StalledError
 from blis.randomness import stream
 from blis.simulate import DEFAULT_POLICIES
-from evolve.phenotype import signature
+from evolve.genomes.phenotype import signature
+from evolve.genomes.situations import situations
 from evolve.records import Phenotype
-from evolve.situations import situations
 from tests.genomes.problems import problem
 from tests.genomes.simulated import simulated
 

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from blis.randomness import stream
-from evolve.budget import Budget
-from evolve.fitness import Judgement
-from evolve.goals import Goals
-from evolve.ladder import Ladder
-from evolve.plan import Labels, Plan
+from evolve.judging.fitness import Judgement
+from evolve.judging.goals import Goals
 from evolve.problem import Problem
 from evolve.records import Phenotype, Record, Score, Task
-from evolve.search import Search
+from evolve.search.budget import Budget
+from evolve.search.ladder import Ladder
+from evolve.search.loop import Search
+from evolve.search.plan import Labels, Plan
 from evolve.trackers import GenerationReport, SearchEnd, SearchStart
 from tests.search.conftest import SCORERS, SMALL, planted_score
 

@@ -1,7 +1,7 @@
 import pytest
 
 from blis.errors import ConfigError
-from evolve.budget import Budget, Cost, Spending
+from evolve.search.budget import Budget, Cost, Spending
 
 
 def cost(count: int) -> Cost:

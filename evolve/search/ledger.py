@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from evolve.budget import Spending
-from evolve.fitness import Judgement
-from evolve.history import Evaluation, Subject, record_of
+from evolve.judging.fitness import Judgement
 from evolve.problem import Problem
 from evolve.records import Phenotype, Record
+from evolve.search.budget import Spending
+from evolve.search.history import Evaluation, Subject, record_of
 
 
 class Ledger:

@@ -5,10 +5,10 @@ from typing import TypeAlias
 
 from blis.errors import ConfigError
 from evolve.evaluators import Evaluator
+from evolve.judging.scoring import Judgement, Results, Rules, Yardsticks, judgement, yardsticks
+from evolve.judging.suite import ROLES, check_role
+from evolve.judging.workloads import WorkloadKey, Workloads, task_digest
 from evolve.records import Phenotype, Record, Task
-from evolve.scoring import Judgement, Results, Rules, Yardsticks, judgement, yardsticks
-from evolve.suite import ROLES, check_role
-from evolve.workloads import WorkloadKey, Workloads, task_digest
 
 __all__ = ["Judge", "Judgement", "Rules"]
 

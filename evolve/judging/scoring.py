@@ -16,7 +16,7 @@ from typing import NamedTuple
 from blis.errors import ConfigError
 from blis.fitness.constraints import DEFAULT_CONSTRAINTS, Constraint
 from blis.fitness.normalized import PENALTY, TOLERANCE, Normalized, Run
-from evolve.goals import Goals, family
+from evolve.judging.goals import Goals, family
 from evolve.records import Record, Score, Task
 
 

@@ -14,7 +14,7 @@ from evolve.problem import Problem
 from evolve.records import Genome, Score
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import Stagnation, best_first, progress, without_duplicates
-from evolve.variation import children_of, first_round, individuals_of
+from evolve.selection.variation import children_of, first_round, individuals_of
 
 #: (population, how many) -> parents; may draw from DEAP's generators.
 Choice: TypeAlias = Callable[[list[Individual], int], list[Individual]]

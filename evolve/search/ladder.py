@@ -13,12 +13,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from blis.checks import check_int, check_keys, check_number
 from blis.errors import ConfigError
-from evolve.budget import Cost
-from evolve.fitness import Judgement
+from evolve.judging.fitness import Judgement
+from evolve.judging.suite import SuiteScenario
 from evolve.records import Phenotype, Score
+from evolve.search.budget import Cost
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import best_first
-from evolve.suite import SuiteScenario
 
 KEYS = ("num_requests", "seeds", "keep")
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from evolve.algorithms import Algorithm
-from evolve.budget import Budget
-from evolve.fitness import Judge
-from evolve.goals import Goals
-from evolve.ladder import Ladder
-from evolve.phenotype import signature
+from evolve.genomes.phenotype import signature
+from evolve.judging.fitness import Judge
+from evolve.judging.goals import Goals
+from evolve.judging.suite import Suite
 from evolve.problem import Problem
 from evolve.records import Genome, Phenotype, Record
-from evolve.suite import Suite
+from evolve.search.budget import Budget
+from evolve.search.ladder import Ladder
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,19 +13,19 @@ from statistics import median
 from typing import NamedTuple
 
 from blis.errors import ConfigError
-from evolve import checkpoint
 from evolve.algorithms import Proposal
-from evolve.budget import IDLE_GENERATIONS
-from evolve.checkpoint import FINISHED, FOLDER, SEARCHED, SEARCHING, Checkpoint
-from evolve.files import sole_writer
-from evolve.finals import hold_finals
-from evolve.fitness import Judgement
-from evolve.history import Evaluation, History, Subject, generation_part
-from evolve.ladder import Climb, Rung
-from evolve.ledger import Ledger
-from evolve.plan import Plan
+from evolve.judging.fitness import Judgement
+from evolve.outcome.files import sole_writer
+from evolve.outcome.results import leave, leave_unfinished, starting
 from evolve.records import Phenotype
-from evolve.results import leave, leave_unfinished, starting
+from evolve.search import checkpoint
+from evolve.search.budget import IDLE_GENERATIONS
+from evolve.search.checkpoint import FINISHED, FOLDER, SEARCHED, SEARCHING, Checkpoint
+from evolve.search.finals import hold_finals
+from evolve.search.history import Evaluation, History, Subject, generation_part
+from evolve.search.ladder import Climb, Rung
+from evolve.search.ledger import Ledger
+from evolve.search.plan import Plan
 from evolve.selection.archive import Archive
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import hypervolume

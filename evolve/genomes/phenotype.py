@@ -27,10 +27,10 @@ import numpy as np
 from blis.binding import BoundPolicy, addresses, memory_for
 from blis.engine.program import STACK_SIZE, encode
 from blis.simulate import bind_all
-from evolve.choices import name_victims, rank_requests, score_instances
+from evolve.genomes.choices import name_victims, rank_requests, score_instances
 from evolve.genomes.program import FEATURES, SHARED_FEATURES
+from evolve.genomes.situations import situations
 from evolve.records import Phenotype
-from evolve.situations import situations
 
 #: How the engine codes the operations whose results are rounded: the last pair of a program.
 _ROUNDING = [encode("formula", f"1 1 {word}", "routing")[-2] for word in ("mul", "div")] + [

@@ -11,8 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 from blis.errors import ConfigError
 from blis.run_folder import source_commit
 from blis.workload.strict_yaml import read_yaml
-from evolve.files import write_text_whole
-from evolve.results import CONFIG
+from evolve.outcome.files import write_text_whole
+from evolve.outcome.results import CONFIG
 
 
 def composed(config: DictConfig) -> dict[str, Any]:

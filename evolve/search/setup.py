@@ -7,11 +7,11 @@ from pathlib import Path
 from blis.randomness import stream
 from evolve.evaluators import Evaluator
 from evolve.evaluators.opening import open_evaluator
-from evolve.fitness import Judge
-from evolve.plan import Plan
+from evolve.judging.fitness import Judge
+from evolve.judging.workloads import Workloads
 from evolve.records import Phenotype, Record
+from evolve.search.plan import Plan
 from evolve.settings import Settings
-from evolve.workloads import Workloads
 
 
 def open_plan(settings: Settings, folder: Path) -> tuple[Plan, Evaluator]:

@@ -6,17 +6,17 @@ from statistics import geometric_mean, median
 from typing import Any
 
 from blis.run_folder import source_commit
-from evolve.budget import Spending
-from evolve.champion import write_best_so_far, write_champion, write_front
-from evolve.figures import CHAMPION, Story, write_figures
-from evolve.files import write_text_whole
-from evolve.finals import Finals
-from evolve.fitness import Judgement
-from evolve.history import FILE, write_history
-from evolve.plan import Plan
+from evolve.judging.fitness import Judgement
+from evolve.outcome.champion import write_best_so_far, write_champion, write_front
+from evolve.outcome.figures import CHAMPION, Story, write_figures
+from evolve.outcome.files import write_text_whole
+from evolve.outcome.summary import summary_text, unfinished_text
 from evolve.records import Phenotype
+from evolve.search.budget import Spending
+from evolve.search.finals import Finals
+from evolve.search.history import FILE, write_history
+from evolve.search.plan import Plan
 from evolve.selection.individual import Individual
-from evolve.summary import summary_text, unfinished_text
 from evolve.trackers import Candidate, SearchEnd, SearchStart
 from evolve.trackers.flat import flat
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from blis.bundle import Bundle, bundle_text
-from evolve.files import write_text_whole
-from evolve.finals import Finalist, Finals
-from evolve.plan import Plan
+from evolve.outcome.files import write_text_whole
 from evolve.records import Record, Task
+from evolve.search.finals import Finalist, Finals
+from evolve.search.plan import Plan
 from evolve.selection.individual import Individual
 
 FILE, FRONT_FOLDER = "champion.yaml", "pareto"

@@ -17,9 +17,9 @@ from blis.scenario import LATEST_US
 from blis.semantics import semantics
 from blis.simulate import Simulation
 from blis.units import US_PER_S
+from evolve.judging.workloads import Prepared, with_limits
 from evolve.objectives.cost import cost_figures
 from evolve.records import Record, Task
-from evolve.workloads import Prepared, with_limits
 
 #: Wall clock that one simulation may take: a thousand times what it usually takes.
 TIMEOUT_S = 60.0

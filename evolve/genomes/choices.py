@@ -1,4 +1,4 @@
-"""What compiled policies answer in the situations of `evolve.situations`, asked the way the simulator asks them."""
+"""What compiled policies answer in fixed `situations`, asked the way the simulator asks them."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from blis.engine.program import evaluate_routing
 from blis.engine.reference import by_reference
 from blis.engine.views import BatchView, QueueView, RequestView, RouterView, order_at, prioritise_at, victim_at
 from blis.units import Float64Vector, Int64Vector
-from evolve.situations import BLOCK_SIZES_TOKENS
+from evolve.genomes.situations import BLOCK_SIZES_TOKENS
 
 
 @cached_kernel
@@ -26,7 +26,7 @@ def score_instances(
     program, stack : float64 (k,), (STACK_SIZE,)
         The encoded formula and room to work in.
     clock_us, signals, routed
-        See `evolve.situations.Situations`.
+        See `evolve.genomes.situations.Situations`.
     scores : float64 (situations, instances)
         Filled.
     """
@@ -69,7 +69,7 @@ def rank_requests(
     clock_us : int64 (situations,)
         When to look.
     queue, waiting
-        See `evolve.situations.Situations`.
+        See `evolve.genomes.situations.Situations`.
     priorities, keys : float64 (situations, requests)
         Filled; larger is more urgent, smaller is taken first.
     """
@@ -108,7 +108,7 @@ def name_victims(
     parameters, memory : float64 (k,)
         Of the preemption policy.
     clock_us, waiting
-        See `evolve.situations.Situations`: the requests of a queue, now taken to be running.
+        See `evolve.genomes.situations.Situations`: the requests of a queue, now taken to be running.
     priorities : float64 (situations, requests)
         As `rank_requests` found them.
     room : float64 (5, requests)

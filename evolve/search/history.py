@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evolve.files import write_text_whole, write_whole
+from evolve.outcome.files import write_text_whole, write_whole
 from evolve.records import Genome, Record, Score, Task
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from typing import Any
 from blis.binding import choices
 from blis.checks import check_keys, check_number
 from blis.randomness import stream
-from evolve.baselines import read_policies
+from evolve.judging.baselines import read_policies
+from evolve.judging.scoring import Results, Rules, best_baseline, runs_of
 from evolve.records import Phenotype, Record
-from evolve.scoring import Results, Rules, best_baseline, runs_of
 
 BASELINE, SENSIBLE, SIGNAL, RANDOM, PATHOLOGICAL = "baseline", "sensible", "signal", "random", "pathological"
 #: Those that an operator might choose, and that are therefore compared with each other.

@@ -23,8 +23,8 @@ from blis.engine._jit import cache_folder
 from blis.result import build_requests
 from blis.scenario import Scenario
 from blis.workload.requests import Requests, frozen
+from evolve.judging.suite import Suite
 from evolve.records import Task
-from evolve.suite import Suite
 
 #: Workloads that a process keeps: more than a search uses at a time, and few enough for its memory.
 MOST_KEPT = 128

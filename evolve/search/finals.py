@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from evolve.fitness import Judgement
-from evolve.history import Evaluation, Subject
-from evolve.ledger import Ledger
-from evolve.plan import Plan
+from evolve.judging.fitness import Judgement
 from evolve.records import Score
+from evolve.search.history import Evaluation, Subject
+from evolve.search.ledger import Ledger
+from evolve.search.plan import Plan
 from evolve.selection.individual import Individual, score_state
 from evolve.selection.ranking import front, without_duplicates
 from evolve.trackers import Tracker

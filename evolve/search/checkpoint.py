@@ -11,7 +11,7 @@ from typing import Any
 
 from blis.checks import check_int
 from blis.errors import ConfigError
-from evolve.files import write_text_whole
+from evolve.outcome.files import write_text_whole
 
 FOLDER = "checkpoint"
 VERSION = 1
