@@ -1,4 +1,9 @@
-"""Scenario files: a YAML file says which cluster meets which traffic, at a load relative to what it can carry."""
+"""Scenario files: a YAML file says which cluster meets which traffic, at a load relative to what it can carry.
+
+Where every client is a number of users who wait for their answers (a closed loop), arrivals follow the completions:
+nobody sends at a rate, no rate saturates the cluster, and the file has neither `load` nor `saturation_rate`. The
+concurrency, an absolute number, says how busy the cluster is.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +14,15 @@ from blis.binding import answer
 from blis.checks import check_choice, check_int, check_keys, check_number
 from blis.composition import conf_folder
 from blis.errors import ConfigError
-from blis.scenario import Scenario, workload_kinds
+from blis.scenario import Scenario, workload_kinds, workload_plan
 from blis.workload.recorded import check_path
 from blis.workload.requests import MOST_REQUESTS
 from blis.workload.strict_yaml import read_yaml
 
-_REQUIRED = ("tension", "saturation_rate", "load", "num_requests", "cluster", "workload")
+_REQUIRED = ("tension", "num_requests", "cluster", "workload")
 _OPTIONAL = ("slo", "horizon_us")
+#: Required, unless nobody sends at a rate.
+_OF_RATES = ("saturation_rate", "load")
 #: Keys of a workload that a scenario sets itself.
 _SET_BY_SCENARIO = ("rate", "num_requests")
 _PATHS = ("path", "data_path")
@@ -28,7 +35,7 @@ class ScenarioFile:
     name: str
     tension: str  #: which wishes pull against each other, in one line
     saturation_rate: float | None  #: > 0 [requests/s], what `python -m blis.saturation` measured; None: nothing yet
-    load: float  #: > 0, arrival rate as a factor of the saturation rate, unless told otherwise
+    load: float | None  #: > 0, arrival rate as a factor of that, unless told otherwise; None: nobody sends at a rate
     num_requests: int  #: ≥ 1, unless told otherwise
     cluster: Mapping[str, Any]
     workload: Mapping[str, Any]  #: without rate and num_requests; paths are absolute
@@ -48,8 +55,14 @@ class ScenarioFile:
         Raises
         ------
         ConfigError
-            If a value is out of range, or the saturation rate has not been measured.
+            If a value is out of range, the saturation rate has not been measured, or there is no rate to scale.
         """
+        if self.load is None:
+            if load is not None:
+                raise ConfigError(
+                    f"scenario.load must be left out in {self.name}, which has no rate but a concurrency; got {load!r}."
+                )
+            return self._mapping({}, num_requests)
         factor = self.load if load is None else check_number("scenario.load", load, above=0)
         if self.saturation_rate is None:
             raise ConfigError(
@@ -59,13 +72,28 @@ class ScenarioFile:
         return self.mapping_at_rate(factor * self.saturation_rate, num_requests)
 
     def mapping_at_rate(self, rate: float, num_requests: int | None = None) -> dict[str, Any]:
-        """The same at an arrival rate [requests/s], whatever saturates the cluster."""
+        """The same at an arrival rate [requests/s], whatever saturates the cluster.
+
+        Raises
+        ------
+        ConfigError
+            If a value is out of range, or nobody sends at a rate.
+        """
+        if self.load is None:
+            raise ConfigError(
+                f"scenario {self.name} must have a client without concurrency to have an arrival rate: its users wait "
+                "for their answers."
+            )
+        checked = check_number(f"scenario {self.name}: rate", rate, above=0, unit="requests/s")
+        return self._mapping({"rate": checked}, num_requests)
+
+    def _mapping(self, rate: Mapping[str, float], num_requests: int | None) -> dict[str, Any]:
         count = self.num_requests if num_requests is None else num_requests
         document: dict[str, Any] = {
             "cluster": _copied(self.cluster),
             "workload": {
                 **_copied(self.workload),
-                "rate": check_number(f"scenario {self.name}: rate", rate, above=0, unit="requests/s"),
+                **rate,
                 "num_requests": check_int("scenario.num_requests", count, 1, MOST_REQUESTS),
             },
         }
@@ -104,30 +132,63 @@ def read_scenario(name_or_path: str | Path) -> ScenarioFile:
 
 def _scenario_file(path: Path, document: object) -> ScenarioFile:
     where = str(path)
-    given = check_keys(where, document, (*_REQUIRED, *_OPTIONAL), _REQUIRED)
+    given = check_keys(where, document, (*_REQUIRED, *_OF_RATES, *_OPTIONAL), _REQUIRED)
     tension = given["tension"]
     if not isinstance(tension, str) or not tension.strip() or "\n" in tension.strip():
         raise ConfigError(f"{where}: tension must be one line of text; got {tension!r}.")
-    rate = given["saturation_rate"]
-    if rate is not None:
-        rate = check_number(f"{where}: saturation_rate", rate, above=0, unit="requests/s")
     slo = {} if given.get("slo") is None else given["slo"]
     for key, value in (("cluster", given["cluster"]), ("workload", given["workload"]), ("slo", slo)):
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where}: {key} must be a mapping of keys to values; got {value!r}.")
+    num_requests = check_int(f"{where}: num_requests", given["num_requests"], 1, MOST_REQUESTS)
+    workload = _workload(f"{where}: workload", given["workload"], path.parent)
+    has_rate = _has_rate(f"{where}: workload", workload, num_requests)
+    saturation_rate, load = _rates(where, given) if has_rate else _no_rates(where, given)
     scenario = ScenarioFile(
         name=path.stem,
         tension=tension.strip(),
-        saturation_rate=rate,
-        load=check_number(f"{where}: load", given["load"], above=0),
-        num_requests=check_int(f"{where}: num_requests", given["num_requests"], 1, MOST_REQUESTS),
+        saturation_rate=saturation_rate,
+        load=load,
+        num_requests=num_requests,
         cluster=dict(given["cluster"]),
-        workload=_workload(f"{where}: workload", given["workload"], path.parent),
+        workload=workload,
         slo=slo,
         horizon_us=given.get("horizon_us"),
     )
-    Scenario.from_mapping(scenario.mapping_at_rate(1.0), where)  # refuses what it does not know, with the place
+    # refuses what it does not know, with the place
+    Scenario.from_mapping(scenario.mapping_at_rate(1.0) if has_rate else scenario.mapping(), where)
     return scenario
+
+
+def _rates(where: str, given: Mapping[str, Any]) -> tuple[float | None, float]:
+    """Saturation rate and load."""
+    check_keys(where, given, given, _OF_RATES)
+    rate = given["saturation_rate"]
+    if rate is not None:
+        rate = check_number(f"{where}: saturation_rate", rate, above=0, unit="requests/s")
+    return rate, check_number(f"{where}: load", given["load"], above=0)
+
+
+def _no_rates(where: str, given: Mapping[str, Any]) -> tuple[None, None]:
+    """The same where nobody sends at a rate."""
+    for key in _OF_RATES:
+        if key in given:
+            raise ConfigError(
+                f"{where}: {key} must be left out where every client has a concurrency; got {given[key]!r}."
+            )
+    return None, None
+
+
+def _has_rate(where: str, workload: Mapping[str, Any], num_requests: int) -> bool:
+    """Whether clients send at a rate, which load scales; false if all are users who wait for their answers."""
+    if workload["kind"] != "spec":
+        return True
+    specification = workload_plan({**workload, "num_requests": num_requests}, where).params.specification
+    if specification.aggregate_rate is not None and specification.has_users:
+        raise ConfigError(
+            f"{where} must have a concurrency on all clients or on none: load scales the rates, and not the users."
+        )
+    return specification.aggregate_rate is not None or specification.recording is not None
 
 
 def _workload(where: str, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:

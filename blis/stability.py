@@ -5,6 +5,9 @@ arrivals over completions (R. M. Loynes, "The stability of a queue with non-inde
 times", 1962). So a rate is carried if completions keep up with arrivals while requests keep arriving. Capacity cannot
 be read off the length of one step: a batch shares its steps, and how far it fills depends on lengths, memory, prefixes
 and routing.
+
+Where sessions wait for their answers, a request counts as arriving when it would have come after answers of estimated
+length: a cluster that answers late gets the next rounds late, and would else seem to keep up for ever.
 """
 
 from collections.abc import Callable, Sequence
@@ -141,8 +144,8 @@ def doubts(rate: float, overloaded: Probe) -> tuple[str, ...]:
     ratio = overloaded.throughput / rate
     if ratio > 1.0 + PLATEAU:
         return (
-            f"under overload {ratio:.2f} times as much is completed: the runs are too short to fill the cluster, or "
-            "the log is not stationary",
+            f"under overload {ratio:.2f} times as much is completed: the runs are too short to fill the cluster, the "
+            "log is not stationary, or sessions that wait for answers do not come to their longest prompts",
         )
     if ratio < 1.0 - PLATEAU:
         return (f"under overload only {ratio:.2f} times as much is completed: the backlog itself costs capacity",)
@@ -193,10 +196,10 @@ def _flow(result: Result) -> Flow:
 
 
 def _served(result: Result) -> tuple[Int64Vector, Int64Vector, BoolVector]:
-    """Arrivals [µs] and completions [µs] of the requests that were served, and which these are."""
-    served = result.outcome.requests.status == COMPLETED
-    arrival_us = result.requests.arrival_us[served]
-    return arrival_us, arrival_us + result.outcome.requests.e2e_us[served], served
+    """Planned arrivals [µs] and completions [µs] of the requests that were served, and which these are."""
+    rows = result.outcome.requests
+    served = rows.status == COMPLETED
+    return result.requests.arrival_us[served], rows.arrival_us[served] + rows.e2e_us[served], served
 
 
 def _too_few(n: int) -> ConfigError:

@@ -22,7 +22,7 @@ class SuiteScenario:
 
     name: str  #: unique within its role: the file's name, with "@<load>" behind it where the suite sets the load
     file: ScenarioFile
-    load: float  #: arrival rate as a factor of the saturation rate
+    load: float | None  #: arrival rate as a factor of the saturation rate; None where nobody sends at a rate
     num_requests: int
 
     def requests_at(self, num_requests: int | None) -> int:

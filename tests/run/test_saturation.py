@@ -60,6 +60,39 @@ def test_single_server_saturates_at_the_inverse_of_its_service_time(
     assert measured["saturation_rate"] == pytest.approx(instances * CAPACITY, rel=0.02)
 
 
+def write_sessions(folder: Path) -> str:
+    """A server that takes one request at a time, and closed sessions of five requests as long as each other."""
+    path = Path(write_single_server(folder, "poisson"))
+    document = yaml.safe_load(path.read_text())
+    client = {
+        "rate_fraction": 1.0,
+        "arrival": {"process": "poisson"},
+        "loop": "closed",
+        "sessions": {"rounds": 5, "think_time_ms": 300, "context_growth": "none"},
+        "input_distribution": {"type": "constant", "params": {"value": 100}},
+        "output_distribution": {"type": "constant", "params": {"value": 11}},
+    }
+    document["workload"] = {"kind": "spec", "spec": {"aggregate_rate": 1, "clients": [client]}}
+    path.write_text(yaml.safe_dump(document))
+    return str(path)
+
+
+def test_sessions_that_wait_for_answers_saturate_where_requests_do(tmp_path: Path) -> None:
+    path = write_sessions(tmp_path)
+
+    measured = saturation.measure(settings(path, num_requests=20000), read_scenario(path))
+
+    assert measured["saturation_rate"] == pytest.approx(CAPACITY, rel=0.03)
+    assert measured["sweep"][-1]["throughput"] == pytest.approx(CAPACITY, rel=0.03)  # at 1.5 times the rate
+    assert measured["notes"] == []
+
+
+def test_late_rounds_of_an_overloaded_cluster_count_as_missing(tmp_path: Path) -> None:
+    overloaded = probe(read_scenario(write_sessions(tmp_path)), 2 * CAPACITY, 5000, (1,))
+
+    assert overloaded.share == pytest.approx(0.5, rel=0.05)
+
+
 def test_above_saturation_throughput_stays_and_goodput_collapses(tmp_path: Path) -> None:
     path = write_single_server(tmp_path, "poisson")
 
@@ -159,6 +192,7 @@ def test_json_is_the_file_and_the_same_each_time(tmp_path: Path, monkeypatch, ca
     [
         ((), "scenario must be given; add scenario=NAME"),
         (("scenario=stale-signal",), "did you mean 'stale-signals'"),
+        (("scenario=closed-chat",), "scenario closed-chat must have a client without concurrency"),
         (("scenario=stale-signals", "seeds=[]"), "seeds must be a list of at least one number"),
         (("scenario=stale-signals", "seeds=[-1]"), r"seeds[0] must be an int ≥ 0"),
         (("scenario=stale-signals", "loads=[0]"), r"loads[0] must be a finite number > 0"),

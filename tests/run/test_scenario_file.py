@@ -3,14 +3,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from blis.bundle import Bundle, bundle_from_mapping, read_bundle, with_limits, write_bundle
+from blis.composition import conf_folder
 from blis.errors import ConfigError
-from blis.result import simulate
+from blis.result import build_requests, simulate
 from blis.scenario import Scenario
 from blis.scenario_file import ScenarioFile, names, read_scenario
+from blis.workload.strict_yaml import read_yaml
 
 LATENCY = {"kind": "affine", "alpha_us": [0, 0, 0], "beta_us": [5000, 20, 10]}
 SMALL = {
@@ -21,6 +24,18 @@ SMALL = {
     "cluster": {"instances": 2, "kv_blocks": 1000, "latency": LATENCY},
     "workload": {"kind": "distribution", "preset": "chatbot"},
     "slo": {"default": {"ttft_ms": 100}},
+}
+_LENGTHS = {
+    "input_distribution": {"type": "constant", "params": {"value": 100}},
+    "output_distribution": {"type": "constant", "params": {"value": 10}},
+}
+USERS = {"id": "users", "concurrency": 3, **_LENGTHS}
+SENDER = {"id": "sender", "rate_fraction": 1.0, "arrival": {"process": "poisson"}, **_LENGTHS}
+#: Changes that make a file of users who wait for their answers.
+CLOSED = {
+    "saturation_rate": ...,
+    "load": ...,
+    "workload": {"kind": "spec", "spec": {"clients": [USERS, {**USERS, "id": "others"}]}},
 }
 
 
@@ -53,19 +68,49 @@ def test_mapping_is_a_copy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_shipped_scenario_is_measured_and_runs(name: str) -> None:
+def test_shipped_scenario_runs_alike_each_time(name: str) -> None:
     scenario = read_scenario(name)
 
-    result = simulate(Scenario.from_mapping(scenario.mapping(num_requests=40)))
-
-    assert scenario.saturation_rate is not None
+    for routing in ("least-loaded", "weighted"):
+        mapping = {**scenario.mapping(num_requests=200), "policies": {"routing": routing}, "seed": 7}
+        plan = Scenario.from_mapping(mapping)
+        first, second = simulate(plan), simulate(plan)
+        assert first.metrics() == second.metrics()
+        assert first.metrics()["completed_requests"] == 200
     assert scenario.slo
     assert 1000 <= scenario.num_requests <= 4000
-    assert result.metrics()["completed_requests"] == 40
 
 
-def test_there_are_scenarios_to_choose_from() -> None:
-    assert len(names()) >= 10
+@pytest.mark.parametrize("name", [name for name in names() if name != "closed-chat"])
+def test_load_of_a_shipped_scenario_scales_its_arrivals(name: str) -> None:
+    scenario = read_scenario(name)
+    assert scenario.saturation_rate is not None
+
+    spans_us = [
+        int(np.ptp(build_requests(Scenario.from_mapping(scenario.mapping(load, 2000)), 1).arrival_us))
+        for load in (0.5, 2.0)
+    ]
+
+    # not quite the factor of four: pauses, tools and days last as long at any rate
+    assert 2.0 < spans_us[0] / spans_us[1] < 5.0
+    assert scenario.mapping(0.5)["workload"]["rate"] == 0.5 * scenario.saturation_rate
+
+
+def test_shipped_users_have_no_load() -> None:
+    scenario = read_scenario("closed-chat")
+
+    assert (scenario.load, scenario.saturation_rate) == (None, None)
+    assert "rate" not in scenario.mapping()["workload"]
+    with pytest.raises(ConfigError, match=r"scenario\.load must be left out in closed-chat"):
+        scenario.mapping(load=0.9)
+
+
+def test_every_shipped_scenario_has_one_role_in_the_default_suite() -> None:
+    document = read_yaml(conf_folder() / "suite" / "default.yaml")
+
+    listed = [name for role in ("train", "validation", "test") for name in document[role]["scenarios"]]
+
+    assert sorted(listed) == sorted(names())
 
 
 def test_unknown_name_is_refused_with_the_nearest() -> None:
@@ -83,6 +128,14 @@ def test_missing_file_is_refused() -> None:
     [
         ({"tensions": "x"}, "unknown key 'tensions'; did you mean 'tension'"),
         ({"load": ...}, "key 'load' is required"),
+        ({"saturation_rate": ...}, "key 'saturation_rate' is required"),
+        ({**CLOSED, "load": 0.5}, "load must be left out where every client has a concurrency; got 0.5"),
+        ({**CLOSED, "saturation_rate": None}, "saturation_rate must be left out .* got None"),
+        (
+            {"workload": {"kind": "spec", "spec": {"aggregate_rate": 1, "clients": [USERS, SENDER]}}},
+            "workload must have a concurrency on all clients or on none",
+        ),
+        ({**CLOSED, "workload": {"kind": "spec", "spec": {"clients": []}}}, "clients must be a list of at least one"),
         ({"tension": ""}, "tension must be one line of text; got ''"),
         ({"tension": "one\ntwo"}, "tension must be one line of text"),
         ({"saturation_rate": 0}, "saturation_rate must be a finite number > 0"),
@@ -138,6 +191,39 @@ def test_paths_start_at_the_file(tmp_path: Path) -> None:
     scenario = read_scenario(write(tmp_path, workload={"kind": "azure", "path": "log.csv"}))
 
     assert scenario.workload["path"] == str(tmp_path / "log.csv")
+
+
+def test_users_are_a_scenario_without_a_rate(tmp_path: Path) -> None:
+    scenario = read_scenario(write(tmp_path, **CLOSED))
+
+    result = simulate(Scenario.from_mapping(scenario.mapping(num_requests=50)))
+    rows = result.outcome.requests
+    ends_us = rows.arrival_us + rows.e2e_us
+    under_way = [int(((rows.arrival_us <= now) & (now < ends_us)).sum()) for now in rows.arrival_us]
+
+    assert scenario.mapping()["workload"] == {**CLOSED["workload"], "num_requests": 20}
+    assert max(under_way) == 6  # two clients of three users
+    with pytest.raises(ConfigError, match="scenario small must have a client without concurrency"):
+        scenario.mapping_at_rate(3.0)
+
+
+def test_users_in_a_file_of_their_own_have_no_rate_either(tmp_path: Path) -> None:
+    (tmp_path / "users.yaml").write_text(yaml.safe_dump({"clients": [USERS]}))
+
+    scenario = read_scenario(write(tmp_path, **{**CLOSED, "workload": {"kind": "spec", "path": "users.yaml"}}))
+
+    assert scenario.load is None
+
+
+def test_run_takes_users_from_the_scenario_and_refuses_a_load(run, tmp_path: Path) -> None:
+    path = write(tmp_path, **CLOSED)
+
+    ran = run(f"scenario={path}", "scenario.num_requests=30", "output=json", "hydra.run.dir=here")
+    refused = run(f"scenario={path}", "scenario.load=1.5")
+
+    assert json.loads(ran.out)["completed_requests"] == 30
+    assert refused.status == 2
+    assert "scenario.load must be left out in small" in refused.err
 
 
 def test_run_takes_cluster_workload_and_targets_from_the_scenario(run, tmp_path: Path) -> None:
