@@ -170,7 +170,7 @@ def command(
         (["budget.generation=3"], "budget"),
         (["budget.generations=0"], "budget.generations must be an int ≥ 1"),
         (["budget.generations=null"], "budget must limit one of"),
-        (["budget.evaluations=1"], "budget.evaluations must be ≥ 15"),
+        (["budget.evaluations=1", "suite=quick"], "budget.evaluations must be ≥ "),
         (["seed=-1"], "seed must be an int ≥ 0"),
         (["seed=abc"], "seed must be an int ≥ 0"),
         (["objectives=[ttft-p99,goodput]"], "ga does not search for several objectives"),
