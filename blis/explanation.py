@@ -14,8 +14,9 @@ from blis.worst_decisions import worst_decisions_document
 
 def evidence_of(result: Result) -> Evidence:
     """What detectors may look at."""
-    served = served_requests(result.requests, result.outcome, result.scenario.slo)
-    return Evidence(result.requests, result.cluster, result.outcome, dict(result.policies), served.meets_slo)
+    targets = result.scenario.slo
+    served = served_requests(result.requests, result.outcome, targets)
+    return Evidence(result.requests, result.cluster, result.outcome, dict(result.policies), targets, served.meets_slo)
 
 
 def explanation(result: Result) -> dict[str, Any]:

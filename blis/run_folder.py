@@ -40,6 +40,7 @@ def write_run(
             _write_files(Path(aside), settings, result, metrics)
             if told is not None and summary is not None:
                 _write_explanation(Path(aside), settings, result, told, summary)
+            _remove_stale(folder, Path(aside))
             for path in sorted(Path(aside).rglob("*")):
                 if path.is_dir():
                     (folder / path.relative_to(aside)).mkdir(exist_ok=True)
@@ -50,6 +51,15 @@ def write_run(
             f"hydra.run.dir must be a folder that can be written, with room in it; got {str(folder)!r}: "
             f"{error.strerror or error}."
         ) from error
+
+
+def _remove_stale(folder: Path, aside: Path) -> None:
+    """Remove what an earlier run in this folder explained and this one does not: it would pass for this one's."""
+    for path in (folder / "explanation.json", folder / "summary.md", *sorted((folder / "trace").glob("*.parquet"))):
+        if not (aside / path.relative_to(folder)).exists():
+            path.unlink(missing_ok=True)
+    if (folder / "trace").is_dir() and not any((folder / "trace").iterdir()):
+        (folder / "trace").rmdir()
 
 
 def _write_files(folder: Path, settings: Settings, result: Result, metrics: Mapping[str, Any]) -> None:

@@ -13,9 +13,10 @@ from blis.simulate import DEFAULT_POLICIES
 MOST_ISSUES = 5
 EXAMPLES_EACH = 2
 MOST_DECISIONS = 5
-MOST_HINTS = 3
 #: Share of decisions from which something counts as a habit.
 LARGE_SHARE = 0.25
+#: SLO attainment from which a run is served well.
+WELL_SERVED = 0.99
 MOST_HINTS = 3
 
 
@@ -117,7 +118,9 @@ def _issues(anomalies: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _costs(result: Result, told: Mapping[str, Any]) -> list[str]:
     reference, tried = told["regret"]["reference"], told["regret"]["rollout"]
     lines = []
-    if reference["mean_ms"] is not None:
+    if reference["mean_ms"] is None:
+        lines.append("- No request was routed.")
+    else:
         lines.append(
             f"- Reference regret: {_ms(reference['mean_ms'])} of expected TTFT per decision on average (p99 "
             f"{_ms(reference['p99_ms'])}, expected TTFT {_ms(reference['expected_ttft_ms'])}); "
@@ -212,6 +215,13 @@ def _focus(result: Result, metrics: Mapping[str, Any], told: Mapping[str, Any]) 
     for name, text in advice.items():
         if anomalies[name]["count"]:
             hints.append((1e3 * (anomalies[name]["rate"] or 1.0), text))
+    if not hints and metrics["slo_attainment"] is None:
+        return ["- No request arrived: give the run a longer horizon."]
+    if not hints and metrics["slo_attainment"] < WELL_SERVED:
+        return [
+            f"- SLO attainment is {_percent(metrics['slo_attainment'])}, but no detector found a pattern: either a "
+            "horizon came before many requests were done, or single requests are too slow for their targets."
+        ]
     if not hints:
         return [
             f"- Nothing stands out at this load (SLO attainment {_percent(metrics['slo_attainment'])}): try a higher "

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from blis.engine.rollout import ROUTING_DECISION
 from blis.engine.state import Records
 from blis.metrics.regret import reference_regret_ms, tried_decisions
 from blis.result import Result
@@ -31,7 +32,10 @@ def worst_decisions(result: Result) -> list[WorstDecision]:
 
     Rollout regret where decisions were tried otherwise, reference regret where they were not.
     """
-    return _expected(result) if result.rollouts is None else _measured(result, result.rollouts)
+    rollouts = result.rollouts
+    if rollouts is None or not (rollouts.kind == ROUTING_DECISION).any():
+        return _expected(result)
+    return _measured(result, rollouts)
 
 
 def worst_decisions_document(result: Result) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from blis.binding import BoundPolicy
 from blis.cluster import Cluster
 from blis.outcome import Outcome
+from blis.slo_targets import SloTargets
 from blis.workload.requests import Requests
 
 
@@ -21,6 +22,7 @@ class Evidence:
     cluster: Cluster
     outcome: Outcome  #: its trace is there
     policies: dict[str, BoundPolicy]
+    targets: SloTargets  #: what each class was promised
     meets_slo: object = None  #: (n,) bool, whether each request completed within its targets; None: there are none
 
 

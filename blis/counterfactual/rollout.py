@@ -14,6 +14,7 @@ from blis.engine.loop import compiled_loop
 from blis.engine.rollout import (
     ADMISSION_DECISION,
     IS_BRANCH,
+    IS_CANCELLED,
     N_ROLLOUTS,
     NEEDS_ROOM,
     ROUTING_DECISION,
@@ -80,16 +81,23 @@ def try_plan(start: Callable[[], Simulation], finished: Simulation, plan: Record
     compiled_loop(), compiled_rollouts()
     parts = np.array_split(np.arange(len(plan)), min(os.cpu_count() or 1, len(plan)))
 
-    def work(part: Any) -> Records:
-        return _try_part(start(), finished, plan[part], sampling)
+    cursors = [new_cursor() for _ in parts]
+
+    def work(part: Any, cursor: Any) -> Records:
+        return _try_part(start(), finished, plan[part], sampling, cursor)
 
     with ThreadPoolExecutor(len(parts)) as pool:
-        done = list(pool.map(work, parts))
+        try:
+            done = list(pool.map(work, parts, cursors))
+        except BaseException:  # an interrupt, or a part that failed: the others need not end
+            for cursor in cursors:
+                cursor[IS_CANCELLED] = 1
+            raise
     return np.concatenate(done).view(np.recarray)
 
 
-def _try_part(base: Simulation, finished: Simulation, plan: Records, sampling: Sampling) -> Records:
-    kernel, cursor = compiled_rollouts(), new_cursor()
+def _try_part(base: Simulation, finished: Simulation, plan: Records, sampling: Sampling, cursor: Any) -> Records:
+    kernel = compiled_rollouts()
     most = min(sampling.alternatives, max(1, len(base.cluster.instances) - 1))
     found, alternatives = new_rollouts(len(plan) * most), np.zeros(most, np.int64)
     branch = base.fork()

@@ -9,6 +9,7 @@ from blis.engine.codes import (
     BUDGET_USED,
     BY_NOTHING,
     BY_PRIORITY,
+    BY_QUEUEING,
     DECODE_REQUESTS,
     FIXED_ORDER,
     NO_TRACE,
@@ -170,6 +171,8 @@ def _first_that_fits(world: World, state: State, instance: int, blocked: int) ->
     budget = max(1, state.scratch.step[BUDGET])
     free = free_blocks(world, state, instance)
     found = -1
+    if free <= 0:  # every request needs a block
+        return found
     for place in range(list_waiting(world, state, instance)):
         request = state.scratch.order[place]
         if request == blocked or (found >= 0 and not _is_older(world, state, request, found)):
@@ -215,6 +218,10 @@ def _look_for_inversion(world: World, state: State, instance: int, entry: int) -
         urgency = _urgency(world, state, instance, request)
         if urgency < least_urgency or (urgency == least_urgency and _is_older(world, state, least, request)):
             least, least_urgency = request, urgency
+    if world.settings.urgency_kind == BY_QUEUEING:
+        head = first_waiting(world, state, instance)  # the oldest: if even it came after those taken, all did
+        if not _goes_first(world, state, head, 0.0, least, least_urgency):
+            return
     size = world.settings.block_size_tokens
     room = free_blocks(world, state, instance) + -(-requests.stored_tokens[least] // size)
     passed, passed_urgency = -1, 0.0

@@ -58,16 +58,16 @@ _ROLLOUT_FIELDS = {
     "e2e_us": (np.int64, -1),
     "real_ttft_us": (np.int64, -1),  # what happened
     "real_e2e_us": (np.int64, -1),
-    "others_begun": (np.int64, 0),  # other requests with a first token in both futures by then
+    "others_begun": (np.int64, 0),  # other requests whose first token comes after the decision, in both futures by then
     "others_ttft_us": (np.int64, 0),  # sum of their changes of TTFT, other future minus real one
-    "others_completed": (np.int64, 0),  # other requests completed in both
+    "others_completed": (np.int64, 0),  # other requests completed after the decision, in both
     "others_e2e_us": (np.int64, 0),  # sum of their changes of E2E
     "others_gained": (np.int64, 0),  # other requests completed by then in the other future only
     "others_lost": (np.int64, 0),  # in the real one only
 }
 
 # Places of `cursor`.
-_PHASE, AT_DECISION, _AT_ALTERNATIVE, _N_ALTERNATIVES, N_ROLLOUTS, IS_BRANCH, _FIRST = range(7)
+_PHASE, AT_DECISION, _AT_ALTERNATIVE, _N_ALTERNATIVES, N_ROLLOUTS, IS_BRANCH, IS_CANCELLED, _FIRST = range(8)
 _SINCE = slice(_FIRST, _FIRST + 2)
 _TO_DECISION, _BRANCHING, _UNTIL_LEFT, _UNTIL_HORIZON = range(4)
 
@@ -158,10 +158,13 @@ def _compare(world: World, branch: State, facts: Records, rollout: Records, firs
         if other == rollout.request:
             continue
         here_us, there_us = requests.first_token_us[other], facts.first_token_us[other]
-        if 0 <= here_us <= until_us and 0 <= there_us <= until_us:
+        since = max(here_us, there_us) > rollout.clock_us  # what came before the decision is no effect of it
+        if since and 0 <= here_us <= until_us and 0 <= there_us <= until_us:
             rollout.others_begun += 1
             rollout.others_ttft_us += (here_us - requests.arrival_us[other]) - (there_us - facts.arrival_us[other])
         here_us, there_us = requests.finished_us[other], facts.finished_us[other]
+        if 0 <= there_us <= rollout.clock_us:
+            continue
         is_here, is_there = 0 <= here_us <= until_us, 0 <= there_us <= until_us
         if is_here and is_there:
             rollout.others_completed += 1
@@ -210,6 +213,8 @@ def _rollouts(
             )
             cursor[_AT_ALTERNATIVE] = 0
             cursor[_PHASE] = _BRANCHING
+        if cursor[IS_CANCELLED] != 0:
+            return DONE
         if cursor[_AT_ALTERNATIVE] == cursor[_N_ALTERNATIVES]:
             cursor[AT_DECISION] += 1
             cursor[_PHASE] = _TO_DECISION

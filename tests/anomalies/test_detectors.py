@@ -5,6 +5,7 @@ import pytest
 
 from blis.anomalies import Evidence
 from blis.anomalies.cache_thrashing import reusable_blocks
+from blis.anomalies.starvation import overtaken_by
 from blis.explanation import evidence_of
 from blis.findings import findings
 from blis.result import simulate
@@ -125,8 +126,26 @@ def test_the_newest_first_starves_the_old():
 
 def test_missed_targets_are_a_burst():
     counts = found(HEAVY, {"routing": "least-loaded"}, SMALL_BATCH, slo={"default": {"e2e_ms": 1}})
-    assert counts["slo-violation-burst"] == 1
+    assert counts["slo-violation-burst"] == 2  # one for each class
     assert "slo-violation-burst" not in found(HEAVY, {"routing": "least-loaded"}, slo={"default": {"e2e_ms": 1e9}})
+
+
+def test_a_class_that_is_missed_is_not_hidden_by_another():
+    """Two thirds of the requests, of the class that may wait, meet their targets; those of the other do not."""
+    assert found(HEAVY, {"routing": "least-loaded"}, SMALL_BATCH)["slo-violation-burst"] == 1
+
+
+def test_requests_that_a_horizon_cuts_off_in_time_are_no_burst():
+    mapping = {"cluster": CLUSTER, "workload": LIGHT | {"rate": 30}, "horizon_us": 5_000_000}
+    result = simulate(Scenario.from_mapping(mapping), 5, trace="summary")
+    assert (result.outcome.requests.e2e_us < 0).sum() > 20
+    assert findings(evidence_of(result))["slo-violation-burst"].count == 0
+
+
+def test_overtaking_is_counted_exactly():
+    taken_us = np.random.default_rng(3).integers(0, 50, 200)
+    expected = [(taken_us[place + 1 :] < taken_us[place]).sum() for place in range(200)]
+    np.testing.assert_array_equal(overtaken_by(taken_us), expected)
 
 
 def test_an_empty_run_has_no_findings():
@@ -145,6 +164,8 @@ def test_examples_name_a_request_or_an_instance_in_words():
     for name, finding in findings(evidence_of(result)).items():
         if finding.count and not name.startswith("published"):
             assert 1 <= len(finding.examples) <= 5
-            assert all("_" in one.text and one.time_s >= 0 for one in finding.examples)
+            assert all(
+                any(word in one.text for word in ("_", "class ")) and one.time_s >= 0 for one in finding.examples
+            )
             assert finding.rate is not None
             assert 0 < finding.rate <= 1

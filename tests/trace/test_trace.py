@@ -128,6 +128,15 @@ def test_tables_are_written_and_readable_in_one_line(tmp_path):
     assert set(json.loads((folder / "explanation.json").read_text())) >= {"decisions", "regret", "anomalies"}
 
 
+def test_no_explanation_of_an_earlier_run_stays(tmp_path):
+    common = ["workload.num_requests=20", f"hydra.run.dir={tmp_path}"]
+    assert main(["trace=decisions", *common]) == 0
+    assert main(["trace=summary", "counterfactual=rollout", "counterfactual.decisions=2", *common]) == 0
+    assert [path.name for path in (tmp_path / "trace").iterdir()] == ["rollouts.parquet"]
+    assert main(common) == 0
+    assert not {"trace", "summary.md", "explanation.json"} & {path.name for path in tmp_path.iterdir()}
+
+
 def test_a_run_without_a_trace_has_none():
     with pytest.raises(ConfigError, match="trace must be"):
         _ = simulate(scenario("weighted"), 3).trace
