@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.codes import N_ADMITTED, N_REJECTED, N_ROUTED, NO_TRACE
+from blis.engine.codes import COMPLETED, N_ADMITTED, N_REJECTED, N_ROUTED, NO_TRACE
 from blis.engine.intervals import count_intervals
 from blis.engine.observation import PREEMPTIONS, SAMPLES
 from blis.engine.state import TraceLog
 from blis.simulate import Simulation
-from blis.units import Float64Vector, Int64Vector
+from blis.units import BoolVector, Float64Vector, Int64Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class RequestOutcome:
     """One entry per request, in the order of arrival; -1 (NaN for floats) where it never came to that."""
 
     status: Int64Vector  #: index into blis.engine.codes.STATUS_NAMES
-    arrival_us: Int64Vector  #: that of the workload, or the think time after the end of the request that it waited for
+    #: that of the workload, or the think time after the end of the request that it waited for, once that has ended
+    arrival_us: Int64Vector
     instance: Int64Vector  #: where it was routed
     #: arrival to the first token; that of an earlier life if a preempted request has no newer one
     ttft_us: Int64Vector
@@ -97,7 +98,7 @@ def outcome(simulation: Simulation) -> Outcome:
             e2e_us=e2e_us,
             scheduling_delay_us=since_arrival(requests.scheduled_us),
             itl_mean_us=np.where(has_gaps, decode_us / gaps, np.nan),
-            **_columns(requests, RequestOutcome, {}),
+            **_columns(requests, RequestOutcome, {}) | {"arrival_us": np.where(_is_called(simulation), arrival_us, -1)},
         ),
         instances=InstanceOutcome(
             routed_requests=np.bincount(routed, minlength=len(instances)),
@@ -111,6 +112,13 @@ def outcome(simulation: Simulation) -> Outcome:
         n_rejected=int(state.scratch.cluster[N_REJECTED]),
         trace=_recorded(simulation),
     )
+
+
+def _is_called(simulation: Simulation) -> BoolVector:
+    """Whether each request's time of arrival is known: until what it waits for has ended, the workload's is a guess."""
+    after, status = simulation.requests.after, simulation.state.requests.status
+    called: BoolVector = (after < 0) | (status[after] >= COMPLETED)
+    return called
 
 
 def _recorded(simulation: Simulation) -> TraceLog | None:

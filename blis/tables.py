@@ -31,7 +31,7 @@ def request_table(result: Result) -> "pyarrow.Table":
         "session": _names(requests.session, requests.sessions),
         "round": pa.array(requests.round),
         "instance": _known(done.instance),
-        "arrival_us": pa.array(done.arrival_us),
+        "arrival_us": _known(done.arrival_us),  # null for what waits for a request that has not ended
         "scheduling_delay_ms": _milliseconds(done.scheduling_delay_us),
         "ttft_ms": _milliseconds(done.ttft_us),
         "itl_mean_ms": pa.array(done.itl_mean_us / US_PER_MS, mask=np.isnan(done.itl_mean_us)),

@@ -40,7 +40,7 @@ class Worth(NamedTuple):
     """How good a policy is, relative to the baseline."""
 
     value: float  #: > 0 and finite, 1: as good as the baseline; counts only if `violation` is 0
-    violation: float  #: sum over scenarios of what constraints miss; a figure that does not exist misses 1
+    violation: float  #: what constraints miss in the mean over scenarios; a figure that does not exist misses 1
     by_objective: Mapping[str, float]  #: the same value of each objective alone, for a multi-objective search
     ratios: tuple[Mapping[str, float], ...]  #: of each run: objective to its ratio, above 1 is better
     reasons: tuple[str, ...]  #: what is violated, in words
@@ -118,10 +118,10 @@ class Normalized:
             violation += WHOLE * len(undefined)
             ratios.append({name: 1.0 / MOST if found is None else found for name, found in of_run.items()})
         scenarios = [run.scenario for run in runs]
-        for scenario in dict.fromkeys(scenarios):
-            for name, by in self._missed([run for run in runs if run.scenario == scenario]).items():
-                reasons.append(f"{scenario}: {name} misses {by:.4g}")
-                violation += by
+        where = scenarios[0] if len(set(scenarios)) == 1 else "over all scenarios"
+        for name, by in self._missed(runs).items():
+            reasons.append(f"{where}: {name} misses {by:.4g}")
+            violation += by
         total = sum(self.objectives.values())
         logs = [sum(self.objectives[name] * math.log(found) for name, found in one.items()) / total for one in ratios]
         alone = {name: [math.log(one[name]) for one in ratios] for name in self.objectives}
@@ -134,11 +134,15 @@ class Normalized:
         )
 
     def _missed(self, runs: Sequence[Run]) -> dict[str, float]:
-        """By how much each constraint that is broken in a scenario is, on average over its runs: chance evens out."""
+        """By how much each broken constraint misses, in the mean over scenarios of the mean over each one's runs.
+
+        What is lost on a single scenario is punished by the penalty; what may not be given up is service as a whole.
+        """
         missed = {}
         for one in self.constraints:
-            own = _mean_figure([run.figures for run in runs], one.figure)
-            floor = _mean_figure([run.baseline if run.floor is None else run.floor for run in runs], one.figure)
+            own = _mean_figure(runs, [run.figures for run in runs], one.figure)
+            floors = [run.baseline if run.floor is None else run.floor for run in runs]
+            floor = _mean_figure(runs, floors, one.figure)
             missed[one.figure] = one.violation({one.figure: own}, {one.figure: floor})
         return {name: by for name, by in missed.items() if by > 0}
 
@@ -165,8 +169,12 @@ class Normalized:
         return math.exp(sum(means) / len(means)) * (1.0 - self.penalty * loss)
 
 
-def _mean_figure(figures: Sequence[Figures], name: str) -> float | None:
-    """None if one of them lacks it."""
-    values = [value_of(one, name) for one in figures]
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if len(known) == len(values) else None
+def _mean_figure(runs: Sequence[Run], figures: Sequence[Figures], name: str) -> float | None:
+    """Mean over scenarios of the mean over their runs; None if one of the runs lacks the figure."""
+    by_scenario: dict[str, list[float]] = {}
+    for run, one in zip(runs, figures, strict=True):
+        value = value_of(one, name)
+        if value is None:
+            return None
+        by_scenario.setdefault(run.scenario, []).append(value)
+    return sum(sum(own) / len(own) for own in by_scenario.values()) / len(by_scenario)

@@ -35,12 +35,13 @@ class Served(NamedTuple):
 def served_requests(requests: Requests, outcome: Outcome, targets: SloTargets) -> Served:
     """The columns of all requests, in order of arrival.
 
-    Whoever arrives after the last event (a horizon has cut the run) was never put to the cluster: no ratio counts it.
+    Whoever arrives after the last event (a horizon has cut the run), or waits for a request that has not ended, was
+    never put to the cluster: no ratio counts it.
     """
     rows = outcome.requests
     return Served(
         status=rows.status,
-        arrived=(rows.status != NOT_STARTED) | (rows.arrival_us <= outcome.end_us),
+        arrived=(rows.status != NOT_STARTED) | ((rows.arrival_us >= 0) & (rows.arrival_us <= outcome.end_us)),
         meets_slo=_meets_slo(requests, outcome, targets),
         ttft_us=rows.ttft_us,
         itl_mean_us=rows.itl_mean_us,

@@ -74,7 +74,7 @@ def same_requests(one: "RunFolder", other: "RunFolder") -> bool:
     """Whether both runs met the same requests: numbers, times of arrival, and lengths."""
     columns = ("request", "arrival_us", "input_tokens", "output_tokens")
     return one.requests.num_rows == other.requests.num_rows and all(
-        np.array_equal(numbers(one.requests, name), numbers(other.requests, name)) for name in columns
+        np.array_equal(numbers(one.requests, name), numbers(other.requests, name), equal_nan=True) for name in columns
     )
 
 

@@ -45,10 +45,12 @@ def check_requests(path: Path, requests: "pyarrow.Table", metrics: Mapping[str, 
             f"{path} must be of the same run as metrics.json, with {metrics['injected_requests']} rows; "
             f"got {requests.num_rows}."
         )
-    for name in ("request", "arrival_us", "input_tokens", "output_tokens"):
+    for name in ("request", "input_tokens", "output_tokens"):
         if np.isnan(numbers(requests, name)).any():
             raise ConfigError(f"{path} is damaged: the column {name!r} must have a number in each row.")
     placed = numbers(requests, "instance")
+    if np.isnan(numbers(requests, "arrival_us")[~np.isnan(placed)]).any():
+        raise ConfigError(f"{path} is damaged: the column 'arrival_us' must have a number where 'instance' has one.")
     check_places(path, placed[~np.isnan(placed)], metrics["n_instances"])
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -41,10 +41,11 @@ class Exponential:
     """An exponential length, rounded."""
 
     mean: float  #: > 0 [tokens]
+    floor: int = 1  #: lowest length returned [tokens]
 
     def draw(self, random: np.random.Generator, n: int) -> Int64Vector:
-        """Draw `n` lengths ≥ 1."""
-        return _whole(random.standard_exponential(n) * self.mean, 1)
+        """Draw `n` lengths."""
+        return _whole(random.standard_exponential(n) * self.mean, self.floor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,10 @@ class ParetoLognormal:
     mu: float  #: mean of the lognormal's logarithm
     sigma: float  #: ≥ 0, standard deviation of the lognormal's logarithm
     mix_weight: float  #: [0, 1]
+    floor: int = 1  #: lowest length returned [tokens]
 
     def draw(self, random: np.random.Generator, n: int) -> Int64Vector:
-        """Draw `n` lengths ≥ 1; a draw beyond the range of numbers is 1.
+        """Draw `n` lengths; a draw beyond the range of numbers is 1.
 
         Each takes four uniform numbers, so that more draws never change the first ones; the normal is that of
         Box and Muller.
@@ -71,7 +73,7 @@ class ParetoLognormal:
             lengths = np.where(
                 is_pareto, self.xm * uniform ** (-1.0 / self.alpha), np.exp(self.mu + self.sigma * normal)
             )
-        return _whole(np.where(np.isfinite(lengths), lengths, 1.0), 1)
+        return _whole(np.where(np.isfinite(lengths), lengths, 1.0), self.floor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +114,14 @@ _PARAMS = {  # type -> (required, optional); empirical has lengths as keys
 }
 
 
-def lengths_or_number(where: str, value: object, minimum: int, unit: str = "tokens") -> Lengths:
-    """The distribution in a mapping {type, params}; a plain number is the constant."""
+def lengths_or_number(where: str, value: object, minimum: int, unit: str = "tokens", floor: int = 1) -> Lengths:
+    """The distribution in a mapping {type, params}; a plain number is the constant.
+
+    Draws below `floor` are raised to it: 1 for what must be there, 0 for what may be absent.
+    """
     if isinstance(value, Mapping):
-        return lengths_from_mapping(where, value, minimum, unit)
+        lengths = lengths_from_mapping(where, value, minimum, unit)
+        return lengths if isinstance(lengths, Empirical | Constant) else replace(lengths, floor=floor)
     return Constant(check_int(where, value, minimum, LONGEST_TOKENS, unit))
 
 
@@ -192,8 +198,9 @@ def _empirical(at: str, params: object, minimum: int, unit: str) -> Empirical:
         if tokens in table:
             raise ConfigError(f"{at}: the length {tokens} must be given once; got it twice.")
         table[tokens] = check_number(f"{at}.{key}", weight, 0)
-    total = math.fsum(table.values())
-    if not 0 < total < math.inf:
+    if not sum(table.values()) < math.inf:
+        raise ConfigError(f"{at} must have weights with a finite sum; got {params!r}.")
+    if not any(table.values()):
         raise ConfigError(f"{at} must have at least one weight > 0; got {params!r}.")
     return Empirical(tuple(sorted(table)), tuple(table[tokens] for tokens in sorted(table)))
 

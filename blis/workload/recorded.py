@@ -110,11 +110,12 @@ def _rows(path: Path) -> Iterator[list[str]]:
     """Rows that are not blank."""
     try:
         with _long_fields(), _opened(path, newline="") as file:
-            yield from filter(None, csv.reader(file))
+            reader = csv.reader(file, strict=True)  # else a quote that is never closed swallows all rows after it
+            yield from filter(None, reader)
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.") from error
     except csv.Error as error:
-        raise ConfigError(f"{path} is not a CSV file: {error}.") from error
+        raise ConfigError(f"{path} is not a CSV file: {error}. See line {reader.line_num}.") from error
 
 
 def _pieces(path: Path, width: int, rows: Iterator[list[str]], n_rows: int) -> Iterator[CsvPiece]:

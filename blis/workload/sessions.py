@@ -161,11 +161,11 @@ def _tools(where: str, mapping: object) -> Tools:
     keys = ("calls", "latency_ms", "output_tokens")
     given = check_keys(where, mapping, keys, required=keys)
     return Tools(
-        calls=lengths_or_number(f"{where}.calls", given["calls"], 0, "calls"),
+        calls=lengths_or_number(f"{where}.calls", given["calls"], 0, "calls", floor=0),
         latency=_pause(f"{where}.latency_ms", given["latency_ms"]),
         output_tokens=lengths_or_number(f"{where}.output_tokens", given["output_tokens"], 1),
     )
 
 
 def _pause(where: str, value: object) -> Pause:
-    return Pause(lengths_or_number(where, value, 0, "ms"), US_PER_MS)
+    return Pause(lengths_or_number(where, value, 0, "ms", floor=0), US_PER_MS)

@@ -14,6 +14,7 @@ from blis.workload.requests import MOST_REQUESTS
 from blis.workload.spec_client import Client, client_from_mapping
 
 VERSION = "1"
+LARGEST_RATIO = 1e9  #: of two rate fractions; a smaller share of the traffic is a slip of the pen
 CATEGORIES = ("language", "multimodal", "reasoning")
 _KEYS = (
     *("version", "seed", "category", "aggregate_rate", "horizon", "num_requests", "profile", "clients"),
@@ -115,6 +116,12 @@ def _with_different_names(clients: tuple[Client, ...]) -> tuple[Client, ...]:
 def _check_together(where: str, clients: tuple[Client, ...], rate: float | None, horizon_us: int) -> None:
     """What no client can know alone."""
     check_families(where, (client.prefixes for client in clients))
+    fractions = [client.rate_fraction for client in clients if not client.concurrency]
+    if fractions and (max(fractions) > LARGEST_RATIO * min(fractions) or not sum(fractions) < math.inf):
+        raise ConfigError(
+            f"{where}.clients must have rate fractions of a finite sum that differ by at most a factor of "
+            f"{LARGEST_RATIO:g}; got {min(fractions):g} and {max(fractions):g}."
+        )
     if rate is None and not all(client.concurrency for client in clients):
         raise ConfigError(f"{where}: key 'aggregate_rate' is required, unless every client has a concurrency.")
     if rate is not None and all(client.concurrency for client in clients):

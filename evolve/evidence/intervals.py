@@ -1,16 +1,18 @@
-"""Confidence intervals of mean gains, by a bootstrap over seeds within each scenario."""
+"""Confidence intervals of mean gains over seeds within each scenario, honest for as few as two seeds."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from blis.fitness.ratio import MOST
 from blis.randomness import stream
 from blis.units import Float64Vector
 from evolve.evidence import Effect
 
-RESAMPLES = 2000
+RESAMPLES = 10_000
 CONFIDENCE = 0.95
+_LARGEST = math.log(MOST)  #: no gain is larger, so neither is a bound
 
 
 def effect(log_gains: Sequence[Float64Vector], seed: int, *names: str | int, n_undefined: int = 0) -> Effect:
@@ -32,8 +34,9 @@ def effect(log_gains: Sequence[Float64Vector], seed: int, *names: str | int, n_u
     Effect
         With one seed in any scenario the interval is unbounded: nothing is known of the noise.
 
-    Source: stratified bootstrap that draws n - 1 of n in each stratum, which makes its variance unbiased for small n
-    (Rao and Wu 1988, Resampling inference with complex survey data, JASA 83).
+    Source: each scenario's mean is Student-distributed about the truth; their mean has no closed form where variances
+    differ (Behrens-Fisher), so it is drawn. A bootstrap that resamples seeds cannot reach beyond them: of two seeds its
+    "95 %" interval holds the truth half of the time.
     """
     rows = [np.asarray(row, float) for row in log_gains]
     mean = float(np.mean([row.mean() for row in rows]))
@@ -43,8 +46,8 @@ def effect(log_gains: Sequence[Float64Vector], seed: int, *names: str | int, n_u
     draws = stream(seed, "evidence", *names)
     means = np.zeros(RESAMPLES)
     for row in rows:
-        drawn = draws.integers(0, len(row), (RESAMPLES, len(row) - 1))
-        means += row[drawn].mean(axis=1)
+        error = row.std(ddof=1) / math.sqrt(len(row))
+        means += row.mean() + error * draws.standard_t(len(row) - 1, RESAMPLES)
     means /= len(rows)
     tail = 50.0 * (1.0 - CONFIDENCE)
     low, high = np.percentile(means, [tail, 100.0 - tail])
@@ -52,4 +55,4 @@ def effect(log_gains: Sequence[Float64Vector], seed: int, *names: str | int, n_u
 
 
 def _percent(log_ratio: float) -> float:
-    return 100.0 * math.expm1(float(log_ratio))
+    return 100.0 * math.expm1(min(float(log_ratio), _LARGEST))

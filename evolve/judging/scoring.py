@@ -3,9 +3,9 @@
 In each scenario the best baseline is the yardstick: the one with the best weighted mean of the objectives over the
 same seeds, among those that keep the absolute constraints. `blis.fitness.normalized` makes the ratios to it one
 value: their weighted geometric mean, less a penalty for losing on any scenario, under constraints that no objective
-can buy off. Relative constraints compare with one policy throughout, the incumbent: the baseline that does best over
-all scenarios, which is what one would run without a search. (No single policy keeps up with the best baseline of every
-scenario at once.)
+can buy off. They hold in the mean over scenarios; what is lost on one of them costs the penalty. Relative constraints
+compare with the incumbent, the one baseline that does best over all scenarios, which is what one would run without a
+search: no single policy keeps up with the best baseline of every scenario at once.
 """
 
 import math

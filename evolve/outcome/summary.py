@@ -83,7 +83,8 @@ def test_verdict(plan: Plan, finals: Finals) -> str:
 def compared(plan: Plan, finals: Finals, role: str, judgement: Judgement) -> list[Comparison]:
     """The champion against each baseline in a role, run by run on equal requests."""
     scenarios = [scenario.name for scenario in plan.suite.scenarios[role]]
-    objectives = read_objectives(plan.goals)
+    figures = [one for one in read_objectives(plan.goals) if one.name != "complexity"]  # it is no figure of a run
+    objectives = figures or read_objectives(plan.goals)
     ours = _by_scenario(judgement)
     return [
         compare(name, scenarios, ours, _by_scenario(theirs), objectives, plan.labels.seed)

@@ -62,8 +62,11 @@ class Listener:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+        if self._search is None:  # stopped before it began
+            return
         spent_s = time.perf_counter() - self._began_s
-        self._print(f"{search.status} after {self._evaluations:,} evaluations, {_duration(spent_s)}")
+        what = "simulations, finals included" if search.status == "finished" else "evaluations"
+        self._print(f"{search.status} after {self._evaluations:,} {what}, {_duration(spent_s)}")
 
     def _open(self, search: SearchStart) -> None:
         from rich.console import Console

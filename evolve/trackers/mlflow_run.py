@@ -87,7 +87,9 @@ class Listener:
             self._unsent.pop(0)
 
     def end(self, search: SearchEnd) -> None:
-        """Send what is left, the candidates and the files, and close the run."""
+        """Send what is left, the candidates and the files, and close the run, if it came to one."""
+        if not self._run_id:
+            return
         try:
             if self._unsent:
                 self.generation(self._unsent.pop())

@@ -203,7 +203,7 @@ def test_a_store_that_is_no_database_is_reported_and_left_out(
 
     told = capsys.readouterr().err
     assert told.count("warning: tracker mlflow failed; the search goes on without it") == 1
-    assert "finished after 10 evaluations" in told  # the console was told all the same
+    assert "finished after 10 simulations" in told  # the console was told all the same
 
 
 def test_a_locked_store_does_not_end_a_search(
