@@ -33,7 +33,7 @@ def explanation(result: Result) -> dict[str, Any]:
         "regret": {
             "score": score_figures(result.outcome.requests),
             "reference": reference_figures(trace),
-            "rollout": None if result.rollouts is None else rollout_figures(result.rollouts),
+            "rollout": None if result.rollouts is None else rollout_figures(result.rollouts, trace),
         },
         "anomalies": findings_document(findings(evidence_of(result))),
         "worst_decisions": worst_decisions_document(result),
@@ -68,7 +68,7 @@ def trace_figures(result: Result) -> dict[str, float | None]:
     figures["regret/reference_p99_ms"] = reference["p99_ms"]
     figures["regret/score_mean"] = score_figures(result.outcome.requests)["mean"]
     if result.rollouts is not None:
-        tried = rollout_figures(result.rollouts)
+        tried = rollout_figures(result.rollouts, result.trace)
         figures["regret/rollout_ttft_mean_ms"] = tried["ttft_mean_ms"]
         figures["regret/rollout_e2e_mean_ms"] = tried["e2e_mean_ms"]
     return figures

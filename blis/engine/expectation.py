@@ -3,7 +3,7 @@
 Every policy's choices are judged by it in milliseconds, so that their regrets can be compared. It sees the
 instance as it is, never a true output length:
 
-    expected TTFT = until the running step ends (or the request is queued, if that is later)
+    expected TTFT = until the first end of a step at which the request is in the queue
                   + waiting for room, where a request slot or blocks are lacking
                   + steps that compute the prompts ahead of it and its own uncached tokens, at the full token budget
                   + the fixed time of an output token
@@ -18,7 +18,7 @@ import numpy as np
 from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
 from blis.engine.members import cached_prefix
-from blis.engine.state import State
+from blis.engine.state import Records, State
 from blis.engine.views import TIMES_STEP, World, step_time_at
 
 
@@ -37,7 +37,7 @@ def expected_ttft_us(world: World, state: State, instance: int, request: int, no
     prompt = world.workload.table.input_tokens[request]
     cached = cached_prompt_blocks(world, state, instance, request) * size
     queueing_us = limits.queueing_us[instance] + limits.queueing_us_per_token[instance] * prompt
-    start_us = max(float(instances.busy_until_us[instance] - now_us), queueing_us)
+    start_us = _next_step_us(instances, instance, now_us, queueing_us)
     ahead = _tokens_ahead(world, state, instance)
     return (
         start_us
@@ -45,6 +45,17 @@ def expected_ttft_us(world: World, state: State, instance: int, request: int, no
         + _prefill_us(world, state, instance, ahead + prompt - cached, cached)
         + limits.output_token_us[instance]
     )
+
+
+@kernel
+def _next_step_us(instances: Records, instance: int, now_us: int, queueing_us: float) -> float:
+    """Time until a step begins that can take a request which enters the queue after `queueing_us`."""
+    free_us = max(0.0, float(instances.busy_until_us[instance] - now_us))
+    if free_us >= queueing_us or instances.running_requests[instance] == 0:
+        return max(free_us, queueing_us)
+    # Steps of about the last one's length follow each other; it must wait for the one that it enters into.
+    step_us = float(max(1, instances.step_us[instance]))
+    return free_us + np.ceil((queueing_us - free_us) / step_us) * step_us
 
 
 @kernel

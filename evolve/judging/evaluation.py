@@ -6,13 +6,11 @@ wrong is recorded as a failure: it is neither a bad score nor an exception.
 
 import math
 import time
-from dataclasses import replace
 
 from blis.engine.loop import compiled_loop
 from blis.errors import BlisError, StalledError
-from blis.metrics.figures import cluster_figures
 from blis.outcome import outcome
-from blis.result import simulate
+from blis.result import Result
 from blis.scenario import LATEST_US
 from blis.semantics import semantics
 from blis.simulate import Simulation
@@ -45,7 +43,7 @@ def evaluate(task: Task, prepared: Prepared, timeout_s: float = TIMEOUT_S) -> Re
     compiled_loop()  # made or loaded before the clock starts
     started_s = time.perf_counter()
     try:
-        figures = _traced(task, prepared) if task.needs_trace else _plain(task, prepared, started_s + timeout_s)
+        figures = _figures(task, prepared, started_s + timeout_s)
         _check_finite(figures)
     except _TimedOutError:
         return failure(task, timeout_error(timeout_s), started_s)
@@ -71,7 +69,8 @@ class _TimedOutError(Exception):
     """The simulation took too long."""
 
 
-def _plain(task: Task, prepared: Prepared, deadline_s: float) -> dict[str, float | None]:
+def _figures(task: Task, prepared: Prepared, deadline_s: float) -> dict[str, float | None]:
+    """Run the simulation; with decisions traced there are figures of anomalies and regret as well."""
     scenario = prepared.scenario
     cluster = with_limits(prepared.cluster, task.phenotype.limits)
     simulation = Simulation(
@@ -80,19 +79,12 @@ def _plain(task: Task, prepared: Prepared, deadline_s: float) -> dict[str, float
         task.phenotype.policies,
         semantics=semantics(scenario.semantics),
         horizon_us=scenario.horizon_us,
+        trace="summary" if task.needs_trace else "none",
     )
     _run(simulation, deadline_s)
     done = outcome(simulation)
-    return {**cluster_figures(prepared.requests, cluster, done, scenario.slo), **cost_figures(cluster, done)}
-
-
-def _traced(task: Task, prepared: Prepared) -> dict[str, float | None]:
-    """The same with decisions traced, which adds the figures of anomalies and regret."""
-    plan, limits = prepared.scenario.cluster, task.phenotype.limits
-    pools = tuple(replace(pool, **limits) for pool in plan.pools)  # type: ignore[arg-type]
-    scenario = replace(prepared.scenario, cluster=replace(plan, pools=pools), policies=task.phenotype.policies)
-    result = simulate(scenario, requests=prepared.requests, trace="summary")
-    return {**result.figures(), **cost_figures(result.cluster, result.outcome)}
+    result = Result(scenario, scenario.seed, prepared.requests, cluster, done, simulation.policies, engine_s=0.0)
+    return {**result.figures(), **cost_figures(cluster, done)}
 
 
 def _run(simulation: Simulation, deadline_s: float) -> None:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from blis.errors import ConfigError
 from evolve.evaluators import Evaluator
-from evolve.judging.scoring import Judgement, Results, Rules, Yardsticks, judgement, yardsticks
+from evolve.judging.scoring import Judgement, Results, Rules, Yardsticks, judgement, mean_figures, yardsticks
 from evolve.judging.suite import ROLES, check_role
 from evolve.judging.workloads import WorkloadKey, Workloads, task_digest
 from evolve.records import Phenotype, Record, Task
@@ -14,6 +14,10 @@ __all__ = ["Judge", "Judgement", "Rules"]
 
 #: One policy's simulations in a role: scenarios in the suite's order, for each all seeds.
 Row: TypeAlias = list[tuple[Task, Record]]
+
+
+#: Figures that say why a policy is as good as it is.
+EXPLAINING = ("anomaly/", "regret/")
 
 
 def _without_complexity(phenotype: Phenotype) -> float:
@@ -119,6 +123,14 @@ class Judge:
             for phenotype, row in zip(phenotypes, rows, strict=True)
         ]
 
+    def explain(
+        self, phenotype: Phenotype, role: str, seeds: Sequence[int], num_requests: int | None = None
+    ) -> dict[str, float | None]:
+        """Mean figures of anomalies and regret in a role, which only traced simulations have; they change no score."""
+        (row,) = self._rows([phenotype], role, seeds, num_requests, _nobody, traced=True)
+        figures = mean_figures([record for _, record in row])
+        return {name: value for name, value in figures.items() if name.startswith(EXPLAINING)}
+
     def _rows(
         self,
         phenotypes: Sequence[Phenotype],
@@ -126,6 +138,7 @@ class Judge:
         seeds: Sequence[int],
         num_requests: int | None,
         done: Callable[[int], None],
+        traced: bool = False,
     ) -> list[Row]:
         """Each phenotype's simulations; what is not known yet is simulated, each task once."""
         keys = [
@@ -133,14 +146,14 @@ class Judge:
             for scenario in self.suite.scenarios[role]
             for seed in seeds
         ]
-        tasks = [[self._task(phenotype, key) for key in keys] for phenotype in phenotypes]
+        tasks = [[self._task(phenotype, key, traced) for key in keys] for phenotype in phenotypes]
         wanted = {task.digest: task for row in tasks for task in row if task.digest not in self._store}
         found = self._evaluator.evaluate(list(wanted.values()), done)
         self._store.update(zip(wanted, found, strict=True))
         return [[(task, self._store[task.digest]) for task in row] for row in tasks]
 
-    def _task(self, phenotype: Phenotype, key: WorkloadKey) -> Task:
-        needs_trace = self.rules.goals.needs_trace
+    def _task(self, phenotype: Phenotype, key: WorkloadKey, traced: bool) -> Task:
+        needs_trace = traced or self.rules.goals.needs_trace
         digest = task_digest(phenotype.policies, phenotype.limits, self._workloads.prepared(key), needs_trace)
         return Task(phenotype, key.scenario, key.seed, key.num_requests, digest, needs_trace)
 

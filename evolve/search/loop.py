@@ -233,7 +233,13 @@ class Search:
         )
 
     def _figures(self, individual: Individual) -> dict[str, float]:
-        """Mean figures of an individual at full fidelity; they are known already, so nothing is simulated."""
+        """Mean figures of an individual at full fidelity, which are known, and its anomalies and regret.
+
+        Those need a trace: each new best one is simulated once more in each scenario, which the budget does not pay.
+        """
         phenotype = self.ledger.behaviours[self.plan.behaviour(individual.genome)]
-        (judgement,) = self._on_rung([phenotype], self.plan.ladder.top)
-        return {name: value for name, value in judgement.figures.items() if value is not None}
+        top = self.plan.ladder.top
+        (judgement,) = self._on_rung([phenotype], top)
+        seeds = self.plan.suite.seeds["train"][:1]
+        figures = {**judgement.figures, **self.plan.judge.explain(phenotype, "train", seeds, top.num_requests)}
+        return {name: value for name, value in figures.items() if value is not None}

@@ -48,6 +48,11 @@ class SyntheticJudge:
         assert role != "test" or self.is_test_open
         return [self._judgement(phenotype, role, seeds, num_requests or 1000) for phenotype in phenotypes]
 
+    def explain(
+        self, phenotype: Phenotype, role: str, seeds: Sequence[int], num_requests: int | None = None
+    ) -> dict[str, float | None]:
+        return {"anomaly/load-imbalance": 0.0, "regret/reference_mean_ms": None}
+
     def _judgement(self, phenotype: Phenotype, role: str, seeds: Sequence[int], num_requests: int) -> Judgement:
         pairs = [self._run(phenotype, f"{role}-scenario", seed, num_requests) for seed in seeds]
         worths = [1000.0 / float(record.figures["ttft_p99_ms"] or 0.0) for _, record in pairs]
