@@ -13,6 +13,10 @@ from blis.engine.heap import meld_pending, pop_pending
 from blis.engine.state import State
 from blis.engine.views import World
 
+#: A client that is refused waits so long, and its think time, before it asks again [µs]: without it, users without a
+#: pause would spend all their requests in the microsecond of the first refusal.
+REFUSED_PAUSE_US = 1_000_000
+
 
 @kernel
 def release_followers(world: World, state: State, request: int, ended_us: int) -> None:

@@ -36,7 +36,7 @@ from blis.engine.codes import (
 )
 from blis.engine.decisions import record_admission, record_routing, record_scores
 from blis.engine.events import advance, inject
-from blis.engine.feedback import next_arrival, release_followers, remove_arrival, safe_until_us
+from blis.engine.feedback import REFUSED_PAUSE_US, next_arrival, release_followers, remove_arrival, safe_until_us
 from blis.engine.reference import by_reference
 from blis.engine.signals import prepare_view, read_signals, remember_routing, router_room, router_view
 from blis.engine.state import (
@@ -104,7 +104,7 @@ def _admit_next(world: World, state: State, now_us: int) -> int:
         state.requests.status[request] = REJECTED
         cluster[N_REJECTED] += 1
         if world.settings.lookahead_us != NEVER_US:
-            release_followers(world, state, request, now_us)
+            release_followers(world, state, request, now_us + REFUSED_PAUSE_US)
     else:
         state.scratch.routing_queue[cluster[ROUTING_TAIL]] = request
         cluster[ROUTING_TAIL] += 1

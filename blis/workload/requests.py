@@ -23,8 +23,8 @@ class Requests:
     later prompt repeats the conversation. Keys are dense, from 0.
 
     In a closed loop a request waits for an earlier one of its chain: with after[r] ≥ 0 it comes think_us[r] after
-    request after[r] has left the cluster, finished, rejected or dropped. Then arrival_us[r] is an estimate, which
-    orders the rows and says when it would come in an open loop; after[r] < r.
+    request after[r] has left the cluster: finished, dropped, or rejected (then a second later). Then arrival_us[r] is
+    an estimate, which orders the rows and says when it would come in an open loop; after[r] < r.
     """
 
     arrival_us: Int64Vector  #: non-decreasing, ≥ 0
