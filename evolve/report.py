@@ -86,6 +86,8 @@ def _report_sweep(folder: Path, output: str) -> None:
     from evolve.outcome.figures import save
     from evolve.outcome.files import write_text_whole
 
+    if not (folder / "multirun.yaml").is_file():
+        raise ConfigError(f"{folder} must be the folder of a search, or of a sweep (evolve.run -m); it is neither.")
     outcomes, notes = read_sweep(folder)
     plain, text = sweep_plain(outcomes, notes), sweep_markdown(outcomes, notes)
     write_text_whole(folder / "sweep.md", text)

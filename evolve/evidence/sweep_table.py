@@ -49,14 +49,18 @@ def read_sweep(folder: Path) -> tuple[list[Outcome], list[str]]:
     ConfigError
         If there is none.
     """
-    outcomes, notes = [], []
+    outcomes: list[Outcome] = []
+    notes: list[str] = []
     for path in sorted((one for one in folder.iterdir() if one.is_dir()), key=_by_number):
         if not (path / CHAMPION).is_file():
             if (path / "config.yaml").is_file():
                 notes.append(f"{path.name}: left out, it has no champion.")
             continue
         outcome = _outcome(path)
-        if outcome is None:
+        known = {(one.problem, one.suite, one.algorithm, one.seed) for one in outcomes}
+        if outcome is not None and (outcome.problem, outcome.suite, outcome.algorithm, outcome.seed) in known:
+            notes.append(f"{path.name}: left out, another search has the same problem, suite, algorithm and seed.")
+        elif outcome is None:
             notes.append(f"{path.name}: left out, its champion has not taken the test.")
         else:
             outcomes.append(outcome)

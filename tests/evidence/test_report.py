@@ -169,6 +169,7 @@ def test_a_sweep_is_a_table(
 ) -> None:
     sweep = tmp_path / "sweep"
     sweep.mkdir()
+    (sweep / "multirun.yaml").touch()
     (sweep / "0").symlink_to(folder)
     (sweep / "1").symlink_to(folder / "random-search")
     capsys.readouterr()
@@ -178,4 +179,4 @@ def test_a_sweep_is_a_table(
     told = json.loads(capsys.readouterr().out)
     assert [one["algorithm"] for one in told["algorithms"]] == ["ga", "random"]
     assert told["algorithms"][0]["pairs_with_random"] == 1
-    assert {path.name for path in sweep.iterdir()} == {"0", "1", "sweep.md", "sweep.json", "sweep.png"}
+    assert {path.name for path in sweep.iterdir()} == {"0", "1", "multirun.yaml", "sweep.md", "sweep.json", "sweep.png"}

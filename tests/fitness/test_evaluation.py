@@ -2,7 +2,6 @@ import pytest
 
 from blis.metrics.figures import cluster_figures
 from blis.outcome import outcome
-from blis.result import simulate
 from blis.simulate import Simulation
 from evolve.evaluators import key_of
 from evolve.judging.evaluation import evaluate
@@ -90,16 +89,9 @@ def test_a_run_that_takes_too_long_is_recorded(run):
     assert record.error == "timeout: more than 1e-09 s of wall clock"
 
 
-def test_a_task_that_needs_a_trace_is_simulated_with_one(run, monkeypatch):
-    asked = []
+def test_a_task_that_needs_a_trace_has_the_same_figures_and_those_of_anomalies_and_regret(run):
+    plain, traced = run(NARROW), run(NARROW, trace=True)
 
-    def traced(scenario, *, requests, trace):
-        asked.append((trace, scenario.policies, [pool.max_running_requests for pool in scenario.cluster.pools]))
-        return simulate(scenario, requests=requests)
-
-    monkeypatch.setattr("evolve.judging.evaluation.simulate", traced)
-
-    record = run(NARROW, trace=True)
-
-    assert asked == [("summary", NARROW.policies, [4])]
-    assert record == run(NARROW)
+    further = {name for name in traced.figures if name.startswith(("anomaly/", "regret/"))}
+    assert {"anomaly/load-imbalance", "regret/reference_mean_ms"} <= further
+    assert {name: value for name, value in traced.figures.items() if name not in further} == plain.figures

@@ -85,7 +85,7 @@ WRONG = {
     "workload.path=no_rows.csv": "must hold a header and at least one request",
     "workload.path=empty.csv": "must hold a header and at least one request",
     "workload=mooncake workload.path=infinite.jsonl": "field 'timestamp' must be a finite number",
-    "workload=mooncake workload.path=broken.jsonl": "broken.jsonl, line 1, row 0: must be a JSON object",
+    "workload=mooncake workload.path=broken.jsonl": "broken.jsonl, row 0: must be a JSON object",
     "workload=spec": "workload must have exactly one of path and spec; got neither",
     "workload=spec workload.path=spec.yaml": "spec.yaml.clients must be a list of at least one client",
     "workload=trace-v2 workload.path=broken.yaml": "is not a valid YAML file",

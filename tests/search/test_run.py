@@ -27,10 +27,14 @@ SMALL = [
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    def listen_to_interrupts() -> None:
+        # Whoever runs the tests in the background ignores interrupts, and so would the command.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     command = [sys.executable, "-m", "evolve.run", *arguments]
     return subprocess.Popen(
         command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=listen_to_interrupts,
     )  # fmt: skip
 
 
