@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blis.checks import check_choice, check_int
-from blis.errors import BlisError, ConfigError
-from blis.workload_source import options_of, source_mapping
+from blis.command.workload_choice import options_of, source_mapping
+from blis.foundation.answers import answer, choices
+from blis.foundation.checks import check_choice, check_int
+from blis.foundation.errors import BlisError, ConfigError
 
 if TYPE_CHECKING:
-    from blis.log_writers._losses import Loss
     from blis.workload.requests import Requests
+    from blis.workload.writers._losses import Loss
 
 WRITTEN, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 BLOCK_SIZE_TOKENS = 16  #: in which sharing is counted
@@ -97,7 +98,7 @@ def convert(source: str, target: Path, options: dict[str, Any]) -> dict[str, Any
     if not isinstance(overwrite, bool):
         raise ConfigError(f"overwrite must be true or false; got {overwrite!r}.")
     form = _writer_name(target, form)
-    writer = _writer(form)
+    writer = answer("writers", form)
     _check_target(writer.files(target), overwrite)
     plan = workload_plan(source_mapping(source, kind, given), "from")
     requests = _generate(plan.kind, plan.params, seed)
@@ -130,28 +131,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _generate(kind: str, params: Any, seed: int) -> "Requests":
-    from blis.binding import answer
-
     requests: Requests = answer("workload", kind).generate(params, seed, BLOCK_SIZE_TOKENS)
     return requests
 
 
 def _writer_name(target: Path, form: object) -> str:
-    from blis.binding import choices
-
-    forms = choices("log_writers")
+    forms = choices("writers")
     if form is not None:
         return check_choice("to", form, forms)
     for name in forms:
-        if target.name.endswith(_writer(name).SUFFIXES):
+        if target.name.endswith(answer("writers", name).SUFFIXES):
             return name
     raise ConfigError(f"{target}: the name does not tell the format; give to=FORMAT: {', '.join(forms)}.")
-
-
-def _writer(name: str) -> Any:
-    import importlib
-
-    return importlib.import_module(f"blis.log_writers.{name.replace('-', '_')}")
 
 
 def _check_target(files: Sequence[Path], overwrite: bool) -> None:

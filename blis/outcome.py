@@ -9,8 +9,8 @@ from blis.engine.codes import COMPLETED, N_ADMITTED, N_REJECTED, N_ROUTED, NO_TR
 from blis.engine.intervals import count_intervals
 from blis.engine.observation import PREEMPTIONS, SAMPLES
 from blis.engine.state import TraceLog
+from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
 from blis.simulate import Simulation
-from blis.units import BoolVector, Float64Vector, Int64Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from blis.checks import nearest
-from blis.errors import ConfigError
+from blis.foundation.checks import nearest
+from blis.foundation.errors import ConfigError
 
 WRITTEN, WRONG_INPUT, INTERRUPTED = 0, 2, 130
 
@@ -57,8 +57,8 @@ def _report(arguments: Sequence[str]) -> Path:
         import plotly  # noqa: F401
     except ImportError as error:
         raise ConfigError("blis.report needs plotly; install it with pip install 'blis[report]'.") from error
-    from blis.page.document import document
-    from blis.page.folder import read_folders
+    from blis.output.page.document import document
+    from blis.output.page.folder import read_folders
 
     runs = read_folders(folders)
     path = output or (folders[0] / "report.html" if len(folders) == 1 else Path("comparison.html"))

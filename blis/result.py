@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from blis.binding import BoundPolicy, answer
-from blis.checks import check_int
-from blis.cluster import Cluster
-from blis.counterfactual.sampling import Sampling
-from blis.deployment import build_cluster
+from blis.cluster.deployment import build_cluster
+from blis.cluster.instances import Cluster
 from blis.engine.loop import compiled_loop
 from blis.engine.state import Records, TraceLog
-from blis.errors import ConfigError
+from blis.explaining.counterfactual.sampling import Sampling
+from blis.foundation.answers import answer
+from blis.foundation.checks import check_int
+from blis.foundation.errors import ConfigError
+from blis.foundation.semantics import semantics
 from blis.outcome import Outcome, outcome
+from blis.policies.binding import BoundPolicy
 from blis.scenario import Scenario
-from blis.semantics import semantics
 from blis.simulate import Simulation, bind_all
 from blis.workload.requests import Requests
 
@@ -57,7 +58,7 @@ class Result:
 
     def figures(self) -> dict[str, float | None]:
         """The cluster's figures alone, quicker than `metrics`; of a traced run also anomalies and regret."""
-        from blis.explanation import trace_figures
+        from blis.explaining.explanation import trace_figures
         from blis.metrics.figures import cluster_figures
 
         figures = cluster_figures(self.requests, self.cluster, self.outcome, self.scenario.slo)
@@ -124,7 +125,7 @@ def simulate(
     engine_s = time.perf_counter() - started_s
     tried = None
     if counterfactual is not None:
-        from blis.counterfactual.rollout import rollouts
+        from blis.explaining.counterfactual.rollout import rollouts
 
         tried = rollouts(partial(start, record_steps=False, record_routing=True), simulation, counterfactual, seed)
     return Result(scenario, seed, requests, cluster, outcome(simulation), policies, engine_s, tried)

@@ -6,47 +6,32 @@ Imports nothing heavy before it is needed, so that `--help` answers at once.
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
-from blis.composition import WRONG_INPUT, command, output_folder, task_overrides
-from blis.errors import ConfigError
-from blis.overrides import translated
+from blis.command.composition import command, output_folder, task_overrides
+from blis.command.overrides import translated
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status.
 
-    Results go to standard output, everything else to standard error; what a status means says `blis.composition`.
+    Results go to standard output, everything else to standard error; `blis.command.composition` says what a
+    status means.
     """
-    given = sys.argv[1:] if arguments is None else arguments
-    try:
-        return command("run", translated(given), _run)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return WRONG_INPUT
+    return command("run", sys.argv[1:] if arguments is None else arguments, _run, translated)
 
 
 def _run(config: Any) -> None:
     """One simulation of a composed configuration; called by Hydra, once per job."""
-    folder = output_folder()
-    try:
-        _simulate(config, folder)
-    except BaseException:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()  # Hydra makes it before anything is checked
-        raise
-
-
-def _simulate(config: Any, folder: Path) -> None:
-    from blis.explanation import explanation
+    from blis.command.settings import settings_from_config
+    from blis.explaining.explanation import explanation
+    from blis.explaining.summary import summary_text
     from blis.fitness.weighted import score
-    from blis.printing import print_json, print_text
+    from blis.output.printing import print_json, print_text
+    from blis.output.run_folder import write_run
     from blis.result import simulate
-    from blis.run_folder import write_run
-    from blis.run_summary import summary_text
-    from blis.settings import settings_from_config
 
+    folder = output_folder()
     settings = settings_from_config(config, task_overrides())
     with _progress():
         result = simulate(settings.scenario, trace=settings.trace, counterfactual=settings.counterfactual)
@@ -73,7 +58,7 @@ def _export_notes(settings: Any, result: Any) -> list[str]:
     """What the exported trace cannot hold."""
     if not settings.export_requests:
         return []
-    from blis.workload.trace_v2 import loses_prefixes
+    from blis.workload.kinds.trace_v2 import loses_prefixes
 
     notes = []
     if loses_prefixes(result.requests):

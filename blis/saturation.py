@@ -1,18 +1,18 @@
 """The command `python -m blis.saturation`: the highest arrival rate that a scenario's cluster carries.
 
-What that means, and how it is found, says `blis.stability`. The value is printed, to be written into the file by hand.
+What that means, and how it is found, says `blis.capacity.stability`. The value is printed, to be written into the file
+by hand.
 """
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from blis.checks import check_choice, check_int, check_keys, check_number
-from blis.composition import WRONG_INPUT, command, output_folder
-from blis.errors import ConfigError
-from blis.overrides import translated
+from blis.command.composition import command, output_folder
+from blis.command.overrides import translated
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
 
 OUTPUTS = ("text", "json")
 _KEYS = ("scenario", "num_requests", "seeds", "precision", "loads", "output", "plots")
@@ -62,32 +62,18 @@ class SaturationSettings:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status."""
-    given = sys.argv[1:] if arguments is None else arguments
-    try:
-        return command("saturation", translated(given), _run)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return WRONG_INPUT
+    return command("saturation", sys.argv[1:] if arguments is None else arguments, _run, translated)
 
 
 def _run(config: Any) -> None:
     """One measurement of a composed configuration; called by Hydra, once per job."""
-    folder = output_folder()
-    try:
-        _measure(config, folder)
-    except BaseException:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()  # Hydra makes it before anything is checked
-        raise
-
-
-def _measure(config: Any, folder: Path) -> None:
     from omegaconf import OmegaConf
 
-    from blis.printing import json_text
-    from blis.saturation_figure import check_can_draw, write_figure
+    from blis.capacity.figure import check_can_draw, write_figure
+    from blis.output.printing import json_text
     from blis.scenario_file import read_scenario
 
+    folder = output_folder()
     settings = SaturationSettings.from_mapping(OmegaConf.to_container(config, resolve=True))
     if settings.plots:
         check_can_draw()
@@ -105,7 +91,7 @@ def _measure(config: Any, folder: Path) -> None:
 
 def measure(settings: SaturationSettings, scenario: Any) -> dict[str, Any]:
     """The saturation rate of a `ScenarioFile`, and what happens at factors of it, ready for JSON."""
-    from blis.stability import (
+    from blis.capacity.stability import (
         KEEPS_UP,
         OVERLOAD,
         REFERENCE_POLICIES,

@@ -6,15 +6,14 @@ kept as they are written (a search makes thousands of scenarios) and checked whe
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from blis.binding import QUESTIONS, answer, choices
-from blis.checks import check_choice, check_int, check_keys, check_number
-from blis.errors import ConfigError
-from blis.semantics import PRESETS
-from blis.slo_targets import SHIPPED, SloTargets
+from blis.foundation.answers import QUESTIONS, answer, choices
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
+from blis.foundation.semantics import PRESETS
+from blis.foundation.slo_targets import SHIPPED, SloTargets
 
 MOST_INSTANCES = 100_000
 MOST = 2**40  #: tokens, blocks or requests of one instance: products of two still fit the clock's integers
@@ -117,7 +116,7 @@ class Scenario:
         mapping : mapping
             Keys `cluster` and `workload` (mappings), and, if the default is not wanted, `policies` (question to name or
             {policy: name, parameter: value ...}), `horizon_us`, `semantics`, `seed`, `slo` (class to targets, see
-            `blis.slo_targets`).
+            `blis.foundation.slo_targets`).
         where : str
             Path of the mapping, for messages.
 
@@ -184,27 +183,13 @@ def workload_plan(mapping: object, where: str = "workload") -> WorkloadPlan:
     """
     if not isinstance(mapping, Mapping):
         mapping = {"kind": mapping}
+    kinds = choices("workload")
     if mapping.get("kind") is None:
-        raise ConfigError(f"{where}: key 'kind' is required. Choices: {', '.join(workload_kinds())}.")
+        raise ConfigError(f"{where}: key 'kind' is required. Choices: {', '.join(kinds)}.")
     kind = str(mapping["kind"])
-    if kind not in choices("workload") or not _generates(kind):
-        check_choice(f"{where}.kind", kind, workload_kinds())
+    check_choice(f"{where}.kind", kind, kinds)
     params = {str(key): value for key, value in mapping.items() if key != "kind" and value is not None}
     return WorkloadPlan(kind, answer("workload", kind).Params.from_mapping(where, params))
-
-
-def workload_kinds() -> list[str]:
-    """Names of the files of `blis.workload` that generate requests."""
-    return [name for name in choices("workload") if _generates(name)]
-
-
-def _generates(name: str) -> bool:
-    """Whether a file generates requests, by its text: its siblings are helpers, and importing all takes long."""
-    spec = find_spec(f"blis.workload.{name.replace('-', '_')}")
-    if spec is None or spec.origin is None:
-        return False
-    with open(spec.origin, encoding="utf-8") as source:
-        return any(line.startswith("def generate(") for line in source)
 
 
 def _latency(own: object, shared: object, where: str) -> tuple[str, Any]:

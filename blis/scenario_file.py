@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blis.binding import answer
-from blis.checks import check_choice, check_int, check_keys, check_number
-from blis.composition import conf_folder
-from blis.errors import ConfigError
-from blis.scenario import Scenario, workload_kinds, workload_plan
-from blis.workload.recorded import check_path
+from blis.foundation.answers import answer, choices
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
+from blis.foundation.files import check_path, conf_folder
+from blis.foundation.strict_yaml import read_yaml
+from blis.scenario import Scenario, workload_plan
 from blis.workload.requests import MOST_REQUESTS
-from blis.workload.strict_yaml import read_yaml
 
 _REQUIRED = ("tension", "num_requests", "cluster", "workload")
 _OPTIONAL = ("slo", "horizon_us")
@@ -199,7 +198,7 @@ def _workload(where: str, given: Mapping[str, Any], folder: Path) -> dict[str, A
                 f"{where}.{key} must be left out: a scenario sets it from load, saturation_rate and num_requests; "
                 f"got {given[key]!r}."
             )
-    kind = check_choice(f"{where}.kind", given.get("kind"), workload_kinds())
+    kind = check_choice(f"{where}.kind", given.get("kind"), choices("workload"))
     accepted = answer("workload", kind).Params.__dataclass_fields__
     for key in _SET_BY_SCENARIO:
         if key not in accepted:

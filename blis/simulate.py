@@ -6,19 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from blis.binding import QUESTIONS, BoundPolicy, addresses, bind, compiled_answer, memory_for
-from blis.checks import check_choice
-from blis.cluster import Cluster
+from blis.cluster.instances import Cluster
 from blis.engine import codes
+from blis.engine.answers import addresses, compiled_answer
 from blis.engine.codes import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STOP_AT_ROUTING, STUCK_INSTANCE
 from blis.engine.growth import grown
 from blis.engine.loop import compiled_loop
 from blis.engine.state import Records, State, Workload, copy_state, new_state, setting_record, workload_table
-from blis.errors import BlisError, ConfigError, ContractError, StalledError
-from blis.python_policies import decide_admission, decide_order, decide_routing, decide_victim
-from blis.semantics import CORRECTED, Semantics
-from blis.slo import class_index
-from blis.units import Float64Vector, Int64Vector
+from blis.foundation.answers import QUESTIONS
+from blis.foundation.checks import check_choice
+from blis.foundation.errors import BlisError, ConfigError, ContractError, StalledError
+from blis.foundation.semantics import CORRECTED, Semantics
+from blis.foundation.slo import class_index
+from blis.foundation.units import Float64Vector, Int64Vector
+from blis.policies.binding import BoundPolicy, bind, memory_for
+from blis.policies.python_policies import decide_admission, decide_order, decide_routing, decide_victim
 from blis.workload.requests import Requests
 
 #: The policies of a cluster whose operator chose nothing.
@@ -54,7 +56,7 @@ class Simulation:
     record_steps, record_routing : bool
         Keep step lengths (for inter-token times), and the chosen instance's score and regret.
     trace : {"none", "summary", "decisions"}
-        What to record of decisions and batches, see `blis.trace`; it never changes what happens.
+        What to record of decisions and batches, see `blis.explaining.trace`; it never changes what happens.
     max_events : int, optional
         Queueings and steps after which a run counts as stalled; by default far more than any run needs.
 

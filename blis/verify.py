@@ -75,7 +75,7 @@ def _is_case_file(path: Path) -> bool:
 
 
 def _verify(paths: Sequence[Path], as_json: bool) -> int:
-    from blis.errors import ConfigError
+    from blis.foundation.errors import ConfigError
     from blis.recorded.case import read_case
     from blis.recorded.comparison import verdict_on
 

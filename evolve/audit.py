@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from blis.checks import check_choice, check_int, check_keys
-from blis.composition import command
-from blis.errors import BlisError, ConfigError
+from blis.command.composition import command
+from blis.foundation.checks import check_choice, check_int, check_keys
+from blis.foundation.errors import BlisError, ConfigError
 
 OUTPUTS = ("text", "json")
 _KEYS = (
@@ -103,7 +103,7 @@ def _run(config: Any) -> None:
     """One audit of a composed configuration; called by Hydra, once per job."""
     from omegaconf import OmegaConf
 
-    from blis.printing import json_text
+    from blis.output.printing import json_text
 
     settings = Settings.from_mapping(OmegaConf.to_container(config, resolve=True))
     found = audit(settings)

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from blis.binding import QUESTIONS, bind
-from blis.bundle import check_limits, complete_policy
-from blis.checks import check_choice, check_keys, check_number
-from blis.errors import ConfigError
+from blis.foundation.answers import QUESTIONS
+from blis.foundation.checks import check_choice, check_keys, check_number
+from blis.foundation.errors import ConfigError
+from blis.foundation.units import Float64Vector
+from blis.policies.binding import bind
+from blis.policies.bundle import check_limits, complete_policy
 from blis.scenario import BATCH_LIMITS
 from blis.simulate import DEFAULT_POLICIES, bind_all
-from blis.units import Float64Vector
 from evolve.genomes import Gene, answer, number, program, weights
 from evolve.records import Genome, Phenotype
 

@@ -19,7 +19,7 @@ class Phenotype:
     policies: Mapping[str, Any]  #: question -> {"policy": name, parameter: value ...}; all five questions
     limits: Mapping[str, int] = field(
         default_factory=dict
-    )  #: batch limits that replace the scenario's, see `blis.bundle`
+    )  #: batch limits that replace the scenario's, see `blis.policies.bundle`
 
 
 @dataclass(frozen=True, slots=True)

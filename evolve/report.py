@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from blis.composition import WRONG_INPUT, command
-from blis.errors import ConfigError
+from blis.command.composition import command
+from blis.foundation.errors import ConfigError
 
 OUTPUTS = ("text", "json")
 _KEYS = ("run", "seeds", "sweep_seeds", "random_search", "seed", "evaluator", "output")
@@ -19,14 +19,10 @@ _KEYS = ("run", "seeds", "sweep_seeds", "random_search", "seed", "evaluator", "o
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status.
 
-    The summary goes to standard output, everything else to standard error; what a status means says `blis.composition`.
+    The summary goes to standard output, everything else to standard error; `blis.command.composition` says what a
+    status means.
     """
-    given = sys.argv[1:] if arguments is None else arguments
-    try:
-        return command("evolve_report", _spelled_out(given), _run)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return WRONG_INPUT
+    return command("evolve_report", sys.argv[1:] if arguments is None else arguments, _run, _spelled_out)
 
 
 def _spelled_out(arguments: Sequence[str]) -> list[str]:
@@ -52,7 +48,7 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
 def _run(config: Any) -> None:
     from omegaconf import OmegaConf
 
-    from blis.checks import check_choice, check_keys
+    from blis.foundation.checks import check_choice, check_keys
 
     given = check_keys("report", OmegaConf.to_container(config, resolve=True), _KEYS, _KEYS)
     output = check_choice("output", given["output"], OUTPUTS)
@@ -65,7 +61,7 @@ def _run(config: Any) -> None:
 
 def report_search(folder: Path, given: Mapping[str, Any], output: str) -> None:
     """Report on the champion in a run folder, as `given`, the values of `conf/evolve_report.yaml`, asks for."""
-    from blis.printing import print_json
+    from blis.output.printing import print_json
     from evolve.evidence.gathering import gather, write_dossier
     from evolve.evidence.text import summary
 
@@ -81,7 +77,7 @@ def report_search(folder: Path, given: Mapping[str, Any], output: str) -> None:
 
 
 def _report_sweep(folder: Path, output: str) -> None:
-    from blis.printing import json_text, print_json
+    from blis.output.printing import json_text, print_json
     from evolve.evidence.sweep_table import read_sweep, sweep_figure, sweep_markdown, sweep_plain
     from evolve.outcome.figures import save
     from evolve.outcome.files import write_text_whole
@@ -101,7 +97,7 @@ def _report_sweep(folder: Path, output: str) -> None:
 
 
 def _options(given: Mapping[str, Any]) -> Any:
-    from blis.checks import check_int
+    from blis.foundation.checks import check_int
     from evolve.evidence.gathering import Options
 
     if not isinstance(given["random_search"], bool):

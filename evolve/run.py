@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from blis.composition import command, output_folder, task_overrides
+from blis.command.composition import command, output_folder, task_overrides
 
 #: How much evidence a search gathers by itself; a rival at random would cost as much as the search.
 REPORT = {"seeds": 6, "sweep_seeds": 2, "random_search": False, "seed": 1}
@@ -20,12 +20,15 @@ SCENARIO = "scenario.names"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status.
 
-    The verdict goes to standard output, everything else to standard error; what a status means says `blis.composition`.
+    The verdict goes to standard output, everything else to standard error; `blis.command.composition` says what a
+    status means.
     """
-    given = sys.argv[1:] if arguments is None else arguments
+    return command("evolve", sys.argv[1:] if arguments is None else arguments, _run, _spelled_out)
+
+
+def _spelled_out(arguments: Sequence[str]) -> list[str]:
     # The folder conf/scenario makes Hydra take scenario=NAME for the choice of a group, which it is nowhere.
-    named = [f"++{SCENARIO}={word.partition('=')[2]}" if word.startswith("scenario=") else word for word in given]
-    return command("evolve", named, _run)
+    return [f"++{SCENARIO}={word.partition('=')[2]}" if word.startswith("scenario=") else word for word in arguments]
 
 
 def _run(config: Any) -> None:
@@ -33,18 +36,13 @@ def _run(config: Any) -> None:
     from evolve.outcome.run_folder import check_unused, composed, stored_config
     from evolve.settings import Settings, resumed
 
-    own_folder = output_folder()
-    try:
-        given = composed(config)
-        if given.get("resume") is None:
-            check_unused(own_folder)
-            _search(Settings.from_mapping(given), own_folder)
-        else:
-            folder, stored = stored_config(given["resume"])
-            _search(Settings.from_mapping(resumed(stored, given, task_overrides())), folder)
-    finally:
-        if own_folder.is_dir() and not any(own_folder.iterdir()):
-            own_folder.rmdir()  # Hydra makes it before anything is checked, and for a search that goes on elsewhere
+    given = composed(config)
+    if given.get("resume") is None:
+        check_unused(output_folder())
+        _search(Settings.from_mapping(given), output_folder())
+    else:
+        folder, stored = stored_config(given["resume"])
+        _search(Settings.from_mapping(resumed(stored, given, task_overrides())), folder)
 
 
 def _search(settings: Any, folder: Path) -> None:

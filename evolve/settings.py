@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from blis.checks import check_choice, check_int, check_keys, check_number
-from blis.errors import ConfigError
 from blis.fitness.constraints import read_constraints
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
 from evolve.judging.baselines import read_baselines
 from evolve.judging.fitness import Rules
 from evolve.judging.goals import Goals

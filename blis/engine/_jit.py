@@ -17,15 +17,15 @@ from typing import Any, TypeVar, cast
 import numba
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_QUESTIONS = ("admission", "routing", "scoring", "priority", "scheduling", "preemption", "latency")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _source_hash() -> str:
     digest = hashlib.sha256(f"{numba.__version__} {numba.config.BOUNDSCHECK}".encode())
-    sources = [*_PACKAGE.glob("engine/*.py"), *(_PACKAGE / question / "__init__.py" for question in _QUESTIONS)]
+    contracts = [*_PACKAGE.glob("policies/*/__init__.py"), _PACKAGE / "cluster" / "latency" / "__init__.py"]
+    sources = [*_PACKAGE.glob("engine/*.py"), *contracts]
     for source in sorted(sources):
-        digest.update(source.name.encode() + source.read_bytes())
+        digest.update(source.relative_to(_PACKAGE).as_posix().encode() + source.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -8,7 +8,7 @@ al., "The pairing heap", 1986).
 
 from blis.engine._jit import kernel
 from blis.engine.state import Records, Workload
-from blis.units import Int64Vector
+from blis.foundation.units import Int64Vector
 
 
 @kernel

@@ -4,7 +4,7 @@ import numpy as np
 
 from blis.engine.codes import DROPPED, QUEUED, RUNNING
 from blis.engine.state import Records, State, Workload
-from blis.errors import LawBrokenError
+from blis.foundation.errors import LawBrokenError
 
 
 def check_laws(workload: Workload, limits: Records, state: State) -> None:

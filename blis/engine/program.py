@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blis.checks import nearest
 from blis.engine._jit import kernel
 from blis.engine.views import QueueView, RequestView, RouterView
-from blis.errors import ConfigError
-from blis.slo import CLASSES, URGENCY
-from blis.units import Float64Vector
+from blis.foundation.checks import nearest
+from blis.foundation.errors import ConfigError
+from blis.foundation.slo import CLASSES, URGENCY
+from blis.foundation.units import Float64Vector
 
 #: Values that a program may hold at a time.
 STACK_SIZE = 64

@@ -25,7 +25,7 @@ from blis.engine.codes import (
     TRACE_DECISIONS,
     WATCHED,
 )
-from blis.units import Float64Vector, Int64Vector
+from blis.foundation.units import Float64Vector, Int64Vector
 
 #: An array of records; its fields are arrays.
 Records: TypeAlias = Any
@@ -40,7 +40,7 @@ _WORKLOAD_FIELDS = {
     "output_tokens": (_I, 0),  # true lengths: no view shows them
     "prompt": (_I, 0),  # identity of the whole prompt
     "number": (_I, 0),  # the request's name is request_<number>
-    "slo_class": (_I, 0),  # index into blis.slo.CLASSES
+    "slo_class": (_I, 0),  # index into blis.foundation.slo.CLASSES
     "tenant": (_I, 0),
     "session": (_I, 0),
     "turn": (_I, 0),  # of the session, from 0
@@ -96,7 +96,7 @@ _SETTING_FIELDS = {
     "urgency_kind": (_I, 0),  # BY_NOTHING, BY_QUEUEING or BY_PRIORITY
     "least_steps": (_I, 0),  # from being taken to the last token, of any request
     "lookahead_us": (_I, 0),  # least time from a request's end to an arrival that waits for it; NEVER_US: none does
-    "busy_until_step_ends": (_I, 0),  # the semantics flags, see blis.semantics
+    "busy_until_step_ends": (_I, 0),  # the semantics flags, see blis.foundation.semantics
     "recompute_cached_prompt": (_I, 0),
     "drop_oversized_total": (_I, 0),
     "first_copy_stays": (_I, 0),

@@ -13,7 +13,7 @@ from numba import types
 from blis.engine.batch_sums import BatchSums
 from blis.engine.reference import Reference, caller_of
 from blis.engine.state import Records, Workload
-from blis.units import Float64Vector, Int64Vector
+from blis.foundation.units import Float64Vector, Int64Vector
 
 
 class RequestView(NamedTuple):
@@ -23,7 +23,7 @@ class RequestView(NamedTuple):
     arrival_us: int
     input_tokens: int  #: whole prompt
     prompt_blocks: int  #: whole KV blocks of the prompt
-    slo_class: int  #: index into blis.slo.CLASSES
+    slo_class: int  #: index into blis.foundation.slo.CLASSES
     tenant: int  #: index of the tenant
     session: int  #: index of the session, -1 for none
     round: int  #: turn within the session

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from blis.checks import check_keys, check_number
-from blis.errors import ConfigError
 from blis.fitness.objectives import Figures, Scale, objective, value_of
+from blis.foundation.checks import check_keys, check_number
+from blis.foundation.errors import ConfigError
 
 _KEYS = ("at_least", "at_most", "worse_than_baseline_by")
 #: Violation by a figure that does not exist: as much as a share can miss.

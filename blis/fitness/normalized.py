@@ -17,11 +17,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from blis.checks import check_keys, check_number
-from blis.errors import ConfigError
 from blis.fitness.constraints import DEFAULT_CONSTRAINTS, WHOLE, Constraint, read_constraints
 from blis.fitness.objectives import Figures, Objective, objective, value_of
 from blis.fitness.ratio import MOST, ratio
+from blis.foundation.checks import check_keys, check_number
+from blis.foundation.errors import ConfigError
 
 PENALTY = 1.0
 TOLERANCE = 0.01

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from blis.checks import check_choice
-from blis.errors import UnknownChoiceError
+from blis.foundation.checks import check_choice
+from blis.foundation.errors import UnknownChoiceError
 
 Figures = Mapping[str, float | None]
 

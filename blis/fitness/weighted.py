@@ -11,9 +11,9 @@ Source: the reference program's `--fitness-weights`.
 from collections.abc import Mapping
 from typing import Any
 
-from blis.checks import check_choice, check_number, nearest
-from blis.errors import ConfigError
 from blis.fitness.objectives import Figures, value_of
+from blis.foundation.checks import check_choice, check_number, nearest
+from blis.foundation.errors import ConfigError
 
 REFERENCE_REQUESTS_PER_S = 100.0  #: where the throughput component is a half
 REFERENCE_TOKENS_PER_S = 10_000.0  #: the same of the token component

@@ -1,7 +1,7 @@
 """How evenly work is spread over instances: the largest share over the mean share, 1 if all are equal."""
 
+from blis.foundation.units import Int64Vector
 from blis.outcome import InstanceOutcome
-from blis.units import Int64Vector
 
 
 def balance_figures(instances: InstanceOutcome) -> dict[str, float | None]:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from blis.engine.codes import STATUS_NAMES
-from blis.errors import LawBrokenError
+from blis.foundation.errors import LawBrokenError
+from blis.foundation.units import Int64Vector
 from blis.outcome import Outcome
-from blis.units import Int64Vector
 
 #: Key of each count, in the order of `STATUS_NAMES`. Not started: not yet arrived, or on its way to a wait queue.
 KEYS = (

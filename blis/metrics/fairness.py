@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from blis.foundation.units import Float64Vector, Int32Vector
 from blis.metrics.served import Served
-from blis.units import Float64Vector, Int32Vector
 
 
 def jain_index(values: Float64Vector) -> float | None:

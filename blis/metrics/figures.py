@@ -2,7 +2,10 @@
 
 import numpy as np
 
-from blis.cluster import Cluster
+from blis.cluster.instances import Cluster
+from blis.foundation.slo import UNNAMED
+from blis.foundation.slo_targets import SloTargets
+from blis.foundation.units import US_PER_S
 from blis.metrics.balance import balance_figures
 from blis.metrics.cache import cache_figures
 from blis.metrics.fairness import fairness_figures
@@ -11,9 +14,6 @@ from blis.metrics.load import load_figures
 from blis.metrics.served import Served, served_requests
 from blis.metrics.service import service_figures, share
 from blis.outcome import Outcome
-from blis.slo import UNNAMED
-from blis.slo_targets import SloTargets
-from blis.units import US_PER_S
 from blis.workload.labels import number_names
 from blis.workload.requests import Requests
 

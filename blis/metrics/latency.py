@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from blis.foundation.units import Int64Vector
 from blis.metrics.percentiles import Figures, figures_ms, weighted_figures_ms
 from blis.metrics.served import Served
-from blis.units import Int64Vector
 
 
 def latency_figures(served: Served) -> Figures:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from blis.engine.codes import COMPLETED
+from blis.foundation.units import Float64Vector, Int64Vector
 from blis.metrics.percentiles import Figures, figures_ms
 from blis.outcome import RequestOutcome
-from blis.units import Float64Vector, Int64Vector
 from blis.workload.requests import Requests
 
 BITS_PER_TOKEN = 32  #: four bytes of text

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blis.units import US_PER_MS, Float64Vector, Int64Vector
+from blis.foundation.units import US_PER_MS, Float64Vector, Int64Vector
 
 #: Percentiles that every latency is reported at.
 REPORTED = (50, 90, 95, 99)

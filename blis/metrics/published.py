@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from blis.checks import check_choice, check_number
 from blis.engine.codes import COMPLETED, STATUS_NAMES
 from blis.fitness import weighted
+from blis.foundation.checks import check_choice, check_number
+from blis.foundation.units import US_PER_MS, US_PER_S, Float64Vector, Int64Vector
 from blis.metrics.published_anomalies import head_of_line_blocking, inversions
 from blis.outcome import InstanceOutcome, Outcome
-from blis.units import US_PER_MS, US_PER_S, Float64Vector, Int64Vector
 from blis.workload.requests import Requests
 
 #: Components of the fitness, by the names that recordings use.

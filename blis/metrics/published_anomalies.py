@@ -3,8 +3,8 @@
 import numpy as np
 
 from blis.engine.codes import COMPLETED
+from blis.foundation.units import Int64Vector
 from blis.outcome import InstanceOutcome, Outcome
-from blis.units import Int64Vector
 from blis.workload.requests import Requests
 
 #: An earlier request is inverted if its E2E exceeds a later one's by more than this factor.

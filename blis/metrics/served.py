@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from blis.engine.codes import COMPLETED, NOT_STARTED
+from blis.foundation.slo_targets import SloTargets
+from blis.foundation.units import BoolVector, Float64Vector, Int32Vector, Int64Vector
 from blis.outcome import Outcome
-from blis.slo_targets import SloTargets
-from blis.units import BoolVector, Float64Vector, Int32Vector, Int64Vector
 from blis.workload.requests import Requests
 
 

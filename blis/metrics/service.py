@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from blis.foundation.units import US_PER_S
 from blis.metrics.conservation import status_counts
 from blis.metrics.latency import latency_figures
 from blis.metrics.served import Served
-from blis.units import US_PER_S
 
 
 def service_figures(served: Served, end_us: int) -> dict[str, int | float | None]:

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from blis.cluster import Cluster
+from blis.cluster.instances import Cluster
+from blis.foundation.slo_targets import SloTargets
+from blis.foundation.units import US_PER_S, Int32Vector, Int64Vector
 from blis.metrics.cache import cache_figures
 from blis.metrics.conservation import check_conservation
 from blis.metrics.figures import cluster_block
@@ -15,8 +17,6 @@ from blis.metrics.network import network_figures
 from blis.metrics.served import Served, served_requests, split
 from blis.metrics.service import service_figures
 from blis.outcome import Outcome
-from blis.slo_targets import SloTargets
-from blis.units import US_PER_S, Int32Vector, Int64Vector
 from blis.workload.labels import number_names
 from blis.workload.requests import Requests
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from blis.engine.codes import NEVER_US, STATUS_NAMES
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
+from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
 from blis.recorded.document import CaseDocument, read_document
 from blis.recorded.requests import check_columns, read_requests, table_of
-from blis.units import BoolVector, Float64Vector, Int64Vector
-from blis.workload.recorded import float_column, int_column, read_csv, refuse_cell
+from blis.workload.logs.recorded import float_column, int_column, read_csv, refuse_cell
 from blis.workload.requests import Requests
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ def simulation_of(case: RecordedCase) -> "Simulation":
     ConfigError
         If a policy cannot be bound.
     """
-    from blis.binding import BoundPolicy, bind
-    from blis.cluster import Cluster, Instance
-    from blis.semantics import semantics
+    from blis.cluster.instances import Cluster, Instance
+    from blis.foundation.semantics import semantics
+    from blis.policies.binding import BoundPolicy, bind
     from blis.simulate import Simulation
 
     document = case.document

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from blis.engine.codes import STATUS_NAMES
-from blis.errors import BlisError, ConfigError
+from blis.foundation.errors import BlisError, ConfigError
+from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
 from blis.recorded.case import AGGREGATES, DOUBLE_COLUMNS, STATUS_COLUMN, ExpectedColumn, RecordedCase, simulation_of
-from blis.units import BoolVector, Float64Vector, Int64Vector
 
 if TYPE_CHECKING:
     from blis.outcome import Outcome
@@ -152,7 +152,7 @@ def published_aggregates(case: RecordedCase, outcome: "Outcome") -> dict[str, An
 
 def _scores(case: RecordedCase, outcome: "Outcome") -> Float64Vector:
     """Score of each request's instance; none from a policy that does not score."""
-    from blis.binding import answer
+    from blis.foundation.answers import answer
 
     scores = getattr(answer("routing", case.document.policies["routing"]["policy"]), "SCORES", False)
     found = outcome.requests.routing_score

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blis.checks import check_choice, check_int, check_keys, check_number
-from blis.errors import ConfigError
-from blis.latency import LatencyModel
+from blis.cluster.latency import LatencyModel
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
+from blis.foundation.strict_yaml import read_yaml
 from blis.recorded.fields import fields
 from blis.recorded.latency import read_latency
-from blis.workload.strict_yaml import read_yaml
 
 #: Columns of expected.csv that a case may declare comparable.
 COLUMNS = (
@@ -178,7 +178,7 @@ def _routing(where: str, routing: object) -> tuple[dict[str, Any], int, int]:
 
 
 def _scorers(where: str, scorers: object) -> tuple[tuple[str, float], ...]:
-    from blis.binding import choices
+    from blis.foundation.answers import choices
 
     if not isinstance(scorers, Sequence) or isinstance(scorers, str) or not scorers:
         raise ConfigError(f"{where} must be a list of scorers, each with name and weight; got {scorers!r}.")
@@ -191,7 +191,7 @@ def _scorers(where: str, scorers: object) -> tuple[tuple[str, float], ...]:
 
 
 def _scheduler(where: str, scheduler: object) -> str:
-    from blis.binding import choices
+    from blis.foundation.answers import choices
 
     return check_choice(where, scheduler, choices("scheduling"))
 

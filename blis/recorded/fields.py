@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from blis.checks import check_keys
+from blis.foundation.checks import check_keys
 
 #: Keys that only inform people; allowed at every level, whatever they hold.
 INFORMATION = frozenset(

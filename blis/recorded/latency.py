@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from blis.catalog import Device, Model, device_from_mapping, model_from_mapping
-from blis.checks import check_choice, check_int, check_keys, check_number
-from blis.latency import LatencyModel, affine, roofline
+from blis.cluster.catalog import Device, Model, device_from_mapping, model_from_mapping
+from blis.cluster.latency import LatencyModel, affine, roofline
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.recorded.fields import fields
 
 _SHAPE = ("layers", "hidden", "heads", "kv_heads", "intermediate")

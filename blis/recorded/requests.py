@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from blis.checks import check_keys
-from blis.errors import ConfigError
-from blis.units import Int64Vector
+from blis.foundation.checks import check_keys
+from blis.foundation.errors import ConfigError
+from blis.foundation.units import Int64Vector
 from blis.workload.labels import Labels, number_names
-from blis.workload.prefix_keys import PrefixKeys, keys_of_groups
-from blis.workload.recorded import int_column, read_csv, refuse_cell
+from blis.workload.logs.recorded import int_column, read_csv, refuse_cell
+from blis.workload.prefixes.keys import PrefixKeys, keys_of_groups
 from blis.workload.requests import Requests
 from blis.workload.table import LATEST_US, requests_of
 

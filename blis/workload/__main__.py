@@ -1,8 +1,8 @@
-"""`python -m blis.workload describe`: see `blis.workload_description`."""
+"""`python -m blis.workload describe`: see `blis.workload.description`."""
 
 import sys
 
-from blis.workload_description.command import main
+from blis.describe import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from blis.checks import check_choice, check_number
-from blis.errors import ConfigError
-from blis.units import Int32Vector
+from blis.foundation.checks import check_choice, check_number
+from blis.foundation.errors import ConfigError
+from blis.foundation.units import Int32Vector
 
 SLO_CLASSES = ("", "critical", "standard", "sheddable", "batch", "background", "realtime", "interactive")
 

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from blis.checks import check_keys, check_number
-from blis.errors import ConfigError
-from blis.units import US_PER_MS
+from blis.foundation.checks import check_keys, check_number
+from blis.foundation.errors import ConfigError
+from blis.foundation.units import US_PER_MS
 
 
 class Network(NamedTuple):

@@ -1,11 +1,8 @@
 """The table of requests that a run replays: the one form into which every workload turns."""
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-from blis.units import BoolVector, Float64Vector, Int32Vector, Int64Vector
+from blis.foundation.units import BoolVector, Float64Vector, Int32Vector, Int64Vector
 from blis.workload.network import Network
 
 #: More would not fit into any memory.
@@ -70,10 +67,3 @@ class Requests:
     def n_keys(self) -> int:
         """Number of distinct shared keys."""
         return int(self.keys.max()) + 1 if len(self.keys) else 0
-
-
-def frozen(values: Any, dtype: type) -> np.ndarray:
-    """`values` as a read-only, C-contiguous array of `dtype`: the form that kernels are compiled for."""
-    array: np.ndarray[Any, Any] = np.array(values, dtype=dtype, order="C")
-    array.setflags(write=False)
-    return array

@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from blis.errors import ConfigError
-from blis.units import US_PER_S, BoolVector, Float64Vector, Int32Vector, Int64Vector
+from blis.foundation.errors import ConfigError
+from blis.foundation.units import US_PER_S, BoolVector, Float64Vector, Int32Vector, Int64Vector
 from blis.workload.labels import Labels
 from blis.workload.network import Network
-from blis.workload.prefix_keys import PrefixKeys
+from blis.workload.prefixes.keys import PrefixKeys
 from blis.workload.requests import Requests
 
 LATEST_US = 2**62  #: beyond it the clock could overflow

@@ -13,7 +13,7 @@ import numpy as np
 
 from evolve.records import Genome, Score
 
-#: Names -> the generator that belongs to them, see `blis.randomness.stream`.
+#: Names -> the generator that belongs to them, see `blis.foundation.randomness.stream`.
 Draws: TypeAlias = Callable[..., np.random.Generator]
 
 

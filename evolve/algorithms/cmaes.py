@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from deap import cma
 
-from blis.checks import check_int, check_keys, check_number
-from blis.errors import ConfigError
-from blis.units import Float64Vector
+from blis.foundation.checks import check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
+from blis.foundation.units import Float64Vector
 from evolve.algorithms import Draws, Proposal
 from evolve.genomes.seeding import deap_draws
 from evolve.problem import Problem

@@ -6,7 +6,7 @@ from typing import Any
 
 from deap import tools
 
-from blis.checks import check_int, check_keys
+from blis.foundation.checks import check_int, check_keys
 from evolve.algorithms import Draws
 from evolve.problem import Problem
 from evolve.records import Genome

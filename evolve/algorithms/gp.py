@@ -11,7 +11,7 @@ from typing import Any
 
 from deap import tools
 
-from blis.checks import check_int, check_keys, check_number
+from blis.foundation.checks import check_int, check_keys, check_number
 from evolve.algorithms import Draws, ga
 from evolve.problem import Problem
 from evolve.records import Genome

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from blis.checks import check_choice, check_int, check_keys
+from blis.foundation.checks import check_choice, check_int, check_keys
 from evolve.algorithms import Draws, Proposal, ga, gp, nsga2
 from evolve.problem import Problem
 from evolve.records import Genome, Score

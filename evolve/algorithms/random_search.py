@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from blis.checks import check_int, check_keys
+from blis.foundation.checks import check_int, check_keys
 from evolve.algorithms import Draws, Proposal
 from evolve.problem import Problem
 from evolve.records import Genome, Score

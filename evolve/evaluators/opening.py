@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from blis.checks import check_choice, check_int, check_keys, check_number
-from blis.errors import ConfigError
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
 from evolve.evaluators import Evaluator, serial, threads
 from evolve.judging.evaluation import TIMEOUT_S
 from evolve.judging.workloads import Workloads

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
 from evolve.evaluators import by_workload
 from evolve.evaluators.warming import warm
 from evolve.judging.evaluation import TIMEOUT_S, evaluate, failure, timeout_error

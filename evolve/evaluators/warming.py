@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from blis.binding import QUESTIONS, choices, compiled_answer
+from blis.engine.answers import compiled_answer
+from blis.foundation.answers import QUESTIONS, choices
 from evolve.judging.evaluation import evaluate
 from evolve.judging.workloads import prepare
 from evolve.records import Phenotype, Task

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from blis.binding import QUESTIONS
+from blis.foundation.answers import QUESTIONS
 from blis.simulate import DEFAULT_POLICIES
 from evolve.evidence import Condition, Effect, Measure, Objective
 from evolve.evidence.gains import gains

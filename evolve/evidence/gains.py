@@ -8,7 +8,7 @@ import numpy as np
 
 from blis.fitness.objectives import Objective as Judged
 from blis.fitness.ratio import MOST, ratio
-from blis.units import Float64Vector
+from blis.foundation.units import Float64Vector
 from evolve.evidence import Objective
 from evolve.records import Record
 

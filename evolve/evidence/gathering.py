@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blis.bundle import read_bundle
-from blis.errors import ConfigError
-from blis.workload.strict_yaml import read_yaml
+from blis.foundation.errors import ConfigError
+from blis.foundation.strict_yaml import read_yaml
+from blis.policies.bundle import read_bundle
 from evolve.evidence import Condition, Objective, ablation, classes, comparison, sensitivity, sweeps
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory

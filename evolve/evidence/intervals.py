@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from blis.fitness.ratio import MOST
-from blis.randomness import stream
-from blis.units import Float64Vector
+from blis.foundation.randomness import stream
+from blis.foundation.units import Float64Vector
 from evolve.evidence import Effect
 
 RESAMPLES = 10_000

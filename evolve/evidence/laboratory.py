@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from blis.bundle import with_limits
+from blis.policies.bundle import with_limits
 from blis.result import simulate
 from blis.scenario import Scenario
 from evolve.evaluators import Evaluator

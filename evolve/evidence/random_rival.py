@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from blis.bundle import Bundle, read_bundle
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
+from blis.policies.bundle import Bundle, read_bundle
 from evolve.evidence.sweep_table import is_random
 from evolve.outcome.champion import FILE
 from evolve.records import Phenotype
@@ -86,14 +86,14 @@ def phenotype_of(bundle: Bundle) -> Phenotype:
 
 def _algorithm() -> dict[str, Any]:
     """Random search as `conf/algorithm/random.yaml` has it."""
-    from blis.composition import conf_folder
-    from blis.workload.strict_yaml import read_yaml
+    from blis.foundation.files import conf_folder
+    from blis.foundation.strict_yaml import read_yaml
 
     return dict(read_yaml(conf_folder() / "algorithm" / "random.yaml"))
 
 
 def _is_same_question(other: Path, document: Mapping[str, Any]) -> bool:
-    from blis.workload.strict_yaml import read_yaml
+    from blis.foundation.strict_yaml import read_yaml
 
     path = other / "config.yaml"
     if not path.is_file():

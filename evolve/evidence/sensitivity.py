@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from blis.binding import answer, fields
-from blis.parameters import Bounds
+from blis.foundation.answers import answer
+from blis.policies.binding import fields
+from blis.policies.parameters import Bounds
 from evolve.evidence import Condition, Effect, Measure, Objective
 from evolve.evidence.gains import gains
 from evolve.evidence.intervals import effect

@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from blis.bundle import read_bundle
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
+from blis.policies.bundle import read_bundle
 from evolve.evidence.text import table
 from evolve.outcome.figures import COLOURS, new_figure
 

@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from blis.binding import QUESTIONS, answer, bind, choices, fields
-from blis.bundle import complete_policy
-from blis.checks import check_choice, check_keys
-from blis.errors import ConfigError
-from blis.parameters import Bounds
-from blis.units import Float64Vector
+from blis.foundation.answers import QUESTIONS, answer, choices
+from blis.foundation.checks import check_choice, check_keys
+from blis.foundation.errors import ConfigError
+from blis.foundation.units import Float64Vector
+from blis.policies.binding import bind, fields
+from blis.policies.bundle import complete_policy
+from blis.policies.parameters import Bounds
 from evolve.genomes.ranges import Range, mate_places, mutate_places
 from evolve.records import Phenotype, Value
 

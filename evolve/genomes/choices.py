@@ -6,7 +6,7 @@ from blis.engine._jit import cached_kernel, kernel
 from blis.engine.program import evaluate_routing
 from blis.engine.reference import by_reference
 from blis.engine.views import BatchView, QueueView, RequestView, RouterView, order_at, prioritise_at, victim_at
-from blis.units import Float64Vector, Int64Vector
+from blis.foundation.units import Float64Vector, Int64Vector
 from evolve.genomes.situations import BLOCK_SIZES_TOKENS
 
 

@@ -24,8 +24,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from blis.binding import BoundPolicy, addresses, memory_for
+from blis.engine.answers import addresses
 from blis.engine.program import STACK_SIZE, encode
+from blis.policies.binding import BoundPolicy, memory_for
 from blis.simulate import bind_all
 from evolve.genomes.choices import name_victims, rank_requests, score_instances
 from evolve.genomes.program import FEATURES, SHARED_FEATURES

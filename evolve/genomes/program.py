@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 from deap import gp
 
-from blis.bundle import complete_policy
-from blis.checks import check_choice, check_int, check_keys, check_number, nearest
 from blis.engine.program import PRIORITY_FEATURES, ROUTING_FEATURES, encode
-from blis.errors import ConfigError, ContractError
-from blis.units import Float64Vector
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number, nearest
+from blis.foundation.errors import ConfigError, ContractError
+from blis.foundation.units import Float64Vector
+from blis.policies.bundle import complete_policy
 from evolve.genomes.expression import ZERO, Expression, features, infix, parse, postfix, words
 from evolve.genomes.primitives import expression_of, primitive_set, tree_of, varied_constants
 from evolve.genomes.seeding import deap_draws

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from deap import tools
 
-from blis.checks import check_choice, check_int, check_keys, check_number
-from blis.errors import ConfigError
-from blis.parameters import Bounds
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
+from blis.policies.parameters import Bounds
 from evolve.genomes.seeding import deap_draws
 from evolve.records import Value
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from blis.randomness import stream
-from blis.slo import CLASSES
-from blis.units import Int64Vector
+from blis.foundation.randomness import stream
+from blis.foundation.slo import CLASSES
+from blis.foundation.units import Int64Vector
 
 #: Seven, so that a mean is no binary fraction and its rounding shows.
 ROUTER_SITUATIONS, INSTANCES = 512, 7

@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from blis.binding import MAX_SCORERS, bind, choices
-from blis.checks import check_choice, check_keys, check_number
-from blis.errors import ConfigError
-from blis.units import Float64Vector
+from blis.foundation.answers import choices
+from blis.foundation.checks import check_choice, check_keys, check_number
+from blis.foundation.errors import ConfigError
+from blis.foundation.units import Float64Vector
+from blis.policies.binding import MAX_SCORERS, bind
 from evolve.genomes.ranges import mate_places, mutate_places
 from evolve.records import Phenotype, Value
 

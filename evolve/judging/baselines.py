@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from blis.binding import QUESTIONS
-from blis.bundle import check_limits, complete_policy
-from blis.checks import check_keys
-from blis.errors import ConfigError
+from blis.foundation.answers import QUESTIONS
+from blis.foundation.checks import check_keys
+from blis.foundation.errors import ConfigError
+from blis.policies.bundle import check_limits, complete_policy
 from blis.simulate import DEFAULT_POLICIES, bind_all
 from evolve.records import Genome, Phenotype
 

@@ -8,13 +8,13 @@ import math
 import time
 
 from blis.engine.loop import compiled_loop
-from blis.errors import BlisError, StalledError
+from blis.foundation.errors import BlisError, StalledError
+from blis.foundation.semantics import semantics
+from blis.foundation.units import US_PER_S
 from blis.outcome import outcome
 from blis.result import Result
 from blis.scenario import LATEST_US
-from blis.semantics import semantics
 from blis.simulate import Simulation
-from blis.units import US_PER_S
 from evolve.judging.workloads import Prepared, with_limits
 from evolve.objectives.cost import cost_figures
 from evolve.records import Record, Task

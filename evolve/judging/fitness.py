@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import TypeAlias
 
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
 from evolve.evaluators import Evaluator
 from evolve.judging.scoring import Judgement, Results, Rules, Yardsticks, judgement, mean_figures, yardsticks
 from evolve.judging.suite import ROLES, check_role

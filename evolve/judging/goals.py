@@ -8,8 +8,8 @@ from functools import cache
 from types import ModuleType
 
 import evolve.objectives
-from blis.checks import check_choice, check_keys, check_number
-from blis.errors import ConfigError
+from blis.foundation.checks import check_choice, check_keys, check_number
+from blis.foundation.errors import ConfigError
 
 #: What counts unless a configuration says otherwise: the tail that users feel first, what they wait in all, and what
 #: is served well. A configuration says null for it, because Hydra would add a user's mapping to one that is written

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from statistics import mean, stdev
 from typing import Any
 
-from blis.binding import choices
-from blis.checks import check_keys, check_number
-from blis.randomness import stream
+from blis.foundation.answers import choices
+from blis.foundation.checks import check_keys, check_number
+from blis.foundation.randomness import stream
 from evolve.judging.baselines import read_policies
 from evolve.judging.scoring import Results, Rules, best_baseline, runs_of
 from evolve.records import Phenotype, Record

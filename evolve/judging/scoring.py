@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from blis.errors import ConfigError
 from blis.fitness.constraints import DEFAULT_CONSTRAINTS, Constraint
 from blis.fitness.normalized import PENALTY, TOLERANCE, Normalized, Run
+from blis.foundation.errors import ConfigError
 from evolve.judging.goals import Goals, family
 from evolve.records import Record, Score, Task
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from blis.checks import check_choice, check_int, check_keys, check_number
-from blis.errors import ConfigError
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
 from blis.scenario_file import ScenarioFile, read_scenario
 from blis.workload.requests import MOST_REQUESTS
 

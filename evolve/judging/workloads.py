@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 import blis
-from blis.cluster import Cluster
-from blis.deployment import build_cluster
+from blis.cluster.deployment import build_cluster
+from blis.cluster.instances import Cluster
 from blis.engine._jit import cache_folder
+from blis.foundation.units import frozen
 from blis.result import build_requests
 from blis.scenario import Scenario
-from blis.workload.requests import Requests, frozen
+from blis.workload.requests import Requests
 from evolve.judging.suite import Suite
 from evolve.records import Task
 
@@ -113,7 +114,7 @@ def prepare(mapping: Mapping[str, Any], requests: Requests | None = None) -> Pre
 
 
 def with_limits(cluster: Cluster, limits: Mapping[str, int]) -> Cluster:
-    """The cluster with these batch limits in every instance: what `blis.bundle.with_limits` says of its plan."""
+    """The cluster with these batch limits in every instance: as `blis.policies.bundle.with_limits` of its plan."""
     if not limits:
         return cluster
     return replace(cluster, instances=tuple(replace(one, **limits) for one in cluster.instances))  # type: ignore[arg-type]

@@ -1,9 +1,9 @@
 """What serving costs: GPU time for each completed request."""
 
-from blis.cluster import Cluster
+from blis.cluster.instances import Cluster
 from blis.fitness.objectives import Objective, Scale
+from blis.foundation.units import US_PER_S
 from blis.outcome import Outcome
-from blis.units import US_PER_S
 from evolve.records import Record
 
 JUDGED = {"cost": Objective(-1, Scale.AMOUNT)}

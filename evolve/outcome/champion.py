@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from blis.bundle import Bundle, bundle_text
+from blis.policies.bundle import Bundle, bundle_text
 from evolve.outcome.files import write_text_whole
 from evolve.records import Record, Task
 from evolve.search.finals import Finalist, Finals

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
 
-from blis.run_folder import source_commit
+from blis.output.run_folder import source_commit
 from evolve.judging.fitness import Judgement
 from evolve.outcome.champion import write_best_so_far, write_champion, write_front
 from evolve.outcome.figures import CHAMPION, Story, write_figures

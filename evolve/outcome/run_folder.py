@@ -8,9 +8,9 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from blis.errors import ConfigError
-from blis.run_folder import source_commit
-from blis.workload.strict_yaml import read_yaml
+from blis.foundation.errors import ConfigError
+from blis.foundation.strict_yaml import read_yaml
+from blis.output.run_folder import source_commit
 from evolve.outcome.files import write_text_whole
 from evolve.outcome.results import CONFIG
 

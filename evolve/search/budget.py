@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from blis.checks import check_int, check_keys
-from blis.errors import ConfigError
+from blis.foundation.checks import check_int, check_keys
+from blis.foundation.errors import ConfigError
 
 KEYS = ("generations", "evaluations", "requests")
 

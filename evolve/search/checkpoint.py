@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from blis.checks import check_int
-from blis.errors import ConfigError
+from blis.foundation.checks import check_int
+from blis.foundation.errors import ConfigError
 from evolve.outcome.files import write_text_whole
 
 FOLDER = "checkpoint"

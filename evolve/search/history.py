@@ -122,7 +122,7 @@ def write_history(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     ConfigError
         If it cannot be written.
     """
-    from blis.tables import write_table
+    from blis.output.tables import write_table
 
     table = history_table(rows)
     write_whole(path, lambda aside: write_table(table, aside))

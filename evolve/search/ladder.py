@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
-from blis.checks import check_int, check_keys, check_number
-from blis.errors import ConfigError
+from blis.foundation.checks import check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
 from evolve.judging.fitness import Judgement
 from evolve.judging.suite import SuiteScenario
 from evolve.records import Phenotype, Score

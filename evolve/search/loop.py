@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
 from evolve.algorithms import Proposal
 from evolve.judging.fitness import Judgement
 from evolve.outcome.files import sole_writer

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from blis.randomness import stream
+from blis.foundation.randomness import stream
 from evolve.evaluators import Evaluator
 from evolve.evaluators.opening import open_evaluator
 from evolve.judging.fitness import Judge

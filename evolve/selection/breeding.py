@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from blis.checks import check_int, check_number
+from blis.foundation.checks import check_int, check_number
 from evolve.algorithms import Draws, Proposal
 from evolve.problem import Problem
 from evolve.records import Genome, Score

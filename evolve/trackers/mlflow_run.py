@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
 from evolve.trackers import Candidate, GenerationReport, SearchEnd, SearchStart
 from evolve.trackers.flat import allowed, genes
 

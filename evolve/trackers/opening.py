@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from blis.checks import check_choice, check_keys
-from blis.errors import ConfigError
+from blis.foundation.checks import check_choice, check_keys
+from blis.foundation.errors import ConfigError
 from evolve.trackers import GenerationReport, SearchEnd, SearchStart, Tracker, console, silent
 
 NAMES = ("none", "console", "mlflow")

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from blis.cluster import Cluster, Instance
-from blis.latency import affine
+from blis.cluster.instances import Cluster, Instance
+from blis.cluster.latency import affine
 from blis.simulate import Simulation
-from blis.workload import distribution
+from blis.workload.kinds import distribution
 from blis.workload.requests import Requests
 
 REPEATS = 5

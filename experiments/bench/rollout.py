@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from blis.counterfactual.rollout import rollouts
-from blis.counterfactual.sampling import Sampling
 from blis.engine.rollout import compiled_rollouts
+from blis.explaining.counterfactual.rollout import rollouts
+from blis.explaining.counterfactual.sampling import Sampling
 from blis.simulate import Simulation
 from experiments.bench import (
     Measurement,

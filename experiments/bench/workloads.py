@@ -1,6 +1,6 @@
 """Drawing 100,000 requests of a specification with sessions, prefixes and bursts; the ratio is to simulating them."""
 
-from blis.workload import spec
+from blis.workload.kinds import spec
 from blis.workload.requests import Requests
 from experiments.bench import BLOCK_SIZE_TOKENS, Measurement, llama_cluster, median_wall_s, peak_rss_mb, simulate_once
 

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blis.binding import QUESTIONS, VERBS, answer, bind, choices, fields, memory_for
 from blis.engine._jit import plain
 from blis.engine.views import BatchView, QueueView, RequestView, RouterView
-from blis.parameters import Bounds
+from blis.foundation.answers import FOLDERS, QUESTIONS, answer, choices
+from blis.policies.binding import bind, fields, memory_for
+from blis.policies.parameters import Bounds
 
 POLICIES = [(question, name) for question in QUESTIONS for name in choices(question)]
 REQUEST = RequestView(0, 1_000, 64, 4, 1, 0, -1, 0, 0, 0, 0.0)
@@ -35,7 +36,7 @@ def test_every_answer_says_what_it_is_for(folder: str) -> None:
     for name in choices(folder):
         module = answer(folder, name)
         assert module.__doc__
-        assert getattr(module, VERBS[folder][0]).__doc__
+        assert getattr(module, FOLDERS[folder].verb).__doc__
 
 
 @pytest.mark.parametrize("name", choices("routing"))

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from blis.deployment import build_cluster
+from blis.cluster.deployment import build_cluster
 from blis.engine.laws import check_laws
+from blis.foundation.units import frozen
 from blis.outcome import outcome
 from blis.result import build_requests
 from blis.scenario import Scenario
 from blis.simulate import Simulation, bind_all
-from blis.workload.requests import Requests, frozen
+from blis.workload.requests import Requests
 
 CLUSTER = {"instances": 3, "model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 2}
 LENGTHS = {

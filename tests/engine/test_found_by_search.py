@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blis.binding import choices, compiled_answer
-from blis.cluster import Cluster, Instance
-from blis.latency import affine
+from blis.cluster.instances import Cluster, Instance
+from blis.cluster.latency import affine
+from blis.engine.answers import compiled_answer
+from blis.foundation.answers import choices
+from blis.foundation.semantics import semantics
 from blis.outcome import Outcome, outcome
-from blis.semantics import semantics
 from blis.simulate import Simulation
-from blis.workload import labels, prefix_keys, table
+from blis.workload import labels, table
+from blis.workload.prefixes import keys as prefix_keys
 
 BLOCK = 4
 
@@ -134,7 +136,7 @@ def test_two_requests_that_fit_alone_do_not_preempt_each_other_for_ever(scheduli
 
 
 def test_a_run_stops_at_a_routing_decision_of_a_python_policy_too() -> None:
-    one = simulation([(0, 4, 1)] * 3, n_instances=2, routing="blis.routing.least_loaded:route")
+    one = simulation([(0, 4, 1)] * 3, n_instances=2, routing="blis.policies.routing.least_loaded:route")
 
     one.stop_at_routing(1)
 

@@ -2,7 +2,7 @@ import pytest
 
 from evolve.judging.workloads import Workloads
 from tests.evaluators.hostile import FOLDER
-from tests.fitness.small_suite import small_suite
+from tests.judging.small_suite import small_suite
 
 
 @pytest.fixture(scope="session")

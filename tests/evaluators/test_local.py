@@ -2,11 +2,11 @@
 
 import pytest
 
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
 from evolve.evaluators import by_workload, key_of, warming
 from evolve.evaluators.opening import open_evaluator
 from evolve.judging.evaluation import evaluate
-from tests.fitness.small_suite import BUSIEST, LEAST_LOADED, NARROW, ROUND_ROBIN, UNKNOWN, task_of, weighted
+from tests.judging.small_suite import BUSIEST, LEAST_LOADED, NARROW, ROUND_ROBIN, UNKNOWN, task_of, weighted
 
 
 def tasks_of(workloads):

@@ -11,7 +11,7 @@ from evolve.evaluators import key_of
 from evolve.judging.evaluation import evaluate
 from evolve.records import Phenotype
 from tests.evaluators.test_local import tasks_of
-from tests.fitness.small_suite import LEAST_LOADED, ROUND_ROBIN, task_of, weighted
+from tests.judging.small_suite import LEAST_LOADED, ROUND_ROBIN, task_of, weighted
 
 pytestmark = pytest.mark.ray
 

@@ -73,7 +73,10 @@ def test_the_strongest_baselines_are_named() -> None:
 
 @pytest.mark.parametrize("genes", [{"rule": "sjf"}, {"cluster.step_token_budget": 4096}, {"routing": [1, 2] * 30}])
 def test_any_genome_can_be_drawn(tmp_path: Path, genes: dict[str, object]) -> None:
-    write_figures(tmp_path, _story(best=[genes, {}]))
+    written = write_figures(tmp_path, _story(best=[genes, {}]))
+
+    assert written
+    assert all(path.stat().st_size > 1000 for path in written)
 
 
 def test_gains_are_bars_with_intervals(tmp_path: Path) -> None:

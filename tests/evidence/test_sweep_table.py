@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
 from evolve.evidence.sweep_table import median_interval, read_sweep, sweep_figure, sweep_markdown, sweep_plain
 from evolve.outcome.figures import save
 

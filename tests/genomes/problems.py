@@ -1,7 +1,7 @@
 """The problems that ship, and one with everything in it."""
 
-from blis.composition import conf_folder
-from blis.workload.strict_yaml import read_yaml
+from blis.foundation.files import conf_folder
+from blis.foundation.strict_yaml import read_yaml
 from evolve.problem import Problem
 
 SHIPPED = ("routing_weights", "routing_program", "priority_scheduler", "full")

@@ -4,12 +4,12 @@ from functools import cache
 
 import numpy as np
 
-from blis.cluster import Cluster, Instance
-from blis.latency import affine
+from blis.cluster.instances import Cluster, Instance
+from blis.cluster.latency import affine
 from blis.outcome import Outcome, outcome
 from blis.simulate import Simulation
 from blis.workload.labels import Labels
-from blis.workload.prefix_keys import keys_of_groups
+from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of
 from evolve.records import Phenotype

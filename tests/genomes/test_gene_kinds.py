@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blis.errors import ConfigError, ContractError
-from blis.parameters import Bounds
-from blis.randomness import stream
+from blis.foundation.errors import ConfigError, ContractError
+from blis.foundation.randomness import stream
+from blis.policies.parameters import Bounds
 from evolve.genomes import answer, number, program, weights
 from evolve.genomes.expression import parse
 from evolve.genomes.primitives import Condition, Number, expression_of, primitive_set, tree_of

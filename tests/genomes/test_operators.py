@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blis.randomness import stream
+from blis.foundation.randomness import stream
 from blis.simulate import bind_all
 from evolve.genomes.seeding import deap_draws
 from evolve.problem import Problem

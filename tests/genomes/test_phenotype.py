@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from blis.errors import StalledError
-from blis.randomness import stream
+from blis.foundation.errors import StalledError
+from blis.foundation.randomness import stream
 from blis.simulate import DEFAULT_POLICIES
 from evolve.genomes.phenotype import signature
 from evolve.genomes.situations import situations
@@ -112,7 +112,7 @@ def test_limits_are_part_of_the_signature() -> None:
 
 
 def test_python_callables_are_known_by_name() -> None:
-    one, other = phenotype(routing="mine:route"), phenotype(routing="blis.routing.least_loaded:route")
+    one, other = phenotype(routing="mine:route"), phenotype(routing="blis.policies.routing.least_loaded:route")
     with pytest.raises(ValueError, match="mine"):
         signature(one)
 

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blis.binding import choices
-from blis.cluster import Cluster, Instance
+from blis.cluster.instances import Cluster, Instance
+from blis.cluster.latency import affine
 from blis.engine.laws import check_laws
-from blis.errors import LawBrokenError
-from blis.latency import affine
+from blis.foundation.answers import choices
+from blis.foundation.errors import LawBrokenError
 from blis.outcome import Outcome, outcome
 from blis.simulate import Simulation
-from blis.workload.prefix_keys import keys_of_groups
+from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of
 
@@ -153,7 +153,7 @@ def test_a_stop_at_a_decision_that_is_left_alone_changes_nothing(
 
 def callable_of(question: str, name: str) -> str:
     verbs = {"admission": "admit", "routing": "route", "priority": "prioritise", "scheduling": "order"}
-    return f"blis.{question}.{name.replace('-', '_')}:{verbs.get(question, 'victim')}"
+    return f"blis.policies.{question}.{name.replace('-', '_')}:{verbs.get(question, 'victim')}"
 
 
 PARAMETERLESS = {

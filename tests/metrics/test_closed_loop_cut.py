@@ -1,9 +1,9 @@
 """A horizon that cuts a closed loop: who waits for a request that has not ended has not arrived."""
 
 from blis.engine.codes import COMPLETED
+from blis.output.tables import request_table
 from blis.result import simulate
 from blis.scenario import Scenario
-from blis.tables import request_table
 
 CLUSTER = {"instances": 1, "model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 2}
 USERS = {

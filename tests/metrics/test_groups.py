@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from blis.engine.codes import COMPLETED, NOT_STARTED, REJECTED, RUNNING
+from blis.foundation.slo_targets import SloTargets
 from blis.metrics.figures import cluster_figures
 from blis.metrics.served import served_requests, split
 from blis.metrics.service import service_figures
+from blis.output.tables import request_table
 from blis.result import Result, simulate
 from blis.scenario import Scenario
-from blis.slo_targets import SloTargets
-from blis.tables import request_table
 from tests.metrics.served_examples import example, run_of
 
 NAN = float("nan")

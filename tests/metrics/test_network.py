@@ -9,7 +9,7 @@ from blis.engine.codes import COMPLETED, REJECTED
 from blis.metrics.network import delay_us, network_figures
 from blis.workload.labels import Labels
 from blis.workload.network import Network
-from blis.workload.prefix_keys import PrefixKeys
+from blis.workload.prefixes.keys import PrefixKeys
 from blis.workload.table import requests_of
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from blis.engine.codes import COMPLETED, RUNNING
-from blis.errors import ConfigError, UnknownChoiceError
+from blis.foundation.errors import ConfigError, UnknownChoiceError
 from blis.metrics.published import Sample, distribution, fitness, in_ms, percentile, routing_trace, sample_of
 from blis.metrics.published_anomalies import count_inverted, head_of_line_blocking, inversions
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
 from blis.recorded.case import read_case, simulation_of
 from blis.recorded.comparison import verdict_on
 
@@ -197,7 +197,7 @@ def test_a_recorded_bucket_may_have_rate_zero(changed):
 
 
 def test_roofline_shapes_become_coefficients(changed):
-    from blis.latency import roofline
+    from blis.cluster.latency import roofline
 
     dense = read_case(ROOFLINE).document
     folder = changed(

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from blis.catalog import device_from_mapping, model_from_mapping
-from blis.cluster import Cluster, Instance
+from blis.cluster.catalog import device_from_mapping, model_from_mapping
+from blis.cluster.instances import Cluster, Instance
+from blis.cluster.latency import LatencyModel, affine, roofline
 from blis.engine.codes import STATUS_NAMES
-from blis.latency import LatencyModel, affine, roofline
+from blis.foundation.semantics import semantics as semantics_called
 from blis.outcome import Outcome, outcome
-from blis.semantics import semantics as semantics_called
 from blis.simulate import Simulation
-from blis.workload import labels, prefix_keys, table
+from blis.workload import labels, table
+from blis.workload.prefixes import keys as prefix_keys
 from blis.workload.requests import Requests
 from tests.reference.naive_metrics import aggregate
 from tests.reference.naive_semantics import PRESETS

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blis.randomness import stream
+from blis.foundation.randomness import stream
 from evolve.algorithms import Algorithm, Draws, cmaes, ga, gp, islands, nsga2, random_search
 from evolve.problem import Problem
 from evolve.records import Genome, Score

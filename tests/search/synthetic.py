@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from blis.randomness import stream
+from blis.foundation.randomness import stream
 from evolve.judging.fitness import Judgement
 from evolve.judging.goals import Goals
 from evolve.problem import Problem

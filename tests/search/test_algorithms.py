@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blis.errors import ConfigError
-from blis.randomness import stream
+from blis.foundation.errors import ConfigError
+from blis.foundation.randomness import stream
 from evolve.algorithms import Algorithm, Draws, cmaes, ga, gp, islands, nsga2
 from evolve.problem import Problem
 from evolve.records import Genome, Score

@@ -1,6 +1,6 @@
 import pytest
 
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
 from evolve.search.budget import Budget, Cost, Spending
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
 from evolve.records import Phenotype, Score
 from evolve.search.ladder import Ladder, Rung
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from blis.bundle import read_bundle
-from blis.randomness import stream
+from blis.foundation.randomness import stream
+from blis.policies.bundle import read_bundle
 from blis.run import main as simulate
 from evolve.run import main
 

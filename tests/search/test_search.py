@@ -5,8 +5,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from blis.bundle import read_bundle
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
+from blis.policies.bundle import read_bundle
 from evolve.problem import Problem
 from evolve.records import Record
 from evolve.search import checkpoint

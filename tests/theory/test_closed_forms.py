@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blis.cluster import Cluster, Instance
+from blis.cluster.instances import Cluster, Instance
+from blis.cluster.latency import affine
 from blis.engine import views
-from blis.latency import affine
 from blis.outcome import Outcome, outcome
 from blis.simulate import Simulation
-from blis.workload.prefix_keys import keys_of_groups
+from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blis.catalog import find_coefficients
-from blis.cluster import Cluster, Instance
-from blis.latency import affine
+from blis.cluster.catalog import find_coefficients
+from blis.cluster.instances import Cluster, Instance
+from blis.cluster.latency import affine
 from blis.outcome import outcome
 from blis.simulate import Simulation
-from blis.workload.prefix_keys import keys_of_groups
+from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of
 

@@ -58,12 +58,18 @@ def test_a_resumed_search_counts_on(search: Start, report: Report) -> None:
 
 
 @pytest.mark.parametrize("name", ["console", "none"])
-def test_a_search_without_baselines_or_budget_is_told_too(name: str, search: Start, report: Report) -> None:
+def test_a_search_without_baselines_or_budget_is_told_too(
+    name: str, search: Start, report: Report, capsys: pytest.CaptureFixture[str]
+) -> None:
     tracker = open_tracker("tracker", name)
 
     tracker.start(search(baselines={}))
     tracker.generation(report(0, figures={"fitness/best": float("nan")}, budget_evaluations=0))
     tracker.end(SearchEnd("failed", {}, [], []))
+
+    told = capsys.readouterr().err
+    assert ("failed after" in told) == (name == "console")
+    assert "warning" not in told  # a listener that fails is reported
 
 
 def test_none_says_nothing(search: Start, report: Report, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
 from evolve.trackers import Candidate, GenerationReport, SearchEnd, SearchStart
 from evolve.trackers.mlflow_run import Listener, log_later, only_one_opener, run_of, store_uri
 from evolve.trackers.opening import open_tracker

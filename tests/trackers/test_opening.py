@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from blis.errors import ConfigError
+from blis.foundation.errors import ConfigError
 from evolve.trackers import GenerationReport, SearchEnd, SearchStart, silent
 from evolve.trackers.flat import allowed, flat, genes, numbers
 from evolve.trackers.opening import Guarded, open_tracker
@@ -125,4 +125,7 @@ def test_weights_are_told_as_shares() -> None:
 def test_mlflow_takes_every_name(name: str) -> None:
     from mlflow.utils.validation import _validate_metric_name
 
-    _validate_metric_name(allowed(name))
+    name = allowed(name)
+
+    _validate_metric_name(name)  # raises what MLflow would
+    assert 0 < len(name) <= 250

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from blis.errors import ConfigError
-from blis.randomness import stream
-from blis.workload.arrivals import (
+from blis.foundation.errors import ConfigError
+from blis.foundation.randomness import stream
+from blis.workload.drawing.arrivals import (
     ArrivalProcess,
     arrival_process_from_mapping,
     draw_gaps,

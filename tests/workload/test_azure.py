@@ -1,7 +1,7 @@
 import pytest
 
-from blis.errors import ConfigError
-from blis.workload.azure import Params, generate
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds.azure import Params, generate
 
 HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 

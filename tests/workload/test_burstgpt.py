@@ -2,8 +2,8 @@ import gzip
 
 import pytest
 
-from blis.errors import ConfigError
-from blis.workload.burstgpt import Params, generate
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds.burstgpt import Params, generate
 
 HEADER = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
 ROWS = "5,ChatGPT,472,18,490,Conversation log\n45.5,GPT-4,1087,230,1317,API log\n118,ChatGPT,417,276,693,API log\n"

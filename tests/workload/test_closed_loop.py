@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from blis.errors import ConfigError
-from blis.workload.spec import Params, generate
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds.spec import Params, generate
 
 CLIENT = {
     "id": "c",

@@ -25,7 +25,7 @@ def convert(capsys, tmp_path):
 
 
 def read(kind, path, block_size=16):
-    from blis.binding import answer
+    from blis.foundation.answers import answer
 
     plan = workload_plan({"kind": kind, "path": str(path)})
     return answer("workload", plan.kind).generate(plan.params, 42, block_size)

@@ -3,13 +3,13 @@ import json
 import numpy as np
 import pytest
 
-from blis.workload import distribution
+from blis.describe import main
+from blis.workload.description.sharing import depths_of, prefix_tree, sharing_of
+from blis.workload.description.summary import describe
+from blis.workload.kinds import distribution
 from blis.workload.labels import Labels
-from blis.workload.prefix_keys import keys_of_groups, keys_of_tokens
+from blis.workload.prefixes.keys import keys_of_groups, keys_of_tokens
 from blis.workload.table import requests_of
-from blis.workload_description.command import main
-from blis.workload_description.sharing import depths_of, prefix_tree, sharing_of
-from blis.workload_description.summary import describe
 
 
 def drawn(**mapping):

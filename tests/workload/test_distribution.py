@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from blis.errors import ConfigError
-from blis.workload.distribution import Params, generate
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds.distribution import Params, generate
 
 
 def requests_of(seed=1, block_size=16, **mapping):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from blis.errors import ConfigError
-from blis.randomness import stream
-from blis.workload.lengths import Constant, Gaussian, lengths_from_mapping, lengths_or_number
+from blis.foundation.errors import ConfigError
+from blis.foundation.randomness import stream
+from blis.workload.drawing.lengths import Constant, Gaussian, lengths_from_mapping, lengths_or_number
 
 N = 100_000
 

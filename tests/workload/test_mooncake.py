@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from blis.errors import ConfigError
-from blis.workload.mooncake import Params, generate
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds.mooncake import Params, generate
 
 
 def requests_of(block_size=16, **mapping):

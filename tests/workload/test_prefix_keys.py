@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blis.errors import ConfigError
-from blis.workload.prefix_keys import keys_of_groups, keys_of_hash_ids, keys_of_tokens
+from blis.foundation.errors import ConfigError
+from blis.workload.prefixes.keys import keys_of_groups, keys_of_hash_ids, keys_of_tokens
 from tests.workload.token_oracle import assert_matches_tokens, keys_by_request
 
 

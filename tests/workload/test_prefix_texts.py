@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blis.errors import ConfigError
-from blis.workload.nested_prefixes import keys_of_texts
-from blis.workload.prefix_texts import NO_TEXT, PrefixTexts
-from blis.workload.spec import Params, generate
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds.spec import Params, generate
+from blis.workload.prefixes.nested import keys_of_texts
+from blis.workload.prefixes.texts import NO_TEXT, PrefixTexts
 from tests.workload.token_oracle import assert_matches_tokens
 
 CLIENT = {

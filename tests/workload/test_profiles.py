@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from blis.errors import ConfigError
-from blis.randomness import stream
-from blis.workload.arrivals import ArrivalProcess, draw_gaps
-from blis.workload.profiles import profile_from_mapping
+from blis.foundation.errors import ConfigError
+from blis.foundation.randomness import stream
+from blis.workload.clients.profiles import profile_from_mapping
+from blis.workload.drawing.arrivals import ArrivalProcess, draw_gaps
 
 US = 1e6
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from blis.errors import ConfigError
-from blis.workload.spec import Params, generate
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds.spec import Params, generate
 
 ROOT = Path(__file__).parents[2]
 PRESETS = ("bursty", "unfair", "prefix-heavy", "mixed-slo")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from blis.errors import ConfigError
-from blis.workload import spec
-from blis.workload.servegen import Params, generate
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds import spec
+from blis.workload.kinds.servegen import Params, generate
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "servegen"
 WINDOW_S = 600

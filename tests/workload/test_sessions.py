@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from blis.errors import ConfigError
-from blis.workload.spec import Params, generate
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds.spec import Params, generate
 from tests.workload.token_oracle import assert_matches_tokens
 
 CLIENT = {

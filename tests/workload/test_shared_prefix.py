@@ -3,8 +3,8 @@ import pytest
 import yaml
 from scipy import stats
 
-from blis.errors import ConfigError
-from blis.workload.shared_prefix import Params, generate
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds.shared_prefix import Params, generate
 
 PREFIX = {
     "num_groups": 3,

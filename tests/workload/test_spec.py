@@ -6,8 +6,8 @@ import pytest
 import yaml
 from scipy import stats
 
-from blis.errors import ConfigError
-from blis.workload.spec import Params, generate
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds.spec import Params, generate
 
 CLIENT = {
     "id": "one",

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from blis.errors import ConfigError
-from blis.workload.trace_csv import Params, generate
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds.trace_csv import Params, generate
 
 HEADER = "arrival_time,a,b,prefill_tokens,decode_tokens\n"
 

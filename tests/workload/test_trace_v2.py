@@ -3,9 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from blis.errors import ConfigError
-from blis.workload import distribution
-from blis.workload.trace_v2 import COLUMNS, Params, generate, write
+from blis.foundation.errors import ConfigError
+from blis.workload.kinds import distribution
+from blis.workload.kinds.trace_v2 import COLUMNS, Params, generate, write
 
 HEADER = "trace_version: 2\ntime_unit: us\nmode: generated\nwarm_up_requests: 0\n"
 ROW = {

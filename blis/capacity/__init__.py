@@ -1,0 +1,1 @@
+"""How much traffic a cluster can carry."""

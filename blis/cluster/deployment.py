@@ -1,0 +1,155 @@
+"""From a scenario's plan to the cluster that serves: looks up models, devices and coefficients, sizes the KV cache."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from blis.cluster.catalog import (
+    Coefficients,
+    Deployment,
+    Device,
+    Model,
+    default_deployment,
+    find_coefficients,
+    read_device,
+    read_model,
+)
+from blis.cluster.instances import Cluster, Instance
+from blis.cluster.kv_capacity import kv_blocks
+from blis.cluster.latency import LatencyModel
+from blis.cluster.latency.affine import Params as AffineParams
+from blis.foundation.answers import answer
+from blis.foundation.checks import check_number
+from blis.foundation.errors import ConfigError, UnknownChoiceError
+from blis.scenario import ClusterPlan, Pool
+
+#: Block size that the coefficients' table counts in.
+TABLE_BLOCK_TOKENS = 16
+#: Longest time that a coefficient may stand for [µs], a quarter of an hour: beyond it sums could overflow the clock.
+LONGEST_US = 1e9
+
+
+class _Parts(NamedTuple):
+    """What a pool's latency and KV capacity are derived from, as far as they need it."""
+
+    model: Model | None
+    device: Device | None
+    coefficients: Coefficients | None  #: row of the table, where the latency comes from it
+
+
+def build_cluster(plan: ClusterPlan, where: str = "cluster") -> Cluster:
+    """The cluster of a plan.
+
+    Raises
+    ------
+    ConfigError
+        If a model, a device or a row of coefficients does not exist, or a model does not fit.
+    """
+    instances: list[Instance] = []
+    for place, pool in enumerate(plan.pools):
+        at = where if len(plan.pools) == 1 else f"{where}.instances[{place}]"
+        with _located(at):
+            instances += [_instance(plan, pool, at)] * pool.count
+    return Cluster(
+        instances=tuple(instances),
+        latency=plan.latency,
+        block_size_tokens=plan.block_size_tokens,
+        admission_latency_us=plan.admission_latency_us,
+        routing_latency_us=plan.routing_latency_us,
+        snapshot_refresh_us=plan.snapshot_refresh_us,
+        cache_signal_delay_us=plan.cache_signal_delay_us,
+    )
+
+
+def _instance(plan: ClusterPlan, pool: Pool, where: str) -> Instance:
+    place = _deployment(pool, where)
+    parts = _parts(plan, pool, place, where)
+    return Instance(
+        kv_blocks=pool.kv_blocks or _derived_blocks(plan, pool, place, parts, where),
+        max_running_requests=pool.max_running_requests,
+        step_token_budget=pool.step_token_budget,
+        latency=_latency_model(plan, pool, place, parts, where),
+        long_prefill_threshold_tokens=pool.long_prefill_threshold_tokens,
+        max_model_len_tokens=pool.max_model_len_tokens,
+        model=pool.model or "",
+        hardware=place.gpu,
+        tensor_parallel=place.tensor_parallel,
+    )
+
+
+def _deployment(pool: Pool, where: str) -> Deployment:
+    """Device and degree, the published defaults of the model where the plan leaves them out."""
+    if pool.hardware is not None and pool.tensor_parallel is not None:
+        return Deployment(pool.hardware, pool.tensor_parallel)
+    if pool.model is None:
+        return Deployment(pool.hardware or "", pool.tensor_parallel or 1)
+    try:
+        default = default_deployment(pool.model)
+    except UnknownChoiceError as error:
+        raise ConfigError(
+            f"{where}: hardware and tensor_parallel must be given for a model without published defaults; got "
+            f"model {pool.model!r}."
+        ) from error
+    return Deployment(pool.hardware or default.gpu, pool.tensor_parallel or default.tensor_parallel)
+
+
+def _parts(plan: ClusterPlan, pool: Pool, place: Deployment, where: str) -> _Parts:
+    """Read what is needed and nothing more: coefficients exist for models whose shape is not shipped."""
+    coefficients = None
+    if isinstance(pool.latency, AffineParams) and pool.latency.alpha_us is None:
+        if pool.model is None:
+            raise ConfigError(f"{where}: latency affine needs alpha_us and beta_us, or a model to look them up by.")
+        coefficients = find_coefficients(pool.model, place.gpu, place.tensor_parallel, pool.latency.vllm_version)
+    knows_blocks = pool.kv_blocks is not None or (coefficients is not None and coefficients.kv_blocks is not None)
+    if plan.latency == "affine" and knows_blocks:
+        return _Parts(None, None, coefficients)
+    if pool.model is None or not place.gpu:
+        needed = "kv_blocks" if plan.latency == "affine" else f"latency {plan.latency}"
+        raise ConfigError(
+            f"{where}: {needed} must be given, or model and hardware to derive it from."
+            if plan.latency == "affine"
+            else f"{where}: {needed} needs a model and hardware; give both."
+        )
+    return _Parts(
+        read_model(pool.model, pool.model_config_folder), read_device(place.gpu, pool.hardware_folder), coefficients
+    )
+
+
+def _derived_blocks(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Parts, where: str) -> int:
+    """KV blocks from the table, kept equal in memory for other block sizes, else from what the GPUs leave free."""
+    row = parts.coefficients
+    if row is not None and row.kv_blocks is not None:
+        blocks = row.kv_blocks * TABLE_BLOCK_TOKENS // plan.block_size_tokens
+        if blocks < 1:
+            raise ConfigError(
+                f"{where}.block_size_tokens must leave at least one block of the {row.kv_blocks} of "
+                f"{TABLE_BLOCK_TOKENS} tokens; got {plan.block_size_tokens}."
+            )
+        return blocks
+    assert parts.model is not None  # for the type checker: `_parts` read both, as nothing gives the blocks
+    assert parts.device is not None
+    return kv_blocks(parts.model, parts.device, place.tensor_parallel, plan.block_size_tokens, pool.memory_utilisation)
+
+
+def _latency_model(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Parts, where: str) -> LatencyModel:
+    params: Any = pool.latency
+    for name in ("alpha_us", "beta_us", "beta"):
+        for number in getattr(params, name, None) or ():
+            check_number(f"{where}.latency.{name}", number, 0, LONGEST_US, "µs")
+    if parts.coefficients is not None:
+        params = AffineParams(parts.coefficients.alpha_us, parts.coefficients.beta_us)
+    prepared: LatencyModel = answer("latency", plan.latency).prepare(
+        params, parts.model, parts.device, place.tensor_parallel
+    )
+    return prepared
+
+
+@contextmanager
+def _located(where: str) -> Iterator[None]:
+    """Put the place in front of messages that do not know it."""
+    try:
+        yield
+    except ConfigError as error:
+        if str(error).startswith(where):
+            raise
+        raise type(error)(f"{where}: {error}") from error

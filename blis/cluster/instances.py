@@ -1,0 +1,74 @@
+"""What serves: the instances, their limits and latency models, and the latencies between them and the router."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blis.cluster.latency import LatencyModel
+from blis.engine.batch_sums import SMALLEST
+from blis.engine.state import Records, limit_table
+from blis.foundation.answers import answer
+from blis.foundation.errors import ConfigError
+from blis.foundation.units import frozen
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One replica of the engine."""
+
+    kv_blocks: int
+    max_running_requests: int
+    step_token_budget: int
+    latency: LatencyModel
+    long_prefill_threshold_tokens: int = 0  #: 0: none
+    max_model_len_tokens: int = 0  #: 0: none
+    model: str = ""
+    hardware: str = ""
+    tensor_parallel: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Instances behind one router; all share one latency formula, each has its own coefficients."""
+
+    instances: tuple[Instance, ...]
+    latency: str  #: name of the latency model
+    block_size_tokens: int = 16
+    admission_latency_us: int = 0
+    routing_latency_us: int = 0
+    snapshot_refresh_us: int = 0  #: 0: signals are live
+    cache_signal_delay_us: int = 0  #: 0: prefix signals are live
+
+    def __post_init__(self) -> None:
+        if not self.instances:
+            raise ConfigError("cluster.instances must hold at least one instance; got none.")
+
+    def limits(self) -> Records:
+        """The instances' numbers as the kernel reads them."""
+        own = (
+            "kv_blocks",
+            "max_running_requests",
+            "step_token_budget",
+            "long_prefill_threshold_tokens",
+            "max_model_len_tokens",
+        )
+        step_time = answer("latency", self.latency).step_time
+        rows = []
+        for one in self.instances:
+            row = {name: getattr(one, name) for name in own}
+            row["total_blocks"] = row.pop("kv_blocks")
+            row |= {
+                "queueing_us": one.latency.queueing_us,
+                "queueing_us_per_token": one.latency.queueing_us_per_token,
+            }
+            row |= {
+                "output_token_us": int(one.latency.output_token_us),
+                "completion_us": int(one.latency.completion_us),
+                "least_step_us": max(1, min(int(step_time(sums, one.latency.coefficients)) for sums in SMALLEST)),
+            }
+            rows.append(row)
+        return limit_table(rows)
+
+    def coefficients(self) -> np.ndarray:
+        """Latency coefficients, float64 (n_instances, k), read-only."""
+        return frozen(np.stack([one.latency.coefficients for one in self.instances]), np.float64)

@@ -1,0 +1,287 @@
+"""Price a step by physical terms whose weights were fitted to measurements of real servers.
+
+Wise as a default: it counts work, traffic, communication between GPUs, and fixed costs per layer, request and
+step. Its weights were fitted once, for all models and GPUs together.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from blis.cluster.catalog import Device, Model
+from blis.cluster.latency import LatencyModel
+from blis.engine.batch_sums import BatchSums
+from blis.foundation.checks import check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
+from blis.foundation.units import Float64Vector
+
+LARGEST_US = 2**63 - 1
+KV_BYTES_PER_ELEMENT = 2  # whatever the activations are
+
+# Fitted values: "trained_physics_coefficients", defaults file of the BLIS reference simulator, August 2026.
+ALPHA_US = (15563.199579, 777.3455, 45.907545)
+BETA = (
+    0.152128,
+    0.0,
+    1.36252915,
+    0.752037,
+    32.09546717,
+    4.41684444,
+    126.024825,
+    481.8613888,
+    0.0,
+    1.94710771,
+    0.752037,
+)
+MIN_BETA, MAX_BETA = 7, 11
+
+# Places in the coefficient vector.
+FLOPS_PER_US = 0  # peak, one GPU
+BYTES_PER_US = 1  # memory bandwidth, one GPU
+TENSOR_PARALLEL = 2
+PROJECTION_FLOPS = 3  # FLOP per new token, all layers and GPUs
+ATTENTION_FLOPS = 4  # FLOP per pair of a new token and a token that it attends to, one GPU
+SHARED_FLOPS = 5  # FLOP per new token in shared experts, all GPUs
+DENSE_FLOPS = 6  # FLOP per new token in dense feed-forward parts, all GPUs
+MIXTURE_LAYERS = 7
+EXPERTS_PER_TOKEN = 8  # at least 1
+HIDDEN = 9
+EXPERT_WIDTH = 10
+KV_BYTES = 11  # bytes of keys and values per token, one GPU
+LAYERS = 12
+DENSE_LAYERS = 13
+REDUCE_BYTES = 14  # bytes of an all-reduce per new token and layer, both ways
+REDUCE_SHARE = 15  # (tensor_parallel - 1) / tensor_parallel
+PREFILL_COMPUTE, PREFILL_KV, PREFILL_SPLIT = 16, 17, 18  # weights; split 1: a sum of both, 0: the larger
+DECODE_COMPUTE, DECODE_KV, DECODE_SPLIT = 19, 20, 21
+COMMUNICATION = 22  # weight
+WEIGHTS_US = 23  # reading the weights, weighted
+LAYERS_US = 24  # fixed cost of all layers
+REQUEST_US = 25  # per member
+STEP_US = 26  # per step
+MIXTURE_US = 27  # fixed cost of all mixture layers of an interleaved model
+N_COEFFICIENTS = 28
+
+Three = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Both lists, or neither: then the fitted values."""
+
+    alpha_us: Three = ALPHA_US  #: each ≥ 0, µs: per request before queueing, per completion, per output token
+    #: 7 to 11 weights, each ≥ 0, not all 0: prefill compute, decode compute, weight reading, communication
+    #: [1], per layer, per request, per step, per mixture layer of an interleaved model [µs], prefill KV,
+    #: decode KV, expert exchange [1] (no effect without data parallelism)
+    beta: tuple[float, ...] = BETA
+
+    @classmethod
+    def from_mapping(cls, where: str, mapping: Mapping[str, object]) -> "Params":
+        """The checked parameters of a plain mapping.
+
+        Raises
+        ------
+        ConfigError
+            If a key is unknown, a list has the wrong length, a value is not finite and ≥ 0, all of `beta`
+            are 0, or only one list is given.
+        """
+        values = check_keys(where, mapping, ("alpha_us", "beta"))
+        given = [key for key, value in values.items() if value is not None]
+        if not given:
+            return cls()
+        if len(given) == 1:
+            raise ConfigError(f"{where}: alpha_us and beta must be given together or not at all; got {given[0]} alone.")
+        first, second, third = _numbers(f"{where}.alpha_us", values["alpha_us"], 3, 3)
+        beta = _numbers(f"{where}.beta", values["beta"], MIN_BETA, MAX_BETA)
+        if not any(beta):
+            raise ConfigError(f"{where}.beta must have a value > 0, or every step is free; got {list(beta)!r}.")
+        return cls((first, second, third), beta)
+
+
+def prepare(params: Params, model: Model | None, device: Device | None, tensor_parallel: int) -> LatencyModel:
+    """Work and traffic per token, rates, fitted weights and fixed costs; overheads of a request.
+
+    Parameters
+    ----------
+    params : Params         fitted weights
+    model : Model           shape; `intermediate` > 0; `head_dim` is not looked at
+    device : Device         rates; the 8-bit peak, if there is one, serves weights of exactly one byte
+    tensor_parallel : int   ≥ 1; divides heads and kv_heads
+
+    Returns
+    -------
+    LatencyModel
+        coefficients: places as named at the top of this file.
+
+    Raises
+    ------
+    ConfigError
+        If model or device is absent, or a value in them cannot be.
+
+    Source: trained-physics model of the BLIS reference simulator, August 2026, one data-parallel rank. Only
+    integers are multiplied ahead, and products of one rounding, so that no bit moves.
+    """
+    if model is None or device is None:
+        raise ConfigError("latency trained-physics: needs a model and a device; give both.")
+    _check(model, device, tensor_parallel)
+    values = np.zeros(N_COEFFICIENTS)
+    _set_rates(values, model, device, tensor_parallel)
+    _set_work(values, model, tensor_parallel)
+    beta = params.beta
+    values[PREFILL_COMPUTE], values[DECODE_COMPUTE] = beta[0], beta[1]
+    if len(beta) >= 9:
+        values[PREFILL_KV], values[PREFILL_SPLIT] = beta[8], 1.0
+    if len(beta) >= 10:
+        values[DECODE_KV], values[DECODE_SPLIT] = beta[9], 1.0
+    values[WEIGHTS_US] = beta[2] * _weight_reading_us(model, tensor_parallel, float(values[BYTES_PER_US]))
+    values[COMMUNICATION] = beta[3]
+    values[LAYERS_US] = beta[4] * model.layers
+    values[REQUEST_US] = beta[5]
+    values[STEP_US] = beta[6]
+    if len(beta) >= 8 and model.experts > 1 and model.interleave_step > 0:
+        values[MIXTURE_US] = beta[7] * model.mixture_layers
+    return LatencyModel(
+        coefficients=values,
+        queueing_us=params.alpha_us[0],
+        queueing_us_per_token=0.0,
+        output_token_us=params.alpha_us[2],
+        completion_us=params.alpha_us[1],
+    )
+
+
+def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
+    """Time of one step: weighted compute, KV traffic, weights, communication and fixed costs, truncated.
+
+    Parameters
+    ----------
+    batch : BatchSums            sums over the served members
+    coefficients : float64 (28,) places as named at the top of this file
+
+    Returns
+    -------
+    int [µs], at least 1, and 1 for a step without members.
+
+    Source: as `prepare`, in its order. A chunk's attention is priced by the prompt's whole length, as fitted.
+    """
+    prompt, decodes, context = batch.prefill_tokens, batch.decode_requests, batch.decode_context_tokens
+    n_requests = batch.prefill_requests + decodes
+    if n_requests == 0:
+        return 1
+    n_devices, share = coefficients[TENSOR_PARALLEL], coefficients[REDUCE_SHARE]
+    flops_per_us, bytes_per_us = coefficients[FLOPS_PER_US], coefficients[BYTES_PER_US]
+    visited, hidden, width = coefficients[EXPERTS_PER_TOKEN], coefficients[HIDDEN], coefficients[EXPERT_WIDTH]
+    mixture_layers, projection = coefficients[MIXTURE_LAYERS], coefficients[PROJECTION_FLOPS]
+    shared, dense, pair = coefficients[SHARED_FLOPS], coefficients[DENSE_FLOPS], coefficients[ATTENTION_FLOPS]
+
+    routed = mixture_layers * (prompt * visited / n_devices) * 6.0 * hidden * width
+    feed_forward = routed + shared * prompt / n_devices + dense * prompt / n_devices
+    attention = pair * (batch.prefill_prompt_attention_x2 / 2.0)
+    compute_us = (projection * prompt / n_devices + attention + feed_forward) / flops_per_us
+    kv_us = coefficients[KV_BYTES] * prompt / bytes_per_us
+    prefill_us = coefficients[PREFILL_COMPUTE] * max(compute_us, kv_us)
+    if coefficients[PREFILL_SPLIT] > 0.0:
+        prefill_us = coefficients[PREFILL_COMPUTE] * compute_us + coefficients[PREFILL_KV] * kv_us
+
+    routed = mixture_layers * (decodes * visited / n_devices) * 6.0 * hidden * width
+    feed_forward = routed + shared * decodes / n_devices + dense * decodes / n_devices
+    compute_us = (projection * decodes / n_devices + pair * context + feed_forward) / flops_per_us
+    kv_us = coefficients[KV_BYTES] * (context + decodes) / bytes_per_us
+    decode_us = coefficients[DECODE_COMPUTE] * max(compute_us, kv_us)
+    if coefficients[DECODE_SPLIT] > 0.0:
+        decode_us = coefficients[DECODE_COMPUTE] * compute_us + coefficients[DECODE_KV] * kv_us
+
+    reduce_bytes = (prompt + decodes) * coefficients[REDUCE_BYTES]
+    communication_us = coefficients[LAYERS] * reduce_bytes * share / bytes_per_us
+    communication_us += coefficients[DENSE_LAYERS] * reduce_bytes * share / bytes_per_us
+    communication_us += mixture_layers * reduce_bytes * share / bytes_per_us
+
+    time_us = (
+        prefill_us
+        + decode_us
+        + coefficients[WEIGHTS_US]
+        + coefficients[COMMUNICATION] * communication_us
+        + coefficients[LAYERS_US]
+        + coefficients[REQUEST_US] * n_requests
+        + coefficients[STEP_US]
+        + coefficients[MIXTURE_US]
+    )
+    if not time_us < LARGEST_US:
+        return LARGEST_US
+    return max(1, int(time_us))
+
+
+def _set_rates(values: Float64Vector, model: Model, device: Device, tensor_parallel: int) -> None:
+    eight_bit = model.weight_bytes == 1.0 and device.peak_tflops_8bit > 0
+    values[FLOPS_PER_US] = (device.peak_tflops_8bit if eight_bit else device.peak_tflops_16bit) * 1e6
+    values[BYTES_PER_US] = device.peak_bandwidth_tb_per_s * 1e6
+    values[TENSOR_PARALLEL] = tensor_parallel
+    values[REDUCE_SHARE] = (tensor_parallel - 1) / tensor_parallel
+
+
+def _set_work(values: Float64Vector, model: Model, tensor_parallel: int) -> None:
+    """Set work and traffic per token: three feed-forward matrices, two operations per weight."""
+    layers, hidden = model.layers, model.hidden
+    head_dim = hidden // model.heads
+    kv_width = model.kv_heads * head_dim
+    mixture_layers = model.mixture_layers
+    dense_layers = layers - mixture_layers
+    dense_width = model.dense_intermediate or model.intermediate
+    values[PROJECTION_FLOPS] = layers * 2 * hidden * (2 * hidden + 2 * kv_width)
+    values[ATTENTION_FLOPS] = layers * 4 * (model.heads // tensor_parallel) * head_dim
+    values[SHARED_FLOPS] = mixture_layers * 6 * hidden * model.shared_expert_intermediate
+    values[DENSE_FLOPS] = dense_layers * 6 * hidden * dense_width
+    values[MIXTURE_LAYERS] = mixture_layers
+    values[EXPERTS_PER_TOKEN] = max(1, model.experts_per_token)
+    values[HIDDEN] = hidden
+    values[EXPERT_WIDTH] = model.expert_intermediate or model.intermediate
+    values[KV_BYTES] = layers * 2 * (kv_width // tensor_parallel) * KV_BYTES_PER_ELEMENT
+    values[LAYERS] = layers
+    values[DENSE_LAYERS] = dense_layers
+    values[REDUCE_BYTES] = hidden * model.activation_bytes * 2
+
+
+def _weight_reading_us(model: Model, tensor_parallel: int, bytes_per_us: float) -> float:
+    """Time to read every weight once: all experts, whatever the tokens."""
+    layers, hidden, size = model.layers, model.hidden, model.weight_bytes
+    kv_width = model.kv_heads * (hidden // model.heads)
+    mixture_layers = model.mixture_layers
+    expert_width = model.expert_intermediate or model.intermediate
+    dense_width = model.dense_intermediate or model.intermediate
+    weight_bytes = (
+        layers * hidden * (2 * hidden + 2 * kv_width) * size / tensor_parallel
+        + mixture_layers * (model.experts / tensor_parallel) * 3 * hidden * expert_width * size
+        + mixture_layers * 3 * hidden * model.shared_expert_intermediate * size / tensor_parallel
+        + (layers - mixture_layers) * 3 * hidden * dense_width * size / tensor_parallel
+    )
+    return weight_bytes / bytes_per_us
+
+
+def _check(model: Model, device: Device, tensor_parallel: int) -> None:
+    """Refuse a record, perhaps built by hand, that the formulas cannot take."""
+    where = f"model {model.name!r}"
+    for key in ("layers", "hidden", "heads", "kv_heads", "intermediate"):
+        check_int(f"{where}: {key}", getattr(model, key), minimum=1)
+    for key in ("activation_bytes", "weight_bytes"):
+        check_number(f"{where}: {key}", getattr(model, key), above=0, unit="bytes")
+    if model.experts > 1:
+        check_int(f"{where}: experts_per_token", model.experts_per_token, minimum=1, maximum=model.experts)
+    for key in ("peak_tflops_16bit", "peak_bandwidth_tb_per_s"):
+        check_number(f"device {device.name!r}: {key}", getattr(device, key), above=0)
+    check_number(f"device {device.name!r}: peak_tflops_8bit", device.peak_tflops_8bit, minimum=0)
+    check_int("tensor_parallel", tensor_parallel, minimum=1)
+    common = math.gcd(model.heads, model.kv_heads)
+    if common % tensor_parallel:
+        choices = ", ".join(str(degree) for degree in range(1, common + 1) if common % degree == 0)
+        raise ConfigError(
+            f"tensor_parallel must divide the {model.heads} heads and {model.kv_heads} kv_heads of {where}; "
+            f"got {tensor_parallel}. Choices: {choices}."
+        )
+
+
+def _numbers(where: str, value: object, shortest: int, longest: int) -> tuple[float, ...]:
+    if not isinstance(value, list | tuple) or not shortest <= len(value) <= longest:
+        count = str(shortest) if shortest == longest else f"{shortest} to {longest}"
+        raise ConfigError(f"{where} must be a list of {count} numbers; got {value!r}.")
+    return tuple(check_number(f"{where}[{place}]", number, minimum=0) for place, number in enumerate(value))

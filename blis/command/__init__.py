@@ -1,0 +1,1 @@
+"""How a command line is understood: overrides, what Hydra composes of them, scenarios, workloads, typed settings."""

@@ -1,0 +1,83 @@
+"""The command line as Hydra needs it: bare names of policies and scenarios, keys without a plus, free text quoted.
+
+Why, says the head of conf/run.yaml.
+"""
+
+import re
+from collections.abc import Sequence
+
+from blis.foundation.checks import nearest
+from blis.foundation.errors import ConfigError
+
+#: As `blis.policies.binding` has them, whose imports would keep `--help` waiting.
+QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
+GROUPS = ("cluster", "workload")
+#: Texts with commas or symbols in them: one value, never a sweep. To sweep over them, quote each.
+TEXTS = ("routing.scorers", "routing.formula", "priority.formula", "fitness")
+#: Nodes that may be set by one of their values alone.
+NAMED = {"scenario": "name", "counterfactual": "kind"}
+PATHS = ("policies", "scenario", "workload.path", "workload.data_path")
+
+_SWITCHES = {
+    *("-h", "--help", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m"),
+    *("--shell-completion", "-sc"),
+}
+_FLAGS_WITH_VALUE = {
+    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
+    *("--experimental-rerun", "--info", "-i"),
+}
+_ASSIGNMENT = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
+_PLAIN_PATH = re.compile(r"[\w./:~+-]*")
+
+
+def translated(arguments: Sequence[str]) -> list[str]:
+    """The flags, then the overrides, with `routing=NAME` as `++routing.policy=NAME` and so on.
+
+    What begins with + or ~, group choices, and keys of Hydra itself are left alone.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such flag.
+    """
+    flags: list[str] = []
+    overrides: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if not argument.startswith("-"):
+            overrides.append(argument)
+            continue
+        name = argument.partition("=")[0]
+        if name not in _SWITCHES | _FLAGS_WITH_VALUE:
+            known = sorted(_SWITCHES | _FLAGS_WITH_VALUE)
+            raise ConfigError(f"no flag named {name!r}{nearest(name, known)} Flags: {', '.join(known)}.")
+        flags.append(argument)
+        if argument in _FLAGS_WITH_VALUE and rest and not rest[0].startswith("-"):
+            flags.append(rest.pop(0))
+    is_sweep = "-m" in flags or "--multirun" in flags
+    return [*flags, *(_translated(override, is_sweep) for override in overrides)]
+
+
+def _translated(override: str, is_sweep: bool) -> str:
+    match = _ASSIGNMENT.fullmatch(override)
+    if match is None:
+        return override
+    key, value = match.groups()
+    if key in TEXTS and not value.startswith(("[", "{", "'", '"', "choice(")):
+        value = _quoted(value)
+    elif key in PATHS and value[:1] not in ("'", '"'):
+        pieces = value.split(",") if is_sweep else [value]
+        value = ",".join(piece if _PLAIN_PATH.fullmatch(piece) else _quoted(piece) for piece in pieces)
+    if key in GROUPS or key.partition(".")[0] == "hydra":
+        return f"{key}={value}"
+    if key in QUESTIONS and not value.startswith("{"):
+        key = f"{key}.policy"
+    if key in NAMED and not value.startswith("{"):
+        key = f"{key}.{NAMED[key]}"
+    return f"++{key}={value}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\'", "\\\\'").replace("'", "\\'")
+    return f"'{escaped}'"

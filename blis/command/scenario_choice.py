@@ -1,0 +1,71 @@
+"""A scenario file in the place of a composed cluster and workload; what the command line sets itself still wins."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from blis.foundation.checks import check_keys
+from blis.foundation.errors import ConfigError
+from blis.scenario_file import read_scenario
+
+KEYS = ("name", "load", "num_requests")
+#: Parts of the configuration that a scenario gives.
+PARTS = ("cluster", "workload", "slo", "horizon_us")
+#: A key of the node, and what it sets in the workload.
+_SETS = {"load": "workload.rate", "num_requests": "workload.num_requests"}
+
+
+def with_scenario(document: Mapping[str, Any], overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The composed configuration with its `scenario` carried out, and the node itself gone.
+
+    Parameters
+    ----------
+    document : mapping
+        The configuration, composed and resolved; `scenario` is absent, null, a name, or {name, load, num_requests}.
+    overrides : sequence of str
+        What the command line overrode, as Hydra was told it: these keys keep their composed values, and a group chosen
+        there (`cluster=NAME`) keeps all of them.
+
+    Raises
+    ------
+    ConfigError
+        If the scenario does not exist or is wrong, or one value is set both through it and beside it.
+    """
+    replaced = {key: value for key, value in document.items() if key != "scenario"}
+    node = _node(document.get("scenario"))
+    explicit = [override.lstrip("+~").partition("=")[0].partition("@")[0] for override in overrides]
+    if node.get("name") is None:
+        for key in _SETS:
+            if node.get(key) is not None:
+                raise ConfigError(f"scenario.{key} needs scenario=NAME; got {node[key]!r} without one.")
+        return replaced
+    for key, target in _SETS.items():
+        if node.get(key) is not None and (target in explicit or "workload" in explicit):
+            raise ConfigError(f"scenario.{key} sets {target}: give one of them; got {node[key]!r} beside the other.")
+    mapping = read_scenario(node["name"]).mapping(node.get("load"), node.get("num_requests"))
+    for part in PARTS:
+        if part in mapping and part not in explicit:
+            replaced[part] = mapping[part]
+            for key in explicit:
+                if key.startswith(f"{part}."):
+                    replaced[part] = _with_value(replaced[part], document, key.split("."))
+    return replaced
+
+
+def _node(value: object) -> dict[str, Any]:
+    if value is None or isinstance(value, str):
+        return {"name": value}
+    return check_keys("scenario", value, KEYS)
+
+
+def _with_value(part: Mapping[str, Any], document: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """A copy of the part with the document's value at `path`, which begins with the part's own name; or without it."""
+    copy = dict(part)
+    inner: Any = document.get(path[0])
+    key = path[1]
+    if not isinstance(inner, Mapping) or key not in inner:
+        copy.pop(key, None)  # the command line deleted it
+    elif len(path) == 2 or not isinstance(copy.get(key), Mapping):
+        copy[key] = inner[key]
+    else:
+        copy[key] = _with_value(copy[key], inner, path[1:])
+    return copy

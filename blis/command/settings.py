@@ -1,0 +1,148 @@
+"""Typed settings of one run, from the configuration that Hydra composed; nothing below this file sees OmegaConf."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from blis.command.scenario_choice import with_scenario
+from blis.explaining.counterfactual.sampling import Sampling
+from blis.fitness.weighted import parse_weights
+from blis.foundation.answers import QUESTIONS
+from blis.foundation.checks import check_choice, check_keys
+from blis.foundation.errors import ConfigError
+from blis.policies.bundle import read_bundle, with_limits
+from blis.scenario import Scenario
+from blis.simulate import TRACE_LEVELS
+
+OUTPUTS = ("text", "json")
+_SCENARIO_KEYS = ("cluster", "workload", "slo", "horizon_us", "semantics", "seed")
+_TRACE_KEYS = ("trace", "counterfactual")
+_KEYS = (*_SCENARIO_KEYS, *QUESTIONS, "policies", "fitness", "output", *_TRACE_KEYS, "plots", "export_requests")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one run is told to do."""
+
+    scenario: Scenario
+    fitness: Mapping[str, float]  #: weights of `blis.fitness.weighted`; empty: none is wanted
+    trace: str  #: what is recorded: none, summary or decisions
+    counterfactual: Sampling | None  #: which decisions are tried otherwise; None: none
+    output: str  #: text or json
+    plots: bool  #: also write figures
+    export_requests: bool  #: also write the requests as a version 2 trace
+    lineage: Mapping[str, Any]  #: of the policy bundle
+    limits: Mapping[str, int]  #: of the policy bundle
+    document: Mapping[str, Any]  #: the composed configuration as plain data, to be saved
+    notes: tuple[str, ...]  #: what was replaced, for people
+
+    @property
+    def traced(self) -> bool:
+        """Whether the run will know why it went as it did."""
+        return self.trace != "none" or self.counterfactual is not None
+
+
+def settings_from_config(config: DictConfig, overrides: Sequence[str] = ()) -> Settings:
+    """The settings in a composed configuration.
+
+    Parameters
+    ----------
+    config : DictConfig
+    overrides : sequence of str
+        What the command line set; these keys win over a scenario.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or a value wrong, at any level.
+    """
+    try:
+        document = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error}") from error
+    given = check_keys("run", document, (*_KEYS, "scenario"), ("cluster", "workload"))
+    given = with_scenario(given, overrides)
+    _check_given("", given)
+    answered = [question for question in QUESTIONS if given.get(question) is not None]
+    policies = {question: _policy(question, given[question]) for question in answered}
+    lineage: Mapping[str, Any] = {}
+    limits: Mapping[str, int] = {}
+    notes: tuple[str, ...] = ()
+    if given.get("policies") is not None:
+        bundle = read_bundle(given["policies"])
+        lineage, limits = bundle.lineage, bundle.limits
+        if limits and isinstance(given["cluster"], Mapping):
+            given["cluster"] = with_limits(given["cluster"], limits)
+        answered_there = ", ".join(bundle.policies) or "no question"
+        limited = f", and limits {', '.join(limits)}" if limits else ""
+        notes = (f"policies: {given['policies']} answers {answered_there}{limited}.",)
+        policies |= {question: dict(policy) for question, policy in bundle.policies.items()}
+    given["seed"] = given["seed"] if given.get("seed") is not None else 42
+    mapping = {key: given[key] for key in _SCENARIO_KEYS if given.get(key) is not None}
+    scenario = Scenario.from_mapping({**mapping, "policies": policies})
+    given["slo"] = scenario.slo.document()
+    weights = {} if given.get("fitness") is None else parse_weights("fitness", given["fitness"])
+    if weights and (n_replaced := given["fitness"].count(",") + 1 - len(weights)):
+        notes += (f"fitness: {n_replaced} weight(s) replaced by a later one of the same key.",)
+    return Settings(
+        scenario=scenario,
+        fitness=weights,
+        trace=check_choice("trace", given.get("trace") or "none", TRACE_LEVELS),
+        counterfactual=_counterfactual(given.get("counterfactual")),
+        output=check_choice("output", given.get("output", "text"), OUTPUTS),
+        plots=_flag(given, "plots"),
+        export_requests=_flag(given, "export_requests"),
+        lineage=lineage,
+        limits=limits,
+        document=_repeatable(given, policies),
+        notes=notes,
+    )
+
+
+def _repeatable(given: Mapping[str, Any], policies: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with the bundle's answers in place, and paths that hold in every folder."""
+    document = {key: given[key] for key in _KEYS if key in given} | {**policies, "policies": None}
+    workload = document["workload"]
+    if isinstance(workload, Mapping):
+        named = {key: workload[key] for key in ("path", "data_path") if workload.get(key) is not None}
+        absolute = {key: str(Path(str(value)).resolve()) for key, value in named.items()}
+        document["workload"] = {**workload, **absolute}
+    return document
+
+
+def _counterfactual(node: object) -> Sampling | None:
+    given = {"kind": "none"} if node is None else node
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"counterfactual must be none, rollout, or a mapping with the key 'kind'; got {given!r}.")
+    kind = check_choice("counterfactual.kind", given.get("kind") or "none", ("none", "rollout"))
+    sampling = Sampling.from_mapping("counterfactual", {key: value for key, value in given.items() if key != "kind"})
+    return sampling if kind == "rollout" else None
+
+
+def _policy(question: str, node: object) -> dict[str, Any]:
+    """The node as a mapping; a text is the policy's name."""
+    if isinstance(node, str):
+        return {"policy": node}
+    if not isinstance(node, Mapping):
+        raise ConfigError(f"{question} must be a policy's name, or a mapping with the key 'policy'; got {node!r}.")
+    return {str(key): value for key, value in node.items()}
+
+
+def _flag(given: Mapping[str, Any], key: str) -> bool:
+    value = given.get(key, False)
+    if not isinstance(value, bool):
+        raise ConfigError(f"{key} must be true or false; got {value!r}.")
+    return value
+
+
+def _check_given(where: str, value: object) -> None:
+    """Refuse what a file leaves to the user and the user has not given."""
+    if value == "???":
+        raise ConfigError(f"{where} must be given; add {where}=VALUE.")
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            _check_given(f"{where}.{key}" if where else str(key), part)

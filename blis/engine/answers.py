@@ -1,0 +1,42 @@
+"""Compiles answers: the file that a name stands for becomes a function that kernels call by its address."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba.core import config
+
+from blis.engine import views
+from blis.engine._jit import compiled
+from blis.engine.reference import address_of
+from blis.foundation.answers import FOLDERS, answer
+
+#: The compiled signature of each question's verb.
+SIGNATURES = {
+    "admission": views.ADMIT,
+    "routing": views.ROUTE,
+    "scoring": views.SCORE,
+    "priority": views.PRIORITISE,
+    "scheduling": views.ORDER,
+    "preemption": views.VICTIM,
+    "latency": views.STEP_TIME,
+}
+
+
+@cache
+def compiled_answer(question: str, name: str) -> Callable[..., Any]:
+    """The compiled verb of an answer."""
+    return compiled(SIGNATURES[question], getattr(answer(question, name), FOLDERS[question].verb))
+
+
+def addresses(functions: Sequence[Callable[..., Any]]) -> Any:
+    """Addresses of compiled answers: int64 (n,); without the compiler the functions themselves."""
+    places = [_address(function) for function in functions]
+    return places if config.DISABLE_JIT else np.array(places, np.int64)
+
+
+@cache
+def _address(function: Callable[..., Any]) -> Any:
+    """Found once: `compiled_answer` keeps what it compiled for as long as the process lives."""
+    return address_of(function)

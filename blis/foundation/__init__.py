@@ -1,0 +1,1 @@
+"""What everybody may use and which uses nobody: errors, checks, units, randomness, files, SLO classes, semantics."""

@@ -1,0 +1,65 @@
+"""Lists the answers to each question: a folder's files, by the names that they have in a configuration."""
+
+import importlib
+import importlib.util
+import pkgutil
+from functools import cache
+from types import ModuleType
+from typing import NamedTuple
+
+from blis.foundation.checks import check_choice
+from blis.foundation.errors import ContractError
+
+#: The questions that a policy bundle answers, in the order in which a request meets them.
+QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
+
+
+class Folder(NamedTuple):
+    """Where a question's answers lie, and what each of them must define."""
+
+    package: str
+    verb: str
+
+
+FOLDERS = {
+    "admission": Folder("blis.policies.admission", "admit"),
+    "routing": Folder("blis.policies.routing", "route"),
+    "scoring": Folder("blis.policies.scoring", "score"),
+    "priority": Folder("blis.policies.priority", "prioritise"),
+    "scheduling": Folder("blis.policies.scheduling", "order"),
+    "preemption": Folder("blis.policies.preemption", "victim"),
+    "latency": Folder("blis.cluster.latency", "step_time"),
+    "workload": Folder("blis.workload.kinds", "generate"),
+    "writers": Folder("blis.workload.writers", "write"),
+    "anomalies": Folder("blis.explaining.anomalies", "find"),
+    "trace": Folder("blis.explaining.trace", "table"),
+}
+
+
+@cache
+def choices(question: str) -> tuple[str, ...]:
+    """Names of the answers to a question: the files of its folder, with "-" for "_"."""
+    package = importlib.util.find_spec(FOLDERS[question].package)
+    if package is None or package.submodule_search_locations is None:
+        raise ContractError(f"{FOLDERS[question].package} is no folder of answers.")
+    found = pkgutil.iter_modules(package.submodule_search_locations)
+    return tuple(sorted(info.name.replace("_", "-") for info in found if not info.name.startswith("_")))
+
+
+@cache
+def answer(question: str, name: str) -> ModuleType:
+    """The file that gives the answer called `name`.
+
+    Raises
+    ------
+    UnknownChoiceError
+        If the folder has no such file.
+    ContractError
+        If the file lacks the folder's verb.
+    """
+    check_choice(question, name, choices(question))
+    package, verb = FOLDERS[question]
+    module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
+    if not callable(getattr(module, verb, None)):
+        raise ContractError(f"{module.__name__} must define {verb}(); see {package.replace('.', '/')}/__init__.py.")
+    return module

@@ -1,0 +1,53 @@
+"""Named differences between what the recorded reference did and what a real cluster does."""
+
+from typing import NamedTuple
+
+from blis.foundation.checks import check_choice
+
+
+class Semantics(NamedTuple):
+    """One flag for each point on which the presets differ; True is always the corrected behaviour."""
+
+    busy_until_step_ends: bool
+    """An instance whose batch and queue are empty is busy until its step ends; else new work may overlap it."""
+
+    recompute_cached_prompt: bool
+    """A prompt found wholly in the cache recomputes its last block and holds the others; else it holds nothing."""
+
+    drop_oversized_total: bool
+    """A request whose prompt plus output can never fit is dropped when queued; else it is preempted for ever."""
+
+    first_copy_stays: bool
+    """Of two blocks with one content the first is found; else the later, and evicting either forgets the key."""
+
+    history_includes_cached: bool
+    """A request just taken is priced with its cached tokens as history; else with none."""
+
+    waiting_counts: bool
+    """The time in which a decoding request is left out by the token budget is part of its E2E and intervals."""
+
+    reads_at_start: bool
+    """The router's first periodic reading of signals is made at time 0; else it knows nothing before the first interval
+    has passed, and takes an instance's free blocks for zero."""
+
+    load_counts_once: bool
+    """Load is queued + running + pending; else queued + running + in flight, which counts a request twice."""
+
+    order_by_kind: bool
+    """Within one microsecond queueings precede the step; else whatever was scheduled first comes first."""
+
+
+CORRECTED = Semantics(*[True] * 9)
+REFERENCE_2026_04 = Semantics(*[False] * 9)._replace(order_by_kind=True)
+REFERENCE_2026_02 = REFERENCE_2026_04._replace(load_counts_once=True, order_by_kind=False)
+
+PRESETS = {
+    "corrected": CORRECTED,
+    "reference-2026-04": REFERENCE_2026_04,
+    "reference-2026-02": REFERENCE_2026_02,
+}
+
+
+def semantics(name: str) -> Semantics:
+    """The preset called `name`; an unknown name raises `UnknownChoiceError`."""
+    return PRESETS[check_choice("semantics", name, PRESETS)]

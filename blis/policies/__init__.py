@@ -1,0 +1,1 @@
+"""How does the cluster decide? One folder per question, one file per answer; and how a name becomes a function."""

@@ -1,0 +1,186 @@
+"""From a name and its parameters in a configuration to a policy that is ready to run."""
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from types import ModuleType
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from blis.engine.answers import SIGNATURES, compiled_answer
+from blis.engine.program import encode
+from blis.foundation.answers import FOLDERS, answer, choices
+from blis.foundation.checks import check_choice, check_keys, check_number
+from blis.foundation.errors import ConfigError, ContractError
+from blis.foundation.units import Float64Vector
+from blis.policies.parameters import Bounds, Formula, ScorerWeights
+
+
+class BoundPolicy(NamedTuple):
+    """A policy that is ready to run."""
+
+    name: str
+    module: ModuleType | None  #: None for a Python callable
+    decide: Callable[..., Any]  #: compiled, or the Python callable itself
+    parameters: Float64Vector
+    scorers: tuple[str, ...]  #: of weighted routing
+
+    @property
+    def is_python(self) -> bool:
+        """Whether Python decides at a stop of the kernel."""
+        return self.module is None
+
+    def flag(self, name: str, default: Any) -> Any:
+        """An attribute of the policy's file."""
+        return getattr(self.module, name, default)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Costly signals that the policy or its scorers read; a Python callable may read all."""
+        if self.module is None:
+            return frozenset({"cached_blocks", "affinity_blocks"})
+        needed = frozenset(self.flag("NEEDS", frozenset()))
+        for scorer in self.scorers:
+            needed |= getattr(answer("scoring", scorer), "NEEDS", frozenset())
+        return needed
+
+
+#: Scorers that one weighted policy may combine.
+MAX_SCORERS = 16
+
+
+def bind(question: str, where: str, choice: Mapping[str, Any] | str) -> BoundPolicy:
+    """Make the policy that `choice` describes ready to run.
+
+    Parameters
+    ----------
+    question : str
+        One of `QUESTIONS`.
+    where : str
+        Path of the choice, for messages.
+    choice : mapping or str
+        {"policy": name, parameter: value ...}, or the name alone. A name with a colon, "module:function", is
+        a Python callable of the folder's signature.
+
+    Raises
+    ------
+    ConfigError
+        If the name is unknown, or a parameter unknown, out of bounds or of the wrong type.
+    """
+    given = {"policy": choice} if isinstance(choice, str) else dict(choice)
+    name = given.pop("policy", None)
+    if isinstance(name, str) and ":" in name:
+        return _bind_callable(question, where, name, given)
+    check_choice(where, name, choices(question))
+    module = answer(question, str(name))
+    values, scorers = _encode(where, module, given)
+    n_values = max(1, len(values))
+    parameters = np.zeros(n_values, np.float64)
+    parameters[: len(values)] = values
+    return BoundPolicy(str(name), module, compiled_answer(question, str(name)), parameters, scorers)
+
+
+def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int) -> Float64Vector:
+    """The policy's state at the start: zeros."""
+    if policy.is_python:
+        return np.zeros(max(64, n_requests), np.float64)
+    size = policy.flag("memory_size", None)
+    return np.zeros(max(1, size(n_instances, n_requests) if size else 0), np.float64)
+
+
+@cache
+def fields(module: ModuleType) -> dict[str, tuple[Any, Any]]:
+    """Each parameter of an answer: what may be given for it (`Bounds` ...), and its default; not to be changed."""
+    hints = get_type_hints(module.Params, include_extras=True)
+    described = {}
+    for name in module.Params._fields:
+        hint = hints[name]
+        if get_origin(hint) is not Annotated:
+            raise ContractError(f"{module.__name__}.Params.{name} must be Annotated with its bounds.")
+        described[name] = (get_args(hint)[1], module.Params._field_defaults[name])
+    return described
+
+
+def _encode(where: str, module: ModuleType, given: Mapping[str, Any]) -> tuple[list[float], tuple[str, ...]]:
+    """The parameter vector, and the scorers if there are any."""
+    described = fields(module)
+    check_keys(where, given, ["policy", *described])
+    values: list[float] = []
+    scorers: tuple[str, ...] = ()
+    for name, (marker, default) in described.items():
+        value = given.get(name, default)
+        value = default if value is None else value
+        path = f"{where}.{name}"
+        if isinstance(marker, Bounds):
+            values.append(check_number(path, value, marker.low, marker.high, marker.unit))
+        elif isinstance(marker, ScorerWeights):
+            scorers, weights = _scorer_weights(path, value)
+            values.extend(weights)
+        elif isinstance(marker, Formula):
+            values.extend(encode(path, value, marker.question))
+    if {"cache_weight", "load_weight"} <= set(described) and sum(values) <= 0.0:
+        raise ConfigError(f"{where}: cache_weight + load_weight must be > 0; got {sum(values)!r}.")
+    return values, scorers
+
+
+def _scorer_weights(where: str, value: Any) -> tuple[tuple[str, ...], list[float]]:
+    if isinstance(value, str):
+        value = [part.partition(":")[::2] for part in value.split(",")] if value else []
+        value = [(name.strip(), _as_number(weight)) for name, weight in value]
+    if isinstance(value, Mapping):
+        value = list(value.items())
+    if not isinstance(value, Sequence) or not 1 <= len(value) <= MAX_SCORERS:
+        raise ConfigError(f"{where} must be a list of 1 to {MAX_SCORERS} scorers with weights; got {value!r}.")
+    names: list[str] = []
+    weights: list[float] = []
+    for place, entry in enumerate(value):
+        path = f"{where}[{place}]"
+        if isinstance(entry, Mapping):
+            entry = check_keys(path, entry, ("name", "weight"), ("name", "weight"))
+            entry = (entry["name"], entry["weight"])
+        if not isinstance(entry, Sequence) or isinstance(entry, str) or len(entry) != 2:
+            raise ConfigError(f"{path} must be a name and a weight; got {entry!r}.")
+        name = check_choice(path, entry[0], choices("scoring"))
+        if name in names:
+            raise ConfigError(f"{path}: scorer {name!r} is listed twice; give it one weight.")
+        names.append(name)
+        weights.append(check_number(f"{path}.weight", entry[1], above=0.0))
+    total = 0.0
+    for weight in weights:
+        total += weight
+    if not np.isfinite(total):
+        raise ConfigError(f"{where}: the sum of the weights must be finite; got {total!r}.")
+    return tuple(names), [weight / total for weight in weights]
+
+
+def _as_number(text: str) -> object:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _bind_callable(question: str, where: str, name: str, given: Mapping[str, Any]) -> BoundPolicy:
+    if given:
+        raise ConfigError(f"{where}: a Python callable has no parameters; got {', '.join(map(repr, given))}.")
+    module_name, _, function_name = name.partition(":")
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"{where} must be 'module:function' with a module that can be imported; got {name!r} ({error})."
+        ) from error
+    if not callable(function):
+        raise ConfigError(f"{where}: {name!r} must be callable; got {function!r}.")
+    package, verb = FOLDERS[question]
+    signature = SIGNATURES[question]
+    try:
+        inspect.signature(function).bind(*signature.args)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{where}: {name!r} must take the {len(signature.args)} arguments of {verb}(), see "
+            f"{package.replace('.', '/')}/__init__.py; got {error}."
+        ) from error
+    return BoundPolicy(name, None, function, np.zeros(1), ())

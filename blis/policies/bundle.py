@@ -1,0 +1,144 @@
+"""Policy bundles: one YAML file that says how a cluster decides, to be kept, compared and handed on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from blis.foundation.answers import QUESTIONS, answer, choices
+from blis.foundation.checks import check_choice, check_int, check_keys
+from blis.foundation.errors import ConfigError
+from blis.foundation.files import check_path
+from blis.foundation.strict_yaml import read_yaml
+from blis.policies.binding import fields
+from blis.scenario import BATCH_LIMITS
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The policies of some questions, and where they come from."""
+
+    policies: Mapping[str, Mapping[str, Any]]  #: question -> {"policy": name, parameter: value ...}
+    lineage: Mapping[str, Any] = field(default_factory=dict)  #: kept, not interpreted
+    limits: Mapping[str, int] = field(default_factory=dict)  #: of every instance's batch; those left out stay
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """The bundle in a file.
+
+    Raises
+    ------
+    ConfigError
+        If the file is absent, empty or no YAML, its version another, or a key or a name unknown.
+    """
+    where = check_path("policies", path)
+    document = read_yaml(where)
+    if document is None:
+        raise ConfigError(f"{where} must be a policy bundle with 'version: {VERSION}'; it is empty.")
+    return bundle_from_mapping(str(where), document)
+
+
+def bundle_from_mapping(where: str, mapping: object) -> Bundle:
+    """The bundle that a plain mapping describes; the values of parameters are checked when they are bound.
+
+    Raises
+    ------
+    ConfigError
+        If the version is not this program's, or a key or a name is unknown.
+    """
+    given = check_keys(where, mapping, ("version", *QUESTIONS, "limits", "lineage"), ("version",))
+    if check_int(f"{where}: version", given["version"]) != VERSION:
+        raise ConfigError(f"{where}: version must be {VERSION}, the one this program reads; got {given['version']!r}.")
+    lineage = given.get("lineage")
+    if lineage is not None and not isinstance(lineage, Mapping):
+        raise ConfigError(f"{where}: lineage must be a mapping; got {lineage!r}.")
+    policies = {
+        question: _policy(f"{where}: {question}", question, given[question])
+        for question in QUESTIONS
+        if given.get(question) is not None
+    }
+    return Bundle(policies, dict(lineage or {}), check_limits(f"{where}: limits", given.get("limits")))
+
+
+def check_limits(where: str, mapping: object) -> dict[str, int]:
+    """Batch limits by name, each within its range; no mapping at all counts as none.
+
+    Raises
+    ------
+    ConfigError
+        If a name is unknown, or a value no whole number in its range.
+    """
+    given = check_keys(where, {} if mapping is None else mapping, BATCH_LIMITS)
+    limits = {}
+    for name, value in given.items():
+        bounds = BATCH_LIMITS[name]
+        limits[name] = check_int(f"{where}.{name}", value, bounds.least, bounds.most, bounds.unit)
+    return limits
+
+
+def with_limits(cluster: Mapping[str, Any], limits: Mapping[str, int]) -> dict[str, Any]:
+    """A cluster's mapping, as `blis.scenario` reads it, with these batch limits in every pool.
+
+    A pool's own value of a limit is replaced too: the bundle says how every instance decides.
+    """
+    replaced = {**cluster, **limits}
+    pools = cluster.get("instances")
+    if limits and isinstance(pools, list | tuple):
+        replaced["instances"] = [
+            {key: value for key, value in pool.items() if key not in limits} if isinstance(pool, Mapping) else pool
+            for pool in pools
+        ]
+    return replaced
+
+
+def write_bundle(bundle: Bundle, path: str | Path) -> None:
+    """Write a bundle; what is read back is equal to it."""
+    Path(path).write_text(bundle_text(bundle), encoding="utf-8")
+
+
+def bundle_text(bundle: Bundle) -> str:
+    """The bundle as YAML."""
+    document: dict[str, Any] = {"version": VERSION, **{name: dict(policy) for name, policy in bundle.policies.items()}}
+    if bundle.limits:
+        document["limits"] = dict(bundle.limits)
+    if bundle.lineage:
+        document["lineage"] = dict(bundle.lineage)
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def complete_policy(question: str, choice: Mapping[str, Any] | str) -> dict[str, Any]:
+    """The policy with all its parameters, defaults written out, so that a file says what was run.
+
+    Names and parameters must have been checked.
+    """
+    given = {"policy": choice} if isinstance(choice, str) else dict(choice)
+    name = str(given["policy"])
+    if ":" in name:
+        return given
+    described = fields(answer(question, name))
+    values = {key: given[key] if given.get(key) is not None else default for key, (_, default) in described.items()}
+    return {"policy": name, **{key: _plain(value) for key, value in values.items()}}
+
+
+def _policy(where: str, question: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, str | Mapping):
+        raise ConfigError(f"{where} must be a policy's name, or a mapping with the key 'policy'; got {value!r}.")
+    given = {"policy": value} if isinstance(value, str) else dict(value)
+    name = given.get("policy")
+    if isinstance(name, str) and ":" in name:
+        return check_keys(where, given, ("policy",))
+    check_choice(f"{where}.policy", name, choices(question))
+    return check_keys(where, given, ("policy", *fields(answer(question, str(name)))))
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, and (scorer, weight) pairs as mappings, as YAML has them."""
+    if isinstance(value, tuple | list):
+        if len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int | float):
+            return {"name": value[0], "weight": value[1]}
+        return [_plain(part) for part in value]
+    return value

@@ -1,0 +1,12 @@
+"""How urgent is a waiting request?
+
+Each file answers with `prioritise(view, request, params, memory) -> float`, larger is more urgent. `view` is
+a `QueueView`: an instance's scheduler sees its own instance only; `request` a `RequestView`; `params` and
+`memory` as in `blis.policies.admission`. Times are µs.
+
+A file sets `ORDER_IS_FIXED = True` if the order of two waiting requests by priority can never change while
+they wait; then priorities are worked out once, at clock 0, and not in every step. Where that depends on the
+parameters it is a function of them.
+
+To add a policy: one new file with `Params` and `prioritise`.
+"""

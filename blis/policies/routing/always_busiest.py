@@ -1,0 +1,28 @@
+"""Send a request to the instance with the most requests.
+
+A pathological policy: everything ends up on one instance, and every detector should say so.
+"""
+
+from typing import NamedTuple
+
+from blis.engine.views import RequestView, RouterView
+from blis.foundation.units import Float64Vector
+
+
+class Params(NamedTuple):
+    """No parameters."""
+
+
+def route(
+    view: RouterView,
+    request: RequestView,
+    params: Float64Vector,
+    memory: Float64Vector,
+    scores: Float64Vector,
+) -> int:
+    """Instance of the largest effective load."""
+    best = 0
+    for instance in range(1, view.n_instances):
+        if view.effective_load[instance] > view.effective_load[best]:
+            best = instance
+    return best

@@ -1,0 +1,28 @@
+"""Send a request to the instance with the fewest requests.
+
+Wise when requests are alike and prefixes are rare; blind to cached prefixes and to the size of requests.
+"""
+
+from typing import NamedTuple
+
+from blis.engine.views import RequestView, RouterView
+from blis.foundation.units import Float64Vector
+
+
+class Params(NamedTuple):
+    """No parameters."""
+
+
+def route(
+    view: RouterView,
+    request: RequestView,
+    params: Float64Vector,
+    memory: Float64Vector,
+    scores: Float64Vector,
+) -> int:
+    """Instance of the smallest effective load."""
+    best = 0
+    for instance in range(1, view.n_instances):
+        if view.effective_load[instance] < view.effective_load[best]:
+            best = instance
+    return best

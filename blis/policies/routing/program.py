@@ -1,0 +1,42 @@
+"""Send a request to the instance for which a postfix program gives the largest value.
+
+The program is data (see `blis.engine.program`): changing it compiles nothing. It may use every feature of
+`blis.engine.program.ROUTING_FEATURES`. A value that is not a number counts as the smallest.
+"""
+
+from typing import Annotated, NamedTuple
+
+from blis.engine.program import STACK_SIZE, evaluate_routing
+from blis.engine.views import RequestView, RouterView
+from blis.foundation.units import Float64Vector
+from blis.policies.parameters import Formula
+
+SCORES = True
+NEEDS = frozenset({"cached_blocks", "affinity_blocks"})
+
+
+class Params(NamedTuple):
+    """The program, as words in postfix order."""
+
+    formula: Annotated[str, Formula("routing")] = "effective_load neg"
+
+
+def memory_size(n_instances: int, n_requests: int) -> int:
+    """The program's stack."""
+    return STACK_SIZE
+
+
+def route(
+    view: RouterView,
+    request: RequestView,
+    params: Float64Vector,
+    memory: Float64Vector,
+    scores: Float64Vector,
+) -> int:
+    """Instance of the program's largest value."""
+    best = 0
+    for instance in range(view.n_instances):
+        scores[instance] = evaluate_routing(params, memory, view, request, instance)
+        if scores[instance] > scores[best]:
+            best = instance
+    return best

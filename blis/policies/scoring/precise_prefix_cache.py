@@ -1,0 +1,18 @@
+"""Prefer instances whose prefix cache holds the prompt's beginning, relative to the others."""
+
+from blis.engine.views import RequestView, RouterView
+from blis.foundation.units import Float64Vector
+
+NEEDS = frozenset({"cached_blocks"})
+
+
+def score(view: RouterView, request: RequestView, out: Float64Vector) -> None:
+    """(cached blocks - fewest) / (most - fewest); 1 for all if they are equal."""
+    low = high = view.cached_blocks[0]
+    for instance in range(1, view.n_instances):
+        value = view.cached_blocks[instance]
+        low = min(low, value)
+        high = max(high, value)
+    for instance in range(view.n_instances):
+        value = view.cached_blocks[instance]
+        out[instance] = (value - low) / (high - low) if high > low else 1.0

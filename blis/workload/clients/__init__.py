@@ -1,0 +1,1 @@
+"""Several clients in one document: what each sends, when, in which sessions, and how it becomes requests."""

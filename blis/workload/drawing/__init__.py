@@ -1,0 +1,1 @@
+"""Samplers of the times between arrivals and of lengths."""

@@ -1,0 +1,1 @@
+"""What the readers of recorded logs share: options, strict columns of text, names."""

@@ -1,0 +1,175 @@
+"""Rollouts are exact: the same choice changes nothing, and another choice is what a fork by hand would give."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from blis.cluster.deployment import build_cluster
+from blis.engine.rollout import ADMISSION_DECISION, ROUTING_DECISION, new_plan
+from blis.explaining.counterfactual.rollout import planned, rollouts, try_plan
+from blis.explaining.counterfactual.sampling import Sampling, stratified
+from blis.foundation.errors import ConfigError
+from blis.result import build_requests
+from blis.scenario import Scenario
+from blis.simulate import Simulation, bind_all
+
+CLUSTER = {"instances": 3, "model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 2}
+PLAIN = {"kind": "distribution", "rate": 40, "num_requests": 400}
+PREFIXES = PLAIN | {"prefix_groups": 20, "prefix_tokens": 1024}
+SCENARIOS = {
+    "round-robin": (PLAIN, {}, {"routing": "round-robin"}),
+    "weighted with prefixes": (PREFIXES, {}, {"routing": "weighted"}),
+    "stale signals": (
+        PREFIXES, {"snapshot_refresh_us": 50_000, "cache_signal_delay_us": 200_000}, {"routing": "weighted"}
+    ),
+    "preemptions": (PLAIN, {"kv_blocks": 700, "max_running_requests": 64}, {"routing": "least-loaded"}),
+    "prefixes and preemptions": (PREFIXES, {"kv_blocks": 900}, {"routing": "weighted", "scheduling": "sjf"}),
+    "token bucket": (
+        PLAIN, {}, {"admission": {"policy": "token-bucket", "capacity_tokens": 20000, "refill_tokens_per_s": 9000}}
+    ),
+    "changing order": (
+        PLAIN, {"max_running_requests": 8},
+        {"scheduling": "priority-fcfs", "priority": {"policy": "program", "formula": "age_us input_tokens div"}},
+    ),
+    "closed loop": ({"kind": "spec", "path": "docs/examples/closed_loop.yaml"}, {}, {"routing": "least-loaded"}),
+    "slow door": (PLAIN, {"admission_latency_us": 2_000, "routing_latency_us": 3_000}, {"routing": "prefix-affinity"}),
+}  # fmt: skip
+
+
+def start_of(name: str):
+    workload, cluster, policies = SCENARIOS[name]
+    scenario = Scenario.from_mapping({"cluster": CLUSTER | cluster, "workload": workload, "policies": policies})
+    requests = build_requests(scenario, 7)
+    return partial(Simulation, requests, build_cluster(scenario.cluster), bind_all(scenario.policies))
+
+
+@pytest.fixture(params=SCENARIOS, scope="module")
+def case(request):
+    start = start_of(request.param)
+    return start, start(trace="summary").run()
+
+
+def test_choosing_the_same_changes_nothing(case):
+    start, finished = case
+    plan = planned(finished, Sampling(60, 60), seed=3)
+    trace = finished.state.trace
+    verdict_of = dict(zip(trace.admissions.request.tolist(), trace.admissions.verdict.tolist(), strict=True))
+    for row in plan:
+        is_routing = row.kind == ROUTING_DECISION
+        row.forced = trace.routings.instance[row.place] if is_routing else verdict_of[int(row.place)]
+    tried = try_plan(start, finished, plan, Sampling(horizon_s=5.0))
+    assert len(tried) == len(plan)
+    for column in ("ttft_us", "e2e_us"):
+        assert np.array_equal(tried[column], tried[f"real_{column}"])
+    for column in ("others_ttft_us", "others_e2e_us", "others_gained", "others_lost"):
+        assert not tried[column].any()
+    assert tried.others_completed.sum() > 0
+
+
+def test_another_choice_is_what_a_fork_by_hand_gives(case):
+    start, finished = case
+    plan = planned(finished, Sampling(12, 0), seed=5)
+    tried = try_plan(start, finished, plan, Sampling(alternatives=2))
+    assert len(tried) == 2 * len(plan)
+    for row in tried[::5]:
+        base = start(record_routing=True)
+        base.stop_at_routing(int(np.flatnonzero(finished.state.trace.routings.request == row.request)[0]))
+        assert not base.advance(2**61)
+        assert base.decision == row.chosen
+        fork = base.fork()
+        fork.decision = int(row.alternative)
+        fork.run()
+        requests = fork.state.requests
+        assert row.ttft_us == requests.first_token_us[row.request] - requests.arrival_us[row.request]
+        assert row.e2e_us == requests.finished_us[row.request] - requests.arrival_us[row.request]
+        real = finished.state.requests
+        begun = (requests.finished_us >= 0) & (requests.finished_us <= row.until_us)
+        begun &= (real.finished_us >= 0) & (real.finished_us <= row.until_us)
+        begun[row.request] = False
+        since_us = int(row.clock_us)
+        # in a closed loop arrivals move too, so it is the times since arrival that compare
+        change_us = (requests.finished_us - requests.arrival_us) - (real.finished_us - real.arrival_us)
+        changed = change_us[begun & (requests.finished_us > since_us)]
+        assert row.others_e2e_us == changed.sum()
+
+
+def test_what_had_ended_before_the_decision_is_no_other(case):
+    start, finished = case
+    real = finished.state.requests
+    for row in rollouts(start, finished, Sampling(12, 6), seed=5):
+        could = (real.finished_us > row.clock_us) & (real.finished_us <= row.until_us)
+        assert row.others_completed <= could.sum()
+
+
+def test_rejecting_and_admitting_are_tried(case):
+    start, finished = case
+    tried = rollouts(start, finished, Sampling(0, 40), seed=1)
+    assert (tried.kind == ADMISSION_DECISION).all()
+    refused = tried.chosen != 0
+    assert (tried.alternative[refused] == 0).all()
+    assert (tried.ttft_us[refused] >= 0).all()
+    assert (tried.real_ttft_us[refused] < 0).all()
+    assert (tried.ttft_us[~refused] < 0).all()
+
+
+def test_the_sample_does_not_depend_on_threads_and_is_the_same_again(case):
+    start, finished = case
+    one = rollouts(start, finished, Sampling(20, 5), seed=2)
+    two = rollouts(start, finished, Sampling(20, 5), seed=2)
+    assert one.tobytes() == two.tobytes()
+    part = try_plan(start, finished, planned(finished, Sampling(20, 5), seed=2)[3:4], Sampling())
+    assert part[0].tobytes() in {row.tobytes() for row in one}
+
+
+LEAST = "def least(view, request, params, memory, scores):\n    return int(view.effective_load.argmin())\n"
+
+
+def test_python_policies_are_tried_too(tmp_path, monkeypatch):
+    (tmp_path / "my_least_loaded.py").write_text(LEAST)
+    monkeypatch.syspath_prepend(tmp_path)
+    start = start_of("round-robin")
+    found = []
+    for routing in ("least-loaded", "my_least_loaded:least"):
+        one = partial(
+            start.func, *start.args[:2], start.args[2] | {"routing": bind_all({"routing": routing})["routing"]}
+        )
+        found.append(rollouts(one, one(trace="summary").run(), Sampling(10, 4), seed=9))
+    assert found[0].tobytes() == found[1].tobytes()
+
+
+def test_one_instance_has_no_other_place():
+    scenario = Scenario.from_mapping({"cluster": CLUSTER | {"instances": 1}, "workload": PLAIN})
+    start = partial(Simulation, build_requests(scenario, 1), build_cluster(scenario.cluster), bind_all({}))
+    tried = rollouts(start, start(trace="summary").run(), Sampling(20, 0), seed=1)
+    assert len(tried) == 0
+
+
+def test_a_run_without_a_trace_is_refused():
+    start = start_of("round-robin")
+    with pytest.raises(ConfigError, match="traced"):
+        planned(start().run(), Sampling(), seed=1)
+
+
+def test_strata_are_all_hit():
+    ranks = stratified(1000, 50, 4, "routing")
+    assert np.array_equal(ranks // 20, np.arange(50))
+    assert np.array_equal(stratified(3, 50, 4, "routing"), np.arange(3))
+    assert len(stratified(0, 50, 4, "routing")) == len(stratified(50, 0, 4, "routing")) == 0
+    assert (np.diff(stratified(262, 60, 4, "routing")) > 0).all()
+    assert not np.array_equal(ranks, stratified(1000, 50, 5, "routing"))
+
+
+def test_a_plan_of_nothing_gives_nothing():
+    start = start_of("round-robin")
+    assert len(try_plan(start, start(trace="summary").run(), new_plan([], []), Sampling())) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [({"decisions": -1}, "decisions"), ({"alternatives": 0}, "alternatives"),
+     ({"horizon_s": float("nan")}, "horizon_s"), ({"admissions": 1.5}, "admissions"), ({"decision": 5}, "decisions")],
+)  # fmt: skip
+def test_wrong_sampling_is_named(given, field):
+    with pytest.raises(ConfigError, match=field):
+        Sampling.from_mapping("counterfactual", given)

@@ -1,9 +1,0 @@
-import pytest
-
-from evolve.judging.workloads import Workloads
-from tests.fitness.small_suite import small_suite
-
-
-@pytest.fixture(scope="session")
-def workloads(tmp_path_factory) -> Workloads:
-    return Workloads(small_suite(tmp_path_factory.mktemp("scenarios")))
