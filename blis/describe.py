@@ -49,7 +49,6 @@ def _describe(config: Any) -> None:
 
     from blis.command.settings import settings_from_config
     from blis.output.printing import print_json
-    from blis.result import build_requests
     from blis.workload.description.summary import describe
     from blis.workload.description.tables import print_tables
 
@@ -58,7 +57,7 @@ def _describe(config: Any) -> None:
     path = _picture_path(picture)
     settings = settings_from_config(config)
     scenario = settings.scenario
-    requests = build_requests(scenario, scenario.seed)
+    requests = scenario.requests()
     description = {"workload": scenario.workload.kind, "seed": scenario.seed, **describe(requests)}
     if path is not None:
         from blis.workload.description.picture import write_picture

@@ -30,7 +30,7 @@ class Settings:
 
     scenario: Scenario
     fitness: Mapping[str, float]  #: weights of `blis.fitness.weighted`; empty: none is wanted
-    trace: str  #: what is recorded: none, summary or decisions
+    trace: str  #: what is recorded: none, summary or decisions; rollouts need a summary
     counterfactual: Sampling | None  #: which decisions are tried otherwise; None: none
     output: str  #: text or json
     plots: bool  #: also write figures
@@ -43,7 +43,7 @@ class Settings:
     @property
     def traced(self) -> bool:
         """Whether the run will know why it went as it did."""
-        return self.trace != "none" or self.counterfactual is not None
+        return self.trace != "none"
 
 
 def settings_from_config(config: DictConfig, overrides: Sequence[str] = ()) -> Settings:
@@ -88,11 +88,13 @@ def settings_from_config(config: DictConfig, overrides: Sequence[str] = ()) -> S
     weights = {} if given.get("fitness") is None else parse_weights("fitness", given["fitness"])
     if weights and (n_replaced := given["fitness"].count(",") + 1 - len(weights)):
         notes += (f"fitness: {n_replaced} weight(s) replaced by a later one of the same key.",)
+    trace = check_choice("trace", given.get("trace") or "none", TRACE_LEVELS)
+    counterfactual = _counterfactual(given.get("counterfactual"))
     return Settings(
         scenario=scenario,
         fitness=weights,
-        trace=check_choice("trace", given.get("trace") or "none", TRACE_LEVELS),
-        counterfactual=_counterfactual(given.get("counterfactual")),
+        trace=trace if counterfactual is None or trace != "none" else "summary",
+        counterfactual=counterfactual,
         output=check_choice("output", given.get("output", "text"), OUTPUTS),
         plots=_flag(given, "plots"),
         export_requests=_flag(given, "export_requests"),
