@@ -1,12 +1,9 @@
-"""Typed settings of one run, from the configuration that Hydra composed; nothing below this file sees OmegaConf."""
+"""Typed settings of one run, from the configuration that Hydra composed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from blis.command.scenario_choice import with_scenario
 from blis.explaining.counterfactual.sampling import Sampling
@@ -46,12 +43,13 @@ class Settings:
         return self.trace != "none"
 
 
-def settings_from_config(config: DictConfig, overrides: Sequence[str] = ()) -> Settings:
+def settings_from_config(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> Settings:
     """The settings in a composed configuration.
 
     Parameters
     ----------
-    config : DictConfig
+    config : mapping
+        As plain data.
     overrides : sequence of str
         What the command line set; these keys win over a scenario.
 
@@ -60,11 +58,7 @@ def settings_from_config(config: DictConfig, overrides: Sequence[str] = ()) -> S
     ConfigError
         If a key is unknown or a value wrong, at any level.
     """
-    try:
-        document = OmegaConf.to_container(config, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error}") from error
-    given = check_keys("run", document, (*_KEYS, "scenario"), ("cluster", "workload"))
+    given = check_keys("run", config, (*_KEYS, "scenario"), ("cluster", "workload"))
     given = with_scenario(given, overrides)
     _check_given("", given)
     answered = [question for question in QUESTIONS if given.get(question) is not None]
