@@ -18,10 +18,10 @@ from blis.cluster.instances import Cluster, Instance
 from blis.cluster.kv_capacity import kv_blocks
 from blis.cluster.latency import LatencyModel
 from blis.cluster.latency.affine import Params as AffineParams
+from blis.cluster.plan import ClusterPlan, Pool
 from blis.foundation.answers import answer
 from blis.foundation.checks import check_number
 from blis.foundation.errors import ConfigError, UnknownChoiceError
-from blis.scenario import ClusterPlan, Pool
 
 #: Block size that the coefficients' table counts in.
 TABLE_BLOCK_TOKENS = 16

@@ -7,13 +7,13 @@ from typing import Any
 
 import yaml
 
+from blis.cluster.plan import BATCH_LIMITS
 from blis.foundation.answers import QUESTIONS, answer, choices
 from blis.foundation.checks import check_choice, check_int, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
 from blis.foundation.strict_yaml import read_yaml
 from blis.policies.binding import fields
-from blis.scenario import BATCH_LIMITS
 
 VERSION = 1
 
