@@ -11,10 +11,15 @@ from blis.outcome import Outcome
 
 #: What a run holds beside what happened in it.
 RECORDINGS = ("routing_score", "routing_regret")
+#: Parts of a trace in the order in which the engine came by, which differs where a run is stopped in between.
+IN_ORDER_OF_RUNNING = ("samples", "counters", "preemptions")
 
 
-def differences(one: Outcome, other: Outcome, *, recordings: bool = True) -> Iterator[str]:
-    """One line for each array that differs; recordings and traces only where asked for."""
+def differences(one: Outcome, other: Outcome, *, recordings: bool = True, stopped: bool = False) -> Iterator[str]:
+    """One line for each array that differs.
+
+    Without `recordings` only what happened is compared; with `stopped`, one of the runs has been stopped in between.
+    """
     for part in ("requests", "instances"):
         for name in getattr(one, part).__dataclass_fields__:
             if recordings or name not in RECORDINGS:
@@ -29,7 +34,15 @@ def differences(one: Outcome, other: Outcome, *, recordings: bool = True) -> Ite
     yield from _difference("interval_tokens", one.interval_tokens, other.interval_tokens)
     if one.trace is not None and other.trace is not None:
         for name, array in one.trace._asdict().items():
-            yield from _difference(f"trace.{name}", array, getattr(other.trace, name))
+            if not (stopped and name in IN_ORDER_OF_RUNNING):
+                yield from _difference(f"trace.{name}", array, getattr(other.trace, name))
+        if stopped:
+            yield from _difference("preemptions", _by_time(one.trace.preemptions), _by_time(other.trace.preemptions))
+
+
+def _by_time(preemptions: Any) -> Any:
+    """An instance's own are in the order of time already."""
+    return preemptions[np.lexsort((np.arange(len(preemptions)), preemptions.instance, preemptions.clock_us))]
 
 
 def _difference(name: str, one: Any, other: Any) -> Iterator[str]:

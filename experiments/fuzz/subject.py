@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from blis.cluster.deployment import build_cluster
 from blis.foundation.errors import StalledError
-from blis.foundation.semantics import semantics
 from blis.outcome import Outcome, outcome
-from blis.result import build_requests
+from blis.prepare import PreparedRun, prepare
 from blis.scenario import Scenario
-from blis.simulate import Simulation, bind_all
+from blis.simulate import Simulation
 from blis.workload import labels
 from blis.workload.prefixes.keys import PrefixKeys, keys_of_groups
 from blis.workload.requests import Requests
@@ -41,26 +39,23 @@ class Subject:
         if case.rows is not None:
             scenario = scenario | {"workload": {"kind": "distribution", "num_requests": 1}}
         self.scenario = Scenario.from_mapping(scenario)
-        self.cluster = build_cluster(self.scenario.cluster)
-        self.policies = bind_all(self.scenario.policies)
+        self.prepared = prepare(self.scenario)
+        self.cluster, self.policies = self.prepared.cluster, self.prepared.policies
         self.requests = self.make_requests()
 
     def make_requests(self) -> Requests:
         """The requests, made anew."""
         if self.case.rows is not None:
             return requests_of_rows(self.case.rows, self.cluster.block_size_tokens)
-        return build_requests(self.scenario, self.scenario.seed)
+        return self.scenario.requests(self.scenario.seed)
 
     def start(
-        self, requests: Requests | None = None, policies: dict[str, Any] | None = None, **options: Any
+        self, requests: Requests | None = None, prepared: PreparedRun | None = None, **options: Any
     ) -> Simulation:
         """The simulation before its first event."""
         return Simulation(
             self.requests if requests is None else requests,
-            self.cluster,
-            self.policies if policies is None else policies,
-            semantics=semantics(self.scenario.semantics),
-            horizon_us=self.scenario.horizon_us,
+            self.prepared if prepared is None else prepared,
             max_events=MOST_EVENTS[self.case.mode],
             **{"record_routing": True, "trace": self.case.trace} | options,
         )

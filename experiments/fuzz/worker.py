@@ -1,7 +1,7 @@
 """The child process that runs cases: one line of JSON in, one line out.
 
-A request is {"draw": [seed, number, mode]}, {"examine": case}, {"rows": case} or {"warm": true}; the first two are answered
-by {"case": ..., "verdict": ...}, the others by {"rows": [...]} and {}.
+A request is {"draw": [seed, number, mode]}, {"examine": case}, {"rows": case} or {"warm": true}; the first two are
+answered by {"case": ..., "verdict": ...}, the others by {"rows": [...]} and {}.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What must hold of every valid scenario?
 
-Each file answers with `check(subject) -> Iterator[str]`: one line for each thing that is wrong, and nothing where all is
-well or where the question does not apply. The file's name is the name of the check; one that does not apply to every case
-adds its name to `subject.asked` where it does, so that it is counted.
+Each file answers with `check(subject) -> Iterator[str]`: one line for each thing that is wrong, and nothing where
+all is well or where the question does not apply. The file's name is the name of the check; one that does not apply
+to every case adds its name to `subject.asked` where it does, so that it is counted.
 
 To add a check: one new file with `check`.
 """

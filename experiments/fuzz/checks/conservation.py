@@ -25,7 +25,7 @@ def check(subject: Subject) -> Iterator[str]:
     requests, instances = done.requests, done.instances
     for law in (
         lambda: check_conservation(done, len(subject.requests)),
-        lambda: check_laws(run.workload, run.limits, run.state),
+        lambda: check_laws(run.workload, run.prepared.limits, run.state),
     ):
         try:
             law()

@@ -37,7 +37,7 @@ def check(subject: Subject) -> Iterator[str]:
     run.advance(at_us)
     copy = run.fork()
     run.run()
-    for line in differences(done, outcome(copy.run())):
+    for line in differences(done, outcome(copy.run()), stopped=True):
         yield f"copied before {at_us} µs, {line}"
 
 
@@ -49,5 +49,5 @@ def _continued(subject: Subject, run: Simulation, where: str, copy_first: bool) 
     copy.decision = run.decision
     for one in (copy, run) if copy_first else (run, copy):
         name = "copied" if one is copy else "stopped"
-        for line in differences(subject.outcome, outcome(one.run())):
+        for line in differences(subject.outcome, outcome(one.run()), stopped=True):
             yield f"{name} at {where}, {line}"

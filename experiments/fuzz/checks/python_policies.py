@@ -8,6 +8,7 @@ from typing import Any
 from blis.foundation.answers import FOLDERS, answer
 from blis.outcome import outcome
 from blis.policies.binding import fields
+from blis.prepare import bind_run
 from experiments.fuzz.sameness import differences
 from experiments.fuzz.subject import Subject
 
@@ -28,8 +29,10 @@ def check(subject: Subject) -> Iterator[str]:
     module = subject.policies[question].module
     assert module is not None
     name = f"{module.__name__}:{FOLDERS[question][1]}"
-    policies: dict[str, Any] = {**subject.policies, question: name}
-    for line in differences(subject.outcome, outcome(subject.start(policies=policies).run())):
+    prepared = bind_run(
+        subject.cluster, {**subject.policies, question: name}, subject.prepared.semantics, subject.prepared.horizon_us
+    )
+    for line in differences(subject.outcome, outcome(subject.start(prepared=prepared).run()), stopped=True):
         yield f"with {question} {name}, {line}"
 
 

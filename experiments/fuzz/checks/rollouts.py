@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ def check(subject: Subject) -> Iterator[str]:
         return
     subject.asked.add("rollouts")
     random = subject.random("rollouts")
-    start = partial(subject.start, record_steps=False, trace="none")
     finished = subject.finished if subject.case.trace != "none" else subject.start(trace="summary").run()
     sampling = Sampling(
         random.choice((1, 3, 8)), random.choice((0, 2, 4)), random.choice((1, 3)), random.choice((0, 0.001, 2.0))
@@ -35,8 +33,8 @@ def check(subject: Subject) -> Iterator[str]:
         is_routing = row.kind == ROUTING_DECISION
         row.forced = trace.routings.instance[row.place] if is_routing else verdict_of[int(row.place)]
     try:
-        same = try_plan(start, finished, plan, sampling)
-        other = try_plan(start, finished, planned(finished, sampling, subject.case.choices), sampling)
+        same = try_plan(finished, plan, sampling)
+        other = try_plan(finished, planned(finished, sampling, subject.case.choices), sampling)
     except StalledError:
         return  # the other future may preempt for ever
     if len(same) != len(plan):

@@ -24,12 +24,12 @@ def check(subject: Subject) -> Iterator[str]:
     for until_us in times_us:
         run.advance(until_us)
         try:
-            check_laws(run.workload, run.limits, run.state)
+            check_laws(run.workload, run.prepared.limits, run.state)
         except LawBrokenError as error:
             yield f"stopped before {until_us} µs: {error}"
             return
         if run.clock_us < clock_us or (run.state.instances.clock_us < clocks_us).any():
             yield f"stopped before {until_us} µs: a clock went back"
         clock_us, clocks_us = run.clock_us, run.state.instances.clock_us.copy()
-    for line in differences(subject.outcome, outcome(run.run())):
+    for line in differences(subject.outcome, outcome(run.run()), stopped=True):
         yield f"run in slices up to {times_us}, {line}"

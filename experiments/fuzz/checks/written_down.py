@@ -38,11 +38,12 @@ def check(subject: Subject) -> Iterator[str]:
         if not np.array_equal(one, other):
             row = int((one != other).argmax())
             yield f"with arrivals written down, request {order[row]} has {name} {other[row]} instead of {one[row]}"
-    near = subject.start()
+    prepared = replace(subject.prepared, limits=subject.prepared.limits.copy())
+    prepared.limits.least_step_us[:] = 1
+    near = subject.start(prepared=prepared)
     near.settings.least_steps = 1
-    near.limits.least_step_us[:] = 1
     near.settings.lookahead_us = 0
-    for line in differences(subject.outcome, outcome(near.run())):
+    for line in differences(subject.outcome, outcome(near.run()), stopped=True):
         yield f"with the shortest look ahead, {line}"
 
 
