@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from typing import Any
 
 #: What makes numba compile as each mode wants it.
@@ -25,10 +26,10 @@ class DiedError(Exception):
 class Child:
     """A worker process of one mode, started when it is first asked and again after it died."""
 
-    def __init__(self, mode: str) -> None:
+    def __init__(self, mode: str, command: list[str] | None = None) -> None:
         self.mode = mode
+        self.command = command or [sys.executable, "-m", "experiments.fuzz.worker"]
         self.process: subprocess.Popen[bytes] | None = None
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the child
         self.rest = b""
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -58,16 +59,14 @@ class Child:
         """End the worker."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
-            self.process = None
+            self._end()
 
     def _start(self) -> None:
         environment = {**os.environ, **ENVIRONMENT[self.mode], "PYTHONFAULTHANDLER": "1"}
-        self.errors.seek(0)
-        self.errors.truncate()
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
         self.rest = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "experiments.fuzz.worker"],
+            self.command,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=environment, start_new_session=True,
         )  # fmt: skip
 
@@ -88,11 +87,18 @@ class Child:
         return line
 
     def _cause(self) -> str:
-        """How the process ended, with the last of what it said."""
-        assert self.process is not None
-        status = self.process.wait()
-        self.process = None
-        self.errors.seek(0)
-        said = [line.strip() for line in self.errors.read().decode(errors="replace").splitlines() if line.strip()]
+        """How the process ended, with the first of what it said."""
+        status, text = self._end()
+        said = [line.strip() for line in text.splitlines() if line.strip()]
         name = signal.Signals(-status).name if status < 0 else f"exit {status}"
         return f"crash: {name}: {' | '.join(said[:4])[:400]}"
+
+    def _end(self) -> tuple[int, str]:
+        """Wait for the process to end, and let go of all that belongs to it; its status, and what it said."""
+        assert self.process is not None
+        with suppress(BrokenPipeError), self.process as process, self.errors:
+            status = process.wait()
+            self.errors.seek(0)
+            said = self.errors.read().decode(errors="replace")
+        self.process = None
+        return status, said

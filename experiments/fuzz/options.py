@@ -11,6 +11,7 @@ from blis.foundation.checks import check_choice, check_int, check_number, neares
 from blis.foundation.errors import ConfigError
 from experiments.fuzz.case import MODES
 
+FOLDER = Path("outputs/fuzz")  #: where failing cases are kept
 KEYS = ("minutes", "seed", "cases", "mode", "folder", "case")
 
 
@@ -22,7 +23,7 @@ class Options:
     seed: int = 0
     cases: int | None = None  #: None: as many as the time allows
     mode: str = "mixed"
-    folder: Path = Path("outputs/fuzz")  #: where failing cases are kept
+    folder: Path = FOLDER
     case: str | None = None  #: a file to be repeated instead
     json: bool = False
 
@@ -51,7 +52,7 @@ def read_options(words: list[str]) -> Options:
         seed=secrets.randbelow(2**32) if seed is None else check_int("seed", _number(seed), 0, 2**64),
         cases=None if cases is None else check_int("cases", _number(cases), 1),
         mode=check_choice("mode", given.get("mode", "mixed"), (*MODES, "mixed")),
-        folder=Path(given.get("folder") or Options.folder),
+        folder=Path(given.get("folder") or FOLDER),
         case=given.get("case"),
         json="--json" in words,
     )
