@@ -28,7 +28,7 @@ _POOL_NUMBERS = {
     "max_running_requests": Whole(256, 1, MOST, "requests"),
     "step_token_budget": Whole(2048, 1, MOST, "tokens"),
     "long_prefill_threshold_tokens": Whole(0, 0, MOST, "tokens"),
-    "max_model_len_tokens": Whole(0, 0, MOST, "tokens"),
+    "max_model_len_tokens": Whole(None, 0, MOST, "tokens"),
 }
 _CLUSTER_NUMBERS = {
     "block_size_tokens": Whole(16, 1, 2**20, "tokens"),
@@ -60,7 +60,7 @@ class Pool:
     max_running_requests: int = 256
     step_token_budget: int = 2048
     long_prefill_threshold_tokens: int = 0  #: 0: none
-    max_model_len_tokens: int = 0  #: 0: none
+    max_model_len_tokens: int | None = None  #: None: the model's own; 0: none
     model_config_folder: str | None = None  #: where to look for models instead of the shipped ones
     hardware_folder: str | None = None  #: where to look for devices instead of the shipped ones
 
