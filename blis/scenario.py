@@ -4,7 +4,7 @@ Reading is strict: an unknown key at any level is an error that names its path a
 kept as they are written (a search makes thousands of scenarios) and checked when they are bound.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -16,10 +16,12 @@ from blis.foundation.semantics import PRESETS
 from blis.foundation.slo_targets import SHIPPED, SloTargets
 
 MOST_INSTANCES = 100_000
+MOST_BLOCK_TOKENS = 2**20
+MOST_DELAY_US = 2**53  #: of signals and decisions
 MOST = 2**40  #: tokens, blocks or requests of one instance: products of two still fit the clock's integers
 LATEST_US = 2**61  #: beyond it the clock could overflow
 
-Policy = Mapping[str, Any] | str
+Policy = Mapping[str, Any] | str | Callable[..., Any]
 
 
 class Whole(NamedTuple):
@@ -40,11 +42,11 @@ _POOL_NUMBERS = {
     "max_model_len_tokens": Whole(0, 0, MOST, "tokens"),
 }
 _CLUSTER_NUMBERS = {
-    "block_size_tokens": Whole(16, 1, 2**20, "tokens"),
-    "admission_latency_us": Whole(0, 0, 2**53, "µs"),
-    "routing_latency_us": Whole(0, 0, 2**53, "µs"),
-    "snapshot_refresh_us": Whole(0, 0, 2**53, "µs"),
-    "cache_signal_delay_us": Whole(0, 0, 2**53, "µs"),
+    "block_size_tokens": Whole(16, 1, MOST_BLOCK_TOKENS, "tokens"),
+    "admission_latency_us": Whole(0, 0, MOST_DELAY_US, "µs"),
+    "routing_latency_us": Whole(0, 0, MOST_DELAY_US, "µs"),
+    "snapshot_refresh_us": Whole(0, 0, MOST_DELAY_US, "µs"),
+    "cache_signal_delay_us": Whole(0, 0, MOST_DELAY_US, "µs"),
 }
 #: The limits of a batch, which a policy bundle may replace.
 BATCH_LIMITS = {
@@ -233,8 +235,8 @@ def _whole(values: Mapping[str, Any], name: str, rule: Whole, where: str) -> int
 def _policies(mapping: object, where: str) -> dict[str, Policy]:
     given = check_keys(where, {} if mapping is None else mapping, QUESTIONS)
     for question, choice in given.items():
-        if not isinstance(choice, str | Mapping):
+        if not isinstance(choice, str | Mapping) and not callable(choice):
             raise ConfigError(
                 f"{question} must be a policy's name, or a mapping with the key 'policy'; got {choice!r}."
             )
-    return {question: choice if isinstance(choice, str) else dict(choice) for question, choice in given.items()}
+    return {question: dict(choice) if isinstance(choice, Mapping) else choice for question, choice in given.items()}

@@ -47,7 +47,7 @@ class Simulation:
         What arrives; shared by all copies, never changed.
     cluster : Cluster
         What serves.
-    policies : mapping of question to BoundPolicy, to a name, or to {"policy": name, parameter: value}
+    policies : mapping of question to BoundPolicy, to a name, to {"policy": name, parameter: value}, or to a callable
         Questions that are left out get `DEFAULT_POLICIES`.
     semantics : Semantics
         `corrected` unless a recording of the reference is to be reproduced.
@@ -70,7 +70,7 @@ class Simulation:
         self,
         requests: Requests,
         cluster: Cluster,
-        policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str] | None = None,
+        policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str | Callable[..., Any]] | None = None,
         *,
         semantics: Semantics = CORRECTED,
         horizon_us: int | None = None,
@@ -314,15 +314,20 @@ def stuck_message(state: State, status: int) -> str:
     )
 
 
-def bind_all(policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str]) -> dict[str, BoundPolicy]:
-    """Every question's policy, ready to run; those not given get `DEFAULT_POLICIES`."""
+def bind_all(
+    policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str | Callable[..., Any]], allow_python: bool = False
+) -> dict[str, BoundPolicy]:
+    """Every question's policy, ready to run; those not given get `DEFAULT_POLICIES`.
+
+    Whether a name may mean Python code, says `allow_python`; see `blis.policies.binding.bind`.
+    """
     unknown = [question for question in policies if question not in QUESTIONS]
     if unknown:
         raise ConfigError(f"policies: unknown question {unknown[0]!r}. Questions: {', '.join(QUESTIONS)}.")
     bound = {}
     for question in QUESTIONS:
         choice = policies.get(question, DEFAULT_POLICIES[question])
-        bound[question] = choice if isinstance(choice, BoundPolicy) else bind(question, question, choice)
+        bound[question] = choice if isinstance(choice, BoundPolicy) else bind(question, question, choice, allow_python)
     return bound
 
 

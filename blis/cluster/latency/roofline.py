@@ -16,6 +16,7 @@ from blis.engine.batch_sums import BatchSums
 from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
+from blis.foundation.words import shown
 
 LARGEST_US = 2**63 - 1
 US_PER_S = 1e6
@@ -181,7 +182,7 @@ def _set_work(values: Float64Vector, model: Model) -> None:
 
 def _check(model: Model, device: Device) -> None:
     """Refuse a record, perhaps built by hand, that the formulas cannot take."""
-    where = f"model {model.name!r}"
+    where = f"model {shown(model.name)}"
     for key in ("layers", "hidden", "heads", "kv_heads"):
         check_int(f"{where}: {key}", getattr(model, key), minimum=1)
     for key in ("intermediate", "expert_intermediate", "dense_intermediate", "interleave_step", "experts"):
@@ -193,5 +194,5 @@ def _check(model: Model, device: Device) -> None:
     elif model.experts == 0:
         check_int(f"{where}: experts_per_token of a model without experts", model.experts_per_token, 0, 0)
     for key in ("peak_tflops_16bit", "peak_bandwidth_tb_per_s", "mfu_prefill", "mfu_decode"):
-        check_number(f"device {device.name!r}: {key}", getattr(device, key), above=0)
-    check_number(f"device {device.name!r}: peak_tflops_8bit", device.peak_tflops_8bit, minimum=0)
+        check_number(f"device {shown(device.name)}: {key}", getattr(device, key), above=0)
+    check_number(f"device {shown(device.name)}: peak_tflops_8bit", device.peak_tflops_8bit, minimum=0)

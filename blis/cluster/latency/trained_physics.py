@@ -16,6 +16,7 @@ from blis.engine.batch_sums import BatchSums
 from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
+from blis.foundation.words import shown
 
 LARGEST_US = 2**63 - 1
 KV_BYTES_PER_ELEMENT = 2  # whatever the activations are
@@ -96,7 +97,7 @@ class Params:
         first, second, third = _numbers(f"{where}.alpha_us", values["alpha_us"], 3, 3)
         beta = _numbers(f"{where}.beta", values["beta"], MIN_BETA, MAX_BETA)
         if not any(beta):
-            raise ConfigError(f"{where}.beta must have a value > 0, or every step is free; got {list(beta)!r}.")
+            raise ConfigError(f"{where}.beta must have a value > 0, or every step is free; got {shown(list(beta))}.")
         return cls((first, second, third), beta)
 
 
@@ -260,7 +261,7 @@ def _weight_reading_us(model: Model, tensor_parallel: int, bytes_per_us: float) 
 
 def _check(model: Model, device: Device, tensor_parallel: int) -> None:
     """Refuse a record, perhaps built by hand, that the formulas cannot take."""
-    where = f"model {model.name!r}"
+    where = f"model {shown(model.name)}"
     for key in ("layers", "hidden", "heads", "kv_heads", "intermediate"):
         check_int(f"{where}: {key}", getattr(model, key), minimum=1)
     for key in ("activation_bytes", "weight_bytes"):
@@ -268,8 +269,8 @@ def _check(model: Model, device: Device, tensor_parallel: int) -> None:
     if model.experts > 1:
         check_int(f"{where}: experts_per_token", model.experts_per_token, minimum=1, maximum=model.experts)
     for key in ("peak_tflops_16bit", "peak_bandwidth_tb_per_s"):
-        check_number(f"device {device.name!r}: {key}", getattr(device, key), above=0)
-    check_number(f"device {device.name!r}: peak_tflops_8bit", device.peak_tflops_8bit, minimum=0)
+        check_number(f"device {shown(device.name)}: {key}", getattr(device, key), above=0)
+    check_number(f"device {shown(device.name)}: peak_tflops_8bit", device.peak_tflops_8bit, minimum=0)
     check_int("tensor_parallel", tensor_parallel, minimum=1)
     common = math.gcd(model.heads, model.kv_heads)
     if common % tensor_parallel:
@@ -283,5 +284,5 @@ def _check(model: Model, device: Device, tensor_parallel: int) -> None:
 def _numbers(where: str, value: object, shortest: int, longest: int) -> tuple[float, ...]:
     if not isinstance(value, list | tuple) or not shortest <= len(value) <= longest:
         count = str(shortest) if shortest == longest else f"{shortest} to {longest}"
-        raise ConfigError(f"{where} must be a list of {count} numbers; got {value!r}.")
+        raise ConfigError(f"{where} must be a list of {count} numbers; got {shown(value)}.")
     return tuple(check_number(f"{where}[{place}]", number, minimum=0) for place, number in enumerate(value))

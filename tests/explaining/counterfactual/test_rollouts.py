@@ -132,7 +132,9 @@ def test_python_policies_are_tried_too(tmp_path, monkeypatch):
     found = []
     for routing in ("least-loaded", "my_least_loaded:least"):
         one = partial(
-            start.func, *start.args[:2], start.args[2] | {"routing": bind_all({"routing": routing})["routing"]}
+            start.func,
+            *start.args[:2],
+            start.args[2] | {"routing": bind_all({"routing": routing}, allow_python=True)["routing"]},
         )
         found.append(rollouts(one, one(trace="summary").run(), Sampling(10, 4), seed=9))
     assert found[0].tobytes() == found[1].tobytes()
