@@ -1,8 +1,8 @@
 """Typed settings of one run, from the configuration that Hydra composed; nothing below this file sees OmegaConf."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -134,7 +134,7 @@ def _repeatable(given: Mapping[str, Any], policies: Mapping[str, Any]) -> dict[s
     workload = document["workload"]
     if isinstance(workload, Mapping):
         named = {key: workload[key] for key in ("path", "data_path") if workload.get(key) is not None}
-        absolute = {key: str(Path(str(value)).resolve()) for key, value in named.items()}
+        absolute = {key: os.path.abspath(str(value)) for key, value in named.items()}
         document["workload"] = {**workload, **absolute}
     return document
 

@@ -65,7 +65,7 @@ def _remove_stale(folder: Path, aside: Path, settings: Settings) -> None:
     stale += [folder / name for key, names in _ON_REQUEST.items() if _was_told(folder, key) for name in names]
     workload = settings.document["workload"]
     for path in stale:
-        is_read = str(path.resolve()) in (workload.get("path"), workload.get("data_path"))
+        is_read = os.path.abspath(path) in (workload.get("path"), workload.get("data_path"))
         if not is_read and not (aside / path.relative_to(folder)).exists():
             path.unlink(missing_ok=True)
     if (folder / "trace").is_dir() and not any((folder / "trace").iterdir()):

@@ -107,7 +107,7 @@ def read_model(name_or_folder: str | Path, model_config_folder: str | Path | Non
         raise ConfigError(f"model must be a name or a folder; got {shown(name_or_folder)}.")
     if isinstance(name_or_folder, Path) or name_or_folder.startswith((".", "/", "~")):
         folder = Path(name_or_folder).expanduser()
-        name = folder.resolve().name.lower()
+        name = folder.absolute().name.lower()
     else:
         name = name_or_folder.lower()
         folder = _folder_of(name, model_config_folder)
