@@ -17,7 +17,7 @@ from blis.foundation.words import shown
 def command(
     config_name: str,
     arguments: Sequence[str],
-    task: Callable[[Any], None],
+    task: Callable[[dict[str, Any]], None],
     spelled_out: Callable[[Sequence[str]], Sequence[str]] = list,
 ) -> int:
     """Compose `conf/<config_name>.yaml` with the arguments, call `task` with it once per job, and say how it went.
@@ -28,8 +28,8 @@ def command(
     arguments : sequence of str
         Hydra's flags and overrides.
     task : callable
-        Takes the composed configuration; prints results to standard output. A job of a sweep that fails does not keep
-        the others from running. A job that leaves nothing leaves no folder.
+        Takes the composed configuration as plain data; prints results to standard output. A job of a sweep that fails
+        does not keep the others from running. A job that leaves nothing leaves no folder.
     spelled_out : callable
         What the arguments mean to Hydra.
 
@@ -45,7 +45,7 @@ def command(
     def attempt(config: Any) -> None:
         try:
             _check_output_folder()
-            task(config)
+            task(_plain(config))
         except EXPECTED as error:  # kept from Hydra, which would print more than one line
             failures.append(error)
         except Exception as error:
@@ -67,6 +67,18 @@ def command(
             raise
         failures.append(error)  # Hydra's: it uses Python's plain errors for some of a user's mistakes
     return max((report(error, _message(error)) for error in failures), default=OK)
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    """The composed configuration as plain data, with what it refers to in place."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        document = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error}") from error
+    return {str(key): value for key, value in dict(document).items()}  # type: ignore[arg-type]
 
 
 def output_folder() -> Path:

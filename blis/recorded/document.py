@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from blis.cluster.latency import LatencyModel
+from blis.cluster.plan import MOST, MOST_BLOCK_TOKENS, MOST_DELAY_US, MOST_INSTANCES
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.strict_yaml import read_yaml
 from blis.foundation.words import shown
 from blis.recorded.fields import fields
 from blis.recorded.latency import read_latency
-from blis.scenario import LATEST_US, MOST, MOST_BLOCK_TOKENS, MOST_DELAY_US, MOST_INSTANCES
+from blis.scenario import LATEST_US
 
 #: Columns of expected.csv that a case may declare comparable.
 COLUMNS = (

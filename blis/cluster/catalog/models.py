@@ -1,5 +1,6 @@
 """Reads a model's shape from the `config.json` that its vendor publishes."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -107,7 +108,7 @@ def read_model(name_or_folder: str | Path, model_config_folder: str | Path | Non
         raise ConfigError(f"model must be a name or a folder; got {shown(name_or_folder)}.")
     if isinstance(name_or_folder, Path) or name_or_folder.startswith((".", "/", "~")):
         folder = Path(name_or_folder).expanduser()
-        name = folder.absolute().name.lower()
+        name = Path(os.path.abspath(folder)).name.lower()
     else:
         name = name_or_folder.lower()
         folder = _folder_of(name, model_config_folder)
