@@ -19,7 +19,8 @@ from blis.foundation.strict_yaml import read_yaml
 from blis.foundation.units import US_PER_S, Float64Vector
 from blis.workload.drawing.lengths import LONGEST_TOKENS
 from blis.workload.labels import Labels
-from blis.workload.logs.recorded import check_options
+from blis.workload.logs.options import document_options
+from blis.workload.logs.recognition import YAML, Head
 from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import MOST_REQUESTS, Requests
 from blis.workload.table import requests_of, timeline
@@ -62,8 +63,13 @@ class Params:
     @classmethod
     def from_mapping(cls, where: str, mapping: Mapping[str, object]) -> "Params":
         """Check `path`, `rate` and `num_requests`, and the whole document."""
-        options = check_options(where, mapping)
+        options = document_options(where, mapping)
         return _params(str(options["path"]), options.pop("path"), **options)
+
+
+def recognises(head: Head) -> bool:
+    """Whether a path is such a document."""
+    return head.form == YAML and bool({"shared_prefix", "data"} & set(head.names))
 
 
 def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:

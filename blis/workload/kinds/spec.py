@@ -28,10 +28,13 @@ from blis.workload.clients.table import table_of
 from blis.workload.drawing.arrivals import NORMALIZED
 from blis.workload.drawing.lengths import Constant
 from blis.workload.kinds import servegen
-from blis.workload.logs.recorded import check_options
+from blis.workload.logs.options import document_options
+from blis.workload.logs.recognition import YAML, Head
 from blis.workload.prefixes.texts import draw_texts
 from blis.workload.requests import Requests
 
+#: Keys of which a document has at least one.
+SOURCES = frozenset({"clients", "aggregate_rate", "servegen_data", "cohorts", "inference_perf"})
 MOST_REQUESTS = 50_000_000  #: more than a horizon can mean on purpose
 #: A user without a plan sends one request after another, at once.
 ONE_BY_ONE = SessionPlan(rounds=Constant(1), think_time=Pause(Constant(0), 1), context_tokens=0)
@@ -49,7 +52,7 @@ class Params:
     @classmethod
     def from_mapping(cls, where: str, mapping: Mapping[str, object]) -> "Params":
         """Check `path` or `spec` (exactly one), `rate` and `num_requests`, and the whole document."""
-        options = check_options(where, mapping, more=("spec",), needs_path=False)
+        options = document_options(where, mapping, more=("spec",), needs_path=False)
         path, inline = options["path"], options.pop("spec", None)
         if (path is None) == (inline is None):
             raise ConfigError(
@@ -76,6 +79,11 @@ def _checked(where: str, document: object, num_requests: int | None) -> Specific
             raise ConfigError(f"{where}: num_requests must be > 0 where a client has a concurrency; got none.")
         raise ConfigError(f"{where}: num_requests or horizon must be > 0; got neither.")
     return specification
+
+
+def recognises(head: Head) -> bool:
+    """Whether a path is such a document."""
+    return head.form == YAML and bool(SOURCES & set(head.names))
 
 
 def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
