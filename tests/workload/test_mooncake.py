@@ -86,7 +86,7 @@ def test_rate_and_limit_apply(data):
         ),
         (
             record(hash_ids=[1, 2, 3]),
-            "row 1, field 'hash_ids': must be a list of 2 ints, one per 512 tokens of the prompt (hash_block_tokens); got 3",
+            "row 1, field 'hash_ids': must be a list of 2 ints, one per 512 tokens of the prompt (hash_block_tokens)",
         ),
         (record(hash_ids=[1.5]), "row 1, field 'hash_ids': must be a list of ints; got [1.5]."),
     ],

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -24,21 +24,19 @@ class Place(NamedTuple):
 
 
 def read_rows(path: Path, take: Callable[[Place, dict[str, Any]], None], known: Iterable[str]) -> tuple[str, ...]:
-    """Give the object in each line that is not blank to `take`, and say which fields are not among the known ones.
+    """Give the object in each line, or each of one list, to `take`, and say which fields are not among the known ones.
 
     Raises
     ------
     ConfigError
-        That of `take`, with the number of the line; or if a line is no object, or there is none.
+        That of `take`, with the number of the line; or if one is no object, or there is none.
     """
     n, names, others = 0, set(known), set[str]()
-    for number, text in text_lines(path):
-        where = Place(path, n)
+    for number, record in _objects(path):
         try:
-            record = _object(where, text)
-            take(where, record)
+            take(Place(path, n), record)
         except ConfigError as error:
-            raise ConfigError(f"{error} See line {number}.") from error
+            raise ConfigError(f"{error} See line {number}." if number else str(error)) from error
         n += 1
         others |= record.keys() - names
     if not n:
@@ -82,10 +80,25 @@ def refuse_row(path: Path, row: int, field: str, rule: str, got: object) -> NoRe
     raise ConfigError(f"{Place(path, row)}, field {field!r}: must be {rule}; got {shown}. See line {line}.")
 
 
-def _object(where: Place, text: str) -> dict[str, Any]:
-    record = _parsed(where, text.rstrip(), "a JSON object")
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Objects, each with the number of its line from 1; 0 in a list."""
+    _, first = next(text_lines(path), (1, ""))
+    if first.lstrip().startswith("["):
+        for row, record in enumerate(json_document(path)):
+            yield 0, _checked_object(Place(path, row), record)
+        return
+    for row, (number, text) in enumerate(text_lines(path)):
+        where = Place(path, row)
+        try:
+            record = _parsed(where, text.rstrip(), "a JSON object")
+        except ConfigError as error:
+            raise ConfigError(f"{error} See line {number}.") from error
+        yield number, _checked_object(where, record)
+
+
+def _checked_object(where: Place, record: object) -> dict[str, Any]:
     if not isinstance(record, dict):
-        raise ConfigError(f"{where}: must be a JSON object; got {text.strip()[:80]}.")
+        raise ConfigError(f"{where}: must be a JSON object; got {str(record)[:80]}.")
     return record
 
 
