@@ -10,7 +10,13 @@ from blis.workload.clients.lifecycle import Lifecycle, lifecycle_from_mapping
 from blis.workload.clients.modalities import Multimodal, multimodal_from_mapping
 from blis.workload.clients.profiles import Profile, profile_from_mapping
 from blis.workload.clients.reasoning import Reasoning, reasoning_from_mapping
-from blis.workload.clients.sessions import Pause, SessionPlan, multi_turn_from_mapping, sessions_from_mapping
+from blis.workload.clients.sessions import (
+    LONGEST_PAUSE_US,
+    Pause,
+    SessionPlan,
+    multi_turn_from_mapping,
+    sessions_from_mapping,
+)
 from blis.workload.drawing.arrivals import NORMALIZED, ArrivalProcess, arrival_process_from_mapping
 from blis.workload.drawing.lengths import LONGEST_TOKENS, Constant, Lengths, lengths_from_mapping
 from blis.workload.labels import check_slo_class
@@ -19,7 +25,6 @@ from blis.workload.prefixes.texts import PrefixPlan, prefix_plan_from_list, sing
 
 DEFAULT_PREFIX_TOKENS = 50  #: of a prefix group, as the reference draws it
 MOST_USERS = 1_000_000
-LONGEST_PAUSE_US = 10**13  #: of a user: four months
 #: Estimated duration of an answer in a closed loop, per token: it decides which requests a cap keeps, and nothing
 #: about when they come. 100 tokens/s is what people are served at.
 CLOSED_US_PER_OUTPUT_TOKEN = 10_000

@@ -99,7 +99,7 @@ def _windows(where: str, patterns: Mapping[str, Any]) -> list[dict[str, int]]:
         ratio = check_number(f"{at}.peak_to_trough_ratio", given["peak_to_trough_ratio"], 1)
         for hour in range(HOURS_PER_DAY):
             wave = (1 + math.cos(2 * math.pi * (hour - peak) / HOURS_PER_DAY)) / 2
-            spans.append((hour * US_PER_HOUR, int(US_PER_HOUR * (wave * (1 - 1 / ratio) + 1 / ratio))))
+            spans.append((hour * US_PER_HOUR, max(int(US_PER_HOUR * (wave * (1 - 1 / ratio) + 1 / ratio)), 1)))
     if "spike" in patterns:
         spans.append(_times(f"{where}.spike", patterns["spike"], "duration_us"))
     if "drain" in patterns:

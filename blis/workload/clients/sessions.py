@@ -13,6 +13,7 @@ from blis.workload.drawing.lengths import LONGEST_TOKENS, Constant, Lengths, len
 
 GROWTHS = ("accumulate", "full", "none", "bounded")  #: `full` is another word for `accumulate`
 UNBOUNDED = 2**62  #: [tokens] more than any conversation has
+LONGEST_PAUSE_US = 10**13  #: four months
 MOST_ROUNDS = 10_000  #: requests in one session; more are slips of the pen
 _EXPECTATION_DRAWS = 65_536
 
@@ -143,7 +144,7 @@ def multi_turn_from_mapping(where: str, mapping: object) -> SessionPlan:
     if given.get("single_session"):
         raise ConfigError(f"{where}.single_session must be false: sessions start as the client's arrival says.")
     growth = given.get("context_growth") or "none"
-    think_us = check_int(f"{where}.think_time_us", given.get("think_time_us", 0), 0, unit="µs")
+    think_us = check_int(f"{where}.think_time_us", given.get("think_time_us", 0), 0, LONGEST_PAUSE_US, "µs")
     return SessionPlan(
         rounds=Constant(check_int(f"{where}.max_rounds", given["max_rounds"], 1, MOST_ROUNDS)),
         think_time=Pause(Constant(think_us), 1),
