@@ -90,7 +90,7 @@ def convert(source: str, target: Path, options: dict[str, Any]) -> dict[str, Any
     ------
     ConfigError
     """
-    from blis.scenario import workload_plan
+    from blis.workload.plan import workload_plan
 
     given = dict(options)
     kind, form = given.pop("from", None), given.pop("to", None)

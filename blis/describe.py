@@ -45,20 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _describe(config: Any) -> None:
     """Describe the workload of a composed configuration."""
-    from omegaconf import open_dict
-
     from blis.command.settings import settings_from_config
     from blis.output.printing import print_json
-    from blis.result import build_requests
     from blis.workload.description.summary import describe
     from blis.workload.description.tables import print_tables
 
-    with open_dict(config):
-        picture = config.pop("plots", None)
-    path = _picture_path(picture)
+    path = _picture_path(config.pop("plots", None))
     settings = settings_from_config(config)
     scenario = settings.scenario
-    requests = build_requests(scenario, scenario.seed)
+    requests = scenario.requests()
     description = {"workload": scenario.workload.kind, "seed": scenario.seed, **describe(requests)}
     if path is not None:
         from blis.workload.description.picture import write_picture

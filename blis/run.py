@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(config: Any) -> None:
     """One simulation of a composed configuration; called by Hydra, once per job."""
     from blis.command.settings import settings_from_config
+    from blis.explaining.counterfactual.rollout import with_rollouts
     from blis.explaining.explanation import explanation
     from blis.explaining.summary import summary_text
     from blis.fitness.weighted import score
@@ -34,7 +35,9 @@ def _run(config: Any) -> None:
     folder = output_folder()
     settings = settings_from_config(config, task_overrides())
     with _progress():
-        result = simulate(settings.scenario, trace=settings.trace, counterfactual=settings.counterfactual)
+        result = simulate(settings.scenario, trace=settings.trace)
+        if settings.counterfactual is not None:
+            result = with_rollouts(result, settings.counterfactual)
     metrics = result.metrics()
     if settings.fitness:
         metrics["fitness"] = score(settings.fitness, metrics)

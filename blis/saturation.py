@@ -67,14 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(config: Any) -> None:
     """One measurement of a composed configuration; called by Hydra, once per job."""
-    from omegaconf import OmegaConf
-
     from blis.capacity.figure import check_can_draw, write_figure
     from blis.output.printing import json_text
     from blis.scenario_file import read_scenario
 
     folder = output_folder()
-    settings = SaturationSettings.from_mapping(OmegaConf.to_container(config, resolve=True))
+    settings = SaturationSettings.from_mapping(config)
     if settings.plots:
         check_can_draw()
     document = measure(settings, read_scenario(settings.scenario))

@@ -15,7 +15,8 @@ from blis.foundation.checks import check_choice, check_int, check_keys, check_nu
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path, conf_folder
 from blis.foundation.strict_yaml import read_yaml
-from blis.scenario import Scenario, workload_plan
+from blis.scenario import Scenario
+from blis.workload.plan import workload_plan
 from blis.workload.requests import MOST_REQUESTS
 
 _REQUIRED = ("tension", "num_requests", "cluster", "workload")

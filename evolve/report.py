@@ -46,11 +46,9 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
 
 
 def _run(config: Any) -> None:
-    from omegaconf import OmegaConf
-
     from blis.foundation.checks import check_choice, check_keys
 
-    given = check_keys("report", OmegaConf.to_container(config, resolve=True), _KEYS, _KEYS)
+    given = check_keys("report", config, _KEYS, _KEYS)
     output = check_choice("output", given["output"], OUTPUTS)
     folder = Path(str(given["run"]))
     if (folder / "champion.yaml").is_file() or (folder / "config.yaml").is_file():

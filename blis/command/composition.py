@@ -17,7 +17,7 @@ OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 def command(
     config_name: str,
     arguments: Sequence[str],
-    task: Callable[[Any], None],
+    task: Callable[[dict[str, Any]], None],
     spelled_out: Callable[[Sequence[str]], Sequence[str]] = list,
 ) -> int:
     """Compose `conf/<config_name>.yaml` with the arguments, call `task` with it once per job, and say how it went.
@@ -28,8 +28,8 @@ def command(
     arguments : sequence of str
         Hydra's flags and overrides.
     task : callable
-        Takes the composed configuration; prints results to standard output. A job of a sweep that fails does not keep
-        the others from running. A job that leaves nothing leaves no folder.
+        Takes the composed configuration as plain data; prints results to standard output. A job of a sweep that fails
+        does not keep the others from running. A job that leaves nothing leaves no folder.
     spelled_out : callable
         What the arguments mean to Hydra.
 
@@ -43,7 +43,7 @@ def command(
 
     def attempt(config: Any) -> None:
         try:
-            task(config)
+            task(_plain(config))
         except (BlisError, OSError, MemoryError) as error:  # kept from Hydra, which would print more than one line
             failures.append(error)
         finally:
@@ -63,6 +63,18 @@ def command(
             raise
         failures.append(error)
     return max((_report(error) for error in failures), default=OK)
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    """The composed configuration as plain data, with what it refers to in place."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        document = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error}") from error
+    return {str(key): value for key, value in dict(document).items()}  # type: ignore[arg-type]
 
 
 def output_folder() -> Path:

@@ -1,12 +1,9 @@
-"""Typed settings of one run, from the configuration that Hydra composed; nothing below this file sees OmegaConf."""
+"""Typed settings of one run, from the configuration that Hydra composed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from blis.command.scenario_choice import with_scenario
 from blis.explaining.counterfactual.sampling import Sampling
@@ -30,7 +27,7 @@ class Settings:
 
     scenario: Scenario
     fitness: Mapping[str, float]  #: weights of `blis.fitness.weighted`; empty: none is wanted
-    trace: str  #: what is recorded: none, summary or decisions
+    trace: str  #: what is recorded: none, summary or decisions; rollouts need a summary
     counterfactual: Sampling | None  #: which decisions are tried otherwise; None: none
     output: str  #: text or json
     plots: bool  #: also write figures
@@ -43,15 +40,16 @@ class Settings:
     @property
     def traced(self) -> bool:
         """Whether the run will know why it went as it did."""
-        return self.trace != "none" or self.counterfactual is not None
+        return self.trace != "none"
 
 
-def settings_from_config(config: DictConfig, overrides: Sequence[str] = ()) -> Settings:
+def settings_from_config(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> Settings:
     """The settings in a composed configuration.
 
     Parameters
     ----------
-    config : DictConfig
+    config : mapping
+        As plain data.
     overrides : sequence of str
         What the command line set; these keys win over a scenario.
 
@@ -60,11 +58,7 @@ def settings_from_config(config: DictConfig, overrides: Sequence[str] = ()) -> S
     ConfigError
         If a key is unknown or a value wrong, at any level.
     """
-    try:
-        document = OmegaConf.to_container(config, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error}") from error
-    given = check_keys("run", document, (*_KEYS, "scenario"), ("cluster", "workload"))
+    given = check_keys("run", config, (*_KEYS, "scenario"), ("cluster", "workload"))
     given = with_scenario(given, overrides)
     _check_given("", given)
     answered = [question for question in QUESTIONS if given.get(question) is not None]
@@ -88,11 +82,13 @@ def settings_from_config(config: DictConfig, overrides: Sequence[str] = ()) -> S
     weights = {} if given.get("fitness") is None else parse_weights("fitness", given["fitness"])
     if weights and (n_replaced := given["fitness"].count(",") + 1 - len(weights)):
         notes += (f"fitness: {n_replaced} weight(s) replaced by a later one of the same key.",)
+    trace = check_choice("trace", given.get("trace") or "none", TRACE_LEVELS)
+    counterfactual = _counterfactual(given.get("counterfactual"))
     return Settings(
         scenario=scenario,
         fitness=weights,
-        trace=check_choice("trace", given.get("trace") or "none", TRACE_LEVELS),
-        counterfactual=_counterfactual(given.get("counterfactual")),
+        trace=trace if counterfactual is None or trace != "none" else "summary",
+        counterfactual=counterfactual,
         output=check_choice("output", given.get("output", "text"), OUTPUTS),
         plots=_flag(given, "plots"),
         export_requests=_flag(given, "export_requests"),

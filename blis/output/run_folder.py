@@ -14,9 +14,9 @@ from blis.foundation.answers import answer, choices
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import PACKAGE_FOLDER
 from blis.output.printing import json_text
+from blis.policies.binding import DEFAULT_POLICIES
 from blis.policies.bundle import Bundle, bundle_text, complete_policy
 from blis.result import Result
-from blis.simulate import DEFAULT_POLICIES
 
 
 def write_run(

@@ -11,11 +11,20 @@ import numpy as np
 
 from blis.engine.answers import SIGNATURES, compiled_answer
 from blis.engine.program import encode
-from blis.foundation.answers import FOLDERS, answer, choices
+from blis.foundation.answers import FOLDERS, QUESTIONS, answer, choices
 from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.units import Float64Vector
 from blis.policies.parameters import Bounds, Formula, ScorerWeights
+
+#: The policies of a cluster whose operator chose nothing.
+DEFAULT_POLICIES: dict[str, str] = {
+    "admission": "always-admit",
+    "routing": "round-robin",
+    "priority": "constant",
+    "scheduling": "fcfs",
+    "preemption": "newest",
+}
 
 
 class BoundPolicy(NamedTuple):
@@ -80,6 +89,18 @@ def bind(question: str, where: str, choice: Mapping[str, Any] | str) -> BoundPol
     parameters = np.zeros(n_values, np.float64)
     parameters[: len(values)] = values
     return BoundPolicy(str(name), module, compiled_answer(question, str(name)), parameters, scorers)
+
+
+def bind_all(policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str]) -> dict[str, BoundPolicy]:
+    """Every question's policy, ready to run; those not given get `DEFAULT_POLICIES`."""
+    unknown = [question for question in policies if question not in QUESTIONS]
+    if unknown:
+        raise ConfigError(f"policies: unknown question {unknown[0]!r}. Questions: {', '.join(QUESTIONS)}.")
+    bound = {}
+    for question in QUESTIONS:
+        choice = policies.get(question, DEFAULT_POLICIES[question])
+        bound[question] = choice if isinstance(choice, BoundPolicy) else bind(question, question, choice)
+    return bound
 
 
 def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int) -> Float64Vector:

@@ -7,13 +7,14 @@ from typing import Any
 
 import yaml
 
+from blis.cluster.plan import BATCH_LIMITS
 from blis.foundation.answers import QUESTIONS, answer, choices
 from blis.foundation.checks import check_choice, check_int, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
 from blis.foundation.strict_yaml import read_yaml
 from blis.policies.binding import fields
-from blis.scenario import BATCH_LIMITS
+from blis.policies.published import is_published, translated
 
 VERSION = 1
 
@@ -45,11 +46,15 @@ def read_bundle(path: str | Path) -> Bundle:
 def bundle_from_mapping(where: str, mapping: object) -> Bundle:
     """The bundle that a plain mapping describes; the values of parameters are checked when they are bound.
 
+    A document without a version may be a policy file of the reference simulator, see `blis.policies.published`.
+
     Raises
     ------
     ConfigError
         If the version is not this program's, or a key or a name is unknown.
     """
+    if is_published(mapping):
+        mapping = translated(where, mapping)  # type: ignore[arg-type]
     given = check_keys(where, mapping, ("version", *QUESTIONS, "limits", "lineage"), ("version",))
     if check_int(f"{where}: version", given["version"]) != VERSION:
         raise ConfigError(f"{where}: version must be {VERSION}, the one this program reads; got {given['version']!r}.")

@@ -86,6 +86,7 @@ def simulation_of(case: RecordedCase) -> "Simulation":
     from blis.cluster.instances import Cluster, Instance
     from blis.foundation.semantics import semantics
     from blis.policies.binding import BoundPolicy, bind
+    from blis.prepare import bind_run
     from blis.simulate import Simulation
 
     document = case.document
@@ -114,10 +115,7 @@ def simulation_of(case: RecordedCase) -> "Simulation":
         policies["admission"] = bucket._replace(parameters=np.array(parameters, np.float64))
     return Simulation(
         case.requests,
-        cluster,
-        policies,
-        semantics=semantics(document.semantics),
-        horizon_us=document.horizon_us,
+        bind_run(cluster, policies, semantics(document.semantics), document.horizon_us),
         record_routing=True,
         max_events=None if document.horizon_us is None else NEVER_US,  # a horizon ends any run
     )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from blis.foundation.answers import answer
-from blis.scenario import workload_plan
+from blis.workload.plan import workload_plan
 from experiments.bench import BLOCK_SIZE_TOKENS, Measurement, peak_rss_mb
 
 REQUESTS = 1_000_000

@@ -13,6 +13,7 @@ from blis.engine.answers import compiled_answer
 from blis.foundation.answers import choices
 from blis.foundation.semantics import semantics
 from blis.outcome import Outcome, outcome
+from blis.prepare import bind_run
 from blis.simulate import Simulation
 from blis.workload import labels, table
 from blis.workload.prefixes import keys as prefix_keys
@@ -44,7 +45,7 @@ def simulation(
     )  # fmt: skip
     latency = affine.prepare(affine.Params(alpha_us=alpha_us, beta_us=beta_us), None, None, 1)
     cluster = Cluster((Instance(kv_blocks, 64, 2048, latency),) * n_instances, "affine", block)
-    return Simulation(requests, cluster, policies, semantics=semantics(preset))
+    return Simulation(requests, bind_run(cluster, policies, semantics(preset)))
 
 
 def run(rows: list[tuple[int, int, int]], **options: Any) -> Outcome:

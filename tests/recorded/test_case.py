@@ -193,7 +193,7 @@ def test_a_recorded_bucket_may_have_rate_zero(changed):
 
     simulation = simulation_of(read_case(folder))
 
-    assert simulation.policies["admission"].parameters.tolist() == [500.0, 0.0]
+    assert simulation.prepared.policies["admission"].parameters.tolist() == [500.0, 0.0]
 
 
 def test_roofline_shapes_become_coefficients(changed):

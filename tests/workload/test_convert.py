@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from blis.convert import main
-from blis.scenario import workload_plan
+from blis.workload.plan import workload_plan
 
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(
     f"2023-11-16 18:15:{40 + k:02d}.{k:03d}1230,{100 + k},{k + 1}\n" for k in range(9)
