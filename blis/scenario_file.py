@@ -5,6 +5,7 @@ nobody sends at a rate, no rate saturates the cluster, and the file has neither 
 concurrency, an absolute number, says how busy the cluster is.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,7 +205,7 @@ def _workload(where: str, given: Mapping[str, Any], folder: Path) -> dict[str, A
     for key in _SET_BY_SCENARIO:
         if key not in accepted:
             raise ConfigError(f"{where}.kind must be a workload with a {key}, which a scenario sets; got {kind!r}.")
-    located = {key: str((folder / str(given[key])).resolve()) for key in _PATHS if given.get(key) is not None}
+    located = {key: os.path.abspath(folder / str(given[key])) for key in _PATHS if given.get(key) is not None}
     return {**given, **located}
 
 

@@ -9,6 +9,7 @@ from blis.engine.rollout import ADMISSION_DECISION, ROUTING_DECISION, new_plan
 from blis.explaining.counterfactual.rollout import planned, rollouts, try_plan
 from blis.explaining.counterfactual.sampling import Sampling, stratified
 from blis.foundation.errors import ConfigError
+from blis.policies.binding import bind
 from blis.prepare import bind_run, prepare
 from blis.scenario import Scenario
 from blis.simulate import Simulation
@@ -124,7 +125,8 @@ def test_python_policies_are_tried_too(tmp_path, monkeypatch):
     found = []
     for routing in ("least-loaded", "my_least_loaded:least"):
         requests, prepared = start.args
-        run = bind_run(prepared.cluster, {**prepared.policies, "routing": routing})
+        routed = bind("routing", "routing", routing, allow_python=True)
+        run = bind_run(prepared.cluster, {**prepared.policies, "routing": routed})
         found.append(rollouts(Simulation(requests, run, trace="summary").run(), Sampling(10, 4), seed=9))
     assert found[0].tobytes() == found[1].tobytes()
 
