@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import affine
 from blis.engine.codes import COMPLETED, DROPPED, REJECTED
-from blis.engine.laws import check_laws
-from blis.foundation.semantics import semantics
-from blis.metrics.conservation import check_conservation
-from blis.outcome import Outcome, outcome
+from blis.engine.laws import check_conservation, check_laws
+from blis.foundation.semantics import CORRECTED, Semantics, semantics
+from blis.outcome import outcome
+from blis.prepare import bind_run
 from blis.simulate import Simulation
 from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
@@ -37,8 +37,8 @@ class Case(NamedTuple):
     cluster: Cluster
     policies: dict[str, Any]
 
-    def start(self, **options: Any) -> Simulation:
-        return Simulation(self.requests, self.cluster, self.policies, **options)
+    def start(self, horizon_us: int | None = None, preset: Semantics = CORRECTED, **options: Any) -> Simulation:
+        return Simulation(self.requests, bind_run(self.cluster, self.policies, preset, horizon_us), **options)
 
 
 def random_requests(draw: np.random.Generator, block_size_tokens: int) -> Requests:
@@ -83,10 +83,10 @@ def random_case(seed: int) -> Case:
     return Case(random_requests(draw, block_size_tokens), cluster, policies)
 
 
-def assert_each_once(result: Outcome, simulation: Simulation) -> None:
+def assert_lawful(simulation: Simulation) -> None:
     """No request is lost, made, or served twice, at any of the places that count."""
-    check_conservation(result, len(simulation.requests))
-    check_laws(simulation.workload, simulation.limits, simulation.state)
+    check_conservation(simulation.state)
+    check_laws(simulation.workload, simulation.prepared.limits, simulation.state)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -99,7 +99,7 @@ def test_the_same_arrivals_written_down_give_the_same_run(seed: int) -> None:
     requests, order = written_down(case.requests, real.requests.arrival_us)
     again = outcome(case._replace(requests=requests).start().run()).requests
 
-    assert_each_once(real, closed)
+    assert_lawful(closed)
     assert np.isin(real.requests.status, (COMPLETED, REJECTED, DROPPED)).all()
     for column in COLUMNS:
         np.testing.assert_array_equal(getattr(again, column), getattr(real.requests, column)[order], column)
@@ -115,10 +115,10 @@ def test_a_closed_loop_in_slices_and_copies_equals_one_run(seed: int, slice_us: 
     for until_us in range(0, 6_000, slice_us):
         sliced.advance(until_us)
         sliced = sliced.fork()
-        check_laws(sliced.workload, sliced.limits, sliced.state)
+        assert_lawful(sliced)
     sliced.run()
 
-    assert_each_once(outcome(sliced), sliced)
+    assert_lawful(sliced)
     for column in COLUMNS:
         np.testing.assert_array_equal(getattr(outcome(sliced).requests, column), getattr(plain, column), column)
 
@@ -135,7 +135,7 @@ def test_a_closed_loop_decided_in_python_equals_the_compiled_one(seed: int, trac
     }  # fmt: skip
     decided = case._replace(policies=policies | python).start(trace=trace).run()
 
-    assert_each_once(outcome(decided), decided)
+    assert_lawful(decided)
     for column in COLUMNS:
         np.testing.assert_array_equal(getattr(outcome(decided).requests, column), getattr(compiled, column), column)
 
@@ -146,14 +146,14 @@ def test_a_closed_loop_conserves_requests_under_every_semantics(preset: str) -> 
     @given(seed=st.integers(0, 2**32))
     def conserve(seed: int) -> None:
         # A request that never fits is preempted for ever there, so only the horizon ends the run.
-        simulation = random_case(seed).start(semantics=semantics(preset), horizon_us=20_000)
+        simulation = random_case(seed).start(20_000, semantics(preset))
         clock_us = 0
         for until_us in range(0, 20_000, 100):
             simulation.advance(until_us)
             assert simulation.clock_us >= clock_us
             clock_us = simulation.clock_us
         simulation.run()
-        assert_each_once(outcome(simulation), simulation)
+        assert_lawful(simulation)
 
     conserve()
 
@@ -170,10 +170,10 @@ def test_a_dropped_request_is_followed_by_one_in_the_microsecond_of_the_next_dec
     latency = affine.prepare(affine.Params(alpha_us=(1.0, 0.0, 0.0), beta_us=(10.0, 0.0, 0.0)), None, None, 1)
     cluster = Cluster((Instance(1, 64, 64, latency),) * 2, "affine", 8)
 
-    simulation = Simulation(requests, cluster, {"routing": "round-robin"}).run()
+    simulation = Simulation(requests, bind_run(cluster, {"routing": "round-robin"})).run()
 
     done = outcome(simulation)
     assert done.requests.arrival_us.tolist() == [0, 2, 2, 2, 2]
     assert done.requests.instance.tolist() == [0, 1, 0, 1, 0]
     assert done.n_admitted == 5
-    assert_each_once(done, simulation)
+    assert_lawful(simulation)
