@@ -26,9 +26,6 @@ ARRIVAL_ORDER, FIXED_ORDER, CHANGING_ORDER = range(3)
 # Which definition of an instance's load the router is shown.
 LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
 
-#: Block keys that the router remembers for each instance (the size that llm-d uses).
-ROUTER_INDEX_BLOCKS = 10_000
-
 # Places of `scratch.cluster`, the integers of the cluster's loop.
 (
     NEXT_ADMISSION,  # request that is admitted, or refused, next; -1: none is on its way

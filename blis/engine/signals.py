@@ -13,7 +13,7 @@ from blis.engine.blocks import (
     set_index,
     unlink,
 )
-from blis.engine.codes import LAST_CACHE_READING_US, LAST_READING_US, LOAD_IN_FLIGHT, N_COLD, ROUTER_INDEX_BLOCKS
+from blis.engine.codes import LAST_CACHE_READING_US, LAST_READING_US, LOAD_IN_FLIGHT, N_COLD
 from blis.engine.members import shared_blocks
 from blis.engine.state import BlockStore, State
 from blis.engine.views import RouterView, World
@@ -110,6 +110,7 @@ def router_view(world: World, state: State, now_us: int) -> RouterView:
         scratch.affinity_blocks,
         instances.last_cold_use,
         instances.last_routed,
+        world.settings.tie_key,
         world.settings.n_scorers,
         scratch.scorer_scores,
     )
@@ -145,13 +146,16 @@ def _remember_prompt(world: World, state: State, instance: int, request: int) ->
     router, workload = state.router, world.workload
     first = workload.key_offsets[request]
     known = _known_blocks(world, request)
+    most = world.settings.router_index_blocks
+    if most == 0:
+        most = world.limits.total_blocks[instance]
     for block in range(known):
         identity = workload.keys[first + block] * world.settings.n_instances + instance
         node = find(router, identity)
         if node >= 0:
             unlink(router, node)
         else:
-            if router.nodes.references[instance] >= ROUTER_INDEX_BLOCKS:
+            if router.nodes.references[instance] >= most:
                 _drop_oldest(router, instance, 1)
             node = new_node(router, identity)
             set_index(router, identity, node)
@@ -161,7 +165,7 @@ def _remember_prompt(world: World, state: State, instance: int, request: int) ->
     if own > 0:
         append_run(router, instance, own)
         router.nodes.references[instance] += own
-        _drop_oldest(router, instance, router.nodes.references[instance] - ROUTER_INDEX_BLOCKS)
+        _drop_oldest(router, instance, router.nodes.references[instance] - most)
 
 
 @kernel

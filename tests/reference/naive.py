@@ -43,7 +43,7 @@ class Simulator:
         self.instances = [Instance(index, case, self.latency, keys, semantics) for index in range(case["instances"])]
         self.admission = Admission(case["admission"])
         self.eyes = Eyes(self.instances, case["routing"], semantics)
-        self.router = Router(case["routing"], case["instances"])
+        self.router = Router(case, semantics)
         self.is_traced = case.get("routing_trace") is not None
         self.n_decisions = 0
         self.events: list[Event] = []

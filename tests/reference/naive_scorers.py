@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tests.reference.naive_request import Request
 
-INDEX_CAPACITY = 10_000  # block keys that the router remembers per instance
+REFERENCE_CAPACITY = 10_000  # block keys that the router of the dated references remembers per instance
 
 
 class Signals(NamedTuple):
@@ -34,7 +34,8 @@ def leading(keys: list[int], known: Collection[int]) -> int:
 class PrefixAffinity:
     """Share of the prompt's whole blocks that the router itself sent to an instance before."""
 
-    def __init__(self, n_instances: int) -> None:
+    def __init__(self, n_instances: int, capacity: int) -> None:
+        self.capacity = capacity
         self.index: list[OrderedDict[int, object]] = [OrderedDict() for _ in range(n_instances)]
 
     def score(self, request: Request, signals: list[Signals]) -> list[float]:
@@ -48,7 +49,7 @@ class PrefixAffinity:
         for key in request.prompt_keys:
             known[key] = None
             known.move_to_end(key)
-            if len(known) > INDEX_CAPACITY:
+            if len(known) > self.capacity:
                 known.popitem(last=False)
 
 
@@ -121,10 +122,10 @@ STATELESS: dict[str, Callable[[Request, list[Signals]], list[float]]] = {
 }
 
 
-def make_scorer(name: str, n_instances: int) -> PrefixAffinity | NoHitLRU | Stateless:
+def make_scorer(name: str, n_instances: int, capacity: int) -> PrefixAffinity | NoHitLRU | Stateless:
     """A scorer by its name in the case file."""
     if name == "prefix-affinity":
-        return PrefixAffinity(n_instances)
+        return PrefixAffinity(n_instances, capacity)
     if name == "no-hit-lru":
         return NoHitLRU(n_instances)
     return Stateless(STATELESS[name])
