@@ -109,6 +109,8 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         Origin(client, choices[k], seed, k, float(document.horizon_us or math.inf)) for k, client in enumerate(clients)
     ]
     cap = params.num_requests or document.num_requests
+    if not cap:
+        _check_expected(params)
     sources = _sources(params, origins, cap or MOST_REQUESTS)
     order = _kept_rows(sources, cap or MOST_REQUESTS)
     if len(order) == 0:
@@ -119,6 +121,22 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     if len(order) < cap and document.is_finite:
         notes += (f"{len(order)} of {cap} requests: the clients end before there are more",)
     return table_of(document, sources, order, texts, block_size_tokens, notes)
+
+
+def _check_expected(params: Params) -> None:
+    """Refuse a horizon that allows far too many requests before they are drawn."""
+    document = params.specification
+    fractions = sum(client.rate_fraction for client in document.clients) or 1.0
+    total_rate = params.rate or document.aggregate_rate or 0.0
+    expected = sum(
+        _work_us(client, document.horizon_us) * total_rate * client.rate_fraction / fractions / US_PER_S
+        for client in document.clients
+        if not client.concurrency
+    )
+    if expected > 1.1 * MOST_REQUESTS:
+        raise ConfigError(
+            f"workload: the horizon allows more than {MOST_REQUESTS} requests, about {expected:.2g}; give num_requests."
+        )
 
 
 def _before_the_horizon(document: Specification) -> str:
