@@ -130,7 +130,7 @@ def _description(plan: Plan, individual: Individual) -> list[str]:
 def _command(judgement: Judgement) -> list[str]:
     task, _ = judgement.records[0]
     name, _, load = task.scenario.partition("@")
-    words = ["python -m blis.run policies=champion.yaml", f"scenario={name}"]
+    words = ["blis policies=champion.yaml", f"scenario={name}"]
     words += [f"scenario.load={load}"] if load else []
     return ["```", " ".join([*words, f"scenario.num_requests={task.num_requests}", f"seed={task.seed}"]), "```"]
 
