@@ -92,7 +92,7 @@ def _write_files(folder: Path, settings: Settings, result: Result, metrics: Mapp
     if settings.export_requests:
         from blis.workload.kinds import trace_v2
 
-        trace_v2.write(result.requests, folder / "trace.yaml", folder / "trace.csv")
+        trace_v2.write(result.requests, folder / "trace.yaml")
     if settings.plots:
         from blis.output.plots import write_plots
 

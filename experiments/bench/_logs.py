@@ -84,7 +84,7 @@ def write_trace_csv(folder: Path, n: int) -> Path:
 
 def write_trace_v2(folder: Path, n: int) -> Path:
     """A header, and the CSV of 22 columns."""
-    from blis.workload.kinds.trace_v2 import COLUMNS
+    from blis.workload.logs.trace_v2_records import COLUMNS
 
     (folder / "trace.yaml").write_text("trace_version: 2\ntime_unit: us\nmode: generated\nwarm_up_requests: 0\n")
     with (folder / "trace.csv").open("w") as file:
