@@ -97,7 +97,7 @@ def specification_from_mapping(where: str, mapping: object) -> Specification:
     rate = given.get("aggregate_rate")
     if rate is not None:
         rate = check_number(f"{where}.aggregate_rate", rate, above=0, unit="requests/s")
-    horizon_us = check_int(f"{where}.horizon", _or_zero(given.get("horizon")), 0, 2**63 - 1, "µs")
+    horizon_us = check_int(f"{where}.horizon", _or_zero(given.get("horizon")), 0, unit="µs")
     num_requests = check_int(f"{where}.num_requests", _or_zero(given.get("num_requests")), 0, MOST_REQUESTS)
     if not documents and given.get("profile") is not None:
         raise ConfigError(f"{where}.profile has no meaning for recorded clients; leave it out.")
