@@ -12,12 +12,12 @@ from blis.foundation.errors import ConfigError
 from evolve.judging.baselines import read_baselines
 from evolve.judging.fitness import Rules
 from evolve.judging.goals import Goals
-from evolve.judging.suite import Suite
+from evolve.plan import Labels
+from evolve.plan.budget import Budget
+from evolve.plan.ladder import Ladder
 from evolve.problem import Problem
 from evolve.records import Phenotype
-from evolve.search.budget import Budget
-from evolve.search.ladder import Ladder
-from evolve.search.plan import Labels
+from evolve.trials.suite import Suite
 
 #: Name in a configuration -> the module of `evolve.algorithms`, and how many objectives it is made for.
 ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {

@@ -9,8 +9,8 @@ done.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from evolve.judging.workloads import WorkloadKey, key_of
 from evolve.records import Record, Task
+from evolve.trials.workloads import WorkloadKey, key_of
 
 
 class Evaluator(Protocol):

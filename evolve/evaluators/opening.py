@@ -6,8 +6,8 @@ from typing import Any
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from evolve.evaluators import Evaluator, serial, threads
-from evolve.judging.evaluation import TIMEOUT_S
-from evolve.judging.workloads import Workloads
+from evolve.trials.evaluation import TIMEOUT_S
+from evolve.trials.workloads import Workloads
 
 NAMES = ("serial", "threads", "ray")
 MOST_WORKERS = 10_000

@@ -20,8 +20,9 @@ from typing import Any
 from blis.foundation.errors import ConfigError
 from evolve.evaluators import by_workload
 from evolve.evaluators.warming import warm
-from evolve.judging.evaluation import TIMEOUT_S, evaluate, failure, timeout_error
-from evolve.judging.workloads import (
+from evolve.records import Phenotype, Record, Task
+from evolve.trials.evaluation import TIMEOUT_S, evaluate, failure, timeout_error
+from evolve.trials.workloads import (
     MOST_KEPT,
     Prepared,
     WorkloadKey,
@@ -32,7 +33,6 @@ from evolve.judging.workloads import (
     requests_as_arrays,
     requests_from_arrays,
 )
-from evolve.records import Phenotype, Record, Task
 
 #: What a chunk of work should take [ms].
 CHUNK_MS = 60.0

@@ -45,7 +45,7 @@ class Effect:
     low_percent: float  #: bounds of the 95 % interval
     high_percent: float
     n_pairs: int
-    n_undefined: int = 0  #: pairs of figures of which one did not exist or was zero, see `evolve.evidence.gains`
+    n_undefined: int = 0  #: pairs of figures of which one did not exist or was zero, see `evolve.comparing.gains`
 
     @property
     def reading(self) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from blis.foundation.errors import ConfigError
 from blis.foundation.strict_yaml import read_yaml
 from blis.policies.bundle import read_bundle
-from evolve.evidence import Condition, Objective, ablation, classes, comparison, sensitivity, sweeps
+from evolve.comparing import comparison
+from evolve.evidence import Condition, Objective, ablation, classes, sensitivity, sweeps
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory
 from evolve.evidence.page import MOST_RIVALS, html
@@ -17,13 +18,13 @@ from evolve.evidence.random_rival import NAME, phenotype_of, search_rival, store
 from evolve.evidence.sweep_table import is_random
 from evolve.evidence.text import markdown
 from evolve.judging.goals import Goals
-from evolve.judging.suite import ROLES
 from evolve.outcome.champion import FILE as CHAMPION
 from evolve.outcome.figures import Interval, gain_figure, save
 from evolve.outcome.files import write_text_whole
 from evolve.outcome.summary import read_objectives
 from evolve.records import Phenotype
 from evolve.settings import Settings
+from evolve.trials.suite import ROLES
 
 CONFIG = "config.yaml"
 #: Seeds from here on are unseen, but for those that the suite itself uses.

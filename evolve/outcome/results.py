@@ -11,11 +11,11 @@ from evolve.outcome.champion import write_best_so_far, write_champion, write_fro
 from evolve.outcome.figures import CHAMPION, Story, write_figures
 from evolve.outcome.files import write_text_whole
 from evolve.outcome.summary import summary_text, unfinished_text
+from evolve.plan import Plan
+from evolve.plan.budget import Spending
 from evolve.records import Phenotype
-from evolve.search.budget import Spending
 from evolve.search.finals import Finals
 from evolve.search.history import FILE, write_history
-from evolve.search.plan import Plan
 from evolve.selection.individual import Individual
 from evolve.trackers import Candidate, SearchEnd, SearchStart
 from evolve.trackers.flat import flat

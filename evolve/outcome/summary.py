@@ -5,15 +5,15 @@ Equal searches give equal texts: nothing of the wall clock is in them.
 
 from collections.abc import Mapping, Sequence
 
+from evolve.comparing.comparison import Comparison, compare
+from evolve.comparing.verdict import verdict
 from evolve.evidence import Objective
-from evolve.evidence.comparison import Comparison, compare
-from evolve.evidence.verdict import verdict
 from evolve.judging.fitness import Judgement
 from evolve.judging.goals import Goals, family
+from evolve.plan import Plan
+from evolve.plan.budget import Spending
 from evolve.records import Record
-from evolve.search.budget import Spending
 from evolve.search.finals import Finals
-from evolve.search.plan import Plan
 from evolve.selection.individual import Individual
 
 #: The roles in which champion and baselines were judged with equal seeds, and what each can say.

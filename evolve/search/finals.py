@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from evolve.judging.fitness import Judgement
+from evolve.plan import Plan
 from evolve.records import Score
 from evolve.search.history import Evaluation, Subject
 from evolve.search.ledger import Ledger
-from evolve.search.plan import Plan
 from evolve.selection.individual import Individual, score_state
 from evolve.selection.ranking import front, without_duplicates
 from evolve.trackers import Tracker

@@ -17,15 +17,15 @@ from evolve.algorithms import Proposal
 from evolve.judging.fitness import Judgement
 from evolve.outcome.files import sole_writer
 from evolve.outcome.results import leave, leave_unfinished, starting
+from evolve.plan import Plan
+from evolve.plan.budget import IDLE_GENERATIONS
+from evolve.plan.ladder import Climb, Rung
 from evolve.records import Phenotype
 from evolve.search import checkpoint
-from evolve.search.budget import IDLE_GENERATIONS
 from evolve.search.checkpoint import FINISHED, FOLDER, SEARCHED, SEARCHING, Checkpoint
 from evolve.search.finals import hold_finals
 from evolve.search.history import Evaluation, History, Subject, generation_part
-from evolve.search.ladder import Climb, Rung
 from evolve.search.ledger import Ledger
-from evolve.search.plan import Plan
 from evolve.selection.archive import Archive
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import hypervolume

@@ -1,8 +1,8 @@
 import pytest
 
-from evolve.judging.workloads import Workloads
+from evolve.trials.workloads import Workloads
 from tests.evaluators.hostile import FOLDER
-from tests.judging.small_suite import small_suite
+from tests.trials.small_suite import small_suite
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import pytest
 from blis.foundation.errors import ConfigError
 from evolve.evaluators import by_workload, key_of, warming
 from evolve.evaluators.opening import open_evaluator
-from evolve.judging.evaluation import evaluate
-from tests.judging.small_suite import BUSIEST, LEAST_LOADED, NARROW, ROUND_ROBIN, UNKNOWN, task_of, weighted
+from evolve.trials.evaluation import evaluate
+from tests.trials.small_suite import BUSIEST, LEAST_LOADED, NARROW, ROUND_ROBIN, UNKNOWN, task_of, weighted
 
 
 def tasks_of(workloads):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evolve.evidence import Condition, Measure, Objective, ablation, classes, comparison, sensitivity, sweeps
+from evolve.comparing import comparison
+from evolve.evidence import Condition, Measure, Objective, ablation, classes, sensitivity, sweeps
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.page import html
 from evolve.evidence.text import markdown, summary

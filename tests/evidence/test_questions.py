@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from evolve.evidence import Condition, Measure, Objective, ablation, classes, comparison, sensitivity, sweeps
-from evolve.evidence.verdict import is_better, verdict
+from evolve.comparing import comparison
+from evolve.comparing.verdict import is_better, verdict
+from evolve.evidence import Condition, Measure, Objective, ablation, classes, sensitivity, sweeps
 from evolve.records import Phenotype, Record
 from tests.evidence.policies import phenotype, weighted
 

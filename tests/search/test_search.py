@@ -7,10 +7,10 @@ import pytest
 
 from blis.foundation.errors import ConfigError
 from blis.policies.bundle import read_bundle
+from evolve.plan.budget import IDLE_GENERATIONS
 from evolve.problem import Problem
 from evolve.records import Record
 from evolve.search import checkpoint
-from evolve.search.budget import IDLE_GENERATIONS
 from tests.search.synthetic import Listening, make_search, true_worth
 
 LADDER = [{"num_requests": 100, "seeds": 1, "keep": 0.5}, {"seeds": 2}]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from evolve.comparing.gains import gains
+from evolve.comparing.intervals import effect
 from evolve.evidence import Condition, Effect, Measure, Objective, Policies
-from evolve.evidence.gains import gains
-from evolve.evidence.intervals import effect
 from evolve.records import Phenotype, Record
 
 

@@ -7,8 +7,8 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.files import conf_folder
 from blis.foundation.strict_yaml import read_yaml
 from blis.scenario_file import names
-from evolve.judging.suite import ROLES, Suite
-from tests.judging.small_suite import small_suite
+from evolve.trials.suite import ROLES, Suite
+from tests.trials.small_suite import small_suite
 
 MAPPING = {
     "train": {"scenarios": ["kv-pressure", {"name": "prefix-heavy", "load": 0.7, "num_requests": 50}], "seeds": [1, 2]},
