@@ -3,13 +3,20 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 #: A gene's value: a number, a name, or a list or mapping of them, as JSON and YAML have it.
 Value: TypeAlias = Any
 
 #: Gene name -> value, in the order of the problem's genes.
 Genome: TypeAlias = dict[str, Value]
+
+
+class Proposal(NamedTuple):
+    """A genome to be evaluated."""
+
+    genome: Genome  #: in canonical form
+    parents: tuple[str, ...] = ()  #: digests of the genomes that it was made from
 
 
 @dataclass(frozen=True, slots=True)

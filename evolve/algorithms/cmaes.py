@@ -16,10 +16,9 @@ from deap import cma
 from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
-from evolve.algorithms import Draws, Proposal
-from evolve.genomes.seeding import deap_draws
+from evolve.genomes.seeding import Draws, deap_draws
 from evolve.problem import Problem
-from evolve.records import Genome, Score
+from evolve.records import Genome, Proposal, Score
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import Stagnation, best_first
 from evolve.selection.variation import first_round, individuals_of

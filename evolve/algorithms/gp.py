@@ -12,7 +12,8 @@ from typing import Any
 from deap import tools
 
 from blis.foundation.checks import check_int, check_keys, check_number
-from evolve.algorithms import Draws, ga
+from evolve.algorithms import ga
+from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
 from evolve.records import Genome
 from evolve.selection.breeding import Breeding, Sizes

@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from blis.foundation.checks import check_choice, check_int, check_keys
-from evolve.algorithms import Draws, Proposal, ga, gp, nsga2
+from evolve.algorithms import ga, gp, nsga2
+from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
-from evolve.records import Genome, Score
+from evolve.records import Genome, Proposal, Score
 from evolve.selection.breeding import Breeding
 
 #: What may live on an island: algorithms that have a population.

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from blis.foundation.checks import check_int, check_keys
-from evolve.algorithms import Draws, Proposal
+from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
-from evolve.records import Genome, Score
+from evolve.records import Genome, Proposal, Score
 from evolve.selection.variation import first_round
 
 

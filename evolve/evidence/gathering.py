@@ -9,8 +9,9 @@ from typing import Any
 from blis.foundation.errors import ConfigError
 from blis.foundation.strict_yaml import read_yaml
 from blis.policies.bundle import read_bundle
-from evolve.comparing import comparison
-from evolve.evidence import Condition, Objective, ablation, classes, sensitivity, sweeps
+from evolve.comparing import Objective, comparison
+from evolve.comparing.objectives import read_objectives
+from evolve.evidence import Condition, ablation, classes, lead, sensitivity, sweeps
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory
 from evolve.evidence.page import MOST_RIVALS, html
@@ -21,7 +22,6 @@ from evolve.judging.goals import Goals
 from evolve.outcome.champion import FILE as CHAMPION
 from evolve.outcome.figures import Interval, gain_figure, save
 from evolve.outcome.files import write_text_whole
-from evolve.outcome.summary import read_objectives
 from evolve.records import Phenotype
 from evolve.settings import Settings
 from evolve.trials.suite import ROLES
@@ -85,7 +85,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     common: dict[str, Any] = {"objectives": objectives, "measure": laboratory.measure, "seed": options.seed}
     try:
         question[0] = "rivals"
-        comparisons = comparison.examine(champion, rivals, names, seeds, **common)
+        comparisons = lead.examine(champion, rivals, names, seeds, **common)
         runs = laboratory.measure([champion], [Condition(name) for name in names], seeds)[0]
         notes += [
             f"{name}: every seed gives the same requests (a recorded log); it counts as one run, its interval has no "

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from evolve.comparing import Effect
 from evolve.comparing.comparison import by_strength
-from evolve.evidence import Effect
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.sweeps import Sweep
 from evolve.evidence.text import markdown

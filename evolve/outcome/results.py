@@ -7,15 +7,15 @@ from typing import Any
 
 from blis.output.run_folder import source_commit
 from evolve.judging.fitness import Judgement
+from evolve.outcome import Finals
 from evolve.outcome.champion import write_best_so_far, write_champion, write_front
 from evolve.outcome.figures import CHAMPION, Story, write_figures
 from evolve.outcome.files import write_text_whole
+from evolve.outcome.history import FILE, write_history
 from evolve.outcome.summary import summary_text, unfinished_text
 from evolve.plan import Plan
 from evolve.plan.budget import Spending
 from evolve.records import Phenotype
-from evolve.search.finals import Finals
-from evolve.search.history import FILE, write_history
 from evolve.selection.individual import Individual
 from evolve.trackers import Candidate, SearchEnd, SearchStart
 from evolve.trackers.flat import flat

@@ -1,4 +1,8 @@
-"""What one search is made of."""
+"""What is one search made of?
+
+`Plan` holds its parts, ready to be used. `budget` says how much it may spend, and `ladder` how closely it looks at
+candidates.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

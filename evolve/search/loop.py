@@ -13,14 +13,13 @@ from statistics import median
 from typing import NamedTuple
 
 from blis.foundation.errors import ConfigError
-from evolve.algorithms import Proposal
 from evolve.judging.fitness import Judgement
 from evolve.outcome.files import sole_writer
 from evolve.outcome.results import leave, leave_unfinished, starting
 from evolve.plan import Plan
 from evolve.plan.budget import IDLE_GENERATIONS
 from evolve.plan.ladder import Climb, Rung
-from evolve.records import Phenotype
+from evolve.records import Phenotype, Proposal
 from evolve.search import checkpoint
 from evolve.search.checkpoint import FINISHED, FOLDER, SEARCHED, SEARCHING, Checkpoint
 from evolve.search.finals import hold_finals
@@ -82,10 +81,10 @@ class Search:
             self.tracker.start(starting(self.plan, self.ledger.spending, baselines, is_resumed))
             while self.status == SEARCHING:
                 self._generation()
-            outcome = hold_finals(self.plan, self.ledger, self.archive.best(), self.tracker)
-            self.history.write(FINALS, outcome.rows)
-            rows = self.history.rows([*self.parts, FINALS])
-            end = leave(self.plan, self.ledger.spending, outcome, rows, baselines)
+            finals, rows = hold_finals(self.plan, self.ledger, self.archive.best(), self.tracker)
+            self.history.write(FINALS, rows)
+            everything = self.history.rows([*self.parts, FINALS])
+            end = leave(self.plan, self.ledger.spending, finals, everything, baselines)
             self.tracker.end(end)
             self.status = FINISHED
             self._save()

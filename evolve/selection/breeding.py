@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from blis.foundation.checks import check_int, check_number
-from evolve.algorithms import Draws, Proposal
+from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
-from evolve.records import Genome, Score
+from evolve.records import Genome, Proposal, Score
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import Stagnation, best_first, progress, without_duplicates
 from evolve.selection.variation import children_of, first_round, individuals_of

@@ -1,7 +1,7 @@
 import pytest
 
 from blis.fitness.objectives import OBJECTIVES
-from evolve.evidence import Objective
+from evolve.comparing import Objective
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from blis.fitness.ratio import MOST
+from evolve.comparing import Objective
 from evolve.comparing.gains import gain
 from evolve.comparing.intervals import effect
-from evolve.evidence import Objective
 from evolve.records import Record
 
 
