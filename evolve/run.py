@@ -11,7 +11,7 @@ from typing import Any
 from blis.command.composition import command, output_folder, task_overrides
 
 #: How much evidence a search gathers by itself; a rival at random would cost as much as the search.
-REPORT = {"seeds": 6, "sweep_seeds": 2, "random_search": False, "seed": 1}
+REPORT: dict[str, Any] = {"seeds": 6, "sweep_seeds": 2, "random_search": False, "seed": 1}
 
 #: The key that `scenario=` sets.
 SCENARIO = "scenario.names"
@@ -61,9 +61,10 @@ def _search(settings: Any, folder: Path) -> None:
         evaluator.close()
     print((folder / SUMMARY).read_text(encoding="utf-8").split("\n## Fitness")[0])
     if settings.report and not (folder / "report.html").exists():
-        from evolve.report import report_search
+        from evolve.evidence.gathering import Options
+        from evolve.evidence.reporting import report_on
 
-        report_search(folder, {**REPORT, "evaluator": settings.evaluator}, "text")
+        report_on(folder, Options(evaluator=settings.evaluator, **REPORT), "text")
     print(f"written: {folder}", file=sys.stderr)
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blis.foundation.checks import check_int
 from blis.foundation.errors import ConfigError
-from blis.foundation.strict_yaml import read_yaml
 from blis.policies.bundle import read_bundle
 from evolve.comparing import Objective, comparison
 from evolve.comparing.objectives import read_objectives
@@ -22,11 +22,11 @@ from evolve.judging.goals import Goals
 from evolve.outcome.champion import FILE as CHAMPION
 from evolve.outcome.figures import Interval, gain_figure, save
 from evolve.outcome.files import write_text_whole
+from evolve.outcome.run_folder import CONFIG, read_config
 from evolve.records import Phenotype
 from evolve.settings import Settings
 from evolve.trials.suite import ROLES
 
-CONFIG = "config.yaml"
 #: Seeds from here on are unseen, but for those that the suite itself uses.
 FIRST_SEED = 1_000_000
 
@@ -40,6 +40,26 @@ class Options:
     sweep_seeds: int = 6  #: unseen seeds of the sweeps, and of ablation and sensitivity
     random_search: bool = True  #: search at random with the same budget where no such search is found
     seed: int = 1  #: of the bootstrap
+
+    @classmethod
+    def from_mapping(cls, given: Mapping[str, Any]) -> "Options":
+        """The options among the values of `conf/evolve_report.yaml`.
+
+        Raises
+        ------
+        ConfigError
+            If a value is wrong.
+        """
+        if not isinstance(given["random_search"], bool):
+            raise ConfigError(f"random_search must be true or false; got {given['random_search']!r}.")
+        seeds = check_int("seeds", given["seeds"], 3, 10_000)
+        return cls(
+            evaluator=given["evaluator"],
+            seeds=seeds,
+            sweep_seeds=check_int("sweep_seeds", given["sweep_seeds"], 2, seeds),
+            random_search=given["random_search"],
+            seed=check_int("seed", given["seed"], 0),
+        )
 
 
 def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> Dossier:
@@ -163,6 +183,11 @@ def write_dossier(folder: Path, dossier: Dossier) -> list[Path]:
     return [*(folder / name for name in texts), figure]
 
 
+def is_search(folder: Path) -> bool:
+    """Whether a search was begun in a folder."""
+    return any((folder / name).is_file() for name in (CONFIG, CHAMPION))
+
+
 def read_run(folder: Path) -> tuple[Mapping[str, Any], Settings, Phenotype, Mapping[str, Any]]:
     """Configuration, settings, champion and its lineage of a search.
 
@@ -174,9 +199,7 @@ def read_run(folder: Path) -> tuple[Mapping[str, Any], Settings, Phenotype, Mapp
     for name in (CONFIG, CHAMPION):
         if not (folder / name).is_file():
             raise ConfigError(f"{str(folder)!r} must be the folder of a search; it has no {name}.")
-    document = read_yaml(folder / CONFIG)
-    if not isinstance(document, Mapping):
-        raise ConfigError(f"{str(folder / CONFIG)!r} must hold the configuration of a search; got {document!r}.")
+    document = read_config(folder)
     bundle = read_bundle(folder / CHAMPION)
     return document, Settings.from_mapping(document), phenotype_of(bundle), bundle.lineage
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from blis.foundation.errors import ConfigError
 from blis.policies.bundle import Bundle, read_bundle
 from evolve.evidence.sweep_table import is_random
 from evolve.outcome.champion import FILE
+from evolve.outcome.run_folder import CONFIG, keep_config, read_config
 from evolve.records import Phenotype
 from evolve.search.loop import Search
 from evolve.search.setup import open_plan
@@ -62,15 +62,9 @@ def search_rival(folder: Path, document: Mapping[str, Any], done: Callable[[int]
     ConfigError
         If the folder cannot be written.
     """
-    import yaml
-
     inner = folder / FOLDER
     changed = {**document, "algorithm": _algorithm(), "resume": None}
-    try:
-        inner.mkdir(exist_ok=True)
-        (inner / "config.yaml").write_text(yaml.safe_dump(changed, sort_keys=False), encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{str(inner)!r} must be a folder that can be written: {error.strerror or error}.") from error
+    keep_config(inner, changed)
     plan, evaluator = open_plan(Settings.from_mapping(changed), inner)
     try:
         Search(plan, _Progress(done)).run()
@@ -93,14 +87,10 @@ def _algorithm() -> dict[str, Any]:
 
 
 def _is_same_question(other: Path, document: Mapping[str, Any]) -> bool:
-    from blis.foundation.strict_yaml import read_yaml
-
-    path = other / "config.yaml"
-    if not path.is_file():
+    if not (other / CONFIG).is_file():
         return False
-    theirs = read_yaml(path)
-    keys = [key for key in SEARCH_KEYS if key != "algorithm"]
-    return isinstance(theirs, Mapping) and all(theirs.get(key) == document.get(key) for key in keys)
+    theirs = read_config(other)
+    return all(theirs.get(key) == document.get(key) for key in SEARCH_KEYS if key != "algorithm")
 
 
 def _is_finished(bundle: Bundle) -> bool:

@@ -10,9 +10,10 @@ from typing import Any
 from blis.foundation.errors import ConfigError
 from blis.policies.bundle import read_bundle
 from evolve.evidence.text import table
+from evolve.outcome.champion import FILE as CHAMPION
 from evolve.outcome.figures import COLOURS, new_figure
+from evolve.outcome.run_folder import CONFIG
 
-CHAMPION = "champion.yaml"
 CONFIDENCE = 0.95
 
 
@@ -53,7 +54,7 @@ def read_sweep(folder: Path) -> tuple[list[Outcome], list[str]]:
     notes: list[str] = []
     for path in sorted((one for one in folder.iterdir() if one.is_dir()), key=_by_number):
         if not (path / CHAMPION).is_file():
-            if (path / "config.yaml").is_file():
+            if (path / CONFIG).is_file():
                 notes.append(f"{path.name}: left out, it has no champion.")
             continue
         outcome = _outcome(path)

@@ -12,6 +12,7 @@ from evolve.outcome.champion import write_best_so_far, write_champion, write_fro
 from evolve.outcome.figures import CHAMPION, Story, write_figures
 from evolve.outcome.files import write_text_whole
 from evolve.outcome.history import FILE, write_history
+from evolve.outcome.run_folder import CONFIG
 from evolve.outcome.summary import summary_text, unfinished_text
 from evolve.plan import Plan
 from evolve.plan.budget import Spending
@@ -20,7 +21,7 @@ from evolve.selection.individual import Individual
 from evolve.trackers import Candidate, SearchEnd, SearchStart
 from evolve.trackers.flat import flat
 
-SUMMARY, CONFIG, FIGURES = "summary.md", "config.yaml", "figures"
+SUMMARY, FIGURES = "summary.md", "figures"
 
 
 def starting(plan: Plan, spending: Spending, baselines: Mapping[str, Judgement], is_resumed: bool) -> SearchStart:
