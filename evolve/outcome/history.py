@@ -1,7 +1,11 @@
-"""Every evaluation of a search as one Parquet table."""
+"""Every evaluation of a search as one Parquet table, and how long each took as another.
+
+Equal searches give equal bytes of the first; clocks differ, so they are kept apart.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +14,29 @@ from evolve.outcome.files import write_whole
 if TYPE_CHECKING:
     import pyarrow
 
-FILE = "history.parquet"
+FILE, TIMINGS = "history.parquet", "timings.parquet"
+#: Columns by which a row of the timings is found in the history; the rows are in the same order, too.
+_KEYS = ("stage", "generation", "candidate", "name", "role", "scenario", "seed", "num_requests", "task")
 
 
-def write_history(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write rows as one Parquet table.
+def write_history(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]:
+    """Write rows as `history.parquet` and `timings.parquet`; the paths of both.
 
     Raises
     ------
     ConfigError
-        If it cannot be written.
+        If the folder cannot be written.
     """
+    import pyarrow as pa
+
     from blis.output.tables import write_table
 
-    table = history_table(rows)
-    write_whole(path, lambda aside: write_table(table, aside))
+    history = history_table(rows)
+    walls_ms = pa.array([row["wall_ms"] for row in rows], pa.float64())
+    timings = history.select(_KEYS).append_column("wall_ms", walls_ms)
+    for name, table in ((FILE, history), (TIMINGS, timings)):
+        write_whole(folder / name, partial(write_table, table))
+    return [folder / FILE, folder / TIMINGS]
 
 
 def history_table(rows: Sequence[Mapping[str, Any]]) -> "pyarrow.Table":
@@ -56,7 +68,6 @@ def history_table(rows: Sequence[Mapping[str, Any]]) -> "pyarrow.Table":
         "error": column("error", pa.string()),
         "cache_hit": column("cache_hit", pa.bool_()),
         "simulated_requests": column("simulated_requests", pa.int64()),
-        "wall_ms": column("wall_ms", pa.float64()),
     }
     for figure in sorted({figure for row in rows for figure in row["figures"]}):
         columns[figure] = pa.array([row["figures"].get(figure) for row in rows], pa.float64())

@@ -11,7 +11,7 @@ from evolve.outcome import Finals
 from evolve.outcome.champion import write_best_so_far, write_champion, write_front
 from evolve.outcome.figures import CHAMPION, Story, write_figures
 from evolve.outcome.files import write_text_whole
-from evolve.outcome.history import FILE, write_history
+from evolve.outcome.history import write_history
 from evolve.outcome.run_folder import CONFIG
 from evolve.outcome.summary import summary_text, unfinished_text
 from evolve.plan import Plan
@@ -58,13 +58,13 @@ def leave(
     baselines: Mapping[str, Judgement],
 ) -> SearchEnd:
     """Write everything that a finished search leaves behind; what trackers hear last."""
-    write_history(rows, plan.folder / FILE)
+    tables = write_history(rows, plan.folder)
     written = [write_champion(plan, finals)]
     if len(plan.objectives) > 1:
         written += write_front(plan, finals.front)
     write_text_whole(plan.folder / SUMMARY, summary_text(plan, spending, finals))
     story = _story(plan, rows, baselines, finals)
-    written += [plan.folder / SUMMARY, plan.folder / FILE, *write_figures(plan.folder / FIGURES, story)]
+    written += [plan.folder / SUMMARY, *tables, *write_figures(plan.folder / FIGURES, story)]
     return SearchEnd(
         status="finished",
         figures={
@@ -81,13 +81,13 @@ def leave(
 def leave_unfinished(
     plan: Plan, best: Sequence[Individual], rows: Sequence[Mapping[str, Any]], status: str
 ) -> list[Path]:
-    """Write the best so far of a search that did not come to its end, and its history; the paths of both."""
+    """Write the best so far of a search that did not come to its end, and its history; the paths of all."""
     if not best:
         return []
-    write_history(rows, plan.folder / FILE)
+    tables = write_history(rows, plan.folder)
     champion = write_best_so_far(plan, best[0], status)
     write_text_whole(plan.folder / SUMMARY, unfinished_text(plan, best[0], status))
-    return [champion, plan.folder / SUMMARY, plan.folder / FILE]
+    return [champion, plan.folder / SUMMARY, *tables]
 
 
 def _story(plan: Plan, rows: Sequence[Mapping[str, Any]], baselines: Mapping[str, Judgement], finals: Finals) -> Story:

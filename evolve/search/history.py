@@ -4,14 +4,16 @@ A part is a file of JSON lines, written whole once its stage (the baselines, a g
 hold everything exactly, so that a search that goes on later knows what it has simulated before.
 """
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evolve.outcome.files import write_text_whole
 from evolve.records import Genome, Record, Score, Task
+from evolve.search.checkpoint import FILE, damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +77,37 @@ class History:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write(self, part: str, evaluations: Iterable[Evaluation]) -> None:
-        """Write a stage's part, whole or not at all; one of the same name is replaced.
+    def write(self, part: str, evaluations: Iterable[Evaluation]) -> str:
+        """Write a stage's part, whole or not at all; one of the same name is replaced. The digest of its contents.
 
         Raises
         ------
         ConfigError
             If the folder cannot be written.
         """
-        write_text_whole(self._path(part), "".join(f"{evaluation.line()}\n" for evaluation in evaluations))
+        text = "".join(f"{evaluation.line()}\n" for evaluation in evaluations)
+        write_text_whole(self._path(part), text)
+        return hashlib.sha256(text.encode()).hexdigest()
 
-    def rows(self, parts: Sequence[str]) -> list[dict[str, Any]]:
-        """The rows of these parts, in their order, as `Evaluation.line` has them."""
-        lines = [line for part in parts for line in self._path(part).read_text(encoding="utf-8").splitlines()]
-        return [json.loads(line) for line in lines]
+    def rows(self, parts: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The rows of these parts (name -> digest), in their order, as `Evaluation.line` has them.
+
+        Raises
+        ------
+        ConfigError
+            If a part is absent or not as it was written.
+        """
+        return [json.loads(line) for part, digest in parts.items() for line in self._lines(part, digest)]
+
+    def _lines(self, part: str, digest: str) -> list[str]:
+        path = self._path(part)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise damaged(str(path), f"it cannot be read ({error.strerror or error})") from error
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise damaged(str(path), f"its contents do not have the digest that {FILE} names")
+        return content.decode().splitlines()
 
     def clear(self) -> None:
         """Remove the parts."""
