@@ -3,8 +3,11 @@
 Imports nothing heavy before it is needed, so that `--help` answers at once.
 """
 
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _spelled_out(arguments: Sequence[str]) -> list[str]:
     # The folder conf/scenario makes Hydra take scenario=NAME for the choice of a group, which it is nowhere.
-    return [f"++{SCENARIO}={word.partition('=')[2]}" if word.startswith("scenario=") else word for word in arguments]
+    words = [f"++{SCENARIO}={word.partition('=')[2]}" if word.startswith("scenario=") else word for word in arguments]
+    resumed = [word.partition("=")[2] for word in words if word.startswith("resume=")]
+    if (
+        len(resumed) == 1
+        and Path(resumed[0].strip("'\"")).is_dir()
+        and not any("hydra.run.dir=" in one for one in words)
+    ):
+        words.append(f"hydra.run.dir={resumed[0]}")  # Hydra would make a folder of its own, and nothing goes there
+    return words
 
 
 def _run(config: Any) -> None:
@@ -56,7 +67,8 @@ def _search(settings: Any, folder: Path) -> None:
     plan, evaluator = open_plan(settings, folder)
     try:
         keep_config(folder, settings.document)
-        Search(plan, tracker).run()
+        with _termination_as_interrupt():
+            Search(plan, tracker).run()
     finally:
         evaluator.close()
     print((folder / SUMMARY).read_text(encoding="utf-8").split("\n## Fitness")[0])
@@ -66,6 +78,24 @@ def _search(settings: Any, folder: Path) -> None:
 
         report_on(folder, Options(evaluator=settings.evaluator, **REPORT), "text")
     print(f"written: {folder}", file=sys.stderr)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM, by which schedulers take a machine back, do what Ctrl-C does: the best so far is written."""
+
+    def interrupt(signal_number: int, frame: object) -> None:
+        signal.signal(signal_number, signal.SIG_IGN)  # once is enough: what is being written shall not be interrupted
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def ray_cluster(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER, str(folder))  # workers inherit it
-        from evolve.evaluators.ray_pool import started_ray
+        from evolve.evaluators.ray_cluster import started_ray
 
         started_ray(2, None)
     yield folder
