@@ -12,7 +12,9 @@ from blis.command.composition import command
 from blis.foundation.errors import ConfigError
 
 OUTPUTS = ("text", "json")
-_KEYS = ("run", "seeds", "sweep_seeds", "random_search", "seed", "evaluator", "output")
+#: Characters of a folder's name that a message quotes.
+MOST_SHOWN = 100
+_KEYS = ("run", "seeds", "sweep_seeds", "random_search", "seed", "evaluator", "tracker", "output")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,8 +35,7 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
         if not is_assignment and not argument.startswith("-") and not follows_flag:
             key, value = "run", argument
         if key == "run":
-            if not Path(value).is_dir():
-                raise ConfigError(f"run must be the folder of a search or a sweep; got {value!r}.")
+            _check_folder(value)
             escaped = value.replace("\\", "\\\\").replace("'", "\\'")
             spelled.append(f"run='{escaped}'")
         else:
@@ -42,6 +43,19 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
     if not any(one.startswith(("run=", "-")) for one in spelled):
         raise ConfigError("run must be given: python -m evolve.report FOLDER, the folder of a search or a sweep.")
     return spelled
+
+
+def _check_folder(value: str) -> None:
+    """Refuse what is no folder whose contents can be seen."""
+    reason = ""
+    try:
+        if Path(value).is_dir():
+            next(Path(value).iterdir(), None)
+            return
+    except OSError as error:
+        reason = f" ({error.strerror or error})"
+    shown = value if len(value) <= MOST_SHOWN else f"{value[:MOST_SHOWN]} ..."
+    raise ConfigError(f"run must be the folder of a search or a sweep; got {shown!r}{reason}.")
 
 
 def _run(config: Any) -> None:

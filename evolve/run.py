@@ -76,7 +76,7 @@ def _search(settings: Any, folder: Path) -> None:
         from evolve.evidence.gathering import Options
         from evolve.evidence.reporting import report_on
 
-        report_on(folder, Options(evaluator=settings.evaluator, **REPORT), "text")
+        report_on(folder, Options(settings.evaluator, settings.tracker, **REPORT), "text")
     print(f"written: {folder}", file=sys.stderr)
 
 

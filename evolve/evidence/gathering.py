@@ -36,6 +36,7 @@ class Options:
     """How much evidence is wanted, and where it is measured."""
 
     evaluator: Mapping[str, Any] | str
+    tracker: Mapping[str, Any] | str = "none"  #: see `evolve.trackers.opening`; the report is added to its store
     seeds: int = 12  #: unseen seeds of the comparison
     sweep_seeds: int = 6  #: unseen seeds of the sweeps, and of ablation and sensitivity
     random_search: bool = True  #: search at random with the same budget where no such search is found
@@ -55,6 +56,7 @@ class Options:
         seeds = check_int("seeds", given["seeds"], 3, 10_000)
         return cls(
             evaluator=given["evaluator"],
+            tracker=given["tracker"],
             seeds=seeds,
             sweep_seeds=check_int("sweep_seeds", given["sweep_seeds"], 2, seeds),
             random_search=given["random_search"],

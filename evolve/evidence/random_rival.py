@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from blis.foundation.errors import ConfigError
 from blis.policies.bundle import Bundle, read_bundle
 from evolve.evidence.sweep_table import is_random
 from evolve.outcome.champion import FILE
@@ -41,17 +42,31 @@ def stored_rival(folder: Path, document: Mapping[str, Any]) -> tuple[Phenotype, 
     document : mapping
         Its configuration.
     """
-    for other in (folder / FOLDER, *sorted(folder.resolve().parent.iterdir())):
-        if other.resolve() == folder.resolve() or not (other / FILE).is_file():
+    for other in (folder / FOLDER, *_neighbours(folder)):
+        try:
+            champion = _rival_in(other, document)
+        except (ConfigError, OSError):  # whatever else lies beside a search is none of its business
             continue
-        bundle = read_bundle(other / FILE)
-        if (
-            is_random(str(bundle.lineage.get("algorithm")))
-            and _is_same_question(other, document)
-            and _is_finished(bundle)
-        ):
-            return phenotype_of(bundle), other
+        if champion is not None:
+            return champion, other
     return None
+
+
+def _neighbours(folder: Path) -> list[Path]:
+    here = folder.resolve()
+    try:
+        return sorted(other for other in here.parent.iterdir() if other != here)
+    except OSError:  # who may enter a folder need not be allowed to list it
+        return []
+
+
+def _rival_in(other: Path, document: Mapping[str, Any]) -> Phenotype | None:
+    """The champion in a folder, if it is that of a random search for the same."""
+    if not (other / FILE).is_file() or not _is_same_question(other, document):
+        return None
+    bundle = read_bundle(other / FILE)
+    is_rival = is_random(str(bundle.lineage.get("algorithm"))) and _is_finished(bundle)
+    return phenotype_of(bundle) if is_rival else None
 
 
 def search_rival(folder: Path, document: Mapping[str, Any], done: Callable[[int], None]) -> Phenotype:

@@ -1,7 +1,7 @@
 """A report on the champion in a run folder, or on a sweep: gathered, written and told."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from evolve.evidence.sweep_table import read_sweep, sweep_figure, sweep_markdown
 from evolve.evidence.text import summary
 from evolve.outcome.figures import save
 from evolve.outcome.files import write_text_whole
+from evolve.trackers.opening import add_files, check_tracker
 
 
 def report_on(folder: Path, options: Options, output: str) -> None:
@@ -24,10 +25,12 @@ def report_on(folder: Path, options: Options, output: str) -> None:
     ConfigError
         If the folder holds no search, its files are not what a search writes, or it cannot be written.
     """
+    check_tracker("tracker", options.tracker)
     with _progress() as done:
         dossier = gather(folder, options, done)
     paths = write_dossier(folder, dossier)
-    _keep(folder, paths)
+    for note in add_files("tracker", options.tracker, folder, paths):
+        print(note, file=sys.stderr)
     if output == "json":
         print_json(dossier.plain())
     else:
@@ -55,18 +58,6 @@ def report_on_sweep(folder: Path, output: str) -> None:
     else:
         print(text, end="")
     print(f"written: {folder / 'sweep.md'}", file=sys.stderr)
-
-
-def _keep(folder: Path, paths: Sequence[Path]) -> None:
-    """Add the report to the search's MLflow run, if it has one; the report is complete without."""
-    from evolve.trackers.mlflow_run import log_later, run_of
-
-    if run_of(folder) is None:
-        return
-    try:
-        log_later(folder, paths)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the store, the report stands
-        print(f"warning: the report could not be kept in MLflow ({type(error).__name__}: {error}).", file=sys.stderr)
 
 
 @contextmanager

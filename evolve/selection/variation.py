@@ -9,6 +9,8 @@ from evolve.problem import Problem
 from evolve.records import Genome, Proposal, Score
 from evolve.selection.individual import Individual
 
+#: Candidates of a round: more would take minutes to be made, before any is simulated.
+MOST_CANDIDATES = 10_000
 #: How often a child that equals another one is varied again before it is taken as it is: in a small space all are
 #: known at last.
 ATTEMPTS = 5

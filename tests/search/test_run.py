@@ -21,6 +21,7 @@ from blis.run import main as simulate
 from evolve.run import main
 
 ROOT = Path(__file__).resolve().parents[2]
+MANY = 10**12
 SMALL = [
     "suite=quick", "evaluator=serial", "tracker=none", "report=false", "budget.generations=4", "finalists=3",
     "algorithm.population=8", "algorithm.offspring=8",
@@ -182,6 +183,21 @@ def command(
         (["problem=full", "algorithm=cmaes"], "must have genes that are numbers only"),
         (["ladder=[{seeds: 50}]"], "ladder: seeds must be at most the 4 of suite.train"),
         (["scenario=nowhere"], "scenario: no choice named 'nowhere'"),
+        (
+            [f"algorithm.population={MANY}"],
+            f"algorithm.population must be an int in [2, 10000]; got {MANY}",
+        ),
+        ([f"algorithm.offspring={MANY}"], "algorithm.offspring must be an int in [1, 10000]"),
+        ([f"algorithm.tournament={MANY}"], "algorithm.tournament must be an int in [1, 100]"),
+        (
+            ["algorithm=cmaes", f"algorithm.population={MANY}"],
+            "algorithm.population must be an int in [4, 10000]",
+        ),
+        (
+            ["algorithm=random", f"algorithm.population={MANY}"],
+            "algorithm.population must be an int in [1, 10000]",
+        ),
+        (["algorithm=islands", f"algorithm.islands={MANY}"], "algorithm.islands must be an int in [2, 100]"),
         (["finalists=0"], "finalists must be an int ≥ 1"),
         (["penalty=2"], "penalty must be a finite number in [0, 1]"),
         (["resume=nowhere"], "resume must be the run folder of a search"),
