@@ -85,9 +85,9 @@ def outcome(simulation: Simulation) -> Outcome:
     ttft_us, e2e_us = since_arrival(requests.first_token_us), since_arrival(requests.finished_us)
     gaps = np.maximum(table.output_tokens - 1, 1)
     has_gaps = (e2e_us >= 0) & (table.output_tokens > 1)
-    completion_us = simulation.limits.completion_us[np.maximum(requests.instance, 0)]
+    completion_us = simulation.prepared.limits.completion_us[np.maximum(requests.instance, 0)]
     decode_us = e2e_us - ttft_us - np.where(table.output_tokens > 0, completion_us, 0)
-    values, counts = count_intervals(simulation.workload, simulation.settings, simulation.limits, state)
+    values, counts = count_intervals(simulation.workload, simulation.settings, simulation.prepared.limits, state)
     own = _columns(
         instances, InstanceOutcome, {"end_us": "clock_us", "steps": "step_number", "busy_us": "step_clock_us"}
     )
@@ -102,7 +102,7 @@ def outcome(simulation: Simulation) -> Outcome:
         ),
         instances=InstanceOutcome(
             routed_requests=np.bincount(routed, minlength=len(instances)),
-            total_blocks=simulation.limits.total_blocks.copy(),
+            total_blocks=simulation.prepared.limits.total_blocks.copy(),
             **own,
         ),
         interval_us=values,

@@ -3,22 +3,20 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from blis.cluster.deployment import build_cluster
 from blis.cluster.instances import Cluster
 from blis.engine.loop import compiled_loop
 from blis.engine.state import Records, TraceLog
-from blis.explaining.counterfactual.sampling import Sampling
-from blis.foundation.answers import answer
 from blis.foundation.checks import check_int
 from blis.foundation.errors import ConfigError
-from blis.foundation.semantics import semantics
+from blis.metrics.figures import cluster_figures
+from blis.metrics.summary import summarise
 from blis.outcome import Outcome, outcome
 from blis.policies.binding import BoundPolicy
+from blis.prepare import prepare
 from blis.scenario import Scenario
-from blis.simulate import Simulation, bind_all
+from blis.simulate import Simulation
 from blis.workload.requests import Requests
 
 
@@ -28,14 +26,26 @@ class Result:
 
     scenario: Scenario
     seed: int
-    requests: Requests
-    cluster: Cluster
+    simulation: Simulation  #: at its end; what rollouts go back from
     outcome: Outcome
-    policies: Mapping[str, BoundPolicy]
     engine_s: float  #: wall clock of the run itself, loading and reading not included
-    rollouts: Records | None = (
-        None  #: sampled decisions tried otherwise, see `blis.engine.rollout`; None: not asked for
-    )
+    #: sampled decisions tried otherwise, see `blis.explaining.counterfactual`; None: not asked for
+    rollouts: Records | None = None
+
+    @property
+    def requests(self) -> Requests:
+        """What arrived."""
+        return self.simulation.requests
+
+    @property
+    def cluster(self) -> Cluster:
+        """What served."""
+        return self.simulation.prepared.cluster
+
+    @property
+    def policies(self) -> Mapping[str, BoundPolicy]:
+        """What decided, by question."""
+        return self.simulation.prepared.policies
 
     @property
     def trace(self) -> TraceLog:
@@ -52,24 +62,11 @@ class Result:
 
     def metrics(self) -> dict[str, Any]:
         """The metrics of the cluster and of its parts, ready for JSON: the same bytes for the same seed."""
-        from blis.metrics.summary import summarise
-
         return {"seed": self.seed, **summarise(self.requests, self.cluster, self.outcome, self.scenario.slo)}
 
     def figures(self) -> dict[str, float | None]:
-        """The cluster's figures alone, quicker than `metrics`; of a traced run also anomalies and regret."""
-        from blis.explaining.explanation import trace_figures
-        from blis.metrics.figures import cluster_figures
-
-        figures = cluster_figures(self.requests, self.cluster, self.outcome, self.scenario.slo)
-        return figures if self.outcome.trace is None else {**figures, **trace_figures(self)}
-
-
-def build_requests(scenario: Scenario, seed: int) -> Requests:
-    """The requests of a scenario: a function of its workload and the seed, whatever the policies."""
-    generate = answer("workload", scenario.workload.kind).generate
-    requests: Requests = generate(scenario.workload.params, seed, scenario.cluster.block_size_tokens)
-    return requests
+        """The cluster's figures alone, quicker than `metrics`."""
+        return cluster_figures(self.requests, self.cluster, self.outcome, self.scenario.slo)
 
 
 def simulate(
@@ -79,7 +76,6 @@ def simulate(
     requests: Requests | None = None,
     record_routing: bool = False,
     trace: str = "none",
-    counterfactual: Sampling | None = None,
 ) -> Result:
     """Run a scenario to its end.
 
@@ -94,8 +90,6 @@ def simulate(
         Keep the score and the regret of every routing decision.
     trace : {"none", "summary", "decisions"}
         What to record; it never changes what happens.
-    counterfactual : Sampling, optional
-        Also try sampled decisions otherwise; a run without a trace gets `trace="summary"`.
 
     Returns
     -------
@@ -109,23 +103,12 @@ def simulate(
         If the run makes no progress.
     """
     seed = scenario.seed if seed is None else check_int("seed", seed, 0)
-    cluster = build_cluster(scenario.cluster)
-    policies = bind_all(scenario.policies)
+    prepared = prepare(scenario)
     if requests is None:
-        requests = build_requests(scenario, seed)
-    start = partial(
-        Simulation, requests, cluster, policies, semantics=semantics(scenario.semantics), horizon_us=scenario.horizon_us
-    )
-    if counterfactual is not None and trace == "none":
-        trace = "summary"
-    simulation = start(record_routing=record_routing, trace=trace)
+        requests = scenario.requests(seed)
+    simulation = Simulation(requests, prepared, record_routing=record_routing, trace=trace)
     compiled_loop()  # made or loaded before the clock starts
     started_s = time.perf_counter()
     simulation.run()
     engine_s = time.perf_counter() - started_s
-    tried = None
-    if counterfactual is not None:
-        from blis.explaining.counterfactual.rollout import rollouts
-
-        tried = rollouts(partial(start, record_steps=False, record_routing=True), simulation, counterfactual, seed)
-    return Result(scenario, seed, requests, cluster, outcome(simulation), policies, engine_s, tried)
+    return Result(scenario, seed, simulation, outcome(simulation), engine_s)

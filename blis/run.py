@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from blis.command.composition import command, output_folder, task_overrides
+from blis.command.composition import command, output_folder, python_is_allowed, task_overrides
+from blis.command.ending import tell
 from blis.command.overrides import translated
 
 
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(config: Any) -> None:
     """One simulation of a composed configuration; called by Hydra, once per job."""
     from blis.command.settings import settings_from_config
+    from blis.explaining.counterfactual.rollout import with_rollouts
     from blis.explaining.explanation import explanation
     from blis.explaining.summary import summary_text
     from blis.fitness.weighted import score
@@ -32,9 +34,11 @@ def _run(config: Any) -> None:
     from blis.result import simulate
 
     folder = output_folder()
-    settings = settings_from_config(config, task_overrides())
+    settings = settings_from_config(config, task_overrides(), python_is_allowed())
     with _progress():
-        result = simulate(settings.scenario, trace=settings.trace, counterfactual=settings.counterfactual)
+        result = simulate(settings.scenario, trace=settings.trace)
+        if settings.counterfactual is not None:
+            result = with_rollouts(result, settings.counterfactual)
     metrics = result.metrics()
     if settings.fitness:
         metrics["fitness"] = score(settings.fitness, metrics)
@@ -42,10 +46,12 @@ def _run(config: Any) -> None:
     if settings.traced:
         told = explanation(result)
         summary = summary_text(result, metrics, told)
-    metrics["notes"] = [*settings.notes, *metrics["notes"], *_export_notes(settings, result)]
+    notes, lost = [*settings.notes, *metrics["notes"]], _export_notes(settings, result)
+    metrics["notes"] = [*notes, *lost]
     if settings.output == "json":
         print_json(metrics if told is None else {**metrics, "explanation": told})
     else:
+        tell(notes)
         print_text(metrics, result.engine_s)
         if summary is not None:
             print(f"\n{summary}", end="")

@@ -5,6 +5,7 @@ nobody sends at a rate, no rate saturates the cluster, and the file has neither 
 concurrency, an absolute number, says how busy the cluster is.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from blis.foundation.checks import check_choice, check_int, check_keys, check_nu
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path, conf_folder
 from blis.foundation.strict_yaml import read_yaml
-from blis.scenario import Scenario, workload_plan
+from blis.scenario import Scenario
+from blis.workload.plan import workload_plan
 from blis.workload.requests import MOST_REQUESTS
 
 _REQUIRED = ("tension", "num_requests", "cluster", "workload")
@@ -203,7 +205,7 @@ def _workload(where: str, given: Mapping[str, Any], folder: Path) -> dict[str, A
     for key in _SET_BY_SCENARIO:
         if key not in accepted:
             raise ConfigError(f"{where}.kind must be a workload with a {key}, which a scenario sets; got {kind!r}.")
-    located = {key: str((folder / str(given[key])).resolve()) for key in _PATHS if given.get(key) is not None}
+    located = {key: os.path.abspath(folder / str(given[key])) for key in _PATHS if given.get(key) is not None}
     return {**given, **located}
 
 

@@ -1,36 +1,20 @@
 """One simulation as a value: start it, advance it, stop it at a decision, copy it, continue both."""
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
 
-import numpy as np
-
-from blis.cluster.instances import Cluster
 from blis.engine import codes
-from blis.engine.answers import addresses, compiled_answer
 from blis.engine.codes import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STOP_AT_ROUTING, STUCK_INSTANCE
 from blis.engine.growth import grown
 from blis.engine.loop import compiled_loop
-from blis.engine.state import Records, State, Workload, copy_state, new_state, setting_record, workload_table
+from blis.engine.state import Records, State, copy_state, new_state, setting_record
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import BlisError, ConfigError, ContractError, StalledError
-from blis.foundation.semantics import CORRECTED, Semantics
-from blis.foundation.slo import class_index
-from blis.foundation.units import Float64Vector, Int64Vector
-from blis.policies.binding import BoundPolicy, bind, memory_for
-from blis.policies.python_policies import decide_admission, decide_order, decide_routing, decide_victim
+from blis.policies.binding import memory_for
+from blis.policies.callables import decide_admission, decide_order, decide_routing, decide_victim
+from blis.prepare import PreparedRun, rows
+from blis.workload.arrays import lookahead, outputs_share_keys, workload_arrays
 from blis.workload.requests import Requests
-
-#: The policies of a cluster whose operator chose nothing.
-DEFAULT_POLICIES: dict[str, str] = {
-    "admission": "always-admit",
-    "routing": "round-robin",
-    "priority": "constant",
-    "scheduling": "fcfs",
-    "preemption": "newest",
-}
 
 #: What may be recorded of a run; the place is the number that the kernel knows.
 TRACE_LEVELS = ("none", "summary", "decisions")
@@ -45,14 +29,8 @@ class Simulation:
     ----------
     requests : Requests
         What arrives; shared by all copies, never changed.
-    cluster : Cluster
-        What serves.
-    policies : mapping of question to BoundPolicy, to a name, or to {"policy": name, parameter: value}
-        Questions that are left out get `DEFAULT_POLICIES`.
-    semantics : Semantics
-        `corrected` unless a recording of the reference is to be reproduced.
-    horizon_us : int, optional
-        Events later than this do not happen.
+    prepared : PreparedRun
+        What serves, and how it decides; shared by all copies, never changed.
     record_steps, record_routing : bool
         Keep step lengths (for inter-token times), and the chosen instance's score and regret.
     trace : {"none", "summary", "decisions"}
@@ -63,42 +41,34 @@ class Simulation:
     Raises
     ------
     ConfigError
-        If a policy or its parameters are wrong.
+        If the requests were made for another block size.
     """
 
     def __init__(
         self,
         requests: Requests,
-        cluster: Cluster,
-        policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str] | None = None,
+        prepared: PreparedRun,
         *,
-        semantics: Semantics = CORRECTED,
-        horizon_us: int | None = None,
         record_steps: bool = True,
         record_routing: bool = False,
         trace: str = "none",
         max_events: int | None = None,
     ) -> None:
-        if requests.block_size_tokens != cluster.block_size_tokens and len(requests.keys):
+        block_size_tokens = prepared.cluster.block_size_tokens
+        if requests.block_size_tokens != block_size_tokens and len(requests.keys):
             raise ConfigError(
                 f"requests: keys were made for blocks of {requests.block_size_tokens} tokens; the cluster's have "
-                f"{cluster.block_size_tokens}."
+                f"{block_size_tokens}."
             )
-        self.requests = requests
-        self.cluster = cluster
-        self.semantics = semantics
-        self.policies = bind_all(policies or {})
-        self.horizon_us = horizon_us
-        self.workload = workload_arrays(requests, cluster.block_size_tokens)
-        self.limits = cluster.limits()
         level = TRACE_LEVELS.index(check_choice("trace", trace, TRACE_LEVELS))
-        self.settings = self._settings(semantics, record_steps, record_routing or level > 0, level, max_events)
-        self.answers = self._answers()
-        self.coefficients = np.array(cluster.coefficients())
-        n, m = len(requests), len(cluster.instances)
-        self.parameters = _rows([self.policies[question].parameters for question in QUESTIONS])
-        self.memory = _rows([memory_for(self.policies[question], m, n) for question in QUESTIONS])
-        self.state = new_state(self.workload, self.settings, self.limits)
+        self.requests = requests
+        self.prepared = prepared
+        self.workload = workload_arrays(requests, block_size_tokens)
+        self.settings = self._settings(record_steps, record_routing or level > 0, level, max_events)
+        self.memory = rows(
+            [memory_for(prepared.policies[name], len(prepared.limits), len(requests)) for name in QUESTIONS]
+        )
+        self.state = new_state(self.workload, self.settings, prepared.limits)
 
     def run(self) -> "Simulation":
         """Run to the end, or to the horizon, and return the simulation itself."""
@@ -121,10 +91,11 @@ class Simulation:
             If a policy decides for something that does not exist.
         """
         loop = compiled_loop()
+        prepared = self.prepared
         while True:
             status = loop(
-                self.workload, self.settings, self.limits, self.answers, self.parameters, self.memory,
-                self.coefficients, self.state, until_us,
+                self.workload, self.settings, prepared.limits, prepared.answers, prepared.parameters, self.memory,
+                prepared.coefficients, self.state, until_us,
             )  # fmt: skip
             if status == codes.DONE:
                 return True
@@ -155,7 +126,7 @@ class Simulation:
 
     def _decide_at(self, question: str, stop: int, here: int, ask: Callable[["Simulation"], None]) -> bool:
         cluster = self.state.scratch.cluster
-        if not self.policies[question].is_python:
+        if not self.prepared.policies[question].is_python:
             return True  # the policy itself never makes the kernel stop
         ask(self)
         is_asked_for = bool(cluster[stop] == here)
@@ -207,57 +178,29 @@ class Simulation:
         copy.state = copy_state(self.state)
         return copy
 
-    def _settings(
-        self, semantics: Semantics, record_steps: bool, record_routing: bool, trace: int, max_events: int | None
-    ) -> Records:
-        cluster, policies = self.cluster, self.policies
-        priority, scheduling, victim = policies["priority"], policies["scheduling"], policies["preemption"]
-        sorts = bool(scheduling.flag("SORTS", True))
-        ranks = bool(victim.flag("NEEDS_PRIORITY", victim.is_python))
-        asks_order = (sorts or ranks) and (priority.is_python or scheduling.is_python)
-        needs = policies["admission"].needs | policies["routing"].needs
+    def _settings(self, record_steps: bool, record_routing: bool, trace: int, max_events: int | None) -> Records:
         lookahead_us = lookahead(self.requests)
-        flags = {name: getattr(semantics, name) for name in Semantics._fields if name != "load_counts_once"}
+        shared = dict(self.prepared.settings)
+        looks = bool(shared.pop("looks")) or record_routing or lookahead_us < codes.NEVER_US
         return setting_record(
-            n_instances=len(cluster.instances),
-            block_size_tokens=cluster.block_size_tokens,
+            **shared,
+            looks=looks,
             n_keys=self.requests.n_keys,
-            admission_latency_us=cluster.admission_latency_us,
-            routing_latency_us=cluster.routing_latency_us,
-            snapshot_refresh_us=cluster.snapshot_refresh_us,
-            cache_signal_delay_us=cluster.cache_signal_delay_us,
-            horizon_us=codes.NEVER_US - 2 if self.horizon_us is None else self.horizon_us,
             max_events=max_events if max_events is not None else self._event_budget(),
             max_idle_preemptions=self._preemption_budget(),
-            queue_kind=_queue_kind(priority, scheduling, asks_order) if sorts else codes.ARRIVAL_ORDER,
             outputs_share_keys=outputs_share_keys(self.requests),
-            load_kind=codes.LOAD_PENDING if semantics.load_counts_once else codes.LOAD_IN_FLIGHT,
-            n_scorers=len(policies["routing"].scorers),
-            needs_cached_blocks="cached_blocks" in needs,
-            needs_affinity="affinity_blocks" in needs,
-            ranks_victims=ranks and not asks_order,
-            policy_scores=bool(policies["routing"].flag("SCORES", False)),
-            looks=record_routing
-            or lookahead_us < codes.NEVER_US
-            or policies["admission"].flag("LOOKS", True)
-            or policies["routing"].flag("LOOKS", True),
-            asks_admission=policies["admission"].is_python,
-            asks_routing=policies["routing"].is_python,
-            asks_order=asks_order,
-            asks_victim=victim.is_python,
             record_routing=record_routing,
             record_steps=record_steps,
             trace_level=trace,
-            urgency_kind=_urgency_kind(priority, scheduling),
             least_steps=max(1, int(self.requests.output_tokens.min())) if len(self.requests) else 1,
             lookahead_us=lookahead_us,
-            **flags,
         )
 
     def _event_budget(self) -> int:
         """Far more events than any run needs that gets on: every request needs a step per chunk and per token."""
-        chunk = int(self.limits.step_token_budget.min())
-        threshold = self.limits.long_prefill_threshold_tokens
+        limits = self.prepared.limits
+        chunk = int(limits.step_token_budget.min())
+        threshold = limits.long_prefill_threshold_tokens
         if threshold.max() > 0:
             chunk = min(chunk, int(threshold[threshold > 0].min()))
         steps = int((self.workload.table.input_tokens // max(chunk, 1) + self.workload.table.output_tokens + 2).sum())
@@ -265,38 +208,17 @@ class Simulation:
 
     def _preemption_budget(self) -> int:
         """Preemptions without a completion after which an instance counts as stalled; a horizon ends any run."""
-        if self.horizon_us is not None or not len(self.requests):
+        if self.prepared.horizon_us is not None or not len(self.requests):
             return codes.NEVER_US
         return 100_000 + 10 * int(self.workload.table.output_tokens.max())
 
-    def _answers(self) -> Any:
-        """Addresses of the compiled answers, in the order that `blis.engine.views` gives."""
-
-        def function(question: str) -> Any:
-            policy = self.policies[question]
-            return compiled_answer(question, DEFAULT_POLICIES[question]) if policy.is_python else policy.decide
-
-        functions = [function(question) for question in QUESTIONS]
-        functions.append(compiled_answer("latency", self.cluster.latency))
-        functions.append(self._urgency())
-        functions += [compiled_answer("scoring", name) for name in self.policies["routing"].scorers]
-        return addresses(functions)
-
-    def _urgency(self) -> Any:
-        """The priority that the chosen one stands for: its own, or the one that it turns upside down."""
-        priority = self.policies["priority"]
-        if priority.is_python:
-            return compiled_answer("priority", DEFAULT_POLICIES["priority"])
-        stands_for = priority.flag("STANDS_FOR", None)
-        return compiled_answer("priority", stands_for) if stands_for else priority.decide
-
     def _error(self, status: int) -> BlisError:
         if status == codes.BAD_TARGET:
-            routing, preemption = self.policies["routing"].name, self.policies["preemption"].name
+            routing, preemption = self.prepared.policies["routing"].name, self.prepared.policies["preemption"].name
             return ContractError(
                 f"a policy must choose among what its view lists: either routing {routing!r} chose instance "
-                f"{self.decision} of {len(self.cluster.instances)}, or preemption {preemption!r} a position outside "
-                "the batch."
+                f"{self.decision} of {len(self.prepared.limits)}, or preemption {preemption!r} a position outside the "
+                "batch."
             )
         return StalledError(stuck_message(self.state, status))
 
@@ -312,101 +234,3 @@ def stuck_message(state: State, status: int) -> str:
         f"completion) and {one.completed_requests} completions. Give it more KV blocks, fewer running requests, or a "
         "horizon."
     )
-
-
-def bind_all(policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str]) -> dict[str, BoundPolicy]:
-    """Every question's policy, ready to run; those not given get `DEFAULT_POLICIES`."""
-    unknown = [question for question in policies if question not in QUESTIONS]
-    if unknown:
-        raise ConfigError(f"policies: unknown question {unknown[0]!r}. Questions: {', '.join(QUESTIONS)}.")
-    bound = {}
-    for question in QUESTIONS:
-        choice = policies.get(question, DEFAULT_POLICIES[question])
-        bound[question] = choice if isinstance(choice, BoundPolicy) else bind(question, question, choice)
-    return bound
-
-
-@lru_cache(maxsize=8)
-def workload_arrays(requests: Requests, block_size_tokens: int) -> Workload:
-    """The requests as the kernel reads them; made once for the many simulations that share them."""
-    prompts = requests.prompt
-    if len(prompts) and int(prompts.max()) >= len(prompts):
-        # Policies may keep something for each prompt, so its identity must lie below the number of requests.
-        prompts = np.unique(prompts, return_inverse=True)[1].astype(np.int64)
-    classes = np.array([class_index(name) for name in requests.slo_classes] or [0], np.int64)
-    table = workload_table(
-        arrival_us=requests.arrival_us,
-        input_tokens=requests.input_tokens,
-        prompt_blocks=requests.input_tokens // block_size_tokens,
-        output_tokens=requests.output_tokens,
-        prompt=prompts,
-        number=requests.number,
-        slo_class=classes[requests.slo_class],
-        tenant=requests.tenant.astype(np.int64),
-        session=requests.session.astype(np.int64),
-        turn=requests.round.astype(np.int64),
-        **_followers(requests),
-    )
-    return Workload(table, requests.key_offsets, requests.keys)
-
-
-def _followers(requests: Requests) -> dict[str, Int64Vector]:
-    """For each request, its think time if it waits for another's end (else -1), and who waits for its own end."""
-    n = len(requests)
-    first, following = np.full(n, -1), np.full(n, -1)
-    after = requests.after
-    waiting = np.flatnonzero(after >= 0)[::-1]
-    for request in waiting.tolist():
-        before = int(after[request])
-        following[request], first[before] = first[before], request
-    think_us = np.where(after >= 0, requests.think_us, -1)
-    return {"think_us": think_us, "first_follower": first, "next_follower": following}
-
-
-def lookahead(requests: Requests) -> int:
-    """Least time [µs] from a request's end to an arrival that waits for it; NEVER_US if no arrival waits."""
-    waits = requests.after >= 0
-    return int(requests.think_us[waits].min()) if waits.any() else codes.NEVER_US
-
-
-def _queue_kind(priority: BoundPolicy, scheduling: BoundPolicy, asks_order: bool) -> int:
-    if asks_order:
-        return codes.CHANGING_ORDER
-    if not scheduling.flag("USES_PRIORITY", True) or _is_fixed(priority):
-        return codes.FIXED_ORDER
-    return codes.CHANGING_ORDER
-
-
-def _urgency_kind(priority: BoundPolicy, scheduling: BoundPolicy) -> int:
-    """By what a waiting request is passed over wrongly; orders that only Python knows are not judged."""
-    if not scheduling.flag("SORTS", True):
-        return codes.BY_QUEUEING
-    if priority.is_python or scheduling.is_python or not scheduling.flag("USES_PRIORITY", True):
-        return codes.BY_NOTHING
-    return codes.BY_PRIORITY
-
-
-def _is_fixed(priority: BoundPolicy) -> bool:
-    """Whether the order of two waiting requests by this priority never changes."""
-    fixed = priority.flag("ORDER_IS_FIXED", False)
-    return bool(fixed(priority.parameters) if callable(fixed) else fixed)
-
-
-@lru_cache(maxsize=8)
-def outputs_share_keys(requests: Requests) -> bool:
-    """Whether two requests may write the same keyed block while they decode."""
-    lengths = np.diff(requests.key_offsets)
-    if not len(requests.keys):
-        return False
-    blocks = np.arange(len(requests.keys)) - np.repeat(requests.key_offsets[:-1], lengths)
-    ends = (blocks + 1) * requests.block_size_tokens
-    written = requests.keys[ends > np.repeat(requests.input_tokens, lengths)]
-    return bool(len(written) and np.bincount(written).max() > 1)
-
-
-def _rows(vectors: list[Float64Vector]) -> np.ndarray:
-    """The vectors as rows of one matrix, filled up with zeros."""
-    matrix = np.zeros((len(vectors), max(len(vector) for vector in vectors)))
-    for row, vector in zip(matrix, vectors, strict=True):
-        row[: len(vector)] = vector
-    return matrix

@@ -101,11 +101,9 @@ class Settings:
 
 def _run(config: Any) -> None:
     """One audit of a composed configuration; called by Hydra, once per job."""
-    from omegaconf import OmegaConf
-
     from blis.output.printing import json_text
 
-    settings = Settings.from_mapping(OmegaConf.to_container(config, resolve=True))
+    settings = Settings.from_mapping(config)
     found = audit(settings)
     if settings.output == "json":
         sys.stdout.write(json_text({"scenarios": [one.to_mapping() for one in found]}))

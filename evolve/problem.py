@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from blis.cluster.plan import BATCH_LIMITS
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
-from blis.policies.binding import bind
+from blis.policies.binding import DEFAULT_POLICIES, bind, bind_all
 from blis.policies.bundle import check_limits, complete_policy
-from blis.scenario import BATCH_LIMITS
-from blis.simulate import DEFAULT_POLICIES, bind_all
 from evolve.genomes import Gene, answer, number, program, weights
 from evolve.records import Genome, Phenotype
 

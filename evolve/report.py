@@ -59,13 +59,11 @@ def _check_folder(value: str) -> None:
 
 
 def _run(config: Any) -> None:
-    from omegaconf import OmegaConf
-
     from blis.foundation.checks import check_choice, check_keys
     from evolve.evidence.gathering import Options, is_search
     from evolve.evidence.reporting import report_on, report_on_sweep
 
-    given = check_keys("report", OmegaConf.to_container(config, resolve=True), _KEYS, _KEYS)
+    given = check_keys("report", config, _KEYS, _KEYS)
     output = check_choice("output", given["output"], OUTPUTS)
     folder = Path(str(given["run"]))
     if is_search(folder):

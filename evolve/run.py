@@ -44,16 +44,15 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
 
 def _run(config: Any) -> None:
     """One search of a composed configuration; called by Hydra, once per job."""
-    from evolve.outcome.run_folder import check_unused, composed, stored_config
+    from evolve.outcome.run_folder import check_unused, stored_config
     from evolve.settings import Settings, resumed
 
-    given = composed(config)
-    if given.get("resume") is None:
+    if config.get("resume") is None:
         check_unused(output_folder())
-        _search(Settings.from_mapping(given), output_folder())
+        _search(Settings.from_mapping(config), output_folder())
     else:
-        folder, stored = stored_config(given["resume"])
-        _search(Settings.from_mapping(resumed(stored, given, task_overrides())), folder)
+        folder, stored = stored_config(config["resume"])
+        _search(Settings.from_mapping(resumed(stored, config, task_overrides())), folder)
 
 
 def _search(settings: Any, folder: Path) -> None:

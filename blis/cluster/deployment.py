@@ -15,13 +15,13 @@ from blis.cluster.catalog import (
     read_model,
 )
 from blis.cluster.instances import Cluster, Instance
-from blis.cluster.kv_capacity import kv_blocks
+from blis.cluster.kv_capacity import kv_blocks, max_model_len
 from blis.cluster.latency import LatencyModel
 from blis.cluster.latency.affine import Params as AffineParams
+from blis.cluster.plan import ClusterPlan, Pool
 from blis.foundation.answers import answer
 from blis.foundation.checks import check_number
 from blis.foundation.errors import ConfigError, UnknownChoiceError
-from blis.scenario import ClusterPlan, Pool
 
 #: Block size that the coefficients' table counts in.
 TABLE_BLOCK_TOKENS = 16
@@ -70,7 +70,7 @@ def _instance(plan: ClusterPlan, pool: Pool, where: str) -> Instance:
         step_token_budget=pool.step_token_budget,
         latency=_latency_model(plan, pool, place, parts, where),
         long_prefill_threshold_tokens=pool.long_prefill_threshold_tokens,
-        max_model_len_tokens=pool.max_model_len_tokens,
+        max_model_len_tokens=_longest_tokens(pool, parts.model),
         model=pool.model or "",
         hardware=place.gpu,
         tensor_parallel=place.tensor_parallel,
@@ -129,6 +129,18 @@ def _derived_blocks(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Pa
     assert parts.model is not None  # for the type checker: `_parts` read both, as nothing gives the blocks
     assert parts.device is not None
     return kv_blocks(parts.model, parts.device, place.tensor_parallel, plan.block_size_tokens, pool.memory_utilisation)
+
+
+def _longest_tokens(pool: Pool, model: Model | None) -> int:
+    """The longest sequence that is served: what the plan says, else what the model was made for; 0: unlimited."""
+    if pool.max_model_len_tokens is not None:
+        return pool.max_model_len_tokens
+    if model is None and pool.model is not None:
+        try:
+            model = read_model(pool.model, pool.model_config_folder)
+        except UnknownChoiceError:  # there are coefficients for models whose shape is not shipped
+            return 0
+    return 0 if model is None else max_model_len(model)
 
 
 def _latency_model(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Parts, where: str) -> LatencyModel:

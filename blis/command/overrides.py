@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import shown
 
 #: As `blis.policies.binding` has them, whose imports would keep `--help` waiting.
 QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
@@ -51,7 +52,7 @@ def translated(arguments: Sequence[str]) -> list[str]:
         name = argument.partition("=")[0]
         if name not in _SWITCHES | _FLAGS_WITH_VALUE:
             known = sorted(_SWITCHES | _FLAGS_WITH_VALUE)
-            raise ConfigError(f"no flag named {name!r}{nearest(name, known)} Flags: {', '.join(known)}.")
+            raise ConfigError(f"no flag named {shown(name)}{nearest(name, known)} Flags: {', '.join(known)}.")
         flags.append(argument)
         if argument in _FLAGS_WITH_VALUE and rest and not rest[0].startswith("-"):
             flags.append(rest.pop(0))

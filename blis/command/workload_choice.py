@@ -10,18 +10,9 @@ from typing import Any
 
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
+from blis.foundation.files import is_file, is_folder
+from blis.foundation.words import shown
 
-#: Header of each CSV format: its first columns.
-_CSV_HEADERS = {
-    "azure": ("TIMESTAMP",),
-    "burstgpt": ("Timestamp", "Model", "Log Type"),
-}
-#: Keys that tell the YAML formats apart.
-_YAML_KEYS = {
-    "trace-v2": ("trace_version",),
-    "shared-prefix": ("shared_prefix", "data"),
-    "spec": ("clients", "aggregate_rate", "servegen_data"),
-}
 _OPTION = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)=(.*)", re.DOTALL)
 
 
@@ -33,13 +24,15 @@ def options_of(arguments: Sequence[str]) -> dict[str, Any]:
     ConfigError
         If one has another form, or is given twice.
     """
-    import yaml
+    from yaml import YAMLError
+
+    from blis.foundation.strict_yaml import parse_yaml
 
     options: dict[str, Any] = {}
     for argument in arguments:
         match = _OPTION.fullmatch(argument)
         if match is None:
-            raise ConfigError(f"options must have the form key=value; got {argument!r}.")
+            raise ConfigError(f"options must have the form key=value; got {shown(argument)}.")
         key, text = match.groups()
         if key in options:
             raise ConfigError(f"option {key} must be given once; got it twice.")
@@ -47,9 +40,9 @@ def options_of(arguments: Sequence[str]) -> dict[str, Any]:
             options[key] = text
             continue
         try:
-            options[key] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"option {key} must be a YAML value; got {text!r}.") from error
+            options[key] = parse_yaml(text)
+        except YAMLError as error:
+            raise ConfigError(f"option {key} must be a YAML value; got {shown(text)} ({error}).") from error
     return options
 
 
@@ -65,7 +58,7 @@ def named_workload(name: str) -> dict[str, Any]:
 
     names = workload_names()
     if name not in names:
-        raise ConfigError(f"workload: no choice named {name!r}{nearest(name, names)} Choices: {', '.join(names)}.")
+        raise ConfigError(f"workload: no choice named {shown(name)}{nearest(name, names)} Choices: {', '.join(names)}.")
     values = read_yaml(_folder() / f"{name}.yaml")
     return {key: value for key, value in values.items() if value is not None and value != "???"}
 
@@ -76,23 +69,37 @@ def workload_names() -> list[str]:
 
 
 def format_of(path: Path) -> str:
-    """The kind of workload that reads a file or folder.
+    """The kind of workload that reads a file or folder: the one that recognises its beginning.
 
     Raises
     ------
     ConfigError
-        If neither its name nor its content tells.
+        If none does, or more than one.
     """
-    if path.is_dir():
-        return "servegen"
-    name = path.name.removesuffix(".gz")
-    if name.endswith(".jsonl"):
-        return "mooncake"
-    if name.endswith((".yaml", ".yml")):
-        return _yaml_format(path)
-    if name.endswith(".csv"):
-        return _csv_format(path)
-    raise ConfigError(f"{path}: the name must end in .csv, .jsonl, .yaml or .gz after it; else give from=FORMAT.")
+    from blis.foundation.answers import answer
+    from blis.workload.logs.recognition import head_of
+
+    head = head_of(path)
+    found = [kind for kind in readers() if answer("workload", kind).recognises(head)]
+    if len(found) == 1:
+        return found[0]
+    what = f"begins like {' and '.join(found)}" if found else "begins like no known format"
+    names = f" ({', '.join(head.names[:12])})" if head.names else ""
+    raise ConfigError(f"{path} {what}{names}; give from=FORMAT: {', '.join(found or readers())}.")
+
+
+def readers() -> list[str]:
+    """Kinds of workload that read a file or folder."""
+    from blis.foundation.answers import answer, choices
+
+    return [kind for kind in choices("workload") if hasattr(answer("workload", kind), "recognises")]
+
+
+def writers() -> list[str]:
+    """Kinds of workload that can be written too."""
+    from blis.foundation.answers import answer, choices
+
+    return [kind for kind in choices("workload") if hasattr(answer("workload", kind), "write")]
 
 
 def source_mapping(source: str, kind: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,10 +116,10 @@ def source_mapping(source: str, kind: str | None, options: Mapping[str, Any]) ->
     names = workload_names()
     if kind is None and source in names:
         return {**named_workload(source), **options}
-    if Path(source).exists():
+    if is_file(Path(source)) or is_folder(Path(source)):
         return {"kind": kind or format_of(Path(source)), "path": source, **options}
     raise ConfigError(
-        f"{source!r} must be a file, a folder or the name of a workload; there is none. Names: {', '.join(names)}."
+        f"{shown(source)} must be a file, a folder or the name of a workload; there is none. Names: {', '.join(names)}."
     )
 
 
@@ -120,26 +127,3 @@ def _folder() -> Path:
     from blis.foundation.files import conf_folder
 
     return conf_folder() / "workload"
-
-
-def _yaml_format(path: Path) -> str:
-    from blis.foundation.strict_yaml import read_yaml
-
-    document = read_yaml(path)
-    for kind, keys in _YAML_KEYS.items():
-        if isinstance(document, Mapping) and any(key in document for key in keys):
-            return kind
-    told = "; ".join(f"{kind}: {' or '.join(keys)}" for kind, keys in _YAML_KEYS.items())
-    raise ConfigError(f"{path} must have a key that tells its format ({told}); else give from=FORMAT.")
-
-
-def _csv_format(path: Path) -> str:
-    from blis.workload.logs.recorded import csv_pieces
-
-    header, _ = csv_pieces(path)
-    for kind, names in _CSV_HEADERS.items():
-        if all(name in header for name in names):
-            return kind
-    if len(header) >= 5:
-        return "trace-csv"
-    raise ConfigError(f"{path}: the columns {', '.join(header)} do not tell the format; give from=FORMAT.")

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from blis.explaining.regret import NOTABLE_MS, reference_regret_ms
+from blis.policies.binding import DEFAULT_POLICIES
 from blis.policies.bundle import complete_policy
 from blis.result import Result
-from blis.simulate import DEFAULT_POLICIES
 
 MOST_ISSUES = 5
 EXAMPLES_EACH = 2

@@ -30,7 +30,6 @@ FOLDERS = {
     "preemption": Folder("blis.policies.preemption", "victim"),
     "latency": Folder("blis.cluster.latency", "step_time"),
     "workload": Folder("blis.workload.kinds", "generate"),
-    "writers": Folder("blis.workload.writers", "write"),
     "anomalies": Folder("blis.explaining.anomalies", "find"),
     "trace": Folder("blis.explaining.trace", "table"),
 }

@@ -1,19 +1,20 @@
 """Policy bundles: one YAML file that says how a cluster decides, to be kept, compared and handed on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from blis.cluster.plan import BATCH_LIMITS
 from blis.foundation.answers import QUESTIONS, answer, choices
 from blis.foundation.checks import check_choice, check_int, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
 from blis.foundation.strict_yaml import read_yaml
-from blis.policies.binding import fields
-from blis.scenario import BATCH_LIMITS
+from blis.policies.binding import fields, name_of
+from blis.policies.published import is_published, translated
 
 VERSION = 1
 
@@ -45,11 +46,15 @@ def read_bundle(path: str | Path) -> Bundle:
 def bundle_from_mapping(where: str, mapping: object) -> Bundle:
     """The bundle that a plain mapping describes; the values of parameters are checked when they are bound.
 
+    A document without a version may be a policy file of the reference simulator, see `blis.policies.published`.
+
     Raises
     ------
     ConfigError
         If the version is not this program's, or a key or a name is unknown.
     """
+    if is_published(mapping):
+        mapping = translated(where, mapping)  # type: ignore[arg-type]
     given = check_keys(where, mapping, ("version", *QUESTIONS, "limits", "lineage"), ("version",))
     if check_int(f"{where}: version", given["version"]) != VERSION:
         raise ConfigError(f"{where}: version must be {VERSION}, the one this program reads; got {given['version']!r}.")
@@ -110,11 +115,13 @@ def bundle_text(bundle: Bundle) -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
-def complete_policy(question: str, choice: Mapping[str, Any] | str) -> dict[str, Any]:
+def complete_policy(question: str, choice: Mapping[str, Any] | str | Callable[..., Any]) -> dict[str, Any]:
     """The policy with all its parameters, defaults written out, so that a file says what was run.
 
     Names and parameters must have been checked.
     """
+    if callable(choice):
+        return {"policy": name_of(choice)}
     given = {"policy": choice} if isinstance(choice, str) else dict(choice)
     name = str(given["policy"])
     if ":" in name:

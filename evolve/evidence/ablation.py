@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from blis.foundation.answers import QUESTIONS
-from blis.simulate import DEFAULT_POLICIES
+from blis.policies.binding import DEFAULT_POLICIES
 from evolve.comparing import Effect, Objective
 from evolve.comparing.gains import gains
 from evolve.comparing.intervals import effect

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from blis.cluster.plan import BATCH_LIMITS
 from blis.foundation.checks import check_choice
 from blis.foundation.units import Float64Vector
 from blis.policies.parameters import Bounds
-from blis.scenario import BATCH_LIMITS
 from evolve.genomes.ranges import Range, mate_places, mutate_places
 from evolve.records import Phenotype, Value
 

@@ -26,8 +26,7 @@ import numpy as np
 
 from blis.engine.answers import addresses
 from blis.engine.program import STACK_SIZE, encode
-from blis.policies.binding import BoundPolicy, memory_for
-from blis.simulate import bind_all
+from blis.policies.binding import BoundPolicy, bind_all, memory_for
 from evolve.genomes.choices import name_victims, rank_requests, score_instances
 from evolve.genomes.program import FEATURES, SHARED_FEATURES
 from evolve.genomes.situations import situations

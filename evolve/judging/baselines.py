@@ -6,8 +6,8 @@ from typing import Any
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_keys
 from blis.foundation.errors import ConfigError
+from blis.policies.binding import DEFAULT_POLICIES, bind_all
 from blis.policies.bundle import check_limits, complete_policy
-from blis.simulate import DEFAULT_POLICIES, bind_all
 from evolve.problem import Problem
 from evolve.records import Genome, Phenotype
 

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from blis.foundation.errors import ConfigError
 from blis.foundation.strict_yaml import read_yaml
@@ -14,21 +12,6 @@ from blis.output.run_folder import source_commit
 from evolve.outcome.files import write_text_whole
 
 CONFIG = "config.yaml"
-
-
-def composed(config: DictConfig) -> dict[str, Any]:
-    """The composed configuration as plain data.
-
-    Raises
-    ------
-    ConfigError
-        If it refers to something that does not exist.
-    """
-    try:
-        document = OmegaConf.to_container(config, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error}") from error
-    return {str(key): value for key, value in dict(document).items()}  # type: ignore[arg-type]
 
 
 def check_unused(folder: Path) -> None:

@@ -8,10 +8,12 @@ import math
 import time
 
 from blis.engine.loop import compiled_loop
+from blis.explaining.explanation import trace_figures
 from blis.foundation.errors import BlisError, StalledError
 from blis.foundation.semantics import semantics
 from blis.foundation.units import US_PER_S
 from blis.outcome import outcome
+from blis.prepare import bind_run
 from blis.result import Result
 from blis.scenario import LATEST_US
 from blis.simulate import Simulation
@@ -73,18 +75,12 @@ def _figures(task: Task, prepared: Prepared, deadline_s: float) -> dict[str, flo
     """Run the simulation; with decisions traced there are figures of anomalies and regret as well."""
     scenario = prepared.scenario
     cluster = with_limits(prepared.cluster, task.phenotype.limits)
-    simulation = Simulation(
-        prepared.requests,
-        cluster,
-        task.phenotype.policies,
-        semantics=semantics(scenario.semantics),
-        horizon_us=scenario.horizon_us,
-        trace="summary" if task.needs_trace else "none",
-    )
+    run = bind_run(cluster, task.phenotype.policies, semantics(scenario.semantics), scenario.horizon_us)
+    simulation = Simulation(prepared.requests, run, trace="summary" if task.needs_trace else "none")
     _run(simulation, deadline_s)
-    done = outcome(simulation)
-    result = Result(scenario, scenario.seed, prepared.requests, cluster, done, simulation.policies, engine_s=0.0)
-    return {**result.figures(), **cost_figures(cluster, done)}
+    result = Result(scenario, scenario.seed, simulation, outcome(simulation), engine_s=0.0)
+    traced = trace_figures(result) if task.needs_trace else {}
+    return {**result.figures(), **traced, **cost_figures(cluster, result.outcome)}
 
 
 def _run(simulation: Simulation, deadline_s: float) -> None:

@@ -21,7 +21,6 @@ from blis.cluster.deployment import build_cluster
 from blis.cluster.instances import Cluster
 from blis.engine._jit import cache_folder
 from blis.foundation.units import frozen
-from blis.result import build_requests
 from blis.scenario import Scenario
 from blis.workload.requests import Requests
 from evolve.records import Task
@@ -109,7 +108,7 @@ def prepare(mapping: Mapping[str, Any], requests: Requests | None = None) -> Pre
     scenario = Scenario.from_mapping(mapping)
     cluster = build_cluster(scenario.cluster)
     if requests is None:
-        requests = build_requests(scenario, scenario.seed)
+        requests = scenario.requests()
     return Prepared(scenario, cluster, requests, _digest(scenario, cluster, requests))
 
 

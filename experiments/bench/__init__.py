@@ -16,6 +16,7 @@ from typing import Any
 
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import affine
+from blis.prepare import bind_run
 from blis.simulate import Simulation
 from blis.workload.kinds import distribution
 from blis.workload.requests import Requests
@@ -74,7 +75,7 @@ def median_wall_s(run: Callable[[], object], repeats: int = REPEATS) -> float:
 
 def simulate_once(requests: Requests, cluster: Cluster, policies: dict[str, Any] | None = None) -> Simulation:
     """One evaluation as a search pays for it: a new simulation, run to its end."""
-    return Simulation(requests, cluster, policies).run()
+    return Simulation(requests, bind_run(cluster, policies)).run()
 
 
 def peak_rss_mb() -> float:

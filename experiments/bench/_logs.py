@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from blis.foundation.answers import answer
-from blis.scenario import workload_plan
+from blis.workload.plan import workload_plan
 from experiments.bench import BLOCK_SIZE_TOKENS, Measurement, peak_rss_mb
 
 REQUESTS = 1_000_000
@@ -84,7 +84,7 @@ def write_trace_csv(folder: Path, n: int) -> Path:
 
 def write_trace_v2(folder: Path, n: int) -> Path:
     """A header, and the CSV of 22 columns."""
-    from blis.workload.kinds.trace_v2 import COLUMNS
+    from blis.workload.logs.trace_v2_records import COLUMNS
 
     (folder / "trace.yaml").write_text("trace_version: 2\ntime_unit: us\nmode: generated\nwarm_up_requests: 0\n")
     with (folder / "trace.csv").open("w") as file:

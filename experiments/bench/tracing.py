@@ -3,6 +3,7 @@
 Routing is least-loaded, which looks at the instances in both runs.
 """
 
+from blis.prepare import bind_run
 from blis.simulate import Simulation
 from experiments.bench import Measurement, llama_cluster, median_wall_s, peak_rss_mb, poisson_requests
 
@@ -14,7 +15,7 @@ def measure() -> Measurement:
     requests, cluster = poisson_requests(10_000, 40.0), llama_cluster(4)
 
     def run(trace: str) -> None:
-        Simulation(requests, cluster, POLICIES, trace=trace).run()
+        Simulation(requests, bind_run(cluster, POLICIES), trace=trace).run()
 
     plain_s = median_wall_s(lambda: run("none"), repeats=15)
     traced_s = median_wall_s(lambda: run("decisions"), repeats=15)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from blis.outcome import outcome
+from blis.prepare import bind_run
 from blis.simulate import Simulation
 from experiments.bench import llama_cluster, poisson_requests
 
@@ -33,9 +34,9 @@ def main() -> None:
     figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
     print("policy                              hit rate  TTFT p50  p99 [ms]  simulated in [ms]")
     for name, policy in POLICIES.items():
-        Simulation(requests, cluster, {"routing": policy}).run()
+        Simulation(requests, bind_run(cluster, {"routing": policy})).run()
         start = time.perf_counter()
-        result = outcome(Simulation(requests, cluster, {"routing": policy}).run())
+        result = outcome(Simulation(requests, bind_run(cluster, {"routing": policy})).run())
         wall_ms = (time.perf_counter() - start) * 1e3
         ttft_ms = np.sort(result.requests.ttft_us) / 1e3
         hits, misses = result.instances.cache_hits.sum(), result.instances.cache_misses.sum()

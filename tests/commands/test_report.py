@@ -210,7 +210,7 @@ def test_figures_recomputed_from_the_requests_are_those_of_the_metrics(folders) 
         for measure in MEASURES:
             if measure.sample is None:
                 continue
-            values = samples(run)[measure.sample]
+            values = samples(run.requests)[measure.sample]
             counted = values[~np.isnan(values)]
             found = None
             if len(counted):
@@ -330,7 +330,7 @@ def test_load_over_time_averages_to_the_metrics(folders) -> None:
     # Little's law: requests in the system on average are the sum of their times in it over the time of the run. Some
     # reach their users after the last event.
     arrival_us = run.requests["arrival_us"].to_numpy()
-    times_us = np.minimum(1e3 * samples(run)["e2e"], run.end_us - arrival_us)
+    times_us = np.minimum(1e3 * samples(run.requests)["e2e"], run.end_us - arrival_us)
     in_system = (untraced.queue + untraced.batch).mean(axis=1).sum()
     assert in_system == pytest.approx(np.nansum(times_us) / run.end_us, rel=1e-9)
 

@@ -3,12 +3,13 @@ import pickle
 import pytest
 
 from blis.cluster.deployment import build_cluster
+from blis.cluster.plan import cluster_plan
 from blis.command.overrides import QUESTIONS as QUESTIONS_OF_THE_COMMAND_LINE
 from blis.command.overrides import translated
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.errors import ConfigError
-from blis.result import build_requests, simulate
-from blis.scenario import Scenario, cluster_plan
+from blis.result import simulate
+from blis.scenario import Scenario
 
 LLAMA = {"model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 2}
 CHATBOT = {"kind": "distribution", "preset": "chatbot", "num_requests": 20, "rate": 10.0}
@@ -94,7 +95,7 @@ def test_nested_typos_name_their_path() -> None:
 def test_policies_meet_the_same_requests() -> None:
     first, second = scenario(policies={"routing": "least-loaded"}), scenario(policies={"routing": "weighted"})
 
-    assert (build_requests(first, 3).arrival_us == build_requests(second, 3).arrival_us).all()
+    assert (first.requests(3).arrival_us == second.requests(3).arrival_us).all()
 
 
 def test_seed_of_the_call_replaces_the_scenarios() -> None:
@@ -107,7 +108,7 @@ def test_seed_of_the_call_replaces_the_scenarios() -> None:
 def test_requests_built_before_give_the_same_result() -> None:
     given = scenario()
 
-    assert simulate(given, 5, requests=build_requests(given, 5)).metrics() == simulate(given, 5).metrics()
+    assert simulate(given, 5, requests=given.requests(5)).metrics() == simulate(given, 5).metrics()
 
 
 def test_scenario_travels_between_processes() -> None:

@@ -11,7 +11,7 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.files import conf_folder
 from blis.foundation.strict_yaml import read_yaml
 from blis.policies.bundle import Bundle, bundle_from_mapping, read_bundle, with_limits, write_bundle
-from blis.result import build_requests, simulate
+from blis.result import simulate
 from blis.scenario import Scenario
 from blis.scenario_file import ScenarioFile, names, read_scenario
 
@@ -87,8 +87,7 @@ def test_load_of_a_shipped_scenario_scales_its_arrivals(name: str) -> None:
     assert scenario.saturation_rate is not None
 
     spans_us = [
-        int(np.ptp(build_requests(Scenario.from_mapping(scenario.mapping(load, 2000)), 1).arrival_us))
-        for load in (0.5, 2.0)
+        int(np.ptp(Scenario.from_mapping(scenario.mapping(load, 2000)).requests(1).arrival_us)) for load in (0.5, 2.0)
     ]
 
     # not quite the factor of four: pauses, tools and days last as long at any rate

@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from blis.cluster.deployment import build_cluster
 from blis.engine.laws import check_laws
 from blis.foundation.units import frozen
 from blis.outcome import outcome
-from blis.result import build_requests
+from blis.prepare import prepare
 from blis.scenario import Scenario
-from blis.simulate import Simulation, bind_all
+from blis.simulate import Simulation
 from blis.workload.requests import Requests
 
 CLUSTER = {"instances": 3, "model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 2}
@@ -48,7 +47,7 @@ def start(name: str, **options) -> Simulation:
     spec = {"version": "1", **rate, "num_requests": 300, "clients": clients}
     mapping = {"cluster": CLUSTER | cluster, "workload": {"kind": "spec", "spec": spec}, "policies": policies}
     scenario = Scenario.from_mapping(mapping)
-    return Simulation(build_requests(scenario, 11), build_cluster(scenario.cluster), bind_all(policies), **options)
+    return Simulation(scenario.requests(11), prepare(scenario), **options)
 
 
 def written_down(requests: Requests, arrival_us: np.ndarray) -> tuple[Requests, np.ndarray]:
@@ -77,7 +76,7 @@ def test_the_same_arrivals_written_down_give_the_same_run(name):
     closed = start(name).run()
     real = outcome(closed).requests
     requests, order = written_down(closed.requests, real.arrival_us)
-    again = outcome(Simulation(requests, closed.cluster, closed.policies).run()).requests
+    again = outcome(Simulation(requests, closed.prepared).run()).requests
     for column in ("arrival_us", "status", "instance", "ttft_us", "e2e_us", "scheduling_delay_us", "preemptions"):
         np.testing.assert_array_equal(getattr(again, column), getattr(real, column)[order], column)
 
@@ -93,14 +92,14 @@ def test_a_request_comes_its_pause_after_the_one_before_it(name):
     finished_us = (done.arrival_us + done.e2e_us)[before]
     late = done.arrival_us[waits] - finished_us
     np.testing.assert_array_equal(late[ended], requests.think_us[waits][ended])
-    check_laws(simulation.workload, simulation.limits, simulation.state)
+    check_laws(simulation.workload, simulation.prepared.limits, simulation.state)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_how_far_instances_run_ahead_changes_nothing(name):
     far, near = start(name), start(name)
     near.settings.least_steps = 1
-    near.limits.least_step_us[:] = 1
+    near.prepared.limits.least_step_us[:] = 1
     near.settings.lookahead_us = 0
     one, other = outcome(far.run()).requests, outcome(near.run()).requests
     for column in ("arrival_us", "instance", "ttft_us", "e2e_us"):
@@ -112,7 +111,7 @@ def test_one_user_alone_is_served_without_waiting():
     scenario = Scenario.from_mapping(
         {"cluster": CLUSTER | {"instances": 1}, "workload": {"kind": "spec", "spec": spec}}
     )
-    simulation = Simulation(build_requests(scenario, 3), build_cluster(scenario.cluster), {}).run()
+    simulation = Simulation(scenario.requests(3), prepare(scenario)).run()
     done = outcome(simulation).requests
     ends_us = done.arrival_us + done.e2e_us
     np.testing.assert_array_equal(done.arrival_us[1:], ends_us[:-1] + simulation.requests.think_us[1:])

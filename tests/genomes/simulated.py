@@ -7,6 +7,7 @@ import numpy as np
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import affine
 from blis.outcome import Outcome, outcome
+from blis.prepare import bind_run
 from blis.simulate import Simulation
 from blis.workload.labels import Labels
 from blis.workload.prefixes.keys import keys_of_groups
@@ -33,7 +34,9 @@ def scenarios() -> tuple[tuple[Requests, Cluster], ...]:
 
 def outcomes(phenotype: Phenotype) -> list[Outcome]:
     """What happens in each scenario."""
-    return [outcome(Simulation(requests, cluster, phenotype.policies).run()) for requests, cluster in scenarios()]
+    return [
+        outcome(Simulation(requests, bind_run(cluster, phenotype.policies)).run()) for requests, cluster in scenarios()
+    ]
 
 
 def bytes_of(results: list[Outcome]) -> list[bytes]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blis.foundation.randomness import stream
-from blis.simulate import bind_all
+from blis.policies.binding import bind_all
 from evolve.genomes.seeding import deap_draws
 from evolve.problem import Problem
 from evolve.records import Genome

@@ -7,7 +7,7 @@ import pytest
 
 from blis.foundation.errors import StalledError
 from blis.foundation.randomness import stream
-from blis.simulate import DEFAULT_POLICIES
+from blis.policies.binding import DEFAULT_POLICIES
 from evolve.genomes.phenotype import signature
 from evolve.genomes.situations import situations
 from evolve.records import Phenotype

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from blis.simulate import DEFAULT_POLICIES
+from blis.policies.binding import DEFAULT_POLICIES
 from evolve.problem import Problem
 from evolve.records import Phenotype
 from tests.genomes.problems import SHIPPED, problem

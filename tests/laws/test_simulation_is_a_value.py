@@ -13,6 +13,7 @@ from blis.engine.laws import check_laws
 from blis.foundation.answers import choices
 from blis.foundation.errors import LawBrokenError
 from blis.outcome import Outcome, outcome
+from blis.prepare import bind_run
 from blis.simulate import Simulation
 from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
@@ -47,7 +48,7 @@ def cluster(n_instances: int = 3, **changes: Any) -> Cluster:
 
 
 def simulation(seed: int, policies: dict[str, Any] | None = None, **options: Any) -> Simulation:
-    return Simulation(random_requests(seed), cluster(), policies, **options)
+    return Simulation(random_requests(seed), bind_run(cluster(), policies), **options)
 
 
 def assert_same(one: Outcome, other: Outcome) -> None:
@@ -87,7 +88,7 @@ def test_the_laws_hold_at_every_moment(seed: int, policies: dict[str, str]) -> N
     clock_us = 0
     for until_us in range(0, 20_000, 250):
         run.advance(until_us)
-        check_laws(run.workload, run.limits, run.state)
+        check_laws(run.workload, run.prepared.limits, run.state)
         assert run.clock_us >= clock_us
         clock_us = run.clock_us
 
@@ -97,7 +98,7 @@ def test_a_broken_law_is_said_in_words() -> None:
     run.state.instances.used_blocks[1] += 1
 
     with pytest.raises(LawBrokenError, match=r"used and free blocks are all blocks: instance 1 must have 24; got 25"):
-        check_laws(run.workload, run.limits, run.state)
+        check_laws(run.workload, run.prepared.limits, run.state)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

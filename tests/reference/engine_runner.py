@@ -13,6 +13,7 @@ from blis.cluster.latency import LatencyModel, affine, roofline
 from blis.engine.codes import STATUS_NAMES
 from blis.foundation.semantics import semantics as semantics_called
 from blis.outcome import Outcome, outcome
+from blis.prepare import bind_run
 from blis.simulate import Simulation
 from blis.workload import labels, table
 from blis.workload.prefixes import keys as prefix_keys
@@ -49,14 +50,15 @@ def simulate(case: Case, rows: Rows, semantics: str) -> dict[str, Any]:
 
 
 def simulation_of(case: Case, rows: Rows, semantics: str, **options: Any) -> Simulation:
-    """The simulation of a case before its first event; options replace the arguments derived from the case."""
-    arguments: dict[str, Any] = {
+    """The simulation of a case before its first event; options replace what the case says."""
+    run: dict[str, Any] = {
         "policies": policies_of(case),
         "semantics": semantics_called(semantics),
         "horizon_us": case.get("horizon_us"),
-        "record_routing": case.get("routing_trace") is not None,
     }
-    return Simulation(requests_of(case, rows), cluster_of(case), **arguments | options)
+    run |= {name: options.pop(name) for name in tuple(options) if name in run}
+    recorded = {"record_routing": case.get("routing_trace") is not None} | options
+    return Simulation(requests_of(case, rows), bind_run(cluster_of(case), **run), **recorded)
 
 
 def requests_of(case: Case, rows: Rows) -> Requests:

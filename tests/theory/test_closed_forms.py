@@ -9,6 +9,7 @@ from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import affine
 from blis.engine import views
 from blis.outcome import Outcome, outcome
+from blis.prepare import bind_run
 from blis.simulate import Simulation
 from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
@@ -35,7 +36,8 @@ def run(
 ) -> Outcome:  # fmt: skip
     latency = affine.prepare(affine.Params(alpha_us=alpha_us, beta_us=beta_us), None, None, 1)
     instance = Instance(132_139, max_running, 2048, latency)
-    return outcome(Simulation(given, Cluster((instance,) * n_instances, "affine", 16, **changes), policies).run())
+    cluster = Cluster((instance,) * n_instances, "affine", 16, **changes)
+    return outcome(Simulation(given, bind_run(cluster, policies)).run())
 
 
 def test_v_phase_ttft_is_a_line_in_the_prompt() -> None:
@@ -104,7 +106,7 @@ def test_v_little_requests_in_flight_are_rate_times_time() -> None:
     draw = np.random.default_rng(3)
     given = requests(np.cumsum(draw.exponential(30_000, 4_000)).astype(np.int64), 128, 400)
     latency = affine.prepare(affine.Params(alpha_us=(0, 0, 0), beta_us=BETA_US), None, None, 1)
-    simulation = Simulation(given, Cluster((Instance(132_139, 256, 2048, latency),) * 2, "affine", 16))
+    simulation = Simulation(given, bind_run(Cluster((Instance(132_139, 256, 2048, latency),) * 2, "affine", 16)))
     samples = []
     for until_us in range(0, 125_000_000, 10_000):
         simulation.advance(until_us)

@@ -10,6 +10,7 @@ from blis.cluster.catalog import find_coefficients
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import affine
 from blis.outcome import outcome
+from blis.prepare import bind_run
 from blis.simulate import Simulation
 from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
@@ -58,7 +59,7 @@ def test_published_runs_come_out_with_their_corrected_figures(run: tuple) -> Non
     latency = affine.prepare(affine.Params(alpha_us=row.alpha_us, beta_us=row.beta_us), None, None, tensor_parallel)
     instance = Instance(kv_blocks=kv_blocks, max_running_requests=256, step_token_budget=2048, latency=latency)
 
-    result = outcome(Simulation(golden_requests(workload, count), Cluster((instance,), "affine")).run())
+    result = outcome(Simulation(golden_requests(workload, count), bind_run(Cluster((instance,), "affine"))).run())
 
     intervals = (result.interval_us * result.interval_tokens).sum() / result.interval_tokens.sum() / 1000
     assert result.instances.completed_requests[0] == count

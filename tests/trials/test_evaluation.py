@@ -2,6 +2,7 @@ import pytest
 
 from blis.metrics.figures import cluster_figures
 from blis.outcome import outcome
+from blis.prepare import bind_run
 from blis.simulate import Simulation
 from evolve.evaluators import key_of
 from evolve.records import Phenotype
@@ -30,7 +31,7 @@ def test_a_record_holds_the_figures_of_one_plain_run(run, workloads, phenotype, 
 
     record = run(phenotype, scenario=scenario)
 
-    simulation = Simulation(prepared.requests, prepared.cluster, phenotype.policies).run()
+    simulation = Simulation(prepared.requests, bind_run(prepared.cluster, phenotype.policies)).run()
     figures = cluster_figures(prepared.requests, prepared.cluster, outcome(simulation), prepared.scenario.slo)
     assert record.error is None
     assert {name: record.figures[name] for name in figures} == figures

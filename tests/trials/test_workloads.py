@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from blis.cluster.deployment import build_cluster
+from blis.cluster.plan import cluster_plan
 from blis.policies.bundle import with_limits as limits_in_plan
-from blis.scenario import cluster_plan
 from evolve.trials.workloads import (
     WorkloadKey,
     Workloads,

@@ -25,15 +25,15 @@ def test_times_lengths_and_models_are_read(load, assert_lawful):
     assert requests.input_tokens.tolist() == [472, 1087, 417]
     assert requests.output_tokens.tolist() == [18, 230, 276]
     assert [requests.tenants[index] for index in requests.tenant] == ["ChatGPT", "GPT-4", "ChatGPT"]
-    assert requests.notes == ()
+    assert requests.notes == ("time 0 is second 5 of the log (keep_origin: true keeps its times)",)
 
 
 def test_failed_requests_are_dropped_and_counted_or_kept(load):
     text = HEADER + "1,GPT-4,0,0,0,API log\n" + ROWS + "200,ChatGPT,30,0,30,API log\n"
-    dropped, kept = load(text), load(text, failures="keep")
+    dropped, kept = load(text), load(text, failures="keep", empty_prompts="keep")
 
     assert dropped.number.tolist() == [1, 2, 3]
-    assert dropped.notes == ("2 of 5 requests failed (no response) and are left out (failures: keep would keep them)",)
+    assert dropped.notes[0] == "2 of 5 requests failed (no response) and are left out (failures: keep would keep them)"
     assert kept.input_tokens.tolist() == [1, 472, 1087, 417, 30]
     assert kept.output_tokens.tolist() == [0, 18, 230, 276, 0]
     assert kept.notes[0].startswith("2 of 5 requests failed (no response) and are kept, without output")
@@ -53,7 +53,7 @@ def test_sessions_of_later_editions_have_rounds(load, assert_lawful):
 def test_wrong_totals_are_counted(load):
     requests = load(HEADER + ROWS.replace("490", "491"))
 
-    assert requests.notes == ("1 of 3 rows have total tokens that are not the sum; the parts are used",)
+    assert requests.notes[0] == "1 of 3 rows have total tokens that are not the sum; the parts are used"
 
 
 def test_rate_limit_and_order_apply(load):
@@ -62,7 +62,7 @@ def test_rate_limit_and_order_apply(load):
 
     assert requests.arrival_us.tolist() == [0, 500_000, 1_000_000]
     assert requests.number.tolist() == [1, 2, 0]
-    assert requests.notes == ("2 of 4 rows were out of order and have been sorted",)
+    assert requests.notes[1:] == ("2 of 4 rows were out of order and have been sorted",)
 
 
 def test_a_packed_file_is_the_same(load, tmp_path):
@@ -83,7 +83,7 @@ def test_a_packed_file_is_the_same(load, tmp_path):
         ),
         (HEADER + ROWS + "1,M,1.5,1,2,API log\n", "row 3, column 'Request tokens': must be an int ≥ 0; got '1.5'."),
         (HEADER + ROWS + "1,M,1,-1,2,API log\n", "row 3, column 'Response tokens': must be an int ≥ 0; got '-1'."),
-        (HEADER + "\n" + ROWS + "1,M,0,3,3,API log\n", "an int ≥ 1 where there is a response; got '0'. See line 6."),
+        (HEADER + "\n" + ROWS + "1,M,-1,3,3,API log\n", "must be an int ≥ 0; got '-1'. See line 6."),
         (HEADER + "1,M,5,0,5,API log\n", "must hold a request that did not fail; all 1 have no response."),
     ],
 )

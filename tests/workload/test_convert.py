@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from blis.convert import main
-from blis.scenario import workload_plan
+from blis.workload.plan import workload_plan
 
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(
     f"2023-11-16 18:15:{40 + k:02d}.{k:03d}1230,{100 + k},{k + 1}\n" for k in range(9)
@@ -137,7 +137,7 @@ def test_a_source_that_is_wrong_leaves_nothing_behind(file, tmp_path, capsys):
     source = file("a.csv", AZURE + "2023-11-16 18:15:59,x,1\n")
 
     assert main([str(source), str(tmp_path / "b.jsonl")]) == 2
-    assert "row 9, column 'ContextTokens': must be an int ≥ 1; got 'x'. See line 11." in capsys.readouterr().err
+    assert "row 9, column 'ContextTokens': must be an int ≥ 0; got 'x'. See line 11." in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv"]
 
 
@@ -182,9 +182,9 @@ def test_wrong_command_lines_are_refused(tmp_path, monkeypatch, capsys, argument
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.txt", "x", "the name must end in .csv, .jsonl, .yaml or .gz after it; else give from=FORMAT."),
-        ("a.yaml", "x: 1", "must have a key that tells its format (trace-v2: trace_version; shared-prefix:"),
-        ("a.csv", "x,y\n1,2\n", "the columns x, y do not tell the format; give from=FORMAT."),
+        ("a.txt", "x", "the name must end in .csv, .json, .jsonl, .yaml or .gz after it; else give from=FORMAT."),
+        ("a.yaml", "x: 1", "a.yaml begins like no known format (x); give from=FORMAT: azure, "),
+        ("a.csv", "x,y\n1,2\n", "a.csv begins like no known format (x, y); give from=FORMAT: azure, "),
     ],
 )
 def test_files_that_do_not_tell_their_format_are_refused(file, tmp_path, capsys, name, text, message):

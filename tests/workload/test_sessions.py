@@ -55,7 +55,7 @@ def test_context_is_counted_once():
 def test_the_older_form_of_sessions_keeps_its_times():
     # think time plus 1 µs per output token, as the reference has it
     turns = {"multi_turn": {"max_rounds": 4, "think_time_us": 2000, "context_growth": "accumulate"}}
-    requests = requests_of({"reasoning": turns})
+    requests = requests_of({"reasoning": turns, "loop": "open"})
 
     rows = rows_of(requests, "c/0")
     since_start = requests.arrival_us[rows] - requests.arrival_us[rows[0]]

@@ -5,7 +5,8 @@ import pytest
 
 from blis.foundation.errors import ConfigError
 from blis.workload.kinds import distribution
-from blis.workload.kinds.trace_v2 import COLUMNS, Params, generate, write
+from blis.workload.kinds.trace_v2 import Params, generate, write
+from blis.workload.logs.trace_v2_records import COLUMNS
 
 HEADER = "trace_version: 2\ntime_unit: us\nmode: generated\nwarm_up_requests: 0\n"
 ROW = {
@@ -44,8 +45,8 @@ def test_reading_what_was_written_is_the_identity(tmp_path, assert_lawful, group
     mapping = dict(num_requests=200, slo_classes={"critical": 1, "batch": 1}, tenants={"a": 1, "b": 2}, **groups)
     requests = distribution.generate(distribution.Params.from_mapping("w", mapping), 3, 16)
 
-    write(requests, tmp_path / "h.yaml", tmp_path / "h.csv")
-    again = generate(Params.from_mapping("w", {"path": tmp_path / "h.yaml"}), 9, 16)
+    write(requests, tmp_path / "h.yaml")
+    again = generate(Params.from_mapping("w", {"path": tmp_path / "h.yaml", "keep_origin": True}), 9, 16)
 
     assert_lawful(again)
     for name in (
@@ -85,11 +86,12 @@ def test_sessions_rounds_and_request_ids_survive_a_round_trip(tmp_path, load):
                 "slo_class": "",
             },
             extra=["prefix_length"],
-        )
+        ),
+        keep_origin=True,
     )
 
-    write(first, tmp_path / "h.yaml", tmp_path / "h.csv")
-    again = generate(Params.from_mapping("w", {"path": tmp_path / "h.yaml"}), 9, 16)
+    write(first, tmp_path / "h.yaml")
+    again = generate(Params.from_mapping("w", {"path": tmp_path / "h.yaml", "keep_origin": True}), 9, 16)
 
     for field in dataclasses.fields(first):
         one, two = getattr(first, field.name), getattr(again, field.name)
@@ -112,7 +114,7 @@ def test_every_column_is_written_as_it_was_read(tmp_path, load):
     assert first.text_tokens.tolist() == [65, 0, 100]
     assert (first.image_tokens.tolist(), first.audio_tokens.tolist()) == ([30, 0, 0], [5, 0, 0])
     assert first.reason_ratio.tolist() == [0.0, 0.0, 0.30000000000000004]
-    write(first, tmp_path / "h.yaml", tmp_path / "h.csv")
+    write(first, tmp_path / "h.yaml")
     assert (tmp_path / "h.csv").read_text() == csv_of(*rows)
 
 
@@ -140,15 +142,20 @@ def test_failed_records_are_left_out_and_counted(load):
 def test_observed_traces_are_replayed_at_their_send_times(load):
     text = csv_of({"arrival_time_us": "5", "send_time_us": "9"})
 
-    assert load(text).arrival_us.tolist() == [5]
-    assert load(text, HEADER.replace("generated", "real")).arrival_us.tolist() == [9]
+    assert load(text, keep_origin=True).arrival_us.tolist() == [5]
+    assert load(text, HEADER.replace("generated", "real"), keep_origin=True).arrival_us.tolist() == [9]
 
 
-def test_times_are_not_rebased_and_may_be_out_of_order(load):
-    requests = load(csv_of({"arrival_time_us": "900"}, {"arrival_time_us": "70"}))
+def test_times_begin_at_0_and_may_be_out_of_order(load):
+    text = csv_of({"arrival_time_us": "900"}, {"arrival_time_us": "70"})
+    requests = load(text)
 
-    assert requests.arrival_us.tolist() == [70, 900]
-    assert requests.notes == ("1 of 2 rows were out of order and have been sorted",)
+    assert requests.arrival_us.tolist() == [0, 830]
+    assert requests.notes == (
+        "time 0 is second 7e-05 of the log (keep_origin: true keeps its times)",
+        "1 of 2 rows were out of order and have been sorted",
+    )
+    assert load(text, keep_origin=True).arrival_us.tolist() == [70, 900]
 
 
 def test_rate_and_limit_apply(load):
@@ -161,7 +168,11 @@ def test_rate_and_limit_apply(load):
     ("row", "message"),
     [
         ({"input_tokens": "x"}, "row 0, column 'input_tokens': must be an int; got 'x'."),
-        ({"input_tokens": "0"}, "row 0, column 'input_tokens': must be an int ≥ 1; got '0'."),
+        ({"input_tokens": "-1"}, "row 0, column 'input_tokens': must be an int ≥ 0; got '-1'."),
+        (
+            {"input_tokens": "2147483648"},
+            "row 0, column 'input_tokens': must be an int ≤ 2147483647; got '2147483648'.",
+        ),
         ({"output_tokens": "-1"}, "row 0, column 'output_tokens': must be an int ≥ 0; got '-1'."),
         ({"output_tokens": "1.0"}, "row 0, column 'output_tokens': must be an int; got '1.0'."),
         ({"arrival_time_us": ""}, "row 0, column 'arrival_time_us': must be an int; got ''."),
@@ -196,8 +207,8 @@ def test_wrong_cells_are_refused(load, row, message):
 
 
 def test_the_row_is_that_of_the_file_although_failed_records_are_left_out(load):
-    with pytest.raises(ConfigError, match="row 2, column 'input_tokens': must be an int ≥ 1; got '0'"):
-        load(csv_of({"status": "error"}, {}, {"input_tokens": "0"}))
+    with pytest.raises(ConfigError, match="row 2, column 'input_tokens': must be an int ≥ 0; got '-1'"):
+        load(csv_of({"status": "error"}, {}, {"input_tokens": "-1"}))
 
 
 @pytest.mark.parametrize(
@@ -209,8 +220,9 @@ def test_the_row_is_that_of_the_file_although_failed_records_are_left_out(load):
             HEADER.replace("generated", "generate"),
             "mode: no choice named 'generate'; did you mean 'generated'?",
         ),
+        (HEADER.replace("2", "4") + "new: 1\n", "trace_version must be an int in [1, 3]; got 4."),
         (HEADER.replace("us", "ms"), "time_unit: no choice named 'ms'"),
-        (HEADER.replace("2", "two"), "trace_version must be an int ≥ 1; got 'two'."),
+        (HEADER.replace("2", "two"), "trace_version must be an int in [1, 3]; got 'two'."),
         (
             HEADER + "server: {block_sise: 16}\n",
             "server: unknown key 'block_sise'; did you mean 'block_size'?",
@@ -231,12 +243,12 @@ def test_wrong_headers_are_refused(load, header, message):
 
 
 def test_columns_must_have_their_names(load):
-    with pytest.raises(ConfigError, match=r"column 20 must be 'status'; got 'state'"):
+    with pytest.raises(ConfigError, match=r"unknown column 'state' at position 20; did you mean 'status'"):
         load(csv_of({}).replace("status", "state"))
 
 
 def test_missing_columns_are_refused(load):
-    with pytest.raises(ConfigError, match=r"must have 22 columns; 'error_message' is missing"):
+    with pytest.raises(ConfigError, match=r"must have the 22 columns of a trace; 'error_message' is missing"):
         load("\n".join(line.rsplit(",", 1)[0] for line in csv_of({}).splitlines()))
 
 

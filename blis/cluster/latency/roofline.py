@@ -12,9 +12,9 @@ import numpy as np
 
 from blis.cluster.catalog import Device, Model
 from blis.cluster.latency import LatencyModel
+from blis.cluster.latency._shape import both, check_rates, check_shape, peak_tflops
 from blis.engine.batch_sums import BatchSums
 from blis.foundation.checks import check_int, check_keys, check_number
-from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
 
 LARGEST_US = 2**63 - 1
@@ -87,12 +87,10 @@ def prepare(params: Params, model: Model | None, device: Device | None, tensor_p
     Source: roofline model of the BLIS reference simulator, April 2026: two feed-forward matrices whatever the
     activation; shared experts, router, embeddings and output matrix are free.
     """
-    if model is None or device is None:
-        raise ConfigError("latency roofline: needs a model and a device; give both.")
+    model, device = both("roofline", model, device)
     check_int("tensor_parallel", tensor_parallel, minimum=1)
     _check(model, device)
-    eight_bit = model.weight_bytes == 1.0 and device.peak_tflops_8bit > 0
-    peak_flops_per_s = (device.peak_tflops_8bit if eight_bit else device.peak_tflops_16bit) * 1e12
+    peak_flops_per_s = peak_tflops(model, device) * 1e12
     mfu_prefill = device.mfu_prefill if params.mfu_prefill is None else params.mfu_prefill
     mfu_decode = device.mfu_decode if params.mfu_decode is None else params.mfu_decode
     values = np.zeros(N_COEFFICIENTS)
@@ -182,16 +180,9 @@ def _set_work(values: Float64Vector, model: Model) -> None:
 def _check(model: Model, device: Device) -> None:
     """Refuse a record, perhaps built by hand, that the formulas cannot take."""
     where = f"model {model.name!r}"
-    for key in ("layers", "hidden", "heads", "kv_heads"):
-        check_int(f"{where}: {key}", getattr(model, key), minimum=1)
+    check_shape(model, ("layers", "hidden", "heads", "kv_heads"))
     for key in ("intermediate", "expert_intermediate", "dense_intermediate", "interleave_step", "experts"):
         check_int(f"{where}: {key}", getattr(model, key), minimum=0)
-    for key in ("activation_bytes", "weight_bytes"):
-        check_number(f"{where}: {key}", getattr(model, key), above=0, unit="bytes")
-    if model.experts > 1:
-        check_int(f"{where}: experts_per_token", model.experts_per_token, minimum=1, maximum=model.experts)
-    elif model.experts == 0:
+    if model.experts == 0:
         check_int(f"{where}: experts_per_token of a model without experts", model.experts_per_token, 0, 0)
-    for key in ("peak_tflops_16bit", "peak_bandwidth_tb_per_s", "mfu_prefill", "mfu_decode"):
-        check_number(f"device {device.name!r}: {key}", getattr(device, key), above=0)
-    check_number(f"device {device.name!r}: peak_tflops_8bit", device.peak_tflops_8bit, minimum=0)
+    check_rates(device, ("mfu_prefill", "mfu_decode"))

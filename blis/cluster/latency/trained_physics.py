@@ -12,10 +12,12 @@ import numpy as np
 
 from blis.cluster.catalog import Device, Model
 from blis.cluster.latency import LatencyModel
+from blis.cluster.latency._shape import both, check_rates, check_shape, peak_tflops
 from blis.engine.batch_sums import BatchSums
 from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
+from blis.foundation.words import shown
 
 LARGEST_US = 2**63 - 1
 KV_BYTES_PER_ELEMENT = 2  # whatever the activations are
@@ -96,7 +98,7 @@ class Params:
         first, second, third = _numbers(f"{where}.alpha_us", values["alpha_us"], 3, 3)
         beta = _numbers(f"{where}.beta", values["beta"], MIN_BETA, MAX_BETA)
         if not any(beta):
-            raise ConfigError(f"{where}.beta must have a value > 0, or every step is free; got {list(beta)!r}.")
+            raise ConfigError(f"{where}.beta must have a value > 0, or every step is free; got {shown(list(beta))}.")
         return cls((first, second, third), beta)
 
 
@@ -123,8 +125,7 @@ def prepare(params: Params, model: Model | None, device: Device | None, tensor_p
     Source: trained-physics model of the BLIS reference simulator, August 2026, one data-parallel rank. Only
     integers are multiplied ahead, and products of one rounding, so that no bit moves.
     """
-    if model is None or device is None:
-        raise ConfigError("latency trained-physics: needs a model and a device; give both.")
+    model, device = both("trained-physics", model, device)
     _check(model, device, tensor_parallel)
     values = np.zeros(N_COEFFICIENTS)
     _set_rates(values, model, device, tensor_parallel)
@@ -213,8 +214,7 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
 
 
 def _set_rates(values: Float64Vector, model: Model, device: Device, tensor_parallel: int) -> None:
-    eight_bit = model.weight_bytes == 1.0 and device.peak_tflops_8bit > 0
-    values[FLOPS_PER_US] = (device.peak_tflops_8bit if eight_bit else device.peak_tflops_16bit) * 1e6
+    values[FLOPS_PER_US] = peak_tflops(model, device) * 1e6
     values[BYTES_PER_US] = device.peak_bandwidth_tb_per_s * 1e6
     values[TENSOR_PARALLEL] = tensor_parallel
     values[REDUCE_SHARE] = (tensor_parallel - 1) / tensor_parallel
@@ -260,28 +260,20 @@ def _weight_reading_us(model: Model, tensor_parallel: int, bytes_per_us: float) 
 
 def _check(model: Model, device: Device, tensor_parallel: int) -> None:
     """Refuse a record, perhaps built by hand, that the formulas cannot take."""
-    where = f"model {model.name!r}"
-    for key in ("layers", "hidden", "heads", "kv_heads", "intermediate"):
-        check_int(f"{where}: {key}", getattr(model, key), minimum=1)
-    for key in ("activation_bytes", "weight_bytes"):
-        check_number(f"{where}: {key}", getattr(model, key), above=0, unit="bytes")
-    if model.experts > 1:
-        check_int(f"{where}: experts_per_token", model.experts_per_token, minimum=1, maximum=model.experts)
-    for key in ("peak_tflops_16bit", "peak_bandwidth_tb_per_s"):
-        check_number(f"device {device.name!r}: {key}", getattr(device, key), above=0)
-    check_number(f"device {device.name!r}: peak_tflops_8bit", device.peak_tflops_8bit, minimum=0)
+    check_shape(model, ("layers", "hidden", "heads", "kv_heads", "intermediate"))
+    check_rates(device)
     check_int("tensor_parallel", tensor_parallel, minimum=1)
     common = math.gcd(model.heads, model.kv_heads)
     if common % tensor_parallel:
         choices = ", ".join(str(degree) for degree in range(1, common + 1) if common % degree == 0)
         raise ConfigError(
-            f"tensor_parallel must divide the {model.heads} heads and {model.kv_heads} kv_heads of {where}; "
-            f"got {tensor_parallel}. Choices: {choices}."
+            f"tensor_parallel must divide the {model.heads} heads and {model.kv_heads} kv_heads of model "
+            f"{model.name!r}; got {tensor_parallel}. Choices: {choices}."
         )
 
 
 def _numbers(where: str, value: object, shortest: int, longest: int) -> tuple[float, ...]:
     if not isinstance(value, list | tuple) or not shortest <= len(value) <= longest:
         count = str(shortest) if shortest == longest else f"{shortest} to {longest}"
-        raise ConfigError(f"{where} must be a list of {count} numbers; got {value!r}.")
+        raise ConfigError(f"{where} must be a list of {count} numbers; got {shown(value)}.")
     return tuple(check_number(f"{where}[{place}]", number, minimum=0) for place, number in enumerate(value))

@@ -1,8 +1,8 @@
 """Rollout regret: sampled decisions are made otherwise, and the futures compared; all cores work on it."""
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,16 +26,20 @@ from blis.engine.state import Records
 from blis.explaining.counterfactual.sampling import Sampling, stratified
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import US_PER_S
+from blis.result import Result
 from blis.simulate import Simulation
 
 
-def rollouts(start: Callable[[], Simulation], finished: Simulation, sampling: Sampling, seed: int) -> Records:
+def with_rollouts(result: Result, sampling: Sampling) -> Result:
+    """The result of a traced run with sampled decisions tried otherwise; its seed chooses them."""
+    return replace(result, rollouts=rollouts(result.simulation, sampling, result.seed))
+
+
+def rollouts(finished: Simulation, sampling: Sampling, seed: int) -> Records:
     """Try sampled decisions of a finished run otherwise.
 
     Parameters
     ----------
-    start : callable
-        Makes the same simulation anew, before its first event.
     finished : Simulation
         The run that really happened, with a trace.
     sampling : Sampling
@@ -52,7 +56,7 @@ def rollouts(start: Callable[[], Simulation], finished: Simulation, sampling: Sa
     ConfigError
         If the finished run has no trace.
     """
-    return try_plan(start, finished, planned(finished, sampling, seed), sampling)
+    return try_plan(finished, planned(finished, sampling, seed), sampling)
 
 
 def planned(finished: Simulation, sampling: Sampling, seed: int) -> Records:
@@ -64,7 +68,7 @@ def planned(finished: Simulation, sampling: Sampling, seed: int) -> Records:
     cluster = finished.state.scratch.cluster
     n_admissions = int(cluster[codes.N_ADMITTED] + cluster[codes.N_REJECTED])
     routed = stratified(finished.n_routed, sampling.decisions, seed, "routing")
-    if len(finished.cluster.instances) == 1:
+    if len(finished.prepared.cluster.instances) == 1:
         routed = routed[:0]
     admitted = stratified(n_admissions, sampling.admissions, seed, "admission")
     kinds = np.concatenate([np.full(len(admitted), ADMISSION_DECISION), np.full(len(routed), ROUTING_DECISION)])
@@ -74,7 +78,7 @@ def planned(finished: Simulation, sampling: Sampling, seed: int) -> Records:
     return new_plan(kinds[order], places[order])
 
 
-def try_plan(start: Callable[[], Simulation], finished: Simulation, plan: Records, sampling: Sampling) -> Records:
+def try_plan(finished: Simulation, plan: Records, sampling: Sampling) -> Records:
     """Try the planned decisions, in equal parts on all cores; the result does not depend on their number."""
     if not len(plan):
         return new_rollouts(0)
@@ -84,7 +88,8 @@ def try_plan(start: Callable[[], Simulation], finished: Simulation, plan: Record
     cursors = [new_cursor() for _ in parts]
 
     def work(part: Any, cursor: Any) -> Records:
-        return _try_part(start(), finished, plan[part], sampling, cursor)
+        base = Simulation(finished.requests, finished.prepared, record_steps=False, record_routing=True)
+        return _try_part(base, finished, plan[part], sampling, cursor)
 
     with ThreadPoolExecutor(len(parts)) as pool:
         try:
@@ -97,15 +102,15 @@ def try_plan(start: Callable[[], Simulation], finished: Simulation, plan: Record
 
 
 def _try_part(base: Simulation, finished: Simulation, plan: Records, sampling: Sampling, cursor: Any) -> Records:
-    kernel = compiled_rollouts()
-    most = min(sampling.alternatives, max(1, len(base.cluster.instances) - 1))
+    kernel, prepared = compiled_rollouts(), base.prepared
+    most = min(sampling.alternatives, max(1, len(prepared.cluster.instances) - 1))
     found, alternatives = new_rollouts(len(plan) * most), np.zeros(most, np.int64)
     branch = base.fork()
     while True:
         status = kernel(
-            base.workload, base.settings, base.limits, base.answers, base.parameters, base.memory, base.coefficients,
-            base.state, branch.memory, branch.state, finished.state.requests, plan, found, alternatives, cursor,
-            round(sampling.horizon_s * US_PER_S),
+            base.workload, base.settings, prepared.limits, prepared.answers, prepared.parameters, base.memory,
+            prepared.coefficients, base.state, branch.memory, branch.state, finished.state.requests, plan, found,
+            alternatives, cursor, round(sampling.horizon_s * US_PER_S),
         )  # fmt: skip
         if status == codes.DONE:
             return found[: cursor[N_ROLLOUTS]]

@@ -90,7 +90,7 @@ class _Sample(NamedTuple):
     @classmethod
     def of(cls, run: "RunFolder") -> "_Sample":
         ordered = {}
-        for name, values in samples(run).items():
+        for name, values in samples(run.requests).items():
             counted = np.flatnonzero(~np.isnan(values))
             places = counted[np.argsort(values[counted], kind="stable")]
             ordered[name] = (places, values[places])

@@ -20,7 +20,7 @@ _TIMES = (("ttft", "TTFT"), ("e2e", "E2E"))
 
 def latency_figures(runs: Sequence[RunFolder]) -> Html:
     """A curve per run; those of the classes too where there is one run."""
-    curves = [(run.name, samples(run)) for run in runs]
+    curves = [(run.name, samples(run.requests)) for run in runs]
     if len(runs) == 1:
         curves = [("all", curves[0][1]), *_classes(runs[0], curves[0][1])]
     figures = []

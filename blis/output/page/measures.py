@@ -8,7 +8,7 @@ from blis.foundation.units import Float64Vector
 from blis.output.page.files import is_text, numbers
 
 if TYPE_CHECKING:
-    from blis.output.page.folder import RunFolder
+    import pyarrow
 
 SHARE, MILLISECONDS, RATE, RATIO, COUNT = "share", "ms", "per second", "ratio", "count"
 
@@ -45,19 +45,18 @@ MEASURES = (
 )
 
 
-def samples(run: "RunFolder") -> dict[str, Float64Vector]:
+def samples(requests: "pyarrow.Table") -> dict[str, Float64Vector]:
     """(requests,) each, in order of arrival; NaN where a request does not count: not arrived, or not completed."""
-    table = run.requests
-    meets_slo = table["meets_slo"].cast("float64").to_numpy()
+    meets_slo = requests["meets_slo"].cast("float64").to_numpy()
     arrived = ~np.isnan(meets_slo)
-    completed = is_text(table, "status", "completed")
+    completed = is_text(requests, "status", "completed")
 
     def of_completed(column: str) -> Float64Vector:
-        return np.where(completed, numbers(table, column), np.nan)
+        return np.where(completed, numbers(requests, column), np.nan)
 
     return {
         "completed": np.where(arrived, completed.astype(np.float64), np.nan),
-        "rejected": np.where(arrived, is_text(table, "status", "rejected").astype(np.float64), np.nan),
+        "rejected": np.where(arrived, is_text(requests, "status", "rejected").astype(np.float64), np.nan),
         "meets_slo": meets_slo,
         "ttft": of_completed("ttft_ms"),
         "request_itl": of_completed("itl_mean_ms"),

@@ -10,9 +10,15 @@ from blis.workload.clients.lifecycle import Lifecycle, lifecycle_from_mapping
 from blis.workload.clients.modalities import Multimodal, multimodal_from_mapping
 from blis.workload.clients.profiles import Profile, profile_from_mapping
 from blis.workload.clients.reasoning import Reasoning, reasoning_from_mapping
-from blis.workload.clients.sessions import SessionPlan, multi_turn_from_mapping, sessions_from_mapping
+from blis.workload.clients.sessions import (
+    LONGEST_PAUSE_US,
+    Pause,
+    SessionPlan,
+    multi_turn_from_mapping,
+    sessions_from_mapping,
+)
 from blis.workload.drawing.arrivals import NORMALIZED, ArrivalProcess, arrival_process_from_mapping
-from blis.workload.drawing.lengths import LONGEST_TOKENS, Lengths, lengths_from_mapping
+from blis.workload.drawing.lengths import LONGEST_TOKENS, Constant, Lengths, lengths_from_mapping
 from blis.workload.labels import check_slo_class
 from blis.workload.network import Network, network_from_mapping
 from blis.workload.prefixes.texts import PrefixPlan, prefix_plan_from_list, single_text
@@ -29,6 +35,7 @@ _KEYS = (
     *("id", "tenant_id", "slo_class", *_TIMING_KEYS, "loop", "concurrency", "estimated_us_per_output_token"),
     *("input_distribution", "output_distribution", "multimodal", "reasoning", "sessions"),
     *("prefix_group", "prefix_length", "prefix_groups", "prefix_share", "streaming", "network"),
+    "think_time_us",
 )
 
 
@@ -114,15 +121,24 @@ def _sessions(where: str, given: Mapping[str, Any]) -> SessionPlan | None:
     turns = reasoning.get("multi_turn") if isinstance(reasoning, Mapping) else None
     if "sessions" in given and turns is not None:
         raise ConfigError(f"{where} must have at most one of sessions and reasoning.multi_turn; got both.")
+    if "think_time_us" in given:
+        if "concurrency" not in given or turns is not None or "sessions" in given:
+            raise ConfigError(f"{where}.think_time_us needs concurrency, without sessions; sessions have their own.")
+        pause_us = check_int(f"{where}.think_time_us", given["think_time_us"], 0, LONGEST_PAUSE_US, "µs")
+        return SessionPlan(rounds=Constant(1), think_time=Pause(Constant(pause_us), 1), context_tokens=0)
     if "sessions" in given:
         return sessions_from_mapping(f"{where}.sessions", given["sessions"])
     return None if turns is None else multi_turn_from_mapping(f"{where}.reasoning.multi_turn", turns)
 
 
 def _is_closed(where: str, given: Mapping[str, Any], sessions: SessionPlan | None) -> bool:
-    """Whether the loop is closed; users who send one request at a time always wait for the answer."""
+    """Whether the loop is closed; users who send one request at a time always wait for the answer.
+
+    The published form of sessions waits too, unless the loop is open.
+    """
     has_users = "concurrency" in given
-    loop = check_choice(f"{where}.loop", given.get("loop", "closed" if has_users else "open"), LOOPS)
+    usual = "closed" if has_users or (sessions is not None and sessions.starts_at_rate) else "open"
+    loop = check_choice(f"{where}.loop", given.get("loop", usual), LOOPS)
     if has_users:
         for key in _TIMING_KEYS:
             if key in given:

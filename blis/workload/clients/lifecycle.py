@@ -9,6 +9,8 @@ from blis.foundation.checks import check_int, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import BoolVector, Float64Vector
 
+LATEST_US = 10**17  #: end of any window: 3,170 years
+
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
@@ -45,8 +47,8 @@ def lifecycle_from_mapping(where: str, mapping: object) -> Lifecycle:
     for k, window in enumerate(given["windows"]):
         at = f"{where}.windows[{k}]"
         bounds = check_keys(at, window, ("start_us", "end_us"), required=("start_us", "end_us"))
-        start_us = check_int(f"{at}.start_us", bounds["start_us"], 0, unit="µs")
-        windows.append((start_us, check_int(f"{at}.end_us", bounds["end_us"], start_us + 1, unit="µs")))
+        start_us = check_int(f"{at}.start_us", bounds["start_us"], 0, LATEST_US - 1, "µs")
+        windows.append((start_us, check_int(f"{at}.end_us", bounds["end_us"], start_us + 1, LATEST_US, "µs")))
     merged: list[tuple[int, int]] = []
     for start_us, end_us in sorted(windows):
         if merged and start_us <= merged[-1][1]:

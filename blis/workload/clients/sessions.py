@@ -13,6 +13,7 @@ from blis.workload.drawing.lengths import LONGEST_TOKENS, Constant, Lengths, len
 
 GROWTHS = ("accumulate", "full", "none", "bounded")  #: `full` is another word for `accumulate`
 UNBOUNDED = 2**62  #: [tokens] more than any conversation has
+LONGEST_PAUSE_US = 10**13  #: four months
 MOST_ROUNDS = 10_000  #: requests in one session; more are slips of the pen
 _EXPECTATION_DRAWS = 65_536
 
@@ -47,6 +48,7 @@ class SessionPlan:
     context_tokens: int  #: most that a prompt repeats of the session: `UNBOUNDED` for all, 0 for nothing
     tools: Tools | None = None
     estimated_us_per_output_token: float = 0.0  #: of an answer, until the next pause begins; open loop only
+    starts_at_rate: bool = False  #: whether the client's rate is that of sessions, and not of all their requests
 
     @property
     def expected_requests(self) -> float:
@@ -132,18 +134,23 @@ def sessions_from_mapping(where: str, mapping: object) -> SessionPlan:
 
 
 def multi_turn_from_mapping(where: str, mapping: object) -> SessionPlan:
-    """The plan in a mapping {max_rounds, think_time_us, context_growth}, the older form of the same.
+    """The plan in a mapping {max_rounds, think_time_us, context_growth}, the published form of the same.
 
-    Every session has `max_rounds` rounds; an answer is taken to last 1 µs per token, as the reference has it.
+    Every session has `max_rounds` rounds, and sessions start at the client's rate. In an open loop an answer is taken
+    to last 1 µs per token, as the reference has it.
     """
-    given = check_keys(where, mapping, ("max_rounds", "think_time_us", "context_growth"), required=("max_rounds",))
+    keys = ("max_rounds", "think_time_us", "context_growth", "single_session")
+    given = check_keys(where, mapping, keys, required=("max_rounds",))
+    if given.get("single_session"):
+        raise ConfigError(f"{where}.single_session must be false: sessions start as the client's arrival says.")
     growth = given.get("context_growth") or "none"
-    think_us = check_int(f"{where}.think_time_us", given.get("think_time_us", 0), 0, unit="µs")
+    think_us = check_int(f"{where}.think_time_us", given.get("think_time_us", 0), 0, LONGEST_PAUSE_US, "µs")
     return SessionPlan(
         rounds=Constant(check_int(f"{where}.max_rounds", given["max_rounds"], 1, MOST_ROUNDS)),
         think_time=Pause(Constant(think_us), 1),
         context_tokens=_context_tokens(where, {"context_growth": growth}),
         estimated_us_per_output_token=1,
+        starts_at_rate=True,
     )
 
 

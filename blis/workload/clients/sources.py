@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from blis.foundation.errors import ConfigError
 from blis.foundation.randomness import stream
 from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
 from blis.workload.clients.client import Client
@@ -19,6 +20,8 @@ from blis.workload.prefixes.texts import PrefixChoices
 
 Moment = tuple[float, float]  #: time [µs] and place in the chain, compared in this order
 
+#: Starts of which none falls into a window of the client, before that is taken for a slip of the unit.
+MOST_VAIN_STARTS = 4_000_000
 EVERYTHING: Moment = (math.inf, math.inf)
 
 
@@ -95,6 +98,11 @@ class Starts:
         real_us = client.profile.real_us(self._work_us)
         self.times_us = real_us[(real_us < self._horizon_us) & client.lifecycle.contains(real_us)]
         self.complete_us = math.inf if last_us >= self._end_us else last_us
+        if len(real_us) > MOST_VAIN_STARTS and len(real_us) > MOST_VAIN_STARTS * len(self.times_us):
+            raise ConfigError(
+                f"workload: client {client.name!r} must start within its windows sooner or later; none of its first "
+                f"{len(real_us)} starts does. Begin the windows earlier, or lower the rate."
+            )
 
 
 class Singles:

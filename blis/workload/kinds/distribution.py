@@ -32,6 +32,7 @@ PRESETS: dict[str, tuple[tuple[int, int, int, int], tuple[int, int, int, int]]] 
     "summarization": ((4096, 500, 100, 8192), (512, 150, 10, 2048)),
     "multidoc": ((10240, 1200, 500, 20480), (1536, 300, 50, 4096)),
 }
+MOST_GROUPS = 1_000_000  #: each of which has a name
 _LENGTH_KEYS = tuple(
     f"{part}_tokens_{figure}" for part in ("prompt", "output") for figure in ("mean", "stdev", "min", "max")
 )
@@ -53,7 +54,7 @@ class Params:
     output_tokens_stdev: float = 256.0  #: ≥ 0 [tokens]
     output_tokens_min: int = 2  #: ≥ 0 [tokens]
     output_tokens_max: int = 7000  #: ≥ min [tokens]
-    prefix_groups: int = 0  #: ≥ 0, number of groups whose requests begin alike
+    prefix_groups: int = 0  #: ≥ 0, at most a million, number of groups whose requests begin alike
     prefix_share: float = 1.0  #: [0, 1], fraction of requests that belong to a group
     prefix_tokens: int = 0  #: ≥ 0 [tokens], length of a group's text, on top of the drawn prompt
     slo_classes: Mix = (("", 1.0),)  #: names and weights ≥ 0
@@ -187,7 +188,7 @@ def _checked_lengths(where: str, given: dict[str, Any], part: str, least: int) -
 
 
 def _checked_prefix(where: str, given: dict[str, Any]) -> dict[str, Any]:
-    groups = check_int(f"{where}.prefix_groups", given["prefix_groups"], 0)
+    groups = check_int(f"{where}.prefix_groups", given["prefix_groups"], 0, MOST_GROUPS)
     tokens = check_int(f"{where}.prefix_tokens", given["prefix_tokens"], 0, LONGEST_TOKENS, "tokens")
     if (groups == 0) != (tokens == 0):
         raise ConfigError(

@@ -1,142 +1,105 @@
-"""Requests of Mooncake traces: times, lengths and one hash per block of 512 prompt tokens."""
+"""Mooncake traces: JSON lines of times, lengths and one hash per block of prompt tokens.
+
+Also what Dynamo and AIPerf write in this form: rows without hashes, hashes of other blocks, and sessions whose rows
+come a `delay` [ms] after the answer before them. A row is a whole prompt.
+"""
 
 import json
 from array import array
-from collections.abc import Mapping
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
-from blis.foundation.checks import check_int, check_number
-from blis.foundation.errors import ConfigError
-from blis.foundation.files import text_lines
 from blis.foundation.units import US_PER_MS
-from blis.workload.drawing.lengths import LONGEST_TOKENS
-from blis.workload.logs.recorded import check_options
-from blis.workload.prefixes.chained_keys import csr_offsets
-from blis.workload.prefixes.keys import keys_of_hash_ids
+from blis.workload.logs.hashed_prompts import FIELD as HASHES
+from blis.workload.logs.hashed_prompts import MOST_BLOCK_TOKENS, HashColumn, hashed
+from blis.workload.logs.json_rows import Place, read_rows, time, tokens
+from blis.workload.logs.log import Log, replayed
+from blis.workload.logs.losses import Loss, losses
+from blis.workload.logs.name_column import NameColumn
+from blis.workload.logs.options import LogParams
+from blis.workload.logs.recognition import JSON_LINES, Head
+from blis.workload.logs.recorded import LATEST_US
+from blis.workload.logs.session_times import session_times
+from blis.workload.logs.text import text_file
+from blis.workload.prefixes.chained_keys import MOONCAKE_BLOCK_TOKENS
 from blis.workload.requests import Requests
-from blis.workload.table import requests_of, timeline
 
 EXCERPT = Path(__file__).parents[1] / "data" / "mooncake_fast25_synthetic_2000.jsonl.gz"
-FIELDS = ("timestamp", "input_length", "output_length", "hash_ids")
-HASH_BLOCK_TOKENS = 512  #: tokens behind one hash; Mooncake, FAST'25
+FIELDS = ("timestamp", "input_length", "output_length", HASHES)
+SESSION_FIELDS = ("session_id", "delay")  #: optional; a later row of a session has a delay instead of a time [ms]
+SUFFIXES = (".jsonl", ".jsonl.gz")  #: of written files
+HOLDS = frozenset({"prefix sharing", "time before the first request"})  #: aspects that survive writing
 
-_fields = itemgetter(*FIELDS)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params(LogParams):
+    """Options of a trace; without a path, the excerpt that is shipped."""
+
+    needs_path = False
+    counts: ClassVar = {**LogParams.counts, "hash_block_tokens": MOST_BLOCK_TOKENS}
+
+    hash_block_tokens: int | None = None  #: ≥ 1 [tokens] behind one hash; None: 512, or what fits all rows
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
-    """Which trace, and how fast it is replayed."""
-
-    path: Path | None = None  #: JSON lines file, may be gzipped; None for the excerpt shipped with the package
-    rate: float | None = None  #: > 0 [requests/s], time is scaled to this mean rate; None as recorded
-    num_requests: int | None = None  #: ≥ 1, only the first ones; None for all
-
-    @classmethod
-    def from_mapping(cls, where: str, mapping: Mapping[str, object]) -> "Params":
-        """Check the keys of `Params`."""
-        return cls(**check_options(where, mapping, needs_path=False))
+def recognises(head: Head) -> bool:
+    """Whether a file is such a trace."""
+    return head.form == JSON_LINES and FIELDS[1] in head.names and "chat_id" not in head.names
 
 
 def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
-    """Read the trace; its blocks of 512 tokens are mapped onto KV blocks of any size.
-
-    Parameters
-    ----------
-    params : Params
-    seed : int ≥ 0
-        Not used: a trace has no randomness.
-    block_size_tokens : int ≥ 1
-
-    Returns
-    -------
-    Requests
-
-    Raises
-    ------
-    ConfigError
-        Naming the row and the field of a wrong value.
-    """
-    check_int("block_size_tokens", block_size_tokens, 1, unit="tokens")
+    """The requests of a trace; nothing is drawn but the starts of a file that says no times."""
     path = params.path or EXCERPT
-    times_ms, prompts, outputs = array("d"), array("q"), array("q")
-    n_ids, ids = array("q"), array("q")
-    for row, (number, text) in enumerate(text_lines(path)):
-        try:
-            time_ms, n_input, n_output, hash_ids = _record(_Place(path, row), text)
-        except ConfigError as error:
-            raise ConfigError(f"{error} See line {number}.") from error
-        times_ms.append(time_ms)
-        prompts.append(n_input)
-        outputs.append(n_output)
-        n_ids.append(len(hash_ids))
-        ids.extend(hash_ids)
-    if not times_ms:
-        raise ConfigError(f"{path} must hold at least one request; it is empty.")
+    hashes, session = HashColumn(), NameColumn(empty_is_none=True)
+    times, delays, prompts, outputs = array("d"), array("d"), array("q"), array("q")
+    names: list[str] = []
 
-    line = timeline("workload", np.array(times_ms) * US_PER_MS, params.rate, params.num_requests)
-    input_tokens = np.array(prompts, np.int64)[line.order]
-    starts, lengths = csr_offsets(np.array(n_ids))[line.order], np.array(n_ids)[line.order]
-    offsets = csr_offsets(lengths)
-    kept_ids = np.array(ids)[np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)]
-    return requests_of(
-        arrival_us=line.arrival_us,
+    def take(where: Place, record: dict[str, Any]) -> None:
+        times.append(time(where, record, "timestamp", LATEST_US / US_PER_MS, "ms"))
+        delays.append(time(where, record, "delay", LATEST_US / US_PER_MS, "ms"))
+        prompts.append(tokens(where, record, "input_length"))
+        outputs.append(tokens(where, record, "output_length"))
+        hashes.append(where, record.get(HASHES))
+        names.append(str(record.get("session_id") or ""))
+
+    notes = read_rows(path, take, (*FIELDS, *SESSION_FIELDS))
+    session.extend(names)
+    input_tokens, output_tokens = np.array(prompts, np.int64), np.array(outputs, np.int64)
+    index = session.labels(np.arange(len(names))).indices
+    times_us, delay_us = (np.array(column) * US_PER_MS for column in (times, delays))
+    come = session_times(params, seed, times_us, delay_us, index, output_tokens)
+    hashed_prompts = hashes.prompts(path, input_tokens, MOONCAKE_BLOCK_TOKENS, params.hash_block_tokens)
+    log = Log(
+        times_us=come.times_us,
         input_tokens=input_tokens,
-        output_tokens=np.array(outputs, np.int64)[line.order],
-        keys=keys_of_hash_ids(input_tokens, offsets, kept_ids, block_size_tokens, HASH_BLOCK_TOKENS),
-        block_size_tokens=block_size_tokens,
-        number=line.order,
-        notes=line.notes,
+        output_tokens=output_tokens,
+        keys=hashed_prompts.keys,
+        columns={"session": session},
+        after=come.after,
+        think_us=come.think_us,
+        notes=(*notes, *hashed_prompts.notes, *come.notes),
     )
+    return replayed(log, params, block_size_tokens)
 
 
-class _Place(NamedTuple):
-    """A line of the file, put into words only when it is wrong."""
-
-    path: Path
-    row: int
-
-    def __str__(self) -> str:
-        return f"{self.path}, row {self.row}"
-
-
-def _record(where: _Place, line: str) -> tuple[float, int, int, list[int]]:
-    """The four fields of a line: time [ms], prompt and output [tokens], hashes."""
-    try:
-        record: Any = json.loads(line.rstrip())
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"{where}: must be a JSON object; {error.msg} at column {error.colno}.") from error
-    except RecursionError as error:
-        raise ConfigError(f"{where}: must be a JSON object; it is nested too deeply.") from error
-    try:
-        time_ms, n_input, n_output, ids = _fields(record)
-    except (KeyError, TypeError, IndexError) as error:
-        missing = [field for field in FIELDS if not isinstance(record, dict) or field not in record]
-        raise ConfigError(
-            f"{where}: must be a JSON object with {', '.join(FIELDS)}; {', '.join(missing)} missing."
-        ) from error
-    if type(time_ms) is not int or time_ms < 0:
-        time_ms = check_number(f"{where}, field 'timestamp'", time_ms, 0, unit="ms")
-    if type(n_input) is not int or n_input < 1:
-        n_input = check_int(f"{where}, field 'input_length'", n_input, 1, unit="tokens")
-    if type(n_output) is not int or n_output < 0:
-        n_output = check_int(f"{where}, field 'output_length'", n_output, 0, unit="tokens")
-    for field, tokens in zip(FIELDS[1:3], (n_input, n_output), strict=True):
-        if tokens > LONGEST_TOKENS:
-            check_int(f"{where}, field {field!r}", tokens, maximum=LONGEST_TOKENS, unit="tokens")
-    n_blocks = -(-n_input // HASH_BLOCK_TOKENS)
-    if type(ids) is not list or len(ids) > n_blocks or not _are_ids(ids):
-        raise ConfigError(
-            f"{where}, field 'hash_ids': must be a list of at most {n_blocks} ints, one per "
-            f"{HASH_BLOCK_TOKENS} tokens of the prompt; got {str(ids)[:80]}."
-        )
-    return time_ms, n_input, n_output, ids
-
-
-def _are_ids(ids: list[Any]) -> bool:
-    """Whether all are ints of 64 bits."""
-    return not ids or (set(map(type, ids)) == {int} and min(ids) >= -(2**63) and max(ids) < 2**63)
+def write(requests: Requests, path: Path) -> tuple[Loss, ...]:
+    """Write requests as such a trace; hashes are made up, and equal where whole blocks of 512 tokens are."""
+    made = hashed(requests, MOONCAKE_BLOCK_TOKENS)
+    ids, end = made.ids.tolist(), 0
+    rows = zip(*(column.tolist() for column in (requests.arrival_us, *made[:2], requests.output_tokens)), strict=True)
+    with text_file(path) as file:
+        for time_us, prompt, n_ids, output in rows:
+            start, end = end, end + n_ids
+            time_ms = time_us // US_PER_MS if time_us % US_PER_MS == 0 else time_us / US_PER_MS
+            values = (time_ms, prompt, output, ids[start:end])
+            file.write(json.dumps(dict(zip(FIELDS, values, strict=True))) + "\n")
+    held = made.keys(np.arange(len(requests)), requests.block_size_tokens)
+    before, after = np.diff(requests.key_offsets), np.diff(held.key_offsets)
+    n_fewer = int((before != after).sum())
+    why = (
+        f"blocks of {MOONCAKE_BLOCK_TOKENS} prompt tokens are shared as a whole or not: {after.sum()} of "
+        f"{before.sum()} shared blocks of {requests.block_size_tokens} are kept"
+    )
+    return (*losses(requests, HOLDS), *([Loss("part of the prefix sharing", n_fewer, why)] if n_fewer else []))

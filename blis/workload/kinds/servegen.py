@@ -13,6 +13,7 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.randomness import stream
 from blis.foundation.units import US_PER_S, Float64Vector
 from blis.workload.labels import Labels
+from blis.workload.logs.recognition import FOLDER, Head
 from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import MOST_REQUESTS, Requests
 from blis.workload.servegen.arrivals import draw_arrivals, draw_counts, too_variable
@@ -79,6 +80,11 @@ def params_of_document(where: str, mapping: object, rate: float | None, num_requ
     renamed = {"path": given["path"], "span_start_s": given.get("span_start"), "span_end_s": given.get("span_end")}
     limits = {"rate": rate, "num_requests": num_requests, "horizon_us": horizon_us}
     return Params.from_mapping(where, {key: value for key, value in {**renamed, **limits}.items() if value})
+
+
+def recognises(head: Head) -> bool:
+    """Whether a path is such a folder."""
+    return head.form == FOLDER
 
 
 def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:

@@ -27,11 +27,14 @@ from blis.workload.clients.sources import (
 from blis.workload.clients.table import table_of
 from blis.workload.drawing.arrivals import NORMALIZED
 from blis.workload.drawing.lengths import Constant
-from blis.workload.kinds import servegen
-from blis.workload.logs.recorded import check_options
+from blis.workload.kinds import inference_perf, servegen
+from blis.workload.logs.options import document_options
+from blis.workload.logs.recognition import YAML, Head
 from blis.workload.prefixes.texts import draw_texts
 from blis.workload.requests import Requests
 
+#: Keys of which a document has at least one.
+SOURCES = frozenset({"clients", "aggregate_rate", "servegen_data", "cohorts", "inference_perf"})
 MOST_REQUESTS = 50_000_000  #: more than a horizon can mean on purpose
 #: A user without a plan sends one request after another, at once.
 ONE_BY_ONE = SessionPlan(rounds=Constant(1), think_time=Pause(Constant(0), 1), context_tokens=0)
@@ -49,7 +52,7 @@ class Params:
     @classmethod
     def from_mapping(cls, where: str, mapping: Mapping[str, object]) -> "Params":
         """Check `path` or `spec` (exactly one), `rate` and `num_requests`, and the whole document."""
-        options = check_options(where, mapping, more=("spec",), needs_path=False)
+        options = document_options(where, mapping, more=("spec",), needs_path=False)
         path, inline = options["path"], options.pop("spec", None)
         if (path is None) == (inline is None):
             raise ConfigError(
@@ -63,8 +66,8 @@ class Params:
                 specification = _checked(str(path), document, options["num_requests"])
             except ConfigError as error:
                 raise with_line(path, error) from error
-        has_no_rate = specification.aggregate_rate is None and specification.recording is None
-        if options["rate"] is not None and has_no_rate:
+        has_rate = specification.aggregate_rate or specification.recording or specification.benchmark
+        if options["rate"] is not None and not has_rate:
             raise ConfigError(f"{where}.rate has no meaning, since every client has a concurrency; leave it out.")
         return cls(specification=specification, **options)
 
@@ -76,6 +79,11 @@ def _checked(where: str, document: object, num_requests: int | None) -> Specific
             raise ConfigError(f"{where}: num_requests must be > 0 where a client has a concurrency; got none.")
         raise ConfigError(f"{where}: num_requests or horizon must be > 0; got neither.")
     return specification
+
+
+def recognises(head: Head) -> bool:
+    """Whether a path is such a document."""
+    return head.form == YAML and bool(SOURCES & set(head.names))
 
 
 def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
@@ -103,6 +111,15 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     document = params.specification
     if document.recording is not None:
         return _recorded(params, document.recording, seed, block_size_tokens)
+    if document.benchmark is not None:
+        replayed = inference_perf.Params(
+            document.benchmark,
+            rate=params.rate,
+            num_requests=params.num_requests or document.num_requests or None,
+            horizon_us=document.horizon_us or None,
+        )
+        requests = inference_perf.generate(replayed, seed, block_size_tokens)
+        return replace(requests, notes=(*document.notes, *requests.notes))
     clients = document.clients
     texts, choices = draw_texts((client.prefixes for client in clients), seed)
     origins = [
@@ -141,7 +158,7 @@ def _sources(params: Params, origins: list[Origin], cap: int) -> list[Source]:
     document = params.specification
     total_rate = params.rate or document.aggregate_rate or 0.0
     fractions = [origin.client.rate_fraction for origin in origins]
-    shares = np.array(fractions) / (sum(fractions) or 1.0)
+    shares = np.array(fractions) / (document.total_fraction or 1.0)
     counts = _exact_counts(params, shares * total_rate)
     sources: list[Source] = []
     for origin, share, exact in zip(origins, shares.tolist(), counts, strict=True):
@@ -157,7 +174,7 @@ def _sources(params: Params, origins: list[Origin], cap: int) -> list[Source]:
             sources.append(Singles(origin, Starts(origin, rate, exact), n))
         else:
             requests_each = client.sessions.expected_requests
-            starts = Starts(origin, rate / requests_each, None)
+            starts = Starts(origin, rate if client.sessions.starts_at_rate else rate / requests_each, None)
             sources.append(Sessions(origin, client.sessions, starts, int(n / requests_each) + 16))
     return sources
 

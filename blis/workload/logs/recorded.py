@@ -1,21 +1,22 @@
-"""What the readers of recorded logs share: their options, and strict columns of text."""
+"""CSV files read strictly: a header whose names differ, rows of its width, and columns of bounded numbers."""
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from blis.foundation.checks import check_int, check_keys, check_number
+from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
-from blis.foundation.files import check_path, opened
+from blis.foundation.files import opened
 from blis.foundation.units import Float64Vector, Int64Vector
-from blis.workload.requests import MOST_REQUESTS
 
 PIECE_ROWS = 1000
+#: Recorded times, since whatever origin, end here: year 5138. Later ones are slips of the unit.
+LATEST_US = 10**17
 LONGEST_FIELD = 2**31 - 1  #: characters; a row may hold a whole prompt
 
 
@@ -26,30 +27,15 @@ class CsvPiece(NamedTuple):
     columns: list[tuple[str, ...]]  #: cells, in the order of the header
 
 
-def check_options(
-    where: str, mapping: Mapping[str, object], more: Sequence[str] = (), needs_path: bool = True
-) -> dict[str, Any]:
-    """Return the keys `path`, `rate` and `num_requests`, None if absent, and `more` unchecked."""
-    given = check_keys(where, mapping, ("path", "rate", "num_requests", *more), ("path",) if needs_path else ())
-    path, rate, count = (given.get(key) for key in ("path", "rate", "num_requests"))
-    if path is not None or needs_path:
-        path = check_path(f"{where}.path", path)
-    if rate is not None:
-        rate = check_number(f"{where}.rate", rate, above=0, unit="requests/s")
-    if count is not None:
-        count = check_int(f"{where}.num_requests", count, 1, MOST_REQUESTS)
-    return {**given, "path": path, "rate": rate, "num_requests": count}
-
-
-def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and columns of a CSV file; blank lines are passed over.
+def read_csv(path: Path, required: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
+    """Header and columns of a CSV file, which has those that are required; blank lines are passed over.
 
     Raises
     ------
     ConfigError
         If it has no data rows, or a row has not as many columns as the header.
     """
-    header, pieces = csv_pieces(path)
+    header, pieces = csv_pieces(path, required)
     columns: list[list[str]] = [[] for _ in header]
     for piece in pieces:
         for column, cells in zip(columns, piece.columns, strict=True):
@@ -57,16 +43,28 @@ def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
     return header, columns
 
 
-def csv_pieces(path: Path, n_rows: int = PIECE_ROWS) -> tuple[list[str], Iterator[CsvPiece]]:
+def csv_pieces(
+    path: Path, required: Sequence[str] = (), n_rows: int = PIECE_ROWS
+) -> tuple[list[str], Iterator[CsvPiece]]:
     """Header of a CSV file, and its rows piece by piece: a file of any length needs little memory.
 
     Raises
     ------
     ConfigError
-        As `read_csv`; about rows, when their piece is taken.
+        If a column is missing, or two have one name; about rows, when their piece is taken.
     """
     rows = _rows(path)
     header = [name.strip() for name in next(rows, ())]
+    for name in required:
+        if header and name not in header:
+            raise ConfigError(
+                f"{path} must have a column {name!r}{nearest(name, header)} Columns: {', '.join(header)}."
+            )
+    for position, name in enumerate(header):
+        if name and name in header[:position]:
+            raise ConfigError(
+                f"{path} must have one column {name!r}; columns {header.index(name)} and {position} have the name."
+            )
     return header, _pieces(path, len(header), rows, n_rows)
 
 
@@ -117,34 +115,38 @@ def _line(path: Path, row: int) -> int:
 
 
 def int_column(
-    path: Path, name: str, cells: Sequence[str], minimum: int | None = None, first_row: int = 0
+    path: Path,
+    name: str,
+    cells: Sequence[str],
+    minimum: int | None = None,
+    first_row: int = 0,
+    maximum: int | None = None,
 ) -> Int64Vector:
-    """A column of whole numbers ≥ `minimum`, read strictly; `first_row` is the first cell's row in the file.
+    """A column of whole numbers in [minimum, maximum], read strictly; `first_row` is the first cell's row in the file.
 
     Raises
     ------
     ConfigError
         Naming the line, the row (from 0) and the column of the first cell that is not one.
     """
-    rule = "an int" + ("" if minimum is None else f" ≥ {minimum}")
-    numbers = _column(path, name, cells, int, np.int64, rule, first_row)
-    if minimum is not None and (numbers < minimum).any():
-        refuse_cell(path, int((numbers < minimum).argmax()), name, rule, cells, first_row)
-    return numbers
+    column = _Column(path, name, cells, first_row, "an int", minimum, maximum)
+    return column.bounded(column.read(int, np.int64))
 
 
 def float_column(
-    path: Path, name: str, cells: Sequence[str], minimum: float | None = None, first_row: int = 0
+    path: Path,
+    name: str,
+    cells: Sequence[str],
+    minimum: float | None = None,
+    first_row: int = 0,
+    maximum: float | None = None,
 ) -> Float64Vector:
-    """A column of finite numbers ≥ `minimum`, read strictly; as `int_column`."""
-    rule = "a finite number" + ("" if minimum is None else f" ≥ {minimum:g}")
-    numbers = _column(path, name, cells, float, np.float64, rule, first_row)
-    wrong = ~np.isfinite(numbers)
-    if minimum is not None:
-        wrong |= numbers < minimum
-    if wrong.any():
-        refuse_cell(path, int(wrong.argmax()), name, rule, cells, first_row)
-    return numbers
+    """A column of finite numbers in [minimum, maximum], read strictly; as `int_column`."""
+    column = _Column(path, name, cells, first_row, "a finite number", minimum, maximum)
+    numbers = column.read(float, np.float64)
+    if not np.isfinite(numbers).all():
+        column.refuse(int((~np.isfinite(numbers)).argmax()))
+    return column.bounded(numbers)
 
 
 def refuse_cell(path: Path, at: int, name: str, rule: str, cells: Sequence[str], first_row: int = 0) -> NoReturn:
@@ -156,26 +158,46 @@ def refuse_cell(path: Path, at: int, name: str, rule: str, cells: Sequence[str],
     )
 
 
-def _column(
-    path: Path,
-    name: str,
-    cells: Sequence[str],
-    read: Callable[[str], object],
-    dtype: type,
-    rule: str,
-    first_row: int,
-) -> np.ndarray:
-    try:
-        if not any("_" in cell for cell in cells):  # Python reads 1_000, files do not mean it
-            return np.fromiter(map(read, cells), dtype, len(cells))
-    except (ValueError, OverflowError):
-        pass
-    for at, cell in enumerate(cells):
+class _Column(NamedTuple):
+    """Cells, and what must hold for each."""
+
+    path: Path
+    name: str
+    cells: Sequence[str]
+    first_row: int
+    kind: str  #: an int, a finite number
+    minimum: float | None
+    maximum: float | None
+
+    def refuse(self, at: int, too_large: bool = False) -> NoReturn:
+        """Raise the error for the cell `at`, in the words of the bound that it misses."""
+        rule = self.kind if self.minimum is None else f"{self.kind} ≥ {self.minimum:g}"
+        if too_large and self.maximum is not None:
+            rule = f"{self.kind} ≤ {self.maximum:.16g}"
+        refuse_cell(self.path, at, self.name, rule, self.cells, self.first_row)
+
+    def read(self, read: Callable[[str], float], dtype: type) -> np.ndarray:
+        """The cells as numbers."""
         try:
-            np.array(read(cell), dtype)
-            is_wrong = "_" in cell
+            if not any("_" in cell for cell in self.cells):  # Python reads 1_000, files do not mean it
+                return np.fromiter(map(read, self.cells), dtype, len(self.cells))
         except (ValueError, OverflowError):
-            is_wrong = True
-        if is_wrong:
-            refuse_cell(path, at, name, rule, cells, first_row)
-    raise ConfigError(f"{path}, column {name!r}: must hold {rule} in every row.")
+            pass
+        for at, cell in enumerate(self.cells):
+            try:
+                np.array(read(cell), dtype)
+                is_wrong = "_" in cell
+            except ValueError:
+                is_wrong = True
+            except OverflowError:
+                self.refuse(at, too_large=not cell.strip().startswith("-"))
+            if is_wrong:
+                self.refuse(at)
+        raise ConfigError(f"{self.path}, column {self.name!r}: must hold {self.kind} in every row.")
+
+    def bounded(self, numbers: np.ndarray) -> np.ndarray:
+        """The numbers, of which none is out of bounds."""
+        for bound, is_wrong in ((self.minimum, np.less), (self.maximum, np.greater)):
+            if bound is not None and (wrong := is_wrong(numbers, bound)).any():
+                self.refuse(int(wrong.argmax()), too_large=is_wrong is np.greater)
+        return numbers

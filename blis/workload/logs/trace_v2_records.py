@@ -1,4 +1,4 @@
-"""The CSV file of a version 2 trace: 22 columns, and one more where requests share prefixes."""
+"""The CSV file of a BLIS trace of version 1 to 3: columns by name, some of which only newer versions have."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +9,9 @@ import numpy as np
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
+from blis.workload.drawing.lengths import LONGEST_TOKENS
 from blis.workload.logs.name_column import NameColumn
-from blis.workload.logs.recorded import csv_pieces, float_column, int_column, refuse_cell
+from blis.workload.logs.recorded import LATEST_US, csv_pieces, float_column, int_column, refuse_cell
 
 COLUMNS = (
     *("request_id", "client_id", "tenant_id", "slo_class", "session_id", "round_index", "prefix_group", "streaming"),
@@ -18,18 +19,18 @@ COLUMNS = (
     *("arrival_time_us", "send_time_us", "first_chunk_time_us", "last_chunk_time_us", "num_chunks", "status"),
     "error_message",
 )
-PREFIX_COLUMN = "prefix_length"  #: optional, after the others
+PREFIX_COLUMN = "prefix_length"  #: optional; always there since version 3
+SERVER_COLUMN = "server_input_tokens"  #: optional, since version 3: prompts as the server counted them, 0 for unknown
+#: Optional columns that have no effect.
+UNREAD_COLUMNS = ("model", "deadline_us", "finish_reason", "vllm_priority", "slo_target_us", "x_request_id", "adapter")
 STATUSES = ("ok", "error", "timeout")
 UNSAID_PREFIX_TOKENS = 50  #: of a group's text, where the trace does not say
 
 MODALITY_COLUMNS = ("image_tokens", "audio_tokens", "video_tokens")  #: within input_tokens; the rest is text
 
 _NAMES = {"client_id": True, "tenant_id": False, "slo_class": False, "session_id": True, "prefix_group": True}
-_LEAST = {
-    **dict.fromkeys(("request_id", "round_index", "output_tokens", "arrival_time_us", "send_time_us"), 0),
-    "input_tokens": 1,
-    **dict.fromkeys(MODALITY_COLUMNS, 0),
-}
+_TIMES = ("arrival_time_us", "send_time_us")
+_NUMBERS = ("request_id", "round_index", "input_tokens", "output_tokens", *_TIMES, *MODALITY_COLUMNS)
 _UNREAD_INTS = ("text_tokens", "first_chunk_time_us", "last_chunk_time_us", "num_chunks")
 _WORDS = (("streaming", ("true", "false")), ("status", STATUSES))
 
@@ -43,6 +44,7 @@ class Records(NamedTuple):
     reason_ratio: Float64Vector
     prefix_tokens: Int64Vector
     n_left_out: int  #: records with another status
+    n_by_server: int  #: records whose prompts are as long as the server says, and not as the client says
 
 
 def read_records(path: Path) -> Records:
@@ -55,16 +57,17 @@ def read_records(path: Path) -> Records:
     """
     header, pieces = csv_pieces(path)
     _check_header(path, header)
-    found: dict[str, list[np.ndarray]] = {name: [] for name in (*_LEAST, "streaming", "reason_ratio", PREFIX_COLUMN)}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in (*_NUMBERS, "streaming", "reason_ratio", PREFIX_COLUMN)}
     names = {name: NameColumn(empty_is_none) for name, empty_is_none in _NAMES.items()}
-    n_records = n_kept = 0
+    n_records = n_kept = n_by_server = 0
     for first_row, columns in pieces:
         piece = _Piece(path, first_row, dict(zip(header, columns, strict=True)))
         is_ok = piece.is_ok()
         n_records += len(is_ok)
         n_kept += int(is_ok.sum())
-        for name, least in _LEAST.items():
-            found[name].append(piece.kept_ints(name, is_ok, least))
+        for name in _NUMBERS:
+            found[name].append(piece.kept_ints(name, is_ok, LATEST_US if name in _TIMES else LONGEST_TOKENS))
+        n_by_server += piece.correct_prompts(is_ok, found["input_tokens"][-1])
         piece.check_modalities(is_ok, *(found[name][-1] for name in ("input_tokens", *MODALITY_COLUMNS)))
         found["streaming"].append(np.array([cell == "true" for cell in piece.cells["streaming"]])[is_ok])
         found["reason_ratio"].append(piece.ratios(is_ok))
@@ -76,23 +79,27 @@ def read_records(path: Path) -> Records:
         raise ConfigError(f"{path} must hold at least one record with status ok; all {n_records} have another.")
     whole = {name: np.concatenate(parts) for name, parts in found.items()}
     return Records(
-        numbers={name: whole[name] for name in _LEAST},
+        numbers={name: whole[name] for name in _NUMBERS},
         names=names,
         is_streaming=whole["streaming"],
         reason_ratio=whole["reason_ratio"],
         prefix_tokens=whole[PREFIX_COLUMN],
         n_left_out=n_records - n_kept,
+        n_by_server=n_by_server,
     )
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:
-    expected = (*COLUMNS, PREFIX_COLUMN)
+    known = (*COLUMNS, PREFIX_COLUMN, SERVER_COLUMN, *UNREAD_COLUMNS)
     for position, name in enumerate(header):
-        if position >= len(expected) or name != expected[position]:
-            due = repr(expected[position]) if position < len(expected) else "absent"
-            raise ConfigError(f"{path}: column {position} must be {due}; got {name!r}{nearest(name, expected)}")
-    if header and len(header) < len(COLUMNS):
-        raise ConfigError(f"{path} must have {len(COLUMNS)} columns; {COLUMNS[len(header)]!r} is missing.")
+        if name not in known:
+            missing = [column for column in COLUMNS if column not in header]
+            raise ConfigError(
+                f"{path}: unknown column {name!r} at position {position}{nearest(name, missing or known)}"
+            )
+    for name in COLUMNS if header else ():
+        if name not in header:
+            raise ConfigError(f"{path} must have the {len(COLUMNS)} columns of a trace; {name!r} is missing.")
 
 
 class _Piece(NamedTuple):
@@ -112,13 +119,23 @@ class _Piece(NamedTuple):
                     self.refuse(at, name, f"one of {', '.join(choices)}")
         return np.array([cell == "ok" for cell in self.cells["status"]], np.bool_)
 
-    def kept_ints(self, name: str, is_ok: BoolVector, least: int) -> Int64Vector:
+    def kept_ints(self, name: str, is_ok: BoolVector, most: int) -> Int64Vector:
         """Numbers of the records that are kept; what is left out need only be numbers."""
         numbers = int_column(self.path, name, self.cells[name], None, self.first_row)
-        is_wrong = is_ok & (numbers < least)
-        if is_wrong.any():
-            self.refuse(int(is_wrong.argmax()), name, f"an int ≥ {least}")
+        for is_wrong, rule in ((numbers < 0, "an int ≥ 0"), (numbers > most, f"an int ≤ {most}")):
+            if (is_ok & is_wrong).any():
+                self.refuse(int((is_ok & is_wrong).argmax()), name, rule)
         return numbers[is_ok]
+
+    def correct_prompts(self, is_ok: BoolVector, input_tokens: Int64Vector) -> int:
+        """Put in the server's count, unless a group's text is part of it, and return how many prompts that changes."""
+        if SERVER_COLUMN not in self.cells:
+            return 0
+        counted = self.kept_ints(SERVER_COLUMN, is_ok, LONGEST_TOKENS)
+        has_no_group = np.array([name == "" for name in self.cells["prefix_group"]], np.bool_)[is_ok]
+        is_other = (counted > 0) & (counted != input_tokens) & has_no_group
+        input_tokens[is_other] = counted[is_other]
+        return int(is_other.sum())
 
     def check_modalities(self, is_ok: BoolVector, input_tokens: Int64Vector, *parts: Int64Vector) -> None:
         """Refuse parts that are longer than the prompt."""
@@ -142,7 +159,7 @@ class _Piece(NamedTuple):
         has_group = np.array([name != "" for name in self.cells["prefix_group"]], np.bool_)[is_ok]
         if PREFIX_COLUMN not in self.cells:
             return np.where(has_group, np.minimum(UNSAID_PREFIX_TOKENS, input_tokens), 0)
-        tokens = self.kept_ints(PREFIX_COLUMN, is_ok, 0)
+        tokens = self.kept_ints(PREFIX_COLUMN, is_ok, LONGEST_TOKENS)
         is_wrong = np.zeros(len(is_ok), np.bool_)
         is_wrong[is_ok] = (tokens > input_tokens) | ((tokens > 0) & ~has_group)
         if is_wrong.any():

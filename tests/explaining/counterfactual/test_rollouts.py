@@ -5,14 +5,14 @@ from functools import partial
 import numpy as np
 import pytest
 
-from blis.cluster.deployment import build_cluster
 from blis.engine.rollout import ADMISSION_DECISION, ROUTING_DECISION, new_plan
 from blis.explaining.counterfactual.rollout import planned, rollouts, try_plan
 from blis.explaining.counterfactual.sampling import Sampling, stratified
 from blis.foundation.errors import ConfigError
-from blis.result import build_requests
+from blis.policies.binding import bind
+from blis.prepare import bind_run, prepare
 from blis.scenario import Scenario
-from blis.simulate import Simulation, bind_all
+from blis.simulate import Simulation
 
 CLUSTER = {"instances": 3, "model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 2}
 PLAIN = {"kind": "distribution", "rate": 40, "num_requests": 400}
@@ -40,25 +40,22 @@ SCENARIOS = {
 def start_of(name: str):
     workload, cluster, policies = SCENARIOS[name]
     scenario = Scenario.from_mapping({"cluster": CLUSTER | cluster, "workload": workload, "policies": policies})
-    requests = build_requests(scenario, 7)
-    return partial(Simulation, requests, build_cluster(scenario.cluster), bind_all(scenario.policies))
+    return partial(Simulation, scenario.requests(7), prepare(scenario))
 
 
 @pytest.fixture(params=SCENARIOS, scope="module")
-def case(request):
-    start = start_of(request.param)
-    return start, start(trace="summary").run()
+def finished(request):
+    return start_of(request.param)(trace="summary").run()
 
 
-def test_choosing_the_same_changes_nothing(case):
-    start, finished = case
+def test_choosing_the_same_changes_nothing(finished):
     plan = planned(finished, Sampling(60, 60), seed=3)
     trace = finished.state.trace
     verdict_of = dict(zip(trace.admissions.request.tolist(), trace.admissions.verdict.tolist(), strict=True))
     for row in plan:
         is_routing = row.kind == ROUTING_DECISION
         row.forced = trace.routings.instance[row.place] if is_routing else verdict_of[int(row.place)]
-    tried = try_plan(start, finished, plan, Sampling(horizon_s=5.0))
+    tried = try_plan(finished, plan, Sampling(horizon_s=5.0))
     assert len(tried) == len(plan)
     for column in ("ttft_us", "e2e_us"):
         assert np.array_equal(tried[column], tried[f"real_{column}"])
@@ -67,13 +64,12 @@ def test_choosing_the_same_changes_nothing(case):
     assert tried.others_completed.sum() > 0
 
 
-def test_another_choice_is_what_a_fork_by_hand_gives(case):
-    start, finished = case
+def test_another_choice_is_what_a_fork_by_hand_gives(finished):
     plan = planned(finished, Sampling(12, 0), seed=5)
-    tried = try_plan(start, finished, plan, Sampling(alternatives=2))
+    tried = try_plan(finished, plan, Sampling(alternatives=2))
     assert len(tried) == 2 * len(plan)
     for row in tried[::5]:
-        base = start(record_routing=True)
+        base = Simulation(finished.requests, finished.prepared, record_routing=True)
         base.stop_at_routing(int(np.flatnonzero(finished.state.trace.routings.request == row.request)[0]))
         assert not base.advance(2**61)
         assert base.decision == row.chosen
@@ -94,17 +90,15 @@ def test_another_choice_is_what_a_fork_by_hand_gives(case):
         assert row.others_e2e_us == changed.sum()
 
 
-def test_what_had_ended_before_the_decision_is_no_other(case):
-    start, finished = case
+def test_what_had_ended_before_the_decision_is_no_other(finished):
     real = finished.state.requests
-    for row in rollouts(start, finished, Sampling(12, 6), seed=5):
+    for row in rollouts(finished, Sampling(12, 6), seed=5):
         could = (real.finished_us > row.clock_us) & (real.finished_us <= row.until_us)
         assert row.others_completed <= could.sum()
 
 
-def test_rejecting_and_admitting_are_tried(case):
-    start, finished = case
-    tried = rollouts(start, finished, Sampling(0, 40), seed=1)
+def test_rejecting_and_admitting_are_tried(finished):
+    tried = rollouts(finished, Sampling(0, 40), seed=1)
     assert (tried.kind == ADMISSION_DECISION).all()
     refused = tried.chosen != 0
     assert (tried.alternative[refused] == 0).all()
@@ -113,12 +107,11 @@ def test_rejecting_and_admitting_are_tried(case):
     assert (tried.ttft_us[~refused] < 0).all()
 
 
-def test_the_sample_does_not_depend_on_threads_and_is_the_same_again(case):
-    start, finished = case
-    one = rollouts(start, finished, Sampling(20, 5), seed=2)
-    two = rollouts(start, finished, Sampling(20, 5), seed=2)
+def test_the_sample_does_not_depend_on_threads_and_is_the_same_again(finished):
+    one = rollouts(finished, Sampling(20, 5), seed=2)
+    two = rollouts(finished, Sampling(20, 5), seed=2)
     assert one.tobytes() == two.tobytes()
-    part = try_plan(start, finished, planned(finished, Sampling(20, 5), seed=2)[3:4], Sampling())
+    part = try_plan(finished, planned(finished, Sampling(20, 5), seed=2)[3:4], Sampling())
     assert part[0].tobytes() in {row.tobytes() for row in one}
 
 
@@ -131,17 +124,17 @@ def test_python_policies_are_tried_too(tmp_path, monkeypatch):
     start = start_of("round-robin")
     found = []
     for routing in ("least-loaded", "my_least_loaded:least"):
-        one = partial(
-            start.func, *start.args[:2], start.args[2] | {"routing": bind_all({"routing": routing})["routing"]}
-        )
-        found.append(rollouts(one, one(trace="summary").run(), Sampling(10, 4), seed=9))
+        requests, prepared = start.args
+        routed = bind("routing", "routing", routing, allow_python=True)
+        run = bind_run(prepared.cluster, {**prepared.policies, "routing": routed})
+        found.append(rollouts(Simulation(requests, run, trace="summary").run(), Sampling(10, 4), seed=9))
     assert found[0].tobytes() == found[1].tobytes()
 
 
 def test_one_instance_has_no_other_place():
     scenario = Scenario.from_mapping({"cluster": CLUSTER | {"instances": 1}, "workload": PLAIN})
-    start = partial(Simulation, build_requests(scenario, 1), build_cluster(scenario.cluster), bind_all({}))
-    tried = rollouts(start, start(trace="summary").run(), Sampling(20, 0), seed=1)
+    finished = Simulation(scenario.requests(1), prepare(scenario), trace="summary").run()
+    tried = rollouts(finished, Sampling(20, 0), seed=1)
     assert len(tried) == 0
 
 
@@ -162,7 +155,7 @@ def test_strata_are_all_hit():
 
 def test_a_plan_of_nothing_gives_nothing():
     start = start_of("round-robin")
-    assert len(try_plan(start, start(trace="summary").run(), new_plan([], []), Sampling())) == 0
+    assert len(try_plan(start(trace="summary").run(), new_plan([], []), Sampling())) == 0
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from blis.explaining.counterfactual.rollout import with_rollouts
 from blis.explaining.counterfactual.sampling import Sampling
 from blis.explaining.explanation import explanation
 from blis.explaining.summary import summary_text
@@ -35,7 +36,7 @@ def scenario(name: str) -> Scenario:
 
 @pytest.fixture(scope="module")
 def traced():
-    return {name: simulate(scenario(name), 3, trace="decisions", counterfactual=Sampling(20, 10)) for name in POLICIES}
+    return {name: with_rollouts(simulate(scenario(name), 3, trace="decisions"), Sampling(20, 10)) for name in POLICIES}
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -107,7 +108,7 @@ def test_scores_of_argmax_policies_have_no_score_regret(traced):
 def test_the_explanation_is_deterministic_and_of_readable_length(traced, name):
     result = traced[name]
     told = explanation(result)
-    again = simulate(scenario(name), 3, trace="decisions", counterfactual=Sampling(20, 10))
+    again = with_rollouts(simulate(scenario(name), 3, trace="decisions"), Sampling(20, 10))
     assert json.dumps(told) == json.dumps(explanation(again))
     text = summary_text(result, result.metrics(), told)
     assert text == summary_text(again, again.metrics(), explanation(again))

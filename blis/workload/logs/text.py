@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from blis.foundation.units import US_PER_S, Int64Vector
+from blis.foundation.units import US_PER_S, Int32Vector, Int64Vector
 
 
 @contextmanager
@@ -28,3 +28,8 @@ def text_file(path: Path) -> Iterator[TextIO]:
 def seconds(times_us: Int64Vector) -> list[str]:
     """Times in seconds with six decimals: exact."""
     return [f"{time // US_PER_S}.{time % US_PER_S:06d}" for time in times_us.tolist()]
+
+
+def names_of(indices: Int32Vector, names: tuple[str, ...]) -> list[str]:
+    """A column of names, "" where there is none."""
+    return [names[index] if index >= 0 else "" for index in indices.tolist()]

@@ -1,7 +1,7 @@
 """Policies that are Python callables: the kernel stops, Python decides from the same view, the kernel goes on."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -22,29 +22,28 @@ from blis.engine.signals import router_view
 from blis.engine.views import ADMISSION, PREEMPTION, PRIORITY, ROUTING, SCHEDULING, World
 from blis.engine.waiting import queue_view, request_view
 from blis.foundation.errors import ContractError
-
-if TYPE_CHECKING:
-    from blis.simulate import Simulation
+from blis.foundation.words import shown
+from blis.policies.stop import Stop
 
 _router_view, _queue_view = plain(router_view), plain(queue_view)
 _request_view, _fill_candidates = plain(request_view), plain(fill_candidates)
 
 
-def _world(simulation: "Simulation") -> World:
+def _world(simulation: Stop) -> World:
     """The world without its compiled functions, which helpers of a view never call."""
-    no_answers = np.empty(0, np.int64)
+    no_answers, prepared = np.empty(0, np.int64), simulation.prepared
     return World(
         simulation.workload,
         simulation.settings,
-        simulation.limits,
+        prepared.limits,
         no_answers,
-        simulation.parameters,
+        prepared.parameters,
         simulation.memory,
-        simulation.coefficients,
+        prepared.coefficients,
     )
 
 
-def decide_admission(simulation: "Simulation") -> None:
+def decide_admission(simulation: Stop) -> None:
     """Ask the admission policy about the next request."""
     world, state = _world(simulation), simulation.state
     cluster = state.scratch.cluster
@@ -54,7 +53,7 @@ def decide_admission(simulation: "Simulation") -> None:
     cluster[IS_DECIDED] = 1
 
 
-def decide_routing(simulation: "Simulation") -> None:
+def decide_routing(simulation: Stop) -> None:
     """Ask the routing policy about the next request."""
     world, state = _world(simulation), simulation.state
     cluster = state.scratch.cluster
@@ -65,7 +64,7 @@ def decide_routing(simulation: "Simulation") -> None:
     cluster[IS_DECIDED] = 1
 
 
-def decide_order(simulation: "Simulation") -> None:
+def decide_order(simulation: Stop) -> None:
     """Work out the priority and the place of every request that waits on the instance in the middle of a step."""
     world, state = _world(simulation), simulation.state
     instance, now_us = int(state.scratch.step[INSTANCE]), int(state.scratch.step[NOW_US])
@@ -80,7 +79,7 @@ def decide_order(simulation: "Simulation") -> None:
         request = int(state.requests.link[request])
 
 
-def decide_victim(simulation: "Simulation") -> None:
+def decide_victim(simulation: Stop) -> None:
     """Ask the preemption policy who gives way."""
     world, state = _world(simulation), simulation.state
     step = state.scratch.step
@@ -101,36 +100,36 @@ def _read_only(view: Any) -> Any:
     return type(view)(*fields)
 
 
-def _ask(simulation: "Simulation", question: str, row: int, *seen: Any, scores: Any = None) -> Any:
+def _ask(simulation: Stop, question: str, row: int, *seen: Any, scores: Any = None) -> Any:
     """What the policy answers; whatever goes wrong in it is its own fault, and is said to be."""
-    policy = simulation.policies[question]
-    arguments = [*seen, simulation.parameters[row], simulation.memory[row]]
+    policy = simulation.prepared.policies[question]
+    arguments = [*seen, simulation.prepared.parameters[row], simulation.memory[row]]
     if scores is not None:
         arguments.append(scores)
     try:
         return plain(policy.decide)(*arguments)
     except Exception as error:
         raise ContractError(
-            f"{question} {policy.name!r} failed at {simulation.clock_us} µs: {type(error).__name__}: {error}."
+            f"{question} {shown(policy.name)} failed at {simulation.clock_us} µs: {type(error).__name__}: {error}."
         ) from error
 
 
-def _number(simulation: "Simulation", question: str, row: int, *seen: Any) -> float:
+def _number(simulation: Stop, question: str, row: int, *seen: Any) -> float:
     answer = _ask(simulation, question, row, *seen)
     is_number = isinstance(answer, int | float | np.integer | np.floating) and not isinstance(answer, bool)
     if not is_number or math.isnan(answer):
-        name = simulation.policies[question].name
-        raise ContractError(f"{question} {name!r} must return a number; got {answer!r}.")
+        name = simulation.prepared.policies[question].name
+        raise ContractError(f"{question} {shown(name)} must return a number; got {shown(answer)}.")
     return float(answer)
 
 
 def _whole(
-    simulation: "Simulation", question: str, row: int, least: int, most: int | None, *seen: Any, scores: Any = None
+    simulation: Stop, question: str, row: int, least: int, most: int | None, *seen: Any, scores: Any = None
 ) -> int:
     answer = _ask(simulation, question, row, *seen, scores=scores)
-    name = simulation.policies[question].name
+    name = simulation.prepared.policies[question].name
     is_whole = isinstance(answer, int | np.integer) and not isinstance(answer, bool)
     if not is_whole or answer < least or (most is not None and answer > most):
         bound = f"≥ {least}" if most is None else f"in [{least}, {most}]"
-        raise ContractError(f"{question} {name!r} must return an int {bound}; got {answer!r}.")
+        raise ContractError(f"{question} {shown(name)} must return an int {bound}; got {shown(answer)}.")
     return int(answer)

@@ -4,7 +4,7 @@ import yaml
 from scipy import stats
 
 from blis.foundation.errors import ConfigError
-from blis.workload.kinds.shared_prefix import Params, generate
+from blis.workload.kinds.inference_perf import Params, generate
 
 PREFIX = {
     "num_groups": 3,

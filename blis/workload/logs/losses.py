@@ -35,10 +35,10 @@ ASPECTS: dict[str, Callable[[Requests], BoolVector]] = {
 }
 
 
-def losses(requests: Requests, holds: frozenset[str]) -> list[Loss]:
+def losses(requests: Requests, holds: frozenset[str]) -> tuple[Loss, ...]:
     """The aspects that some request has and the format does not hold."""
     counts = {what: int(has(requests).sum()) for what, has in ASPECTS.items() if what not in holds}
-    return [Loss(what, count) for what, count in counts.items() if count]
+    return tuple(Loss(what, count) for what, count in counts.items() if count)
 
 
 def _is_named(indices: np.ndarray, names: tuple[str, ...]) -> BoolVector:

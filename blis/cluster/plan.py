@@ -1,0 +1,152 @@
+"""What cluster a configuration asks for, as frozen records made from plain mappings; nothing is looked up yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from blis.foundation.answers import answer, choices
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
+
+MOST_INSTANCES = 100_000
+MOST_BLOCK_TOKENS = 2**20
+MOST_DELAY_US = 2**53  #: of signals and decisions
+MOST = 2**40  #: tokens, blocks or requests of one instance: products of two still fit the clock's integers
+
+
+class Whole(NamedTuple):
+    """Default and range of a whole number."""
+
+    default: int | None  #: None: may be left out
+    least: int
+    most: int = MOST
+    unit: str = ""
+
+
+_POOL_NUMBERS = {
+    "tensor_parallel": Whole(None, 1, 1024, "GPUs"),
+    "kv_blocks": Whole(None, 1, MOST, "blocks"),
+    "max_running_requests": Whole(256, 1, MOST, "requests"),
+    "step_token_budget": Whole(2048, 1, MOST, "tokens"),
+    "long_prefill_threshold_tokens": Whole(0, 0, MOST, "tokens"),
+    "max_model_len_tokens": Whole(None, 0, MOST, "tokens"),
+}
+_CLUSTER_NUMBERS = {
+    "block_size_tokens": Whole(16, 1, MOST_BLOCK_TOKENS, "tokens"),
+    "admission_latency_us": Whole(0, 0, MOST_DELAY_US, "µs"),
+    "routing_latency_us": Whole(0, 0, MOST_DELAY_US, "µs"),
+    "snapshot_refresh_us": Whole(0, 0, MOST_DELAY_US, "µs"),
+    "cache_signal_delay_us": Whole(0, 0, MOST_DELAY_US, "µs"),
+}
+#: The limits of a batch, which a policy bundle may replace.
+BATCH_LIMITS = {
+    name: _POOL_NUMBERS[name] for name in ("step_token_budget", "max_running_requests", "long_prefill_threshold_tokens")
+}
+_POOL_TEXTS = ("model", "hardware", "model_config_folder", "hardware_folder")
+_POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, "memory_utilisation", "latency")
+_DEFAULT_LATENCY = "affine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Instances that are alike."""
+
+    count: int  #: ≥ 1
+    latency: Any  #: `Params` of the cluster's latency model
+    model: str | None = None  #: name or folder; None: only where nothing is looked up or derived
+    hardware: str | None = None  #: device; None: the model's published default
+    tensor_parallel: int | None = None  #: GPUs of one instance; None: the model's published default
+    kv_blocks: int | None = None  #: None: from the coefficients' table, else from the memory
+    memory_utilisation: float = 0.9  #: (0, 1], share of each GPU's memory that may be used
+    max_running_requests: int = 256
+    step_token_budget: int = 2048
+    long_prefill_threshold_tokens: int = 0  #: 0: none
+    max_model_len_tokens: int | None = None  #: None: the model's own; 0: none
+    model_config_folder: str | None = None  #: where to look for models instead of the shipped ones
+    hardware_folder: str | None = None  #: where to look for devices instead of the shipped ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterPlan:
+    """Pools of instances behind one router."""
+
+    pools: tuple[Pool, ...]
+    latency: str  #: name of the latency model; all instances share its formula
+    block_size_tokens: int = 16
+    admission_latency_us: int = 0
+    routing_latency_us: int = 0
+    snapshot_refresh_us: int = 0  #: 0: signals are live
+    cache_signal_delay_us: int = 0  #: 0: prefix signals are live
+
+
+def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
+    """The cluster that a plain mapping describes: what all pools share, and `instances`, a count or a list of pools.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown, a value wrong, or the pools' latency models differ.
+    """
+    given = check_keys(where, mapping, ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS))
+    shared = {key: given[key] for key in _POOL_KEYS if given.get(key) is not None}
+    instances = given.get("instances", 1)
+    listed = instances if isinstance(instances, list | tuple) else [{"count": instances}]
+    if not listed:
+        raise ConfigError(f"{where}.instances must be an int ≥ 1 or a list of at least one pool; got [].")
+    kinds, pools = set(), []
+    for place, one in enumerate(listed):
+        at = f"{where}.instances[{place}]" if listed is instances else where
+        own = check_keys(at, one, ("count", *_POOL_KEYS))
+        count_at = f"{at}.count" if listed is instances else f"{where}.instances"
+        count = check_int(count_at, own.pop("count", 1), 1, MOST_INSTANCES, "instances")
+        values = shared | {key: value for key, value in own.items() if value is not None}
+        kind, params = _latency(values.pop("latency", None), shared.get("latency"), f"{at}.latency")
+        kinds.add(kind)
+        pools.append(Pool(count=count, latency=params, **_pool_values(values, at)))
+    if len(kinds) > 1:
+        raise ConfigError(
+            f"{where}.instances: all pools must have one kind of latency model; got {', '.join(sorted(kinds))}."
+        )
+    if sum(pool.count for pool in pools) > MOST_INSTANCES:
+        raise ConfigError(f"{where}.instances must be at most {MOST_INSTANCES} together.")
+    numbers = {name: _whole(given, name, rule, where) for name, rule in _CLUSTER_NUMBERS.items()}
+    return ClusterPlan(pools=tuple(pools), latency=kinds.pop(), **numbers)  # type: ignore[arg-type]
+
+
+def _latency(own: object, shared: object, where: str) -> tuple[str, Any]:
+    """Kind and `Params`; a pool that gives parameters without a kind has the cluster's kind."""
+    values = {"kind": own} if isinstance(own, str) else own
+    if values is None:
+        values = {}
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where} must be a mapping with a kind, or a kind; got {own!r}.")
+    given = {str(key): value for key, value in values.items() if value is not None}
+    kind = given.pop("kind", None)
+    if kind is None:
+        of_cluster = shared.get("kind") if isinstance(shared, Mapping) else shared
+        kind = of_cluster or _DEFAULT_LATENCY
+    check_choice(f"{where}.kind", kind, choices("latency"))
+    module: ModuleType = answer("latency", str(kind))
+    return str(kind), module.Params.from_mapping(where, given)
+
+
+def _pool_values(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    checked: dict[str, Any] = {}
+    for name in _POOL_TEXTS:
+        value = values.get(name)
+        if value is not None and (not isinstance(value, str) or not value):
+            raise ConfigError(f"{where}.{name} must be a text of at least one character; got {value!r}.")
+        checked[name] = value
+    for name, rule in _POOL_NUMBERS.items():
+        checked[name] = _whole(values, name, rule, where)
+    utilisation = values.get("memory_utilisation", 0.9)
+    checked["memory_utilisation"] = check_number(f"{where}.memory_utilisation", utilisation, maximum=1, above=0)
+    return checked
+
+
+def _whole(values: Mapping[str, Any], name: str, rule: Whole, where: str) -> int | None:
+    value = values.get(name)
+    if value is None:
+        return rule.default
+    return check_int(f"{where}.{name}", value, rule.least, rule.most, rule.unit)

@@ -1,0 +1,1 @@
+"""Configurations of inference-perf: what they say about prompts, lengths and load."""
