@@ -23,8 +23,8 @@ from blis.engine._jit import source_hash
 from blis.foundation.units import frozen
 from blis.scenario import Scenario
 from blis.workload.requests import Requests
-from evolve.judging.suite import Suite
 from evolve.records import Task
+from evolve.trials.suite import Suite
 
 #: Workloads that a process keeps: more than a search uses at a time, and few enough for its memory.
 MOST_KEPT = 128

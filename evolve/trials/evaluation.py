@@ -17,9 +17,9 @@ from blis.prepare import bind_run
 from blis.result import Result
 from blis.scenario import LATEST_US
 from blis.simulate import Simulation
-from evolve.judging.workloads import Prepared, with_limits
 from evolve.objectives.cost import cost_figures
 from evolve.records import Record, Task
+from evolve.trials.workloads import Prepared, with_limits
 
 #: Wall clock that one simulation may take: a thousand times what it usually takes.
 TIMEOUT_S = 60.0
