@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from blis.metrics.conservation import check_conservation
 
 from blis.engine.codes import COMPLETED, DROPPED, REJECTED
 from blis.engine.laws import check_laws
 from blis.foundation.errors import LawBrokenError
-from blis.metrics.conservation import check_conservation
 from experiments.fuzz.subject import Subject
 
 #: Counters of an instance that serves nobody any more.
