@@ -3,43 +3,46 @@
 from blis.engine._jit import kernel
 from blis.foundation.units import Float64Vector
 
-#: A tie key that sends ties to the lowest index; every other key draws among equals.
+#: The tie key, and every request's draw, where ties go to the lowest index.
 LOWEST_INDEX = -1
 
 _LOW_32_BITS = 0xFFFFFFFF
 
 
 @kernel
-def best_instance(scores: Float64Vector, tie_key: int, request: int) -> int:
+def best_instance(scores: Float64Vector, tie_draw: int) -> int:
     """Instance of the largest score, none of which may be NaN.
 
-    Among equals the one that a hash of key, request and instance ranks highest: each is equally likely, and the
-    choice depends on nothing that happened before.
+    Among equals the one that a hash of the draw and the instance ranks highest: each is equally likely, and the choice
+    depends on nothing that happened before.
 
     Parameters
     ----------
     scores : float64 (n_instances,)
-    tie_key : int
-        From the seed, 32 bits, or `LOWEST_INDEX`; routers find it in their view.
-    request : int ≥ 0
-        Position in the order of arrival.
+    tie_draw : int
+        The request's own, of 32 bits, or `LOWEST_INDEX`; routers find it in their view.
     """
     best = 0
     for instance in range(1, scores.shape[0]):
         if scores[instance] > scores[best] or (
-            scores[instance] == scores[best] and _is_drawn(tie_key, request, instance, best)
+            scores[instance] == scores[best] and _is_drawn(tie_draw, instance, best)
         ):
             best = instance
     return best
 
 
 @kernel
-def _is_drawn(tie_key: int, request: int, instance: int, best: int) -> bool:
-    """Whether an instance is drawn before an equal one of lower index."""
+def draw_of(tie_key: int, number: int) -> int:
+    """The draw of the request of this number, by a key of 32 bits from the seed, or by `LOWEST_INDEX`."""
     if tie_key == LOWEST_INDEX:
-        return False
-    drawn = _mix(tie_key ^ _mix(request & _LOW_32_BITS))
-    return _mix(drawn ^ instance) > _mix(drawn ^ best)
+        return LOWEST_INDEX
+    return _mix(tie_key ^ _mix(number & _LOW_32_BITS))
+
+
+@kernel
+def _is_drawn(tie_draw: int, instance: int, best: int) -> bool:
+    """Whether an instance is drawn before an equal one of lower index."""
+    return tie_draw != LOWEST_INDEX and _mix(tie_draw ^ instance) > _mix(tie_draw ^ best)
 
 
 @kernel

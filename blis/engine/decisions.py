@@ -25,7 +25,7 @@ def record_scores(world: World, state: State, request: int, target: int) -> None
     if not world.settings.policy_scores:
         for instance in range(world.settings.n_instances):
             scores[instance] = -float(state.scratch.effective_load[instance])
-    best = scores[best_instance(scores, LOWEST_INDEX, request)]
+    best = scores[best_instance(scores, LOWEST_INDEX)]
     state.requests.routing_score[request] = scores[target]
     state.requests.routing_regret[request] = max(0.0, best - scores[target])
 

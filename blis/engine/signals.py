@@ -13,7 +13,8 @@ from blis.engine.blocks import (
     set_index,
     unlink,
 )
-from blis.engine.codes import LAST_CACHE_READING_US, LAST_READING_US, LOAD_IN_FLIGHT, N_COLD
+from blis.engine.choice import draw_of
+from blis.engine.codes import LAST_CACHE_READING_US, LAST_READING_US, LOAD_IN_FLIGHT, N_COLD, TIE_DRAW
 from blis.engine.members import shared_blocks
 from blis.engine.state import BlockStore, State
 from blis.engine.views import RouterView, World
@@ -37,8 +38,9 @@ def read_signals(world: World, state: State, now_us: int) -> None:
 
 @kernel
 def prepare_view(world: World, state: State, request: int) -> None:
-    """Work out the signals that depend on the request: load, cached blocks, affinity."""
+    """Work out what depends on the request: load, cached blocks, affinity, and what decides between equals."""
     scratch, settings = state.scratch, world.settings
+    scratch.cluster[TIE_DRAW] = draw_of(settings.tie_key, world.workload.table.number[request])
     for instance in range(settings.n_instances):
         load = state.signals.queued_requests[instance] + state.signals.running_requests[instance]
         if settings.load_kind == LOAD_IN_FLIGHT:
@@ -110,7 +112,7 @@ def router_view(world: World, state: State, now_us: int) -> RouterView:
         scratch.affinity_blocks,
         instances.last_cold_use,
         instances.last_routed,
-        world.settings.tie_key,
+        scratch.cluster[TIE_DRAW],
         world.settings.n_scorers,
         scratch.scorer_scores,
     )

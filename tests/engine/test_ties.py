@@ -7,7 +7,7 @@ import pytest
 
 from blis.cluster.deployment import build_cluster
 from blis.engine._jit import plain
-from blis.engine.choice import LOWEST_INDEX, best_instance
+from blis.engine.choice import LOWEST_INDEX, best_instance, draw_of
 from blis.foundation.errors import UnknownChoiceError
 from blis.outcome import outcome
 from blis.policies.routing import least_loaded
@@ -43,7 +43,7 @@ def shares(result: Result) -> np.ndarray:
 def test_each_of_the_best_is_equally_likely() -> None:
     scores = np.array([1.0, 3.0, 3.0, 2.0, 3.0, -np.inf])
 
-    chosen = [best_instance(scores, 123_456_789, request) for request in range(3_000)]
+    chosen = [best_instance(scores, draw_of(123_456_789, number)) for number in range(3_000)]
 
     counts = np.bincount(chosen, minlength=6)
     assert counts[[0, 3, 5]].tolist() == [0, 0, 0]
@@ -55,12 +55,14 @@ def test_a_draw_is_the_same_with_and_without_the_compiler() -> None:
     scores = np.zeros(64)
 
     for key in (LOWEST_INDEX, 0, 1, 2**32 - 1):
-        for request in (0, 1, 999_999, 2**31 + 7):
-            assert plain(best_instance)(scores, key, request) == best_instance(scores, key, request)
+        for number in (0, 1, 999_999, 2**31 + 7):
+            draw = draw_of(key, number)
+            assert plain(draw_of)(key, number) == draw
+            assert plain(best_instance)(scores, draw) == best_instance(scores, draw)
 
 
 def test_the_lowest_index_wins_where_that_is_the_rule() -> None:
-    assert best_instance(np.array([1.0, 3.0, 3.0]), LOWEST_INDEX, 5) == 1
+    assert best_instance(np.array([1.0, 3.0, 3.0]), LOWEST_INDEX) == 1
 
 
 def test_equal_instances_share_the_requests() -> None:

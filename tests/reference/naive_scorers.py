@@ -21,6 +21,12 @@ class Signals(NamedTuple):
     in_flight: int
     load: int
     keys: Collection[int]  # block keys in its cache
+    pending: int = 0  # routed, not yet queued
+    queued_tokens: int = 0
+    step_us: int = 0
+    hit_rate: float = 0.0
+    now: int = 0
+    block_size: int = 1
 
 
 def leading(keys: list[int], known: Collection[int]) -> int:
@@ -34,9 +40,9 @@ def leading(keys: list[int], known: Collection[int]) -> int:
 class PrefixAffinity:
     """Share of the prompt's whole blocks that the router itself sent to an instance before."""
 
-    def __init__(self, n_instances: int, capacity: int) -> None:
-        self.capacity = capacity
-        self.index: list[OrderedDict[int, object]] = [OrderedDict() for _ in range(n_instances)]
+    def __init__(self, capacity: list[int]) -> None:
+        self.capacity = capacity  # of each instance's index
+        self.index: list[OrderedDict[int, object]] = [OrderedDict() for _ in capacity]
 
     def score(self, request: Request, signals: list[Signals]) -> list[float]:
         """Looking does not change recency; a prompt below one block scores 0."""
@@ -49,7 +55,7 @@ class PrefixAffinity:
         for key in request.prompt_keys:
             known[key] = None
             known.move_to_end(key)
-            if len(known) > self.capacity:
+            if len(known) > self.capacity[chosen]:
                 known.popitem(last=False)
 
 
@@ -122,10 +128,10 @@ STATELESS: dict[str, Callable[[Request, list[Signals]], list[float]]] = {
 }
 
 
-def make_scorer(name: str, n_instances: int, capacity: int) -> PrefixAffinity | NoHitLRU | Stateless:
+def make_scorer(name: str, capacity: list[int]) -> PrefixAffinity | NoHitLRU | Stateless:
     """A scorer by its name in the case file."""
     if name == "prefix-affinity":
-        return PrefixAffinity(n_instances, capacity)
+        return PrefixAffinity(capacity)
     if name == "no-hit-lru":
-        return NoHitLRU(n_instances)
+        return NoHitLRU(len(capacity))
     return Stateless(STATELESS[name])

@@ -33,6 +33,6 @@ def route(
         return known - 1
     for instance in range(view.n_instances):
         scores[instance] = -view.effective_load[instance]
-    best = best_instance(scores, view.tie_key, request.request)
+    best = best_instance(scores, view.tie_draw)
     memory[request.prompt] = best + 1
     return best

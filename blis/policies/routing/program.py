@@ -37,4 +37,4 @@ def route(
     """Instance of the program's largest value."""
     for instance in range(view.n_instances):
         scores[instance] = evaluate_routing(params, memory, view, request, instance)
-    return best_instance(scores, view.tie_key, request.request)
+    return best_instance(scores, view.tie_draw)

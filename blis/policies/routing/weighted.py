@@ -38,4 +38,4 @@ def route(
             score = view.scorer_scores[scorer, instance]
             composite += min(1.0, max(0.0, score)) * params[scorer]
         scores[instance] = composite
-    return best_instance(scores, view.tie_key, request.request)
+    return best_instance(scores, view.tie_draw)

@@ -39,4 +39,4 @@ def route(
         free = view.is_known[instance] * (view.total_blocks[instance] - view.used_blocks[instance])
         share = free / freest if freest > 0 else 0.0
         scores[instance] = share * cache_weight + 1.0 / (1.0 + view.effective_load[instance]) * load_weight
-    return best_instance(scores, view.tie_key, request.request)
+    return best_instance(scores, view.tie_draw)
