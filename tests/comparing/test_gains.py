@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from blis.fitness.ratio import MOST
-from evolve.evidence import Objective
-from evolve.evidence.gains import gain
-from evolve.evidence.intervals import effect
+from evolve.comparing import Objective
+from evolve.comparing.gains import gain
+from evolve.comparing.intervals import effect
 from evolve.records import Record
 
 

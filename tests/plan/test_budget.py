@@ -1,7 +1,7 @@
 import pytest
 
 from blis.foundation.errors import ConfigError
-from evolve.search.budget import Budget, Cost, Spending
+from evolve.plan.budget import Budget, Cost, Spending
 
 
 def cost(count: int) -> Cost:

@@ -15,6 +15,9 @@ from blis.workload.requests import MOST_REQUESTS
 #: `train` scores candidates, `validation` chooses among the finalists, `test` tells how good the champion is.
 ROLES = ("train", "validation", "test")
 
+#: The largest seed: tables keep seeds as int64.
+MOST_SEED = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class SuiteScenario:
@@ -106,7 +109,7 @@ def check_seeds(where: str, value: object) -> tuple[int, ...]:
     """
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         raise ConfigError(f"{where} must be a list of at least one int ≥ 0; got {value!r}.")
-    seeds = tuple(check_int(f"{where}[{place}]", seed, 0) for place, seed in enumerate(value))
+    seeds = tuple(check_int(f"{where}[{place}]", seed, 0, MOST_SEED) for place, seed in enumerate(value))
     if len(set(seeds)) < len(seeds):
         raise ConfigError(f"{where} must hold each seed once; got {list(seeds)}.")
     return seeds

@@ -5,9 +5,9 @@ from blis.outcome import outcome
 from blis.prepare import bind_run
 from blis.simulate import Simulation
 from evolve.evaluators import key_of
-from evolve.judging.evaluation import evaluate
 from evolve.records import Phenotype
-from tests.judging.small_suite import BUSIEST, LEAST_LOADED, NARROW, REJECT_ALL, ROUND_ROBIN, UNKNOWN, task_of, weighted
+from evolve.trials.evaluation import evaluate
+from tests.trials.small_suite import BUSIEST, LEAST_LOADED, NARROW, REJECT_ALL, ROUND_ROBIN, UNKNOWN, task_of, weighted
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_rejecting_everything_succeeds_and_has_no_latency(run):
         (weighted(queue_depth=float("nan")), "ConfigError: routing.scorers[0].weight must be a finite number > 0"),
         (
             Phenotype({"routing": {"policy": f"{__name__}:broken"}}),
-            "ContractError: routing 'tests.judging.test_evaluation:broken' must return an int in [0, 2]",
+            "ContractError: routing 'tests.trials.test_evaluation:broken' must return an int in [0, 2]",
         ),
         (Phenotype({"rooting": {"policy": "round-robin"}}), "ConfigError: policies: unknown question 'rooting'"),
     ],

@@ -9,7 +9,7 @@ import numpy as np
 from blis.fitness.objectives import Objective as Judged
 from blis.fitness.ratio import MOST, ratio
 from blis.foundation.units import Float64Vector
-from evolve.evidence import Objective
+from evolve.comparing import Objective
 from evolve.records import Record
 
 _LIMIT = math.log(MOST)

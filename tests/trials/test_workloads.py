@@ -4,7 +4,7 @@ import pytest
 from blis.cluster.deployment import build_cluster
 from blis.cluster.plan import cluster_plan
 from blis.policies.bundle import with_limits as limits_in_plan
-from evolve.judging.workloads import (
+from evolve.trials.workloads import (
     WorkloadKey,
     Workloads,
     prepare,
@@ -13,7 +13,7 @@ from evolve.judging.workloads import (
     task_digest,
     with_limits,
 )
-from tests.judging.small_suite import LEAST_LOADED, NARROW, ROUND_ROBIN, small_suite
+from tests.trials.small_suite import LEAST_LOADED, NARROW, ROUND_ROBIN, small_suite
 
 KEY = WorkloadKey("wide", 1, 100)
 

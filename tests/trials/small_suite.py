@@ -1,8 +1,8 @@
 """A suite of small scenarios, and tasks of it."""
 
-from evolve.judging.suite import Suite
-from evolve.judging.workloads import WorkloadKey, Workloads, task_digest
 from evolve.records import Phenotype, Task
+from evolve.trials.suite import Suite
+from evolve.trials.workloads import WorkloadKey, Workloads, task_digest
 
 SCENARIO = """
 tension: few instances with a small cache

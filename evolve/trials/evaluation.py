@@ -17,9 +17,9 @@ from blis.prepare import bind_run
 from blis.result import Result
 from blis.scenario import LATEST_US
 from blis.simulate import Simulation
-from evolve.judging.workloads import Prepared, with_limits
 from evolve.objectives.cost import cost_figures
 from evolve.records import Record, Task
+from evolve.trials.workloads import Prepared, with_limits
 
 #: Wall clock that one simulation may take: a thousand times what it usually takes.
 TIMEOUT_S = 60.0
@@ -76,7 +76,7 @@ def _figures(task: Task, prepared: Prepared, deadline_s: float) -> dict[str, flo
     scenario = prepared.scenario
     cluster = with_limits(prepared.cluster, task.phenotype.limits)
     run = bind_run(cluster, task.phenotype.policies, semantics(scenario.semantics), scenario.horizon_us)
-    simulation = Simulation(prepared.requests, run, trace="summary" if task.needs_trace else "none")
+    simulation = Simulation(prepared.requests, run, seed=scenario.seed, trace="summary" if task.needs_trace else "none")
     _run(simulation, deadline_s)
     result = Result(scenario, scenario.seed, simulation, outcome(simulation), engine_s=0.0)
     traced = trace_figures(result) if task.needs_trace else {}

@@ -1,14 +1,14 @@
-"""Is the champion better than each rival, on which scenarios, and in which objectives?"""
+"""A champion and a rival on the same requests: overall, by scenario and by objective."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evolve.evidence import Condition, Effect, Measure, Objective, Policies
-from evolve.evidence.gains import gains
-from evolve.evidence.intervals import effect
-from evolve.records import Phenotype, Record
+from evolve.comparing import Effect, Objective
+from evolve.comparing.gains import gains
+from evolve.comparing.intervals import effect
+from evolve.records import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +28,6 @@ class Comparison:
     def is_equal(self) -> bool:
         """Whether no run differed in what counts."""
         return self.wins == self.losses == 0
-
-
-def examine(
-    champion: Phenotype,
-    rivals: Policies,
-    scenarios: Sequence[str],
-    seeds: Sequence[int],
-    objectives: Sequence[Objective],
-    measure: Measure,
-    seed: int,
-) -> list[Comparison]:
-    """One comparison for each rival, on the same requests."""
-    records = measure([champion, *rivals.values()], [Condition(name) for name in scenarios], seeds)
-    return [
-        compare(name, scenarios, records[0], theirs, objectives, seed)
-        for name, theirs in zip(rivals, records[1:], strict=True)
-    ]
 
 
 def compare(

@@ -1,4 +1,8 @@
-"""What one search is made of."""
+"""What is one search made of?
+
+`Plan` holds its parts, ready to be used. `budget` says how much it may spend, and `ladder` how closely it looks at
+candidates.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +13,11 @@ from evolve.algorithms import Algorithm
 from evolve.genomes.phenotype import signature
 from evolve.judging.fitness import Judge
 from evolve.judging.goals import Goals
-from evolve.judging.suite import Suite
+from evolve.plan.budget import Budget
+from evolve.plan.ladder import Ladder
 from evolve.problem import Problem
 from evolve.records import Genome, Phenotype, Record
-from evolve.search.budget import Budget
-from evolve.search.ladder import Ladder
+from evolve.trials.suite import Suite
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from blis.fitness.ratio import MOST
 from blis.foundation.randomness import stream
 from blis.foundation.units import Float64Vector
-from evolve.evidence import Effect
+from evolve.comparing import Effect
 
 RESAMPLES = 10_000
 CONFIDENCE = 0.95

@@ -7,8 +7,8 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.files import conf_folder
 from blis.foundation.strict_yaml import read_yaml
 from blis.scenario_file import names
-from evolve.judging.suite import ROLES, Suite
-from tests.judging.small_suite import small_suite
+from evolve.trials.suite import ROLES, Suite
+from tests.trials.small_suite import small_suite
 
 MAPPING = {
     "train": {"scenarios": ["kv-pressure", {"name": "prefix-heavy", "load": 0.7, "num_requests": 50}], "seeds": [1, 2]},
@@ -70,8 +70,8 @@ def test_a_fidelity_never_exceeds_what_the_suite_says(fidelity, expected):
         ("test.seeds", [2], "suite.test.seeds: 2 belongs to role 'train' already"),
         ("train.seeds", [], "suite.train.seeds must be a list of at least one int ≥ 0; got []"),
         ("train.seeds", [1, 1], "suite.train.seeds must hold each seed once; got [1, 1]"),
-        ("train.seeds", [-1], "suite.train.seeds[0] must be an int ≥ 0; got -1"),
-        ("train.seeds", [1.5], "suite.train.seeds[0] must be an int ≥ 0; got 1.5"),
+        ("train.seeds", [-1], "suite.train.seeds[0] must be an int in [0, 9223372036854775807]; got -1"),
+        ("train.seeds", [1.5], "suite.train.seeds[0] must be an int in [0, 9223372036854775807]; got 1.5"),
         ("train.seeds", 3, "suite.train.seeds must be a list of at least one int ≥ 0; got 3"),
         ("holdout", {}, "suite: unknown key 'holdout'"),
         ("test", {"scenarios": ["cache-warmup"]}, "suite.test: key 'seeds' is required"),

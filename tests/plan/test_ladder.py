@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from blis.foundation.errors import ConfigError
+from evolve.plan.ladder import Ladder, Rung
 from evolve.records import Phenotype, Score
-from evolve.search.ladder import Ladder, Rung
 
 RUNGS = [{"num_requests": 100, "seeds": 1, "keep": 0.5}, {"num_requests": 400, "seeds": 2, "keep": 0.3}, {"seeds": 4}]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from evolve.evidence.comparison import Comparison, strongest
+from evolve.comparing.comparison import Comparison, strongest
 
 #: Rivals and scenarios that the sentence names; tables show all.
 MOST_NAMED = 3
