@@ -43,6 +43,10 @@ def draw_cluster(random: Random, block_size: int, is_pressed: bool) -> dict[str,
         cluster[name] = random.choice(DELAYS_US)
     for name in ("snapshot_refresh_us", "cache_signal_delay_us"):
         cluster[name] = random.choice(AGES_US)
+    if random.random() < 0.3:
+        cluster["router_ties"] = random.choice(("random", "lowest-index"))
+    if random.random() < 0.3:
+        cluster["router_index_blocks"] = random.choice((1, 2, 7, 40))
     return {**cluster, "latency": latency, "instances": pools, "pace_us": pace_us}
 
 

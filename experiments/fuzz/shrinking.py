@@ -88,6 +88,9 @@ def _plainer_scenarios(case: Case) -> Iterator[Case]:
     for name, value in PLAIN_CLUSTER.items():
         if cluster[name] != value and (name != "latency" or cluster["latency"]["kind"] == "affine"):
             yield case.with_scenario(cluster={**cluster, name: value})
+    for name in ("router_ties", "router_index_blocks"):
+        if name in cluster:
+            yield case.with_scenario(cluster={key: value for key, value in cluster.items() if key != name})
     pools = cluster["instances"]
     for place, pool in enumerate(pools):
         if len(pools) > 1:

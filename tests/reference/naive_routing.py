@@ -147,7 +147,11 @@ class Router:
         capacity = [REFERENCE_CAPACITY] * n_instances
         if semantics.router_remembers_all_blocks:
             capacity = [one.pool.n_blocks for one in instances]
-        self.draw = Draw(case.get("seed", 0)) if semantics.ties_are_drawn else None
+        if case.get("router_index_blocks"):
+            capacity = [case["router_index_blocks"]] * n_instances
+        ties = case.get("router_ties")
+        draws = semantics.ties_are_drawn if ties is None else ties == "random"
+        self.draw = Draw(case.get("seed", 0)) if draws else None
         self.policy: str = routing["policy"]
         self.routing = routing
         self.n_routed = 0

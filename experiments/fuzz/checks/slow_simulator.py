@@ -107,6 +107,8 @@ def _case_of(subject: Subject) -> dict[str, Any]:
         "horizon_us": subject.scenario.horizon_us,
         "routing_trace": {},
         "seed": subject.scenario.seed,
+        "router_ties": cluster.router_ties,
+        "router_index_blocks": cluster.router_index_blocks,
         "fitness_weights": None,
     }
 
