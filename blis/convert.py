@@ -8,23 +8,23 @@ Exit status: 0 written, 1 failed, 2 wrong input, 130 interrupted.
 import argparse
 import json
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blis.command.ending import Arguments, ending
 from blis.command.workload_choice import options_of, readers, source_mapping, writers
 from blis.foundation.answers import answer
-from blis.foundation.checks import check_choice, check_int
-from blis.foundation.errors import BlisError, ConfigError
+from blis.foundation.checks import check_choice, check_flag, check_int
+from blis.foundation.errors import ConfigError
+from blis.foundation.files import folder_aside, is_file, is_folder
 from blis.foundation.placing import place_together
+from blis.foundation.words import shown
 
 if TYPE_CHECKING:
     from blis.workload.logs.losses import Loss
     from blis.workload.requests import Requests
 
-WRITTEN, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 BLOCK_SIZE_TOKENS = 16  #: in which sharing is counted
 DEFAULT_SEED = 42
 
@@ -48,24 +48,20 @@ Exit status: 0 written; 1 failed; 2 wrong input; 130 interrupted.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Convert what the command line names and return the exit status."""
     parsed = _parser().parse_args(arguments)
-    try:
-        report = convert(parsed.source, Path(parsed.target), options_of(parsed.option))
-    except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except (BlisError, OSError, MemoryError) as error:
-        print(f"error: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
-        return WRONG_INPUT if isinstance(error, ConfigError | OSError) else FAILED
+    return ending(lambda: _convert(parsed.source, parsed.target, parsed.option, parsed.json))
+
+
+def _convert(source: str, target: str, options: Sequence[str], as_json: bool) -> None:
+    report = convert(source, Path(target), options_of(options))
     for note in report["notes"]:
         print(f"note: {note}", file=sys.stderr)
     for loss in report["lost"]:
         why = f": {loss['why']}" if loss["why"] else ""
         print(f"lost: {loss['what']} ({loss['requests']} requests){why}", file=sys.stderr)
-    if parsed.json:
+    if as_json:
         print(json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False))
     else:
         print(f"{report['requests']} requests, {report['from']} to {report['to']}: {', '.join(report['files'])}")
-    return WRITTEN
 
 
 def convert(source: str, target: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -95,18 +91,13 @@ def convert(source: str, target: Path, options: dict[str, Any]) -> dict[str, Any
     given = dict(options)
     kind, form = given.pop("from", None), given.pop("to", None)
     seed = check_int("seed", given.pop("seed", DEFAULT_SEED), 0)
-    overwrite = given.pop("overwrite", False)
-    if not isinstance(overwrite, bool):
-        raise ConfigError(f"overwrite must be true or false; got {overwrite!r}.")
+    overwrite = check_flag("overwrite", given.pop("overwrite", False))
     form = _writer_name(target, form)
-    writer = answer("workload", form)
     files = _files(form, target)
     _check_target(files, overwrite, Path(source))
     plan = workload_plan(source_mapping(source, kind, given), "from")
     requests = _generate(plan.kind, plan.params, seed)
-    with _aside(target) as unfinished:
-        lost: Sequence[Loss] = writer.write(requests, unfinished)
-        place_together(_files(form, unfinished), files, overwrite)
+    lost = _written(form, requests, target, overwrite)
     return {
         "from": plan.kind,
         "to": form,
@@ -117,8 +108,8 @@ def convert(source: str, target: Path, options: dict[str, Any]) -> dict[str, Any
     }
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Arguments:
+    parser = Arguments(
         prog="python -m blis.convert",
         description="Turn one log or workload into a log of another format, and say what is lost.",
         epilog=_EPILOG.format(readers=", ".join(readers()), writers=", ".join(writers())),
@@ -161,9 +152,9 @@ def _files(form: str, target: Path) -> tuple[Path, ...]:
 
 def _check_target(files: Sequence[Path], overwrite: bool, source: Path) -> None:
     for path in files:
-        if path.is_dir() or not path.parent.is_dir():
+        if is_folder(path) or not is_folder(path.parent):
             raise ConfigError(f"{path} must be a file in a folder that exists.")
-        if path.exists() and not overwrite:
+        if is_file(path) and not overwrite:
             raise ConfigError(f"{path} exists already; give overwrite=true to replace it.")
     for path in files[1:]:
         if path.exists() and source.exists() and path.samefile(source):
@@ -172,11 +163,16 @@ def _check_target(files: Sequence[Path], overwrite: bool, source: Path) -> None:
             )
 
 
-@contextmanager
-def _aside(target: Path) -> Iterator[Path]:
-    """A name like the target's, in a folder of its own beside it."""
-    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=target.parent, ignore_cleanup_errors=True) as folder:
-        yield Path(folder) / target.name
+def _written(form: str, requests: "Requests", target: Path, overwrite: bool) -> "Sequence[Loss]":
+    """Write all files of a log, or none; what the format cannot hold."""
+    try:
+        with folder_aside(target.parent) as aside:
+            unfinished = aside / target.name
+            lost: Sequence[Loss] = answer("workload", form).write(requests, unfinished)
+            place_together(_files(form, unfinished), _files(form, target), overwrite)
+    except OSError as error:
+        raise ConfigError(f"TO: {shown(str(target))} cannot be written: {error.strerror or error}.") from error
+    return lost
 
 
 if __name__ == "__main__":

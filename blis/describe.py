@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from blis.command.composition import OK, WRONG_INPUT, command
+from blis.command.composition import command, python_is_allowed
+from blis.command.ending import OK, WRONG_INPUT, report, tell
 from blis.command.overrides import translated
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import shown
 
 USAGE = """\
 usage: python -m blis.workload describe [key=value ...] [--json]
@@ -38,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         overrides = translated(["output=json" if argument == "--json" else argument for argument in given[1:]])
     except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return WRONG_INPUT
+        return report(error)
     return command("run", ["hydra.run.dir=.", *overrides], _describe)  # there is no run, so nothing is left behind
 
 
@@ -51,7 +52,7 @@ def _describe(config: Any) -> None:
     from blis.workload.description.tables import print_tables
 
     path = _picture_path(config.pop("plots", None))
-    settings = settings_from_config(config)
+    settings = settings_from_config(config, allow_python=python_is_allowed())
     scenario = settings.scenario
     requests = scenario.requests()
     description = {"workload": scenario.workload.kind, "seed": scenario.seed, **describe(requests)}
@@ -63,6 +64,7 @@ def _describe(config: Any) -> None:
     if settings.output == "json":
         print_json(description)
     else:
+        tell(description["notes"])
         print_tables(description)
 
 
@@ -71,5 +73,5 @@ def _picture_path(value: object) -> Path | None:
     if value is None or value is False:
         return None
     if not isinstance(value, str) or not value.endswith(".png") or not Path(value).parent.is_dir():
-        raise ConfigError(f"plots must be the path of a .png file in a folder that exists; got {value!r}.")
+        raise ConfigError(f"plots must be the path of a .png file in a folder that exists; got {shown(value)}.")
     return Path(value)

@@ -5,17 +5,15 @@
 Exit status: 0 the page is written, 2 wrong input, 130 interrupted.
 """
 
-import argparse
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from blis.command.ending import Arguments, ending
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
-
-WRITTEN, WRONG_INPUT, INTERRUPTED = 0, 2, 130
+from blis.foundation.files import is_folder, write_text_whole
+from blis.foundation.words import shown
 
 _OUTPUT = "output="
 
@@ -23,19 +21,11 @@ _OUTPUT = "output="
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page that the command line asks for, print its path, and return the exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        print(_report(options.arguments))
-    except ConfigError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return WRONG_INPUT
-    except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    return WRITTEN
+    return ending(lambda: print(_report(options.arguments)))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Arguments:
+    parser = Arguments(
         prog="python -m blis.report",
         description="Make one self-contained HTML page of a run, or of several runs beside one another.",
         epilog="The first run is the baseline of the others. Trace runs for the full page: python -m blis.run "
@@ -62,7 +52,7 @@ def _report(arguments: Sequence[str]) -> Path:
 
     runs = read_folders(folders)
     path = output or (folders[0] / "report.html" if len(folders) == 1 else Path("comparison.html"))
-    _write(path, document(runs))
+    write_text_whole("output", path, document(runs))
     return path
 
 
@@ -72,26 +62,15 @@ def _sorted_out(arguments: Sequence[str]) -> tuple[list[Path], Path | None]:
     folders = [one for one in arguments if not one.startswith(_OUTPUT)]
     for one in folders:
         key, is_setting, _ = one.partition("=")
-        if is_setting and not Path(one).exists():
-            raise ConfigError(f"report: unknown key {key!r}{nearest(key, ['output'])} Keys: output.")
+        if is_setting and not is_folder(Path(one)):
+            raise ConfigError(f"report: unknown key {shown(key)}{nearest(key, ['output'])} Keys: output.")
     if len(outputs) > 1:
         raise ConfigError(f"output must be given once; got {' and '.join(map(repr, outputs))}.")
     if not folders:
         raise ConfigError("RUN_DIR must be given: the folder of a run that python -m blis.run has written.")
-    if outputs and (not outputs[0] or Path(outputs[0]).is_dir()):
-        raise ConfigError(f"output must be the path of a file; got {outputs[0]!r}.")
+    if outputs and (not outputs[0] or is_folder(Path(outputs[0]))):
+        raise ConfigError(f"output must be the path of a file; got {shown(outputs[0])}.")
     return [Path(one) for one in folders], Path(outputs[0]) if outputs else None
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that nobody meets half-written."""
-    try:
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=path.parent) as aside:
-            unfinished = Path(aside) / path.name
-            unfinished.write_text(text, encoding="utf-8")
-            os.replace(unfinished, path)
-    except OSError as error:
-        raise ConfigError(f"output: {str(path)!r} cannot be written: {error.strerror or error}.") from error
 
 
 if __name__ == "__main__":

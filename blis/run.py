@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from blis.command.composition import command, output_folder, task_overrides
+from blis.command.composition import command, output_folder, python_is_allowed, task_overrides
+from blis.command.ending import tell
 from blis.command.overrides import translated
 
 
@@ -33,7 +34,7 @@ def _run(config: Any) -> None:
     from blis.result import simulate
 
     folder = output_folder()
-    settings = settings_from_config(config, task_overrides())
+    settings = settings_from_config(config, task_overrides(), python_is_allowed())
     with _progress():
         result = simulate(settings.scenario, trace=settings.trace)
         if settings.counterfactual is not None:
@@ -45,10 +46,12 @@ def _run(config: Any) -> None:
     if settings.traced:
         told = explanation(result)
         summary = summary_text(result, metrics, told)
-    metrics["notes"] = [*settings.notes, *metrics["notes"], *_export_notes(settings, result)]
+    notes, lost = [*settings.notes, *metrics["notes"]], _export_notes(settings, result)
+    metrics["notes"] = [*notes, *lost]
     if settings.output == "json":
         print_json(metrics if told is None else {**metrics, "explanation": told})
     else:
+        tell(notes)
         print_text(metrics, result.engine_s)
         if summary is not None:
             print(f"\n{summary}", end="")
@@ -86,7 +89,9 @@ def _progress() -> Any:
 
     from blis.engine._jit import cache_folder
 
-    what = "simulating" if cache_folder().is_dir() else "compiling the engine (half a minute, only after a change)"
+    folder = cache_folder()
+    is_compiled = folder is not None and folder.is_dir()
+    what = "simulating" if is_compiled else "compiling the engine (half a minute, only after a change)"
     return Console(stderr=True).status(what)
 
 

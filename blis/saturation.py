@@ -7,12 +7,16 @@ by hand.
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from blis.command.composition import command, output_folder
+from blis.command.ending import tell
 from blis.command.overrides import translated
-from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
+from blis.foundation.files import write_text_whole, write_whole
+from blis.foundation.words import shown
 
 OUTPUTS = ("text", "json")
 _KEYS = ("scenario", "num_requests", "seeds", "precision", "loads", "output", "plots")
@@ -44,8 +48,6 @@ class SaturationSettings:
         name = check_keys("scenario", node if node is not None else {}, ("name",)).get("name")
         if not isinstance(name, str) or not name:
             raise ConfigError("scenario must be given; add scenario=NAME, a file of conf/scenario or a path.")
-        if not isinstance(given["plots"], bool):
-            raise ConfigError(f"plots must be true or false; got {given['plots']!r}.")
         return cls(
             scenario=name,
             num_requests=check_int("num_requests", given["num_requests"], 100),
@@ -56,7 +58,7 @@ class SaturationSettings:
                 for k, load in enumerate(_list("loads", given["loads"]))
             ),
             output=check_choice("output", given["output"], OUTPUTS),
-            plots=given["plots"],
+            plots=check_flag("plots", given["plots"]),
         )
 
 
@@ -79,10 +81,11 @@ def _run(config: Any) -> None:
     if settings.output == "json":
         sys.stdout.write(json_text(document))
     else:
+        tell(document["notes"])
         _print_text(document)
-    (folder / "saturation.json").write_text(json_text(document), encoding="utf-8")
+    write_text_whole("hydra.run.dir", folder / "saturation.json", json_text(document))
     if settings.plots:
-        write_figure(document, folder / "saturation.png")
+        write_whole("hydra.run.dir", folder / "saturation.png", partial(write_figure, document))
     if sys.stderr.isatty():
         print(f"written: {folder}", file=sys.stderr)
 
@@ -140,8 +143,6 @@ def _print_text(document: dict[str, Any]) -> None:
     written = document["written_rate"]
     print(f"{document['scenario']}: saturation_rate: {document['saturation_rate']:.4g} # requests/s")
     print(f"in the file: {'nothing yet' if written is None else f'{written:.4g}'}")
-    for note in document["notes"]:
-        print(f"note: {note}")
     print(f"{'load':>5} {'requests/s':>11} {'completed/s':>12} {'in time/s':>10} {'TTFT p50 [ms]':>14} {'p99 [ms]':>9}")
     for row in document["sweep"]:
         p50, p99 = ("-" if row[key] is None else f"{row[key]:,.0f}" for key in ("ttft_p50_ms", "ttft_p99_ms"))
@@ -154,7 +155,7 @@ def _print_text(document: dict[str, Any]) -> None:
 
 def _list(where: str, value: object) -> list[Any]:
     if not isinstance(value, list) or not value:
-        raise ConfigError(f"{where} must be a list of at least one number; got {value!r}.")
+        raise ConfigError(f"{where} must be a list of at least one number; got {shown(value)}.")
     return value
 
 

@@ -4,7 +4,7 @@ Reading is strict: an unknown key at any level is an error that names its path a
 kept as they are written (a search makes thousands of scenarios) and checked when they are bound.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from blis.workload.requests import Requests
 
 LATEST_US = 2**61  #: beyond it the clock could overflow
 
-Policy = Mapping[str, Any] | str
+Policy = Mapping[str, Any] | str | Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +76,8 @@ class Scenario:
 def _policies(mapping: object, where: str) -> dict[str, Policy]:
     given = check_keys(where, {} if mapping is None else mapping, QUESTIONS)
     for question, choice in given.items():
-        if not isinstance(choice, str | Mapping):
+        if not isinstance(choice, str | Mapping) and not callable(choice):
             raise ConfigError(
                 f"{question} must be a policy's name, or a mapping with the key 'policy'; got {choice!r}."
             )
-    return {question: choice if isinstance(choice, str) else dict(choice) for question, choice in given.items()}
+    return {question: dict(choice) if isinstance(choice, Mapping) else choice for question, choice in given.items()}

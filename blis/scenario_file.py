@@ -5,6 +5,7 @@ nobody sends at a rate, no rate saturates the cluster, and the file has neither 
 concurrency, an absolute number, says how busy the cluster is.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ class ScenarioFile:
     workload: Mapping[str, Any]  #: without rate and num_requests; paths are absolute
     slo: Mapping[str, Any]  #: class name or "default" -> targets; empty: those of the program
     horizon_us: int | None  #: ≥ 1 [µs]
+    source: str  #: what names it on a command line: its name if it is shipped, else its path
 
     def mapping(self, load: float | None = None, num_requests: int | None = None) -> dict[str, Any]:
         """The scenario as `Scenario.from_mapping` reads it, without policies and seed.
@@ -67,7 +69,7 @@ class ScenarioFile:
         if self.saturation_rate is None:
             raise ConfigError(
                 f"scenario {self.name}: saturation_rate must be > 0 [requests/s]; got null. Measure it with "
-                f"python -m blis.saturation scenario={self.name}, and write the value into the file."
+                f"python -m blis.saturation scenario={self.source}, and write the value into the file."
             )
         return self.mapping_at_rate(factor * self.saturation_rate, num_requests)
 
@@ -154,6 +156,7 @@ def _scenario_file(path: Path, document: object) -> ScenarioFile:
         workload=workload,
         slo=slo,
         horizon_us=given.get("horizon_us"),
+        source=path.stem if path.parent == scenario_folder() else str(path),
     )
     # refuses what it does not know, with the place
     Scenario.from_mapping(scenario.mapping_at_rate(1.0) if has_rate else scenario.mapping(), where)
@@ -204,7 +207,7 @@ def _workload(where: str, given: Mapping[str, Any], folder: Path) -> dict[str, A
     for key in _SET_BY_SCENARIO:
         if key not in accepted:
             raise ConfigError(f"{where}.kind must be a workload with a {key}, which a scenario sets; got {kind!r}.")
-    located = {key: str((folder / str(given[key])).resolve()) for key in _PATHS if given.get(key) is not None}
+    located = {key: os.path.abspath(folder / str(given[key])) for key in _PATHS if given.get(key) is not None}
     return {**given, **located}
 
 

@@ -5,18 +5,21 @@
 Exit status: 0 all comparable fields agree, 1 some differ, 2 wrong input, 130 interrupted.
 """
 
-import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blis.command.ending import WRONG_INPUT, Arguments, ending
+from blis.foundation.errors import ConfigError
+from blis.foundation.files import is_file, is_folder
+from blis.foundation.words import one_line
+
 if TYPE_CHECKING:
     from blis.recorded.comparison import Difference, Verdict
 
-AGREES, DIFFERS, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+AGREES, DIFFERS = 0, 1
 
 #: A folder with any of these files is meant to be a case.
 CASE_FILES = ("case.yaml", "requests.csv", "requests.csv.gz", "expected.csv", "expected.csv.gz", "expected.json")
@@ -27,14 +30,7 @@ COUNTS = ("requests", "fields_compared", "mismatches", "aggregates_compared", "a
 def main(arguments: Sequence[str] | None = None) -> int:
     """Verify what the command line names and return the exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        return _verify(options.paths, options.json)
-    except KeyboardInterrupt:
-        print("\nverify: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # whoever read the output has left; the interpreter must not write to it on exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return INTERRUPTED
+    return ending(lambda: _verify(options.paths, options.json))
 
 
 def find_cases(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
@@ -42,7 +38,12 @@ def find_cases(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     folders: dict[Path, Path] = {}
     problems = []
     for path in paths:
-        if not path.is_dir():
+        try:
+            is_there = is_folder(path)
+        except ConfigError as error:
+            problems.append(str(error))
+            continue
+        if not is_there:
             problems.append(f"{path} must be a folder: a case, or one that holds cases; there is no such folder.")
             continue
         found = [path] if _is_case(path) else sorted({file.parent for file in path.rglob("*") if _is_case_file(file)})
@@ -53,8 +54,8 @@ def find_cases(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     return list(folders.values()), problems
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Arguments:
+    parser = Arguments(
         prog="python -m blis.verify",
         description="Run recorded cases and compare every comparable field with the recording.",
         epilog="Exit status: 0 all comparable fields agree; 1 some differ; 2 wrong input; 130 interrupted.",
@@ -67,15 +68,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _is_case(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in CASE_FILES)
+    return any(is_file(folder / name) for name in CASE_FILES)
 
 
 def _is_case_file(path: Path) -> bool:
-    return path.name in CASE_FILES and path.is_file()
+    return path.name in CASE_FILES and is_file(path)
 
 
 def _verify(paths: Sequence[Path], as_json: bool) -> int:
-    from blis.foundation.errors import ConfigError
     from blis.recorded.case import read_case
     from blis.recorded.comparison import verdict_on
 
@@ -95,7 +95,7 @@ def _verify(paths: Sequence[Path], as_json: bool) -> int:
             print(_line(verdict), *map(_example_line, _shown(verdict)), sep="\n", flush=True)
     _show_progress("")
     for problem in problems:
-        print(f"verify: {problem}", file=sys.stderr)
+        print(f"error: {one_line(problem)}", file=sys.stderr)
     if as_json:
         print(json.dumps(_document(verdicts, problems), indent=2, allow_nan=False))
     elif verdicts:

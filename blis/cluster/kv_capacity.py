@@ -10,6 +10,7 @@ import math
 from blis.cluster.catalog import Device, Model
 from blis.foundation.checks import check_int, check_number
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import shown
 
 BYTES_PER_GIB = 2**30
 ACTIVATION_GIB_DENSE = 5.5  # GiB set aside for activations of a dense model, per instance
@@ -45,14 +46,14 @@ def kv_blocks(
     check_int("tensor_parallel", tensor_parallel, minimum=1)
     check_int("block_size_tokens", block_size_tokens, minimum=1)
     check_number("memory_utilisation", memory_utilisation, maximum=1, above=0)
-    check_number(f"device {device.name!r}: memory_gib", device.memory_gib, above=0, unit="GiB")
+    check_number(f"device {shown(device.name)}: memory_gib", device.memory_gib, above=0, unit="GiB")
     _check_shape(model)
     block_bytes = int(kv_bytes_per_token(model, tensor_parallel) * block_size_tokens)
     free_bytes = int(free_gib(model, device, tensor_parallel, memory_utilisation) * BYTES_PER_GIB)
     blocks = free_bytes // block_bytes if block_bytes > 0 else 0
     if blocks < 1:
         raise ConfigError(
-            f"kv_blocks must be an int ≥ 1 [blocks]; model {model.name!r} leaves {free_bytes} bytes on "
+            f"kv_blocks must be an int ≥ 1 [blocks]; model {shown(model.name)} leaves {free_bytes} bytes on "
             f"{tensor_parallel} x {device.name} for blocks of {block_bytes} bytes. Use smaller blocks."
         )
     return blocks
@@ -71,7 +72,7 @@ def kv_bytes_per_token(model: Model, tensor_parallel: int) -> float:
     if model.kv_heads >= tensor_parallel and model.kv_heads % tensor_parallel:
         choices = [degree for degree in range(1, model.kv_heads + 1) if model.kv_heads % degree == 0]
         raise ConfigError(
-            f"tensor_parallel must divide the {model.kv_heads} kv_heads of model {model.name!r}; got "
+            f"tensor_parallel must divide the {model.kv_heads} kv_heads of model {shown(model.name)}; got "
             f"{tensor_parallel}. Choices: {', '.join(map(str, choices))}."
         )
     return model.layers * 2.0 * _head_dim(model) * model.kv_heads * model.activation_bytes / tensor_parallel
@@ -127,7 +128,7 @@ def free_gib(model: Model, device: Device, tensor_parallel: int, memory_utilisat
     if share_gib > 0:
         remedy = f"Use at least {math.ceil((weights_gib + activations_gib) / share_gib)} GPUs."
     raise ConfigError(
-        f"kv_blocks: model {model.name!r} must take less than {available_gib:.1f} GiB of {tensor_parallel} x "
+        f"kv_blocks: model {shown(model.name)} must take less than {available_gib:.1f} GiB of {tensor_parallel} x "
         f"{device.name} at memory_utilisation {memory_utilisation:g}; weights, activations and runtime take "
         f"{overhead_gib:.1f} GiB. {remedy}"
     )
@@ -158,19 +159,19 @@ def _head_dim(model: Model) -> int:
         return model.head_dim
     if model.hidden % model.heads:
         raise ConfigError(
-            f"model {model.name!r}: hidden must be a multiple of heads, or head_dim given; got hidden "
+            f"model {shown(model.name)}: hidden must be a multiple of heads, or head_dim given; got hidden "
             f"{model.hidden} and heads {model.heads}."
         )
     return model.hidden // model.heads
 
 
 def _check_shape(model: Model) -> None:
-    where = f"model {model.name!r}"
+    where = f"model {shown(model.name)}"
     for key in ("layers", "hidden", "heads", "kv_heads", "intermediate", "vocab"):
         check_int(f"{where}: {key}", getattr(model, key), minimum=1)
     if model.activation not in GATED_ACTIVATIONS:
         raise ConfigError(
-            f"{where}: activation must be gated for the weights to be counted; got {model.activation!r}. "
+            f"{where}: activation must be gated for the weights to be counted; got {shown(model.activation)}. "
             f"Choices: {', '.join(GATED_ACTIVATIONS[1:])}, or none. Otherwise give the number of KV blocks."
         )
     if model.experts < 2 and (model.shared_experts > 0 or model.experts_per_token > 0):

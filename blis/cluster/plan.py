@@ -10,6 +10,8 @@ from blis.foundation.checks import check_choice, check_int, check_keys, check_nu
 from blis.foundation.errors import ConfigError
 
 MOST_INSTANCES = 100_000
+MOST_BLOCK_TOKENS = 2**20
+MOST_DELAY_US = 2**53  #: of signals and decisions
 MOST = 2**40  #: tokens, blocks or requests of one instance: products of two still fit the clock's integers
 
 
@@ -31,11 +33,11 @@ _POOL_NUMBERS = {
     "max_model_len_tokens": Whole(None, 0, MOST, "tokens"),
 }
 _CLUSTER_NUMBERS = {
-    "block_size_tokens": Whole(16, 1, 2**20, "tokens"),
-    "admission_latency_us": Whole(0, 0, 2**53, "µs"),
-    "routing_latency_us": Whole(0, 0, 2**53, "µs"),
-    "snapshot_refresh_us": Whole(0, 0, 2**53, "µs"),
-    "cache_signal_delay_us": Whole(0, 0, 2**53, "µs"),
+    "block_size_tokens": Whole(16, 1, MOST_BLOCK_TOKENS, "tokens"),
+    "admission_latency_us": Whole(0, 0, MOST_DELAY_US, "µs"),
+    "routing_latency_us": Whole(0, 0, MOST_DELAY_US, "µs"),
+    "snapshot_refresh_us": Whole(0, 0, MOST_DELAY_US, "µs"),
+    "cache_signal_delay_us": Whole(0, 0, MOST_DELAY_US, "µs"),
 }
 #: The limits of a batch, which a policy bundle may replace.
 BATCH_LIMITS = {

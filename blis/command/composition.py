@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from blis.command.ending import EXPECTED, OK, interrupted, report
+from blis.command.overrides import check_arguments
 from blis.foundation.checks import nearest
-from blis.foundation.errors import BlisError, ConfigError
+from blis.foundation.errors import ConfigError
 from blis.foundation.files import conf_folder
-
-OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+from blis.foundation.words import shown
 
 
 def command(
@@ -40,29 +41,34 @@ def command(
         error says what was wrong.
     """
     failures: list[Exception] = []
+    defects: list[Exception] = []
 
     def attempt(config: Any) -> None:
         try:
+            _check_output_folder()
             task(_plain(config))
-        except (BlisError, OSError, MemoryError) as error:  # kept from Hydra, which would print more than one line
+        except EXPECTED as error:  # kept from Hydra, which would print more than one line
             failures.append(error)
+        except Exception as error:
+            defects.append(error)
+            raise
         finally:
             _remove_if_empty(output_folder())
 
     try:
-        with _command_line(spelled_out(arguments)):
+        check_arguments(arguments)
+        with _command_line(spelled_out(arguments)), _bounded_yaml():
             _compose(config_name, attempt)
         sys.stdout.flush()
     except SystemExit as leaving:  # Hydra leaves this way after --help
         return leaving.code if isinstance(leaving.code, int) else OK
     except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return interrupted()
     except Exception as error:
-        if _status(error) is None:
+        if defects:
             raise
-        failures.append(error)
-    return max((_report(error) for error in failures), default=OK)
+        failures.append(error)  # Hydra's: it uses Python's plain errors for some of a user's mistakes
+    return max((report(error, _message(error)) for error in failures), default=OK)
 
 
 def _plain(config: Any) -> dict[str, Any]:
@@ -84,10 +90,28 @@ def output_folder() -> Path:
     return Path(HydraConfig.get().runtime.output_dir)
 
 
+def _check_output_folder() -> None:
+    """Refuse a folder without a name, which Hydra takes for the working folder."""
+    from hydra.core.hydra_config import HydraConfig
+
+    config = HydraConfig.get()
+    for key, value in (("hydra.run.dir", config.run.dir), ("hydra.sweep.dir", config.sweep.dir)):
+        if not isinstance(value, str) or not value.strip():
+            raise ConfigError(
+                f"{key} must be the path of a folder; got {shown(value)}. For the working folder give '.'."
+            )
+
+
 def _remove_if_empty(folder: Path) -> None:
     """Hydra makes a job's folder before anything is checked; the working folder was there before."""
     if folder.is_dir() and folder.resolve() != Path.cwd() and not any(folder.iterdir()):
         folder.rmdir()
+
+
+def python_is_allowed() -> bool:
+    """Whether the command line says allow_python=true: no file can say so in its place."""
+    given = [argument.lstrip("+").partition("=") for argument in sys.argv[1:]]
+    return any(key == "allow_python" and value.lower() == "true" for key, _, value in given)
 
 
 def task_overrides() -> list[str]:
@@ -115,6 +139,21 @@ def _choices(group: str) -> str:
 
 
 @contextmanager
+def _bounded_yaml() -> Iterator[None]:
+    """Let the files that Hydra composes come through the same bounds as every other YAML file."""
+    import omegaconf._utils as omegaconf_utils
+
+    from blis.foundation.strict_yaml import bounded
+
+    original = omegaconf_utils.get_yaml_loader
+    omegaconf_utils.get_yaml_loader = lambda: bounded(original())
+    try:
+        yield
+    finally:
+        omegaconf_utils.get_yaml_loader = original
+
+
+@contextmanager
 def _command_line(arguments: Sequence[str]) -> Iterator[None]:
     """Let Hydra, which reads the process's own command line, see these arguments and raise its errors to us."""
     argv, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
@@ -129,55 +168,25 @@ def _command_line(arguments: Sequence[str]) -> Iterator[None]:
             os.environ["HYDRA_FULL_ERROR"] = full_error
 
 
-def _report(error: Exception) -> int:
-    """Say what is wrong in one line; the exit status."""
-    if isinstance(error, BrokenPipeError):  # whoever read the results has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    print(f"error: {' '.join(_message(error).split())}", file=sys.stderr)
-    return _status(error) or FAILED
-
-
-def _status(error: Exception) -> int | None:
-    """Exit status; None for what nobody expects, which deserves its traceback."""
-    from hydra.errors import HydraException
+def _message(error: Exception) -> str | None:
+    """What is wrong, in better words than Hydra's; None: the error says it itself."""
+    from hydra.errors import HydraException, MissingConfigException
     from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    if isinstance(error, MemoryError) or (isinstance(error, BlisError) and not isinstance(error, ConfigError)):
-        return FAILED
-    if isinstance(error, ConfigError | HydraException | OmegaConfBaseException | YAMLError | OSError):
-        return WRONG_INPUT
-    return WRONG_INPUT if isinstance(error, ValueError) and _comes_from_hydra(error) else None
-
-
-def _message(error: Exception) -> str:
-    from hydra.errors import MissingConfigException
 
     if isinstance(error, MissingConfigException) and error.missing_cfg_file is not None:
         return _unknown_file(str(error.missing_cfg_file), sorted(error.options or ()))
-    if isinstance(error, OSError) and not isinstance(error, BlisError):
-        return f"{str(error.filename or 'a file')!r} cannot be read or written: {error.strerror or error}."
-    if isinstance(error, BlisError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return f"not enough memory; use fewer requests or instances. {error}"
+    if isinstance(error, EXPECTED):
+        return None
     cause = error.__cause__
     more = f" {cause}" if cause is not None and str(cause) not in str(error) else ""
-    return f"{error}{more}".partition("\nSee https://hydra.cc")[0]
-
-
-def _comes_from_hydra(error: Exception) -> bool:
-    """Whether Hydra itself raised it: it uses Python's plain errors for some of a user's mistakes."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    module = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
-    return module.partition(".")[0] in ("hydra", "omegaconf")
+    told = f"{error}{more}".partition("\nSee https://hydra.cc")[0]
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return told
+    return f"the configuration cannot be composed: {told or type(error).__name__}"
 
 
 def _unknown_file(wanted: str, options: list[str]) -> str:
     group, _, name = wanted.rpartition("/")
     if not options:
-        return f"configuration {wanted!r} does not exist."
-    return f"{group}: no choice named {name!r}{nearest(name, options)} Choices: {', '.join(options)}."
+        return f"configuration {shown(wanted)} does not exist."
+    return f"{group}: no choice named {shown(name)}{nearest(name, options)} Choices: {', '.join(options)}."

@@ -5,6 +5,7 @@ from typing import Any
 
 from blis.foundation.checks import check_keys
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import shown
 from blis.scenario_file import read_scenario
 
 KEYS = ("name", "load", "num_requests")
@@ -36,11 +37,13 @@ def with_scenario(document: Mapping[str, Any], overrides: Sequence[str] = ()) ->
     if node.get("name") is None:
         for key in _SETS:
             if node.get(key) is not None:
-                raise ConfigError(f"scenario.{key} needs scenario=NAME; got {node[key]!r} without one.")
+                raise ConfigError(f"scenario.{key} needs scenario=NAME; got {shown(node[key])} without one.")
         return replaced
     for key, target in _SETS.items():
         if node.get(key) is not None and (target in explicit or "workload" in explicit):
-            raise ConfigError(f"scenario.{key} sets {target}: give one of them; got {node[key]!r} beside the other.")
+            raise ConfigError(
+                f"scenario.{key} sets {target}: give one of them; got {shown(node[key])} beside the other."
+            )
     mapping = read_scenario(node["name"]).mapping(node.get("load"), node.get("num_requests"))
     for part in PARTS:
         if part in mapping and part not in explicit:

@@ -1,24 +1,36 @@
 """Typed settings of one run, from the configuration that Hydra composed."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from blis.command.scenario_choice import with_scenario
 from blis.explaining.counterfactual.sampling import Sampling
 from blis.fitness.weighted import parse_weights
 from blis.foundation.answers import QUESTIONS
-from blis.foundation.checks import check_choice, check_keys
+from blis.foundation.checks import check_choice, check_flag, check_keys
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import shown
+from blis.policies.binding import check_policy, load_callable
 from blis.policies.bundle import read_bundle, with_limits
-from blis.scenario import Scenario
+from blis.scenario import Policy, Scenario
 from blis.simulate import TRACE_LEVELS
 
 OUTPUTS = ("text", "json")
 _SCENARIO_KEYS = ("cluster", "workload", "slo", "horizon_us", "semantics", "seed")
 _TRACE_KEYS = ("trace", "counterfactual")
-_KEYS = (*_SCENARIO_KEYS, *QUESTIONS, "policies", "fitness", "output", *_TRACE_KEYS, "plots", "export_requests")
+_KEYS = (
+    *_SCENARIO_KEYS,
+    *QUESTIONS,
+    "policies",
+    "fitness",
+    "output",
+    *_TRACE_KEYS,
+    "plots",
+    "export_requests",
+    "allow_python",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +55,9 @@ class Settings:
         return self.trace != "none"
 
 
-def settings_from_config(config: Mapping[str, Any], overrides: Sequence[str] = ()) -> Settings:
+def settings_from_config(
+    config: Mapping[str, Any], overrides: Sequence[str] = (), allow_python: bool = False
+) -> Settings:
     """The settings in a composed configuration.
 
     Parameters
@@ -52,6 +66,9 @@ def settings_from_config(config: Mapping[str, Any], overrides: Sequence[str] = (
         As plain data.
     overrides : sequence of str
         What the command line set; these keys win over a scenario.
+    allow_python : bool
+        Whether a policy may be a Python callable, "module:function", wherever it is named; the configuration cannot
+        allow it.
 
     Raises
     ------
@@ -77,7 +94,8 @@ def settings_from_config(config: Mapping[str, Any], overrides: Sequence[str] = (
         policies |= {question: dict(policy) for question, policy in bundle.policies.items()}
     given["seed"] = given["seed"] if given.get("seed") is not None else 42
     mapping = {key: given[key] for key in _SCENARIO_KEYS if given.get(key) is not None}
-    scenario = Scenario.from_mapping({**mapping, "policies": policies})
+    check_flag("allow_python", given.pop("allow_python", False))
+    scenario = Scenario.from_mapping({**mapping, "policies": _loaded(policies, allow_python)})
     given["slo"] = scenario.slo.document()
     weights = {} if given.get("fitness") is None else parse_weights("fitness", given["fitness"])
     if weights and (n_replaced := given["fitness"].count(",") + 1 - len(weights)):
@@ -90,13 +108,22 @@ def settings_from_config(config: Mapping[str, Any], overrides: Sequence[str] = (
         trace=trace if counterfactual is None or trace != "none" else "summary",
         counterfactual=counterfactual,
         output=check_choice("output", given.get("output", "text"), OUTPUTS),
-        plots=_flag(given, "plots"),
-        export_requests=_flag(given, "export_requests"),
+        plots=check_flag("plots", given.get("plots", False)),
+        export_requests=check_flag("export_requests", given.get("export_requests", False)),
         lineage=lineage,
         limits=limits,
         document=_repeatable(given, policies),
         notes=notes,
     )
+
+
+def _loaded(policies: Mapping[str, Mapping[str, Any]], allow_python: bool) -> dict[str, Policy]:
+    """The policies, with the function itself where one names a Python callable."""
+    loaded: dict[str, Policy] = {}
+    for question, choice in policies.items():
+        name, _ = check_policy(question, question, choice, allow_python)
+        loaded[question] = load_callable(question, name) if ":" in name else choice
+    return loaded
 
 
 def _repeatable(given: Mapping[str, Any], policies: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +132,7 @@ def _repeatable(given: Mapping[str, Any], policies: Mapping[str, Any]) -> dict[s
     workload = document["workload"]
     if isinstance(workload, Mapping):
         named = {key: workload[key] for key in ("path", "data_path") if workload.get(key) is not None}
-        absolute = {key: str(Path(str(value)).resolve()) for key, value in named.items()}
+        absolute = {key: os.path.abspath(str(value)) for key, value in named.items()}
         document["workload"] = {**workload, **absolute}
     return document
 
@@ -113,7 +140,9 @@ def _repeatable(given: Mapping[str, Any], policies: Mapping[str, Any]) -> dict[s
 def _counterfactual(node: object) -> Sampling | None:
     given = {"kind": "none"} if node is None else node
     if not isinstance(given, Mapping):
-        raise ConfigError(f"counterfactual must be none, rollout, or a mapping with the key 'kind'; got {given!r}.")
+        raise ConfigError(
+            f"counterfactual must be none, rollout, or a mapping with the key 'kind'; got {shown(given)}."
+        )
     kind = check_choice("counterfactual.kind", given.get("kind") or "none", ("none", "rollout"))
     sampling = Sampling.from_mapping("counterfactual", {key: value for key, value in given.items() if key != "kind"})
     return sampling if kind == "rollout" else None
@@ -124,15 +153,8 @@ def _policy(question: str, node: object) -> dict[str, Any]:
     if isinstance(node, str):
         return {"policy": node}
     if not isinstance(node, Mapping):
-        raise ConfigError(f"{question} must be a policy's name, or a mapping with the key 'policy'; got {node!r}.")
+        raise ConfigError(f"{question} must be a policy's name, or a mapping with the key 'policy'; got {shown(node)}.")
     return {str(key): value for key, value in node.items()}
-
-
-def _flag(given: Mapping[str, Any], key: str) -> bool:
-    value = given.get(key, False)
-    if not isinstance(value, bool):
-        raise ConfigError(f"{key} must be true or false; got {value!r}.")
-    return value
 
 
 def _check_given(where: str, value: object) -> None:

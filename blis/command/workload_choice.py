@@ -10,6 +10,8 @@ from typing import Any
 
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
+from blis.foundation.files import is_file, is_folder
+from blis.foundation.words import shown
 
 _OPTION = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)=(.*)", re.DOTALL)
 
@@ -22,13 +24,15 @@ def options_of(arguments: Sequence[str]) -> dict[str, Any]:
     ConfigError
         If one has another form, or is given twice.
     """
-    import yaml
+    from yaml import YAMLError
+
+    from blis.foundation.strict_yaml import in_words, parse_yaml
 
     options: dict[str, Any] = {}
     for argument in arguments:
         match = _OPTION.fullmatch(argument)
         if match is None:
-            raise ConfigError(f"options must have the form key=value; got {argument!r}.")
+            raise ConfigError(f"options must have the form key=value; got {shown(argument)}.")
         key, text = match.groups()
         if key in options:
             raise ConfigError(f"option {key} must be given once; got it twice.")
@@ -36,9 +40,9 @@ def options_of(arguments: Sequence[str]) -> dict[str, Any]:
             options[key] = text
             continue
         try:
-            options[key] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"option {key} must be a YAML value; got {text!r}.") from error
+            options[key] = parse_yaml(text)
+        except YAMLError as error:
+            raise ConfigError(f"option {key} must be a YAML value; got {shown(text)}: {in_words(error)}.") from error
     return options
 
 
@@ -54,7 +58,7 @@ def named_workload(name: str) -> dict[str, Any]:
 
     names = workload_names()
     if name not in names:
-        raise ConfigError(f"workload: no choice named {name!r}{nearest(name, names)} Choices: {', '.join(names)}.")
+        raise ConfigError(f"workload: no choice named {shown(name)}{nearest(name, names)} Choices: {', '.join(names)}.")
     values = read_yaml(_folder() / f"{name}.yaml")
     return {key: value for key, value in values.items() if value is not None and value != "???"}
 
@@ -112,10 +116,10 @@ def source_mapping(source: str, kind: str | None, options: Mapping[str, Any]) ->
     names = workload_names()
     if kind is None and source in names:
         return {**named_workload(source), **options}
-    if Path(source).exists():
+    if is_file(Path(source)) or is_folder(Path(source)):
         return {"kind": kind or format_of(Path(source)), "path": source, **options}
     raise ConfigError(
-        f"{source!r} must be a file, a folder or the name of a workload; there is none. Names: {', '.join(names)}."
+        f"{shown(source)} must be a file, a folder or the name of a workload; there is none. Names: {', '.join(names)}."
     )
 
 

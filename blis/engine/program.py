@@ -11,10 +11,11 @@ import numpy as np
 
 from blis.engine._jit import kernel
 from blis.engine.views import QueueView, RequestView, RouterView
-from blis.foundation.checks import nearest
+from blis.foundation.checks import check_number, nearest
 from blis.foundation.errors import ConfigError
 from blis.foundation.slo import CLASSES, URGENCY
 from blis.foundation.units import Float64Vector
+from blis.foundation.words import shown
 
 #: Values that a program may hold at a time.
 STACK_SIZE = 64
@@ -88,18 +89,18 @@ def encode(where: str, formula: str | Sequence[object], question: str) -> Float6
         If a word is unknown, a constant not finite, or the words do not leave exactly one value.
     """
     features = ROUTING_FEATURES if question == "routing" else PRIORITY_FEATURES
-    words = formula.split() if isinstance(formula, str) else list(formula)
+    words = _words(where, formula)
     pairs: list[tuple[float, float]] = []
     depth = deepest = 0
     for place, given in enumerate(words):
-        word = _SYMBOLS.get(str(given), str(given))
+        word = _SYMBOLS.get(given, given)
         if word in features:
             pairs.append((_FEATURE, features.index(word)))
             depth += 1
         elif word in _OPERATIONS:
             operation, operands = _OPERATIONS[word]
             if depth < operands:
-                raise ConfigError(f"{where}: word {place + 1}, {word!r}, needs {operands} values; got {depth}.")
+                raise ConfigError(f"{where}: word {place + 1}, {shown(word)}, needs {operands} values; got {depth}.")
             pairs.append((operation, 0.0))
             depth -= operands - 1
         else:
@@ -114,17 +115,32 @@ def encode(where: str, formula: str | Sequence[object], question: str) -> Float6
     return np.array([len(pairs), *(number for pair in pairs for number in pair)], dtype=np.float64)
 
 
+def _words(where: str, formula: object) -> list[str]:
+    if isinstance(formula, str):
+        return formula.split()
+    if not isinstance(formula, list | tuple):
+        raise ConfigError(
+            f"{where} must be a formula such as 'age_us neg', or a list of its words; got {shown(formula)}."
+        )
+    words = []
+    for place, word in enumerate(formula):
+        if not isinstance(word, str):
+            word = str(check_number(f"{where}: word {place + 1}", word))
+        words.append(word)
+    return words
+
+
 def _number(where: str, place: int, word: str, features: tuple[str, ...]) -> float:
     try:
         value = float(word)
     except ValueError:
         names = [*features, *_OPERATIONS]
         raise ConfigError(
-            f"{where}: word {place + 1}, {word!r}, is no feature, operation or number{nearest(word, names)} "
+            f"{where}: word {place + 1}, {shown(word)}, is no feature, operation or number{nearest(word, names)} "
             f"Features: {', '.join(features)}. Operations: {', '.join(_OPERATIONS)}."
         ) from None
     if not math.isfinite(value):
-        raise ConfigError(f"{where}: word {place + 1} must be a finite number; got {word!r}.")
+        raise ConfigError(f"{where}: word {place + 1} must be a finite number; got {shown(word)}.")
     return value
 
 

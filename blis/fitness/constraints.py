@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from blis.fitness.objectives import Figures, Scale, objective, value_of
 from blis.foundation.checks import check_keys, check_number
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import shown
 
 _KEYS = ("at_least", "at_most", "worse_than_baseline_by")
 #: Violation by a figure that does not exist: as much as a share can miss.
@@ -64,14 +65,14 @@ def read_constraints(where: str, mapping: object) -> tuple[Constraint, ...]:
     if mapping is None:
         return DEFAULT_CONSTRAINTS
     if not isinstance(mapping, Mapping):
-        raise ConfigError(f"{where} must be a mapping of figures to bounds; got {mapping!r}.")
+        raise ConfigError(f"{where} must be a mapping of figures to bounds; got {shown(mapping)}.")
     return tuple(_constraint(f"{where}.{name}", name, bounds) for name, bounds in mapping.items())
 
 
 def _constraint(where: str, name: object, bounds: object) -> Constraint:
     judged = objective(where, name)
     if judged.scale is not Scale.SHARE:
-        raise ConfigError(f"{where} must be a share of requests, such as completion_ratio; got {name!r}.")
+        raise ConfigError(f"{where} must be a share of requests, such as completion_ratio; got {shown(name)}.")
     given = {key: value for key, value in check_keys(where, bounds, _KEYS).items() if value is not None}
     right, wrong = ("at_least", "at_most") if judged.direction > 0 else ("at_most", "at_least")
     if wrong in given:

@@ -22,6 +22,7 @@ from blis.fitness.objectives import Figures, Objective, objective, value_of
 from blis.fitness.ratio import MOST, ratio
 from blis.foundation.checks import check_keys, check_number
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import shown
 
 PENALTY = 1.0
 TOLERANCE = 0.01
@@ -83,7 +84,7 @@ class Normalized:
         given = check_keys(where, mapping, keys, ("objectives",))
         weights = given["objectives"]
         if not isinstance(weights, Mapping) or not weights:
-            raise ConfigError(f"{where}.objectives must map at least one figure to a weight > 0; got {weights!r}.")
+            raise ConfigError(f"{where}.objectives must map at least one figure to a weight > 0; got {shown(weights)}.")
         for name in weights:
             objective(f"{where}.objectives", name)
         return cls(
@@ -152,7 +153,7 @@ class Normalized:
         if baseline is None:
             raise ConfigError(
                 f"{run.scenario}: the baseline's {name} must be a number, to be relative to; got "
-                f"{run.baseline.get(name)!r}. Choose another objective or scenario."
+                f"{shown(run.baseline.get(name))}. Choose another objective or scenario."
             )
         value = value_of(run.figures, name)
         if value is None:

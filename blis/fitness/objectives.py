@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import UnknownChoiceError
+from blis.foundation.words import shown
 
 Figures = Mapping[str, float | None]
 
@@ -73,7 +74,7 @@ def objective(where: str, name: object) -> Objective:
     """
     if isinstance(name, str) and name.startswith(_CLASS_PREFIX) and name.endswith(_CLASS_SUFFIX):
         if not name[len(_CLASS_PREFIX) : -len(_CLASS_SUFFIX)]:
-            raise UnknownChoiceError(f"{where}: {name!r} must name a class: class/critical/slo_attainment.")
+            raise UnknownChoiceError(f"{where}: {shown(name)} must name a class: class/critical/slo_attainment.")
         return OBJECTIVES["slo_attainment"]
     return OBJECTIVES[check_choice(where, name, OBJECTIVES)]
 

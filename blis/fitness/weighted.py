@@ -14,6 +14,7 @@ from typing import Any
 from blis.fitness.objectives import Figures, value_of
 from blis.foundation.checks import check_choice, check_number, nearest
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import shown
 
 REFERENCE_REQUESTS_PER_S = 100.0  #: where the throughput component is a half
 REFERENCE_TOKENS_PER_S = 10_000.0  #: the same of the token component
@@ -40,7 +41,7 @@ def parse_weights(where: str, text: object) -> dict[str, float]:
         If a piece has no colon, a key is unknown, or a weight not finite and ≥ 0.
     """
     if not isinstance(text, str):
-        raise ConfigError(f"{where} must be a text such as throughput:0.5,p99_ttft:0.3; got {text!r}.")
+        raise ConfigError(f"{where} must be a text such as throughput:0.5,p99_ttft:0.3; got {shown(text)}.")
     if not text.strip():
         return {}
     weights = {}
@@ -48,13 +49,13 @@ def parse_weights(where: str, text: object) -> dict[str, float]:
         key, colon, value = (part.strip() for part in piece.partition(":"))
         if not colon:
             raise ConfigError(
-                f"{where}: every piece between commas must be key:weight; got {piece!r}{nearest(key, COMPONENTS)}"
+                f"{where}: every piece between commas must be key:weight; got {shown(piece)}{nearest(key, COMPONENTS)}"
             )
         check_choice(where, key, COMPONENTS)
         try:
             number = float(value)
         except ValueError:
-            raise ConfigError(f"{where}.{key} must be a finite number ≥ 0; got {value!r}.") from None
+            raise ConfigError(f"{where}.{key} must be a finite number ≥ 0; got {shown(value)}.") from None
         weights[key] = check_number(f"{where}.{key}", number, 0)
     return weights
 

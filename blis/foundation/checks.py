@@ -6,10 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from blis.foundation.errors import ConfigError, UnknownChoiceError
+from blis.foundation.words import listed, shown
+
+#: Whole numbers without a bound of their own lie between these, so that arrays and tables can hold them.
+LEAST_INT, MOST_INT = -(2**63), 2**63 - 1
 
 
 def check_int(where: str, value: object, minimum: int | None = None, maximum: int | None = None, unit: str = "") -> int:
-    """Return `value` as an int within [minimum, maximum].
+    """Return `value` as an int within [minimum, maximum], and within 64 bits.
 
     Raises
     ------
@@ -19,13 +23,13 @@ def check_int(where: str, value: object, minimum: int | None = None, maximum: in
     whole = isinstance(value, int) and not isinstance(value, bool)
     if isinstance(value, float) and math.isfinite(value) and value == int(value):
         value, whole = int(value), True
-    if (
-        not whole
-        or (minimum is not None and value < minimum)  # type: ignore[operator]
-        or (maximum is not None and value > maximum)  # type: ignore[operator]
-    ):
-        raise ConfigError(f"{where} must be an int{_range(minimum, maximum)}{_unit(unit)}; got {value!r}.")
-    return value  # type: ignore[return-value]
+    if whole and LEAST_INT <= value <= MOST_INT:  # type: ignore[operator]
+        if (minimum is None or value >= minimum) and (maximum is None or value <= maximum):  # type: ignore[operator]
+            return value  # type: ignore[return-value]
+    elif whole:
+        minimum = LEAST_INT if minimum is None else minimum
+        maximum = MOST_INT if maximum is None else maximum
+    raise ConfigError(f"{where} must be an int{_range(minimum, maximum)}{_unit(unit)}; got {shown(value)}.")
 
 
 def check_number(
@@ -41,21 +45,31 @@ def check_number(
     Raises
     ------
     ConfigError
-        If it is not a finite number or out of range.
+        If it is not a finite number, too large for a float, or out of range.
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = _finite(value)
     if (
-        not is_number
-        or not math.isfinite(value)  # type: ignore[arg-type]
-        or (minimum is not None and value < minimum)  # type: ignore[operator]
-        or (maximum is not None and value > maximum)  # type: ignore[operator]
-        or (above is not None and value <= above)  # type: ignore[operator]
+        number is None
+        or (minimum is not None and number < minimum)
+        or (maximum is not None and number > maximum)
+        or (above is not None and number <= above)
     ):
         bound = f" > {above:g}" if above is not None else ""
         raise ConfigError(
-            f"{where} must be a finite number{bound}{_range(minimum, maximum)}{_unit(unit)}; got {value!r}."
+            f"{where} must be a finite number{bound}{_range(minimum, maximum)}{_unit(unit)}; got {shown(value)}."
         )
-    return float(value)  # type: ignore[arg-type]
+    return number
+
+
+def _finite(value: object) -> float | None:
+    """The number as a float; None for what is none, is infinite, or is a whole number beyond all floats."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def check_choice(where: str, value: object, choices: Iterable[str]) -> str:
@@ -69,7 +83,7 @@ def check_choice(where: str, value: object, choices: Iterable[str]) -> str:
     names = sorted(choices)
     if not isinstance(value, str) or value not in names:
         raise UnknownChoiceError(
-            f"{where}: no choice named {value!r}{nearest(str(value), names)} Choices: {', '.join(names)}."
+            f"{where}: no choice named {shown(value)}{nearest(value, names)} Choices: {listed(names)}."
         )
     return value
 
@@ -83,27 +97,39 @@ def check_keys(where: str, mapping: object, allowed: Iterable[str], required: It
         If it is no mapping, or has an unknown key, or lacks a required one.
     """
     if not isinstance(mapping, Mapping):
-        raise ConfigError(f"{where} must be a mapping of keys to values; got {mapping!r}.")
+        raise ConfigError(f"{where} must be a mapping of keys to values; got {shown(mapping)}.")
     names = list(allowed)
     for key in mapping:
         if key not in names:
             raise ConfigError(
-                f"{where}: unknown key {key!r}{nearest(str(key), names)} Keys: {', '.join(sorted(names))}."
+                f"{where}: unknown key {shown(key)}{nearest(key, names)} Keys: {listed(sorted(map(str, names)))}."
             )
     for key in required:
         if key not in mapping:
-            raise ConfigError(f"{where}: key {key!r} is required. Given: {', '.join(map(str, mapping)) or 'none'}.")
+            raise ConfigError(f"{where}: key {key!r} is required. Given: {listed(mapping) or 'none'}.")
     return dict(mapping)
 
 
-def nearest(value: str, choices: Iterable[str]) -> str:
+def check_flag(where: str, value: object) -> bool:
+    """Return `value` if it is true or false."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where} must be true or false; got {shown(value)}.")
+    return value
+
+
+def nearest(value: object, choices: Iterable[str]) -> str:
     """The words "; did you mean X?" for the choice that resembles `value` most, or ".".
 
     Underscores and hyphens count as equal.
     """
+    wanted = (value if isinstance(value, str) else shown(value))[:_LONGEST_NAME]
     by_form = {choice.replace("_", "-").lower(): choice for choice in choices}
-    found = difflib.get_close_matches(value.replace("_", "-").lower(), by_form, n=1, cutoff=0.5)
-    return f"; did you mean {by_form[found[0]]!r}?" if found else "."
+    found = difflib.get_close_matches(wanted.replace("_", "-").lower(), by_form, n=1, cutoff=0.5)
+    return f"; did you mean {by_form[found[0]]!r}?" if found and by_form[found[0]] != value else "."
+
+
+#: What is longer resembles no name [characters].
+_LONGEST_NAME = 300
 
 
 def _range(minimum: float | None, maximum: float | None) -> str:

@@ -42,8 +42,6 @@ def print_text(metrics: Mapping[str, Any], engine_s: float) -> None:
     _say_more(console, metrics["instances"], "instances")
     if "fitness" in metrics:
         console.print(_fitness_table(metrics["fitness"]))
-    for note in metrics["notes"]:
-        console.print(f"note: {note}", markup=False)
     speed = metrics["injected_requests"] / engine_s if engine_s > 0 else 0.0
     console.print(f"engine: {1000 * engine_s:,.2f} ms, {speed:,.0f} requests/s", markup=False)
     sys.stdout.flush()

@@ -1,7 +1,6 @@
 """What a run leaves behind: metrics, request and instance tables, and what is needed to repeat it."""
 
 import os
-import tempfile
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +11,9 @@ import yaml
 from blis.command.settings import Settings
 from blis.foundation.answers import answer, choices
 from blis.foundation.errors import ConfigError
-from blis.foundation.files import PACKAGE_FOLDER
+from blis.foundation.files import PACKAGE_FOLDER, folder_aside
+from blis.foundation.strict_yaml import read_yaml
+from blis.foundation.words import shown
 from blis.output.printing import json_text
 from blis.policies.binding import DEFAULT_POLICIES
 from blis.policies.bundle import Bundle, bundle_text, complete_policy
@@ -37,30 +38,47 @@ def write_run(
         If the folder cannot be written.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder, ignore_cleanup_errors=True) as aside:
-            _write_files(Path(aside), settings, result, metrics)
+        with folder_aside(folder) as aside:
+            _write_files(aside, settings, result, metrics)
             if told is not None and summary is not None:
-                _write_explanation(Path(aside), settings, result, told, summary)
-            _remove_stale(folder, Path(aside))
-            for path in sorted(Path(aside).rglob("*")):
+                _write_explanation(aside, settings, result, told, summary)
+            _remove_stale(folder, aside, settings)
+            for path in sorted(aside.rglob("*")):
                 if path.is_dir():
                     (folder / path.relative_to(aside)).mkdir(exist_ok=True)
                 else:
                     os.replace(path, folder / path.relative_to(aside))
     except OSError as error:
         raise ConfigError(
-            f"hydra.run.dir must be a folder that can be written, with room in it; got {str(folder)!r}: "
+            f"hydra.run.dir must be a folder that can be written, with room in it; got {shown(str(folder))}: "
             f"{error.strerror or error}."
         ) from error
 
 
-def _remove_stale(folder: Path, aside: Path) -> None:
-    """Remove what an earlier run in this folder explained and this one does not: it would pass for this one's."""
-    for path in (folder / "explanation.json", folder / "summary.md", *sorted((folder / "trace").glob("*.parquet"))):
-        if not (aside / path.relative_to(folder)).exists():
+#: Which files a run makes only if told so, by the key that says it.
+_ON_REQUEST = {"plots": ("latency.png", "load.png", "requests.png"), "export_requests": ("trace.yaml", "trace.csv")}
+
+
+def _remove_stale(folder: Path, aside: Path, settings: Settings) -> None:
+    """Remove what an earlier run in this folder made and this one does not: it would pass for this one's."""
+    stale = [folder / "explanation.json", folder / "summary.md", *sorted((folder / "trace").glob("*.parquet"))]
+    stale += [folder / name for key, names in _ON_REQUEST.items() if _was_told(folder, key) for name in names]
+    workload = settings.document["workload"]
+    for path in stale:
+        is_read = os.path.abspath(path) in (workload.get("path"), workload.get("data_path"))
+        if not is_read and not (aside / path.relative_to(folder)).exists():
             path.unlink(missing_ok=True)
     if (folder / "trace").is_dir() and not any((folder / "trace").iterdir()):
         (folder / "trace").rmdir()
+
+
+def _was_told(folder: Path, key: str) -> bool:
+    """Whether the earlier run in this folder had this key set: files of these names may be somebody else's."""
+    try:
+        earlier = read_yaml(folder / "config.yaml")
+    except ConfigError:
+        return False
+    return isinstance(earlier, Mapping) and earlier.get(key) is True
 
 
 def _write_files(folder: Path, settings: Settings, result: Result, metrics: Mapping[str, Any]) -> None:
@@ -95,14 +113,17 @@ def _write_explanation(folder: Path, settings: Settings, result: Result, told: M
 
 
 def config_text(document: Mapping[str, Any]) -> str:
-    """The composed configuration; with it alone a run can be repeated."""
+    """The composed configuration; with it alone a run can be repeated.
+
+    Its head recommends the script `blis`: `python -m` would first look for modules in the folder where it is started.
+    """
     try:
         release = version("blis")
     except PackageNotFoundError:
         release = "unknown"
     head = (
         f"# blis {release}, source {source_commit() or 'unknown'}. To repeat this run, in this folder:\n"
-        "# python -m blis.run --config-dir . --config-name config\n"
+        "# blis --config-dir . --config-name config\n"
     )
     return head + yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True)
 
@@ -126,6 +147,6 @@ def source_commit() -> str | None:
 
 
 def _bundle(settings: Settings) -> Bundle:
-    chosen = {**DEFAULT_POLICIES, **settings.scenario.policies}
+    chosen = {**DEFAULT_POLICIES, **{name: settings.document[name] for name in settings.scenario.policies}}
     policies = {name: complete_policy(name, choice) for name, choice in chosen.items()}
     return Bundle(policies, settings.lineage, settings.limits)

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from types import ModuleType
@@ -15,6 +16,7 @@ from blis.foundation.answers import FOLDERS, QUESTIONS, answer, choices
 from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.units import Float64Vector
+from blis.foundation.words import listed, shown
 from blis.policies.parameters import Bounds, Formula, ScorerWeights
 
 #: The policies of a cluster whose operator chose nothing.
@@ -60,7 +62,12 @@ class BoundPolicy(NamedTuple):
 MAX_SCORERS = 16
 
 
-def bind(question: str, where: str, choice: Mapping[str, Any] | str) -> BoundPolicy:
+_CALLABLE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def bind(
+    question: str, where: str, choice: Mapping[str, Any] | str | Callable[..., Any], allow_python: bool = False
+) -> BoundPolicy:
     """Make the policy that `choice` describes ready to run.
 
     Parameters
@@ -69,37 +76,96 @@ def bind(question: str, where: str, choice: Mapping[str, Any] | str) -> BoundPol
         One of `QUESTIONS`.
     where : str
         Path of the choice, for messages.
-    choice : mapping or str
-        {"policy": name, parameter: value ...}, or the name alone. A name with a colon, "module:function", is
-        a Python callable of the folder's signature.
+    choice : mapping, str or callable
+        {"policy": name, parameter: value ...}, the name alone, or a Python callable of the folder's signature. A name
+        with a colon, "module:function", means such a callable.
+    allow_python : bool
+        Whether a name may mean a callable, whose module is then imported, which runs it. Configurations and bundles
+        are data: say so only where whoever runs the program has asked for it.
 
     Raises
     ------
     ConfigError
-        If the name is unknown, or a parameter unknown, out of bounds or of the wrong type.
+        If the name is unknown or not allowed, or a parameter unknown, out of bounds or of the wrong type.
     """
-    given = {"policy": choice} if isinstance(choice, str) else dict(choice)
-    name = given.pop("policy", None)
-    if isinstance(name, str) and ":" in name:
-        return _bind_callable(question, where, name, given)
-    check_choice(where, name, choices(question))
-    module = answer(question, str(name))
+    if callable(choice):
+        return _bound_callable(question, where, name_of(choice), choice)
+    name, given = check_policy(question, where, choice, allow_python)
+    if ":" in name:
+        return _bound_callable(question, where, name, load_callable(where, name))
+    module = answer(question, name)
     values, scorers = _encode(where, module, given)
     n_values = max(1, len(values))
     parameters = np.zeros(n_values, np.float64)
     parameters[: len(values)] = values
-    return BoundPolicy(str(name), module, compiled_answer(question, str(name)), parameters, scorers)
+    return BoundPolicy(name, module, compiled_answer(question, name), parameters, scorers)
 
 
-def bind_all(policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str]) -> dict[str, BoundPolicy]:
-    """Every question's policy, ready to run; those not given get `DEFAULT_POLICIES`."""
+def check_policy(
+    question: str, where: str, choice: Mapping[str, Any] | str, allow_python: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """A policy's name and parameters, checked as `bind` does; nothing is compiled, and no callable imported.
+
+    Raises
+    ------
+    ConfigError
+        As `bind`.
+    """
+    given = {"policy": choice} if isinstance(choice, str) else dict(choice)
+    name = given.pop("policy", None)
+    if isinstance(name, str) and ":" in name:
+        if not allow_python:
+            raise ConfigError(
+                f"{where} must be a policy's name; {shown(name)} means Python code, which runs only if "
+                "allow_python=true is given on the command line, or allow_python=True in Python."
+            )
+        if not _CALLABLE_NAME.fullmatch(name):
+            raise ConfigError(f"{where} must be 'module:function'; got {shown(name)}.")
+        if given:
+            raise ConfigError(f"{where}: a Python callable has no parameters; got {listed(given)}.")
+        return name, given
+    check_choice(where, name, choices(question))
+    _encode(where, answer(question, str(name)), given)
+    return str(name), given
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """The name, "module:function", by which a Python callable can be found again."""
+    return f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
+
+
+def load_callable(where: str, name: str) -> Callable[..., Any]:
+    """Import what "module:function" names, which runs the module.
+
+    Raises
+    ------
+    ConfigError
+        If the module cannot be imported, or has no such function.
+    """
+    module_name, _, function_name = name.partition(":")
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+    except Exception as error:
+        raise ConfigError(
+            f"{where} must be 'module:function' with a module that can be imported; got {shown(name)} ({error})."
+        ) from error
+    if not callable(function):
+        raise ConfigError(f"{where}: {shown(name)} must be callable; got {shown(function)}.")
+    found: Callable[..., Any] = function
+    return found
+
+
+def bind_all(
+    policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str | Callable[..., Any]], allow_python: bool = False
+) -> dict[str, BoundPolicy]:
+    """Every question's policy, ready to run; those not given get `DEFAULT_POLICIES`. As `bind` for each."""
     unknown = [question for question in policies if question not in QUESTIONS]
     if unknown:
         raise ConfigError(f"policies: unknown question {unknown[0]!r}. Questions: {', '.join(QUESTIONS)}.")
     bound = {}
     for question in QUESTIONS:
         choice = policies.get(question, DEFAULT_POLICIES[question])
-        bound[question] = choice if isinstance(choice, BoundPolicy) else bind(question, question, choice)
+        bound[question] = choice if isinstance(choice, BoundPolicy) else bind(question, question, choice, allow_python)
     return bound
 
 
@@ -142,7 +208,7 @@ def _encode(where: str, module: ModuleType, given: Mapping[str, Any]) -> tuple[l
         elif isinstance(marker, Formula):
             values.extend(encode(path, value, marker.question))
     if {"cache_weight", "load_weight"} <= set(described) and sum(values) <= 0.0:
-        raise ConfigError(f"{where}: cache_weight + load_weight must be > 0; got {sum(values)!r}.")
+        raise ConfigError(f"{where}: cache_weight + load_weight must be > 0; got {shown(sum(values))}.")
     return values, scorers
 
 
@@ -153,7 +219,7 @@ def _scorer_weights(where: str, value: Any) -> tuple[tuple[str, ...], list[float
     if isinstance(value, Mapping):
         value = list(value.items())
     if not isinstance(value, Sequence) or not 1 <= len(value) <= MAX_SCORERS:
-        raise ConfigError(f"{where} must be a list of 1 to {MAX_SCORERS} scorers with weights; got {value!r}.")
+        raise ConfigError(f"{where} must be a list of 1 to {MAX_SCORERS} scorers with weights; got {shown(value)}.")
     names: list[str] = []
     weights: list[float] = []
     for place, entry in enumerate(value):
@@ -162,17 +228,17 @@ def _scorer_weights(where: str, value: Any) -> tuple[tuple[str, ...], list[float
             entry = check_keys(path, entry, ("name", "weight"), ("name", "weight"))
             entry = (entry["name"], entry["weight"])
         if not isinstance(entry, Sequence) or isinstance(entry, str) or len(entry) != 2:
-            raise ConfigError(f"{path} must be a name and a weight; got {entry!r}.")
+            raise ConfigError(f"{path} must be a name and a weight; got {shown(entry)}.")
         name = check_choice(path, entry[0], choices("scoring"))
         if name in names:
-            raise ConfigError(f"{path}: scorer {name!r} is listed twice; give it one weight.")
+            raise ConfigError(f"{path}: scorer {shown(name)} is listed twice; give it one weight.")
         names.append(name)
         weights.append(check_number(f"{path}.weight", entry[1], above=0.0))
     total = 0.0
     for weight in weights:
         total += weight
     if not np.isfinite(total):
-        raise ConfigError(f"{where}: the sum of the weights must be finite; got {total!r}.")
+        raise ConfigError(f"{where}: the sum of the weights must be finite; got {shown(total)}.")
     return tuple(names), [weight / total for weight in weights]
 
 
@@ -183,25 +249,14 @@ def _as_number(text: str) -> object:
         return text
 
 
-def _bind_callable(question: str, where: str, name: str, given: Mapping[str, Any]) -> BoundPolicy:
-    if given:
-        raise ConfigError(f"{where}: a Python callable has no parameters; got {', '.join(map(repr, given))}.")
-    module_name, _, function_name = name.partition(":")
-    try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"{where} must be 'module:function' with a module that can be imported; got {name!r} ({error})."
-        ) from error
-    if not callable(function):
-        raise ConfigError(f"{where}: {name!r} must be callable; got {function!r}.")
+def _bound_callable(question: str, where: str, name: str, function: Callable[..., Any]) -> BoundPolicy:
     package, verb = FOLDERS[question]
     signature = SIGNATURES[question]
     try:
         inspect.signature(function).bind(*signature.args)
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"{where}: {name!r} must take the {len(signature.args)} arguments of {verb}(), see "
+            f"{where}: {shown(name)} must take the {len(signature.args)} arguments of {verb}(), see "
             f"{package.replace('.', '/')}/__init__.py; got {error}."
         ) from error
     return BoundPolicy(name, None, function, np.zeros(1), ())

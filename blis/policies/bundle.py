@@ -1,6 +1,6 @@
 """Policy bundles: one YAML file that says how a cluster decides, to be kept, compared and handed on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from blis.foundation.checks import check_choice, check_int, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
 from blis.foundation.strict_yaml import read_yaml
-from blis.policies.binding import fields
+from blis.policies.binding import fields, name_of
 from blis.policies.published import is_published, translated
 
 VERSION = 1
@@ -115,11 +115,13 @@ def bundle_text(bundle: Bundle) -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
-def complete_policy(question: str, choice: Mapping[str, Any] | str) -> dict[str, Any]:
+def complete_policy(question: str, choice: Mapping[str, Any] | str | Callable[..., Any]) -> dict[str, Any]:
     """The policy with all its parameters, defaults written out, so that a file says what was run.
 
     Names and parameters must have been checked.
     """
+    if callable(choice):
+        return {"policy": name_of(choice)}
     given = {"policy": choice} if isinstance(choice, str) else dict(choice)
     name = str(given["policy"])
     if ":" in name:

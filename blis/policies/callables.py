@@ -22,6 +22,7 @@ from blis.engine.signals import router_view
 from blis.engine.views import ADMISSION, PREEMPTION, PRIORITY, ROUTING, SCHEDULING, World
 from blis.engine.waiting import queue_view, request_view
 from blis.foundation.errors import ContractError
+from blis.foundation.words import shown
 from blis.policies.stop import Stop
 
 _router_view, _queue_view = plain(router_view), plain(queue_view)
@@ -109,7 +110,7 @@ def _ask(simulation: Stop, question: str, row: int, *seen: Any, scores: Any = No
         return plain(policy.decide)(*arguments)
     except Exception as error:
         raise ContractError(
-            f"{question} {policy.name!r} failed at {simulation.clock_us} µs: {type(error).__name__}: {error}."
+            f"{question} {shown(policy.name)} failed at {simulation.clock_us} µs: {type(error).__name__}: {error}."
         ) from error
 
 
@@ -118,7 +119,7 @@ def _number(simulation: Stop, question: str, row: int, *seen: Any) -> float:
     is_number = isinstance(answer, int | float | np.integer | np.floating) and not isinstance(answer, bool)
     if not is_number or math.isnan(answer):
         name = simulation.prepared.policies[question].name
-        raise ContractError(f"{question} {name!r} must return a number; got {answer!r}.")
+        raise ContractError(f"{question} {shown(name)} must return a number; got {shown(answer)}.")
     return float(answer)
 
 
@@ -130,5 +131,5 @@ def _whole(
     is_whole = isinstance(answer, int | np.integer) and not isinstance(answer, bool)
     if not is_whole or answer < least or (most is not None and answer > most):
         bound = f"≥ {least}" if most is None else f"in [{least}, {most}]"
-        raise ContractError(f"{question} {name!r} must return an int {bound}; got {answer!r}.")
+        raise ContractError(f"{question} {shown(name)} must return an int {bound}; got {shown(answer)}.")
     return int(answer)

@@ -4,7 +4,6 @@ The folder holds case.yaml, requests.csv, expected.csv (either may be gzipped, w
 expected.json.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 
 from blis.engine.codes import NEVER_US, STATUS_NAMES
 from blis.foundation.errors import ConfigError
+from blis.foundation.files import is_file, read_json
 from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
 from blis.recorded.document import CaseDocument, read_document
 from blis.recorded.requests import check_columns, read_requests, table_of
@@ -135,7 +135,7 @@ def _naming(path: Path) -> Iterator[None]:
 def _existing(folder: Path, name: str) -> Path:
     """The file of that name, or its gzipped form."""
     for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file() and (path.suffix != ".gz" or name in (REQUESTS, ROWS)):
+        if is_file(path) and (path.suffix != ".gz" or name in (REQUESTS, ROWS)):
             return path
     raise ConfigError(f"{folder / name} is missing; a recorded case needs it.")
 
@@ -165,10 +165,4 @@ def _expected_column(path: Path, name: str, cells: list[str]) -> ExpectedColumn:
 
 
 def _read_aggregates(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} must be JSON; got an error: {error}.") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"{path} must be a JSON object; got {type(document).__name__}.")
-    return document
+    return read_json(path)

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from blis.cluster.latency import LatencyModel
+from blis.cluster.plan import MOST, MOST_BLOCK_TOKENS, MOST_DELAY_US, MOST_INSTANCES
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.strict_yaml import read_yaml
+from blis.foundation.words import shown
 from blis.recorded.fields import fields
 from blis.recorded.latency import read_latency
+from blis.scenario import LATEST_US
 
 #: Columns of expected.csv that a case may declare comparable.
 COLUMNS = (
@@ -108,17 +111,17 @@ def read_document(path: Path) -> CaseDocument:
     trace = values.get("routing_trace")
     columns, aggregates, excluded = _comparable(where, values)
 
-    def count(key: str, minimum: int, unit: str = "") -> int:
+    def count(key: str, minimum: int, unit: str = "", maximum: int = MOST) -> int:
         value = values.get(key)
-        return 0 if value is None and minimum == 0 else check_int(f"{where}: {key}", value, minimum, unit=unit)
+        return 0 if value is None and minimum == 0 else check_int(f"{where}: {key}", value, minimum, maximum, unit)
 
     return CaseDocument(
         semantics=_semantics(f"{where}: made_by", values["made_by"]),
         latency=kind,
         latency_model=latency_model,
-        instances=count("instances", 1),
+        instances=count("instances", 1, maximum=MOST_INSTANCES),
         kv_blocks=count("kv_blocks_per_instance", 1, "blocks"),
-        block_size_tokens=count("block_size_tokens", 1, "tokens"),
+        block_size_tokens=count("block_size_tokens", 1, "tokens", MOST_BLOCK_TOKENS),
         max_running_requests=count("max_running_requests", 1, "requests"),
         step_token_budget=count("step_token_budget", 1, "tokens"),
         long_prefill_threshold_tokens=count("long_prefill_threshold", 0, "tokens"),
@@ -130,9 +133,9 @@ def read_document(path: Path) -> CaseDocument:
         },
         snapshot_refresh_us=snapshot_refresh_us,
         cache_signal_delay_us=cache_signal_delay_us,
-        admission_latency_us=count("admission_latency_us", 0, "µs"),
-        routing_latency_us=count("routing_latency_us", 0, "µs"),
-        horizon_us=None if values.get("horizon_us") is None else count("horizon_us", 0, "µs"),
+        admission_latency_us=count("admission_latency_us", 0, "µs", MOST_DELAY_US),
+        routing_latency_us=count("routing_latency_us", 0, "µs", MOST_DELAY_US),
+        horizon_us=None if values.get("horizon_us") is None else count("horizon_us", 0, "µs", LATEST_US),
         traces_routing=trace is not None,
         counts_regret=_counts_regret(f"{where}: routing_trace", trace),
         fitness_weights=_fitness_weights(f"{where}: fitness_weights", values.get("fitness_weights")),
@@ -147,7 +150,7 @@ def _semantics(where: str, made_by: object) -> str:
     try:
         date = version if isinstance(version, datetime.date) else datetime.date.fromisoformat(version)
     except (TypeError, ValueError):
-        raise ConfigError(f"{where}.version must be a date such as '2026-04-23'; got {version!r}.") from None
+        raise ConfigError(f"{where}.version must be a date such as '2026-04-23'; got {shown(version)}.") from None
     return "reference-2026-04" if (date.year, date.month) >= FIRST_OF_APRIL_KIND else "reference-2026-02"
 
 
@@ -166,14 +169,16 @@ def _routing(where: str, routing: object) -> tuple[dict[str, Any], int, int]:
     intervals = ("snapshot_refresh_us", "cache_signal_delay_us")
     values = fields(where, routing, ("policy",), ("scorers", "ties", *weights, *intervals))
     if values.get("ties") is not None and "lowest" not in str(values["ties"]):
-        raise ConfigError(f"{where}.ties must be 'lowest instance index'; got {values['ties']!r}.")
+        raise ConfigError(f"{where}.ties must be 'lowest instance index'; got {shown(values['ties'])}.")
     policy = ROUTING[check_choice(f"{where}.policy", values["policy"], ROUTING)]
     chosen: dict[str, Any] = {"policy": policy}
     if policy == "weighted":
         chosen["scorers"] = _scorers(f"{where}.scorers", values.get("scorers"))
     elif policy == "weighted-legacy":
         chosen |= {key: check_number(f"{where}.{key}", values.get(key), 0) for key in weights}
-    refresh_us, delay_us = (check_int(f"{where}.{key}", values.get(key) or 0, 0, unit="µs") for key in intervals)
+    refresh_us, delay_us = (
+        check_int(f"{where}.{key}", values.get(key) or 0, 0, MOST_DELAY_US, "µs") for key in intervals
+    )
     return chosen, refresh_us, delay_us
 
 
@@ -181,7 +186,7 @@ def _scorers(where: str, scorers: object) -> tuple[tuple[str, float], ...]:
     from blis.foundation.answers import choices
 
     if not isinstance(scorers, Sequence) or isinstance(scorers, str) or not scorers:
-        raise ConfigError(f"{where} must be a list of scorers, each with name and weight; got {scorers!r}.")
+        raise ConfigError(f"{where} must be a list of scorers, each with name and weight; got {shown(scorers)}.")
     listed = []
     for place, entry in enumerate(scorers):
         values = check_keys(f"{where}[{place}]", entry, ("name", "weight"), ("name", "weight"))
@@ -236,5 +241,5 @@ def _path(entry: str) -> str:
 
 def _texts(where: str, entries: object) -> list[str]:
     if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
-        raise ConfigError(f"{where} must be a list of field names; got {entries!r}.")
+        raise ConfigError(f"{where} must be a list of field names; got {shown(entries)}.")
     return entries

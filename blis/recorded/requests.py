@@ -8,10 +8,11 @@ import numpy as np
 from blis.foundation.checks import check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Int64Vector
+from blis.workload.drawing.lengths import LONGEST_TOKENS
 from blis.workload.labels import Labels, number_names
 from blis.workload.logs.recorded import int_column, read_csv, refuse_cell
 from blis.workload.prefixes.keys import PrefixKeys, keys_of_groups
-from blis.workload.requests import Requests
+from blis.workload.requests import MOST_REQUESTS, Requests
 from blis.workload.table import LATEST_US, requests_of
 
 #: Columns of requests.csv that must be there, and those that may be absent or have blank cells.
@@ -26,6 +27,18 @@ OPTIONAL_COLUMNS = (
     "context_of",
     "context_length",
 )
+
+#: The largest number in each column.
+_MOST = {
+    "request": MOST_REQUESTS,
+    "arrival_us": LATEST_US - 1,
+    "input_tokens": LONGEST_TOKENS,
+    "output_tokens": LONGEST_TOKENS,
+    "prefix_length": LONGEST_TOKENS,
+    "context_length": LONGEST_TOKENS,
+    "context_of": MOST_REQUESTS,
+    "round": 2**31 - 1,
+}
 
 
 class _Texts(NamedTuple):
@@ -70,14 +83,15 @@ def read_requests(path: Path, block_size_tokens: int) -> Requests:
         table.setdefault(name, [""] * n)
 
     def numbers(name: str, minimum: int, blank: str = "") -> Int64Vector:
-        return int_column(path, name, [cell.strip() or blank for cell in table[name]], minimum)
+        column = int_column(path, name, [cell.strip() or blank for cell in table[name]], minimum)
+        if column.max() > _MOST[name]:
+            refuse_cell(path, int(column.argmax()), name, f"an int ≤ {_MOST[name]}", table[name])
+        return column
 
     row = numbers("request", 0)
     if (row != np.arange(n)).any():
         refuse_cell(path, int((row != np.arange(n)).argmax()), "request", "the row number, from 0", table["request"])
     arrival_us = numbers("arrival_us", 0)
-    if arrival_us.max() >= LATEST_US:
-        refuse_cell(path, int(arrival_us.argmax()), "arrival_us", "below 2**62 µs", table["arrival_us"])
     input_tokens, output_tokens = numbers("input_tokens", 1), numbers("output_tokens", 0)
     group = number_names([cell.strip() for cell in table["prefix_group"]], empty_is_none=True)
     prefix_tokens = np.where(group.indices >= 0, numbers("prefix_length", 0, "0"), 0)

@@ -160,7 +160,7 @@ def test_a_python_callable_routes(run, tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "my_routing.py").write_text("def last(view, request, params, memory, scores):\n    return 3\n")
     monkeypatch.syspath_prepend(tmp_path)
 
-    metrics = json.loads(run(*SMALL, "output=json", "routing=my_routing:last").out)
+    metrics = json.loads(run(*SMALL, "output=json", "routing=my_routing:last", "allow_python=true").out)
 
     assert [one["injected_requests"] for one in metrics["instances"]] == [0, 0, 0, 20]
 
@@ -302,7 +302,7 @@ def test_interrupted_process_has_status_130(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(
         "import pathlib, time\ndef route(*_):\n    pathlib.Path('started').touch()\n    time.sleep(60)\n    return 0\n"
     )
-    command = [sys.executable, "-m", "blis.run", *SMALL, "routing=slow:route"]
+    command = [sys.executable, "-m", "blis.run", *SMALL, "routing=slow:route", "allow_python=true"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
     def listen_to_interrupts() -> None:

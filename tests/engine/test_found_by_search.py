@@ -13,6 +13,7 @@ from blis.engine.answers import compiled_answer
 from blis.foundation.answers import choices
 from blis.foundation.semantics import semantics
 from blis.outcome import Outcome, outcome
+from blis.policies.routing import least_loaded
 from blis.prepare import bind_run
 from blis.simulate import Simulation
 from blis.workload import labels, table
@@ -95,9 +96,6 @@ def test_equal_outputs_written_side_by_side_are_keyed_in_batch_order() -> None:
     assert (result.instances.cache_hits[0], result.instances.cache_misses[0]) == (1, 8)
 
 
-PYTHON_CLASS_PRIORITY = "tests.engine.test_found_by_search:class_priority"
-
-
 def class_priority(view: Any, request: Any, params: Any, memory: Any) -> float:
     """As `slo-class`: critical 4, batch -1."""
     return 4.0 if request.slo_class == 1 else -1.0
@@ -119,7 +117,7 @@ def test_the_victim_is_the_same_whether_priorities_are_compiled_or_python(
     }  # fmt: skip
 
     compiled = run(rows, priority="slo-class", **options)
-    python = run(rows, priority=PYTHON_CLASS_PRIORITY, **options)
+    python = run(rows, priority=class_priority, **options)
 
     assert python.requests.preemptions.tolist() == compiled.requests.preemptions.tolist()
 
@@ -137,7 +135,7 @@ def test_two_requests_that_fit_alone_do_not_preempt_each_other_for_ever(scheduli
 
 
 def test_a_run_stops_at_a_routing_decision_of_a_python_policy_too() -> None:
-    one = simulation([(0, 4, 1)] * 3, n_instances=2, routing="blis.policies.routing.least_loaded:route")
+    one = simulation([(0, 4, 1)] * 3, n_instances=2, routing=least_loaded.route)
 
     one.stop_at_routing(1)
 

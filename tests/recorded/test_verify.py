@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from blis.verify import AGREES, DIFFERS, INTERRUPTED, WRONG_INPUT, main
+from blis.command.ending import INTERRUPTED, WRONG_INPUT
+from blis.verify import AGREES, DIFFERS, main
 
 CASES = Path(__file__).parent.parent / "data" / "cases"
 FEBRUARY, OVERLONG, ROOFLINE, SESSIONS = sorted(CASES.iterdir())

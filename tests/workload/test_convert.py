@@ -171,7 +171,7 @@ def test_losses_and_notes_go_to_standard_error(file, tmp_path, capsys):
         (("azure", "b.yaml", "rat=1"), "from: unknown key 'rat'; did you mean 'rate'?"),
         (("azure", "b.yaml", "rate"), "options must have the form key=value; got 'rate'."),
         (("azure", "b.yaml", "rate=1", "rate=2"), "option rate must be given once; got it twice."),
-        (("azure", "b.yaml", "rate=["), "option rate must be a YAML value; got '['."),
+        (("azure", "b.yaml", "rate=["), "option rate must be a YAML value; got '[': while"),
         (("azure", "missing/b.yaml"), "missing/b.yaml must be a file in a folder that exists."),
     ],
 )

@@ -105,7 +105,7 @@ def test_there_are_examples():
             r"clients\[0\]\.lifecycle\.windows\[1\]\.end_us must be an int",
         ),
         ("cv: 2.0", "cv: 11", "cv: 11", r"clients\[1\]\.arrival\.cv must be a finite number"),
-        ("horizon: 20000000", "horizon: -1", "horizon: -1", r"horizon must be an int in"),
+        ("horizon: 20000000", "horizon: -1", "horizon: -1", r"horizon must be an int ≥ 0"),
         (
             "slo_class: realtime",
             "slo_clas: realtime",

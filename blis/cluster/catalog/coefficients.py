@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from blis.cluster.catalog.files import rows_of_model
 from blis.foundation.errors import UnknownChoiceError
+from blis.foundation.words import shown
 
 Three = tuple[float, float, float]
 
@@ -45,16 +46,16 @@ def find_coefficients(model: str, gpu: str, tensor_parallel: int, vllm_version: 
     deployed = [row for row in of_model if row.gpu == gpu and row.tensor_parallel == tensor_parallel]
     if not deployed:
         raise UnknownChoiceError(
-            f"coefficients: no row of model {of_model[0].model!r} for gpu {gpu!r} with tensor_parallel "
-            f"{tensor_parallel!r}. Rows: {_deployments(of_model)}."
+            f"coefficients: no row of model {shown(of_model[0].model)} for gpu {shown(gpu)} with tensor_parallel "
+            f"{shown(tensor_parallel)}. Rows: {_deployments(of_model)}."
         )
     for row in deployed:
         if vllm_version is None or vllm_version in (row.vllm_version, row.vllm_version.rpartition(":")[2]):
             return row
     versions = list(dict.fromkeys(row.vllm_version for row in deployed))
     raise UnknownChoiceError(
-        f"coefficients: no row of model {deployed[0].model!r} for gpu {gpu!r} with tensor_parallel "
-        f"{tensor_parallel!r} and vllm_version {vllm_version!r}. Versions: {', '.join(versions)}."
+        f"coefficients: no row of model {shown(deployed[0].model)} for gpu {shown(gpu)} with tensor_parallel "
+        f"{shown(tensor_parallel)} and vllm_version {shown(vllm_version)}. Versions: {', '.join(versions)}."
     )
 
 

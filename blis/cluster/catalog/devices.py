@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError
-from blis.foundation.files import shipped_folder
+from blis.foundation.files import is_folder, shipped_folder
+from blis.foundation.strict_yaml import read_yaml
+from blis.foundation.words import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +36,11 @@ def read_device(name: str, hardware_folder: str | Path | None = None) -> Device:
         If the folder is absent, no file has the name, or a value in it is wrong.
     """
     folder = shipped_folder("hardware") if hardware_folder is None else Path(hardware_folder)
-    if not folder.is_dir():
-        raise ConfigError(f"hardware_folder must be a folder of <device>.yaml files; got {str(folder)!r}.")
+    if not is_folder(folder):
+        raise ConfigError(f"hardware_folder must be a folder of <device>.yaml files; got {shown(str(folder))}.")
     check_choice("device", name, [path.stem for path in folder.glob("*.yaml")])
     path = folder / f"{name}.yaml"
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} must be a YAML mapping; got an error: {' '.join(str(error).split())}.") from error
+    values = read_yaml(path)
     check_keys(f"hardware.{name}", values, _REQUIRED + _OPTIONAL, _REQUIRED)
     return device_from_mapping(f"hardware.{name}", {"name": name, **values})
 
@@ -59,7 +56,7 @@ def device_from_mapping(where: str, mapping: object) -> Device:
     values = check_keys(where, mapping, ("name", *_REQUIRED, *_OPTIONAL), ("name", *_REQUIRED))
     name = values["name"]
     if not isinstance(name, str) or not name:
-        raise ConfigError(f"{where}.name must be a text of at least one character; got {name!r}.")
+        raise ConfigError(f"{where}.name must be a text of at least one character; got {shown(name)}.")
     return Device(
         name=name,
         peak_tflops_16bit=check_number(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from blis.foundation.checks import nearest
 from blis.foundation.errors import UnknownChoiceError
+from blis.foundation.words import shown
 
 DATA_FOLDER = Path(__file__).resolve().parent / "data"
 
@@ -29,6 +30,6 @@ def rows_of_model(table: str, model: str) -> list[dict[str, str]]:
     if not found:
         names = sorted({row["model"] for row in rows})
         raise UnknownChoiceError(
-            f"model must be an id in {table}; got {model!r}{nearest(model, names)} Ids: {', '.join(names)}."
+            f"model must be an id in {table}; got {shown(model)}{nearest(model, names)} Ids: {', '.join(names)}."
         )
     return found

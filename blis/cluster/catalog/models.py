@@ -1,6 +1,6 @@
 """Reads a model's shape from the `config.json` that its vendor publishes."""
 
-import json
+import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import Any
 from blis.cluster.catalog.quantisation import weight_bytes
 from blis.foundation.checks import check_int, check_keys, check_number, nearest
 from blis.foundation.errors import ConfigError, UnknownChoiceError
-from blis.foundation.files import shipped_folder
+from blis.foundation.files import is_file, read_json, shipped_folder
+from blis.foundation.words import shown
 
 BYTES_PER_ELEMENT = {
     "float32": 4.0,
@@ -31,6 +32,10 @@ _EXPERT_COUNTS = (
 )
 _KV_HEADS = ("num_key_value_heads", "num_kv_heads", "multi_query_group_num")
 _INTERMEDIATE = ("intermediate_size", "ffn_hidden_size")
+
+
+#: The largest count in a configuration: products of a few still fit a float exactly enough.
+_MOST_COUNT = 2**40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +105,10 @@ def read_model(name_or_folder: str | Path, model_config_folder: str | Path | Non
         If the file is absent, no JSON object, or a value in it is wrong.
     """
     if not isinstance(name_or_folder, str | Path) or not str(name_or_folder):
-        raise ConfigError(f"model must be a name or a folder; got {name_or_folder!r}.")
+        raise ConfigError(f"model must be a name or a folder; got {shown(name_or_folder)}.")
     if isinstance(name_or_folder, Path) or name_or_folder.startswith((".", "/", "~")):
         folder = Path(name_or_folder).expanduser()
-        name = folder.resolve().name.lower()
+        name = Path(os.path.abspath(folder)).name.lower()
     else:
         name = name_or_folder.lower()
         folder = _folder_of(name, model_config_folder)
@@ -126,29 +131,30 @@ def model_from_mapping(where: str, mapping: object) -> Model:
     for field in fields(Model):
         if field.name in values:
             values[field.name] = _checked(f"{where}.{field.name}", field.name, field.type, values[field.name])
+    _check_kv_heads(where, values["kv_heads"], values["heads"])
     values["name"] = values["name"].lower()
     return Model(**values)
 
 
 def _checked(where: str, key: str, kind: Any, value: object) -> object:
     if kind is int:
-        return check_int(where, value, 1 if key in ("layers", "hidden", "heads", "kv_heads") else 0)
+        return check_int(where, value, 1 if key in ("layers", "hidden", "heads", "kv_heads") else 0, _MOST_COUNT)
     if kind is float:
         return check_number(where, value, above=0) if key.endswith("_bytes") else check_number(where, value, 0)
     if not isinstance(value, kind):
-        raise ConfigError(f"{where} must be {'true or false' if kind is bool else 'a text'}; got {value!r}.")
+        raise ConfigError(f"{where} must be {'true or false' if kind is bool else 'a text'}; got {shown(value)}.")
     return value
 
 
 def _folder_of(name: str, user_folder: str | Path | None) -> Path:
     short = name.partition("/")[2] or name
     parent = shipped_folder("model_configs") if user_folder is None else Path(user_folder).expanduser()
-    if user_folder is not None and (parent / "config.json").is_file():
+    if user_folder is not None and is_file(parent / "config.json"):
         return parent
     choices = sorted(path.parent.name for path in parent.glob("*/config.json"))
     if short not in choices:
         raise UnknownChoiceError(
-            f"model: no folder for {name!r} in {str(parent)!r}{nearest(short, choices)} Folders: "
+            f"model: no folder for {shown(name)} in {shown(str(parent))}{nearest(short, choices)} Folders: "
             f"{', '.join(choices) or 'none'}. For another model give model_config_folder."
         )
     return parent / short
@@ -167,6 +173,8 @@ def _parse(path: Path, name: str) -> Model:
     shared_experts = _first_count(where, config, ("n_shared_experts",))
     shared_width = _first_count(where, config, ("shared_expert_intermediate_size",))
     activation_bytes = _activation_bytes(where, config)
+    kv_heads = _first_count(where, config, _KV_HEADS) or heads
+    _check_kv_heads(where, kv_heads, heads)
     rope = config.get("rope_scaling")
     rope = rope if isinstance(rope, Mapping) else {}
     return Model(
@@ -174,7 +182,7 @@ def _parse(path: Path, name: str) -> Model:
         layers=_required(where, config, "num_hidden_layers"),
         hidden=_required(where, config, "hidden_size"),
         heads=heads,
-        kv_heads=_first_count(where, config, _KV_HEADS) or heads,
+        kv_heads=kv_heads,
         intermediate=intermediate,
         activation_bytes=activation_bytes,
         weight_bytes=weight_bytes(where, config, name, activation_bytes),
@@ -202,43 +210,44 @@ def _parse(path: Path, name: str) -> Model:
 
 def _read_json(path: Path) -> dict[str, Any]:
     """The file's object, with the entries of its `text_config` laid over it."""
-    if not path.is_file():
-        raise ConfigError(f"model: {str(path)!r} must be a model's configuration file; there is none.")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} must be JSON; got an error: {error}.") from error
-    if not isinstance(config, dict):
-        raise ConfigError(f"{path} must be a JSON object; got {type(config).__name__}.")
+    if not is_file(path):
+        raise ConfigError(f"model: {shown(str(path))} must be a model's configuration file; there is none.")
+    config = read_json(path)
     nested = config.get("text_config")
     return {**config, **nested} if isinstance(nested, dict) else config
 
 
 def _required(where: str, config: Mapping[str, Any], key: str) -> int:
-    return check_int(f"{where}: {key}", config.get(key), minimum=1)
+    return check_int(f"{where}: {key}", config.get(key), 1, _MOST_COUNT)
 
 
 def _first_count(where: str, config: Mapping[str, Any], keys: tuple[str, ...], at_least: int = 1) -> int:
     """The first value of `keys` that is `at_least` so large, or 0."""
     for key in keys:
         value = config.get(key)
-        count = 0 if value is None else check_int(f"{where}: {key}", value, minimum=0)
+        count = 0 if value is None else check_int(f"{where}: {key}", value, 0, _MOST_COUNT)
         if count >= at_least:
             return count
     return 0
 
 
+def _check_kv_heads(where: str, kv_heads: int, heads: int) -> None:
+    """Each key and value head serves equally many query heads."""
+    if heads % kv_heads:
+        raise ConfigError(f"{where}: key and value heads must divide the {heads} attention heads; got {kv_heads}.")
+
+
 def _text(where: str, config: Mapping[str, Any], key: str) -> str:
     value = config.get(key)
     if value is not None and not isinstance(value, str):
-        raise ConfigError(f"{where}: {key} must be a text; got {value!r}.")
+        raise ConfigError(f"{where}: {key} must be a text; got {shown(value)}.")
     return value or ""
 
 
 def _flag(where: str, config: Mapping[str, Any], key: str) -> bool:
     value = config.get(key)
     if value is not None and not isinstance(value, bool):
-        raise ConfigError(f"{where}: {key} must be true or false; got {value!r}.")
+        raise ConfigError(f"{where}: {key} must be true or false; got {shown(value)}.")
     return bool(value)
 
 
@@ -253,7 +262,7 @@ def _activation_bytes(where: str, config: Mapping[str, Any]) -> float:
     kind = config.get(key)
     if kind not in BYTES_PER_ELEMENT:
         raise UnknownChoiceError(
-            f"{where}: torch_dtype or dtype must name an element type; got {kind!r}"
+            f"{where}: torch_dtype or dtype must name an element type; got {shown(kind)}"
             f"{nearest(str(kind), BYTES_PER_ELEMENT)} Types: {', '.join(sorted(BYTES_PER_ELEMENT))}."
         )
     return BYTES_PER_ELEMENT[kind]

@@ -6,6 +6,7 @@ from typing import Any
 
 from blis.foundation.checks import check_number
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import shown
 
 BITS_PER_BYTE = 8
 
@@ -46,7 +47,7 @@ def _declared_bytes(where: str, section: object) -> float | None:
     if section is None:
         return None
     if not isinstance(section, Mapping):
-        raise ConfigError(f"{where}: quantization_config must be an object; got {section!r}.")
+        raise ConfigError(f"{where}: quantization_config must be an object; got {shown(section)}.")
     if section.get("bits") is not None:
         return _bytes_of_bits(f"{where}: quantization_config.bits", section["bits"])
     method = str(section.get("quant_method", "")).lower()

@@ -14,6 +14,7 @@ from blis.engine.batch_sums import BatchSums
 from blis.foundation.checks import check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
+from blis.foundation.words import shown
 
 LARGEST_US = 2**63 - 1
 
@@ -53,7 +54,7 @@ class Params:
         if version is not None and (not isinstance(version, str) or alpha_us is not None):
             raise ConfigError(
                 f"{where}.vllm_version must be a text, and only where alpha_us and beta_us are looked up; "
-                f"got {version!r}."
+                f"got {shown(version)}."
             )
         return cls(alpha_us, beta_us, version)
 
@@ -120,7 +121,7 @@ def _three(where: str, value: object) -> Three | None:
     if value is None:
         return None
     if not isinstance(value, list | tuple) or len(value) != 3:
-        raise ConfigError(f"{where} must be a list of 3 numbers [µs]; got {value!r}.")
+        raise ConfigError(f"{where} must be a list of 3 numbers [µs]; got {shown(value)}.")
     first, second, third = (
         check_number(f"{where}[{place}]", number, minimum=0, unit="µs") for place, number in enumerate(value)
     )

@@ -17,6 +17,7 @@ from blis.engine.batch_sums import BatchSums
 from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
+from blis.foundation.words import shown
 
 LARGEST_US = 2**63 - 1
 KV_BYTES_PER_ELEMENT = 2  # whatever the activations are
@@ -97,7 +98,7 @@ class Params:
         first, second, third = _numbers(f"{where}.alpha_us", values["alpha_us"], 3, 3)
         beta = _numbers(f"{where}.beta", values["beta"], MIN_BETA, MAX_BETA)
         if not any(beta):
-            raise ConfigError(f"{where}.beta must have a value > 0, or every step is free; got {list(beta)!r}.")
+            raise ConfigError(f"{where}.beta must have a value > 0, or every step is free; got {shown(list(beta))}.")
         return cls((first, second, third), beta)
 
 
@@ -274,5 +275,5 @@ def _check(model: Model, device: Device, tensor_parallel: int) -> None:
 def _numbers(where: str, value: object, shortest: int, longest: int) -> tuple[float, ...]:
     if not isinstance(value, list | tuple) or not shortest <= len(value) <= longest:
         count = str(shortest) if shortest == longest else f"{shortest} to {longest}"
-        raise ConfigError(f"{where} must be a list of {count} numbers; got {value!r}.")
+        raise ConfigError(f"{where} must be a list of {count} numbers; got {shown(value)}.")
     return tuple(check_number(f"{where}[{place}]", number, minimum=0) for place, number in enumerate(value))

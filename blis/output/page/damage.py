@@ -1,12 +1,15 @@
 """Refuses documents and tables that no run can have written: each check names the file and what is wrong in it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from blis.foundation.checks import MOST_INT
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import shown
 from blis.output.page.files import numbers
 from blis.output.page.measures import MEASURES
 
@@ -26,7 +29,7 @@ def check_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
     _check_types(path, "", metrics, {"completed_requests": int, "vllm_estimated_duration_s": (int, float)})
     for key, least in (("n_instances", 1), ("injected_requests", 1), ("vllm_estimated_duration_s", 0)):
         if metrics[key] < least:
-            raise ConfigError(f"{path} is damaged: {key} must be ≥ {least}; got {metrics[key]!r}.")
+            raise ConfigError(f"{path} is damaged: {key} must be ≥ {least}; got {shown(metrics[key])}.")
     _check_numbers(path, "", metrics, [one.key for one in MEASURES])
     for key, name in (("instances", "instance_id"), ("classes", "slo_class"), ("tenants", "tenant")):
         for place, block in enumerate(_list(path, metrics, key)):
@@ -47,7 +50,7 @@ def check_requests(path: Path, requests: "pyarrow.Table", metrics: Mapping[str, 
         )
     for name in ("request", "input_tokens", "output_tokens"):
         if np.isnan(numbers(requests, name)).any():
-            raise ConfigError(f"{path} is damaged: the column {name!r} must have a number in each row.")
+            raise ConfigError(f"{path} is damaged: the column {shown(name)} must have a number in each row.")
     placed = numbers(requests, "instance")
     if np.isnan(numbers(requests, "arrival_us")[~np.isnan(placed)]).any():
         raise ConfigError(f"{path} is damaged: the column 'arrival_us' must have a number where 'instance' has one.")
@@ -101,9 +104,16 @@ def _check_numbers(path: Path, where: str, mapping: Mapping[str, Any], keys: Seq
 
 def _check_types(path: Path, where: str, mapping: object, types: Mapping[str, Any]) -> None:
     if not isinstance(mapping, Mapping):
-        raise ConfigError(f"{path} is damaged: {where.rstrip('.')} must be a mapping; got {mapping!r}.")
+        raise ConfigError(f"{path} is damaged: {where.rstrip('.')} must be a mapping; got {shown(mapping)}.")
     for key, kinds in types.items():
         if key not in mapping:
             raise ConfigError(f"{path} is damaged, or of another version of this program: {where}{key} is absent.")
-        if not isinstance(mapping[key], kinds):
-            raise ConfigError(f"{path} is damaged: {where}{key} is of the wrong kind; got {mapping[key]!r}.")
+        if not isinstance(mapping[key], kinds) or not _is_bounded(mapping[key]):
+            raise ConfigError(f"{path} is damaged: {where}{key} is of the wrong kind; got {shown(mapping[key])}.")
+
+
+def _is_bounded(value: object) -> bool:
+    """Whether a value is no number, or one that the page can draw."""
+    if isinstance(value, int):
+        return abs(value) <= MOST_INT
+    return not isinstance(value, float) or math.isfinite(value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import BoolVector, Float64Vector
+from blis.foundation.words import shown
 
 if TYPE_CHECKING:
     import pyarrow
@@ -74,7 +75,7 @@ def read_table(path: Path, columns: Mapping[str, str]) -> "pyarrow.Table":
         there = parquet.read_schema(path).names
         absent = [name for name in columns if name not in there]
         if absent:
-            raise ConfigError(f"{path} must have the column {absent[0]!r}; it has {', '.join(there)}.")
+            raise ConfigError(f"{path} must have the column {shown(absent[0])}; it has {', '.join(there)}.")
         table = parquet.read_table(path, columns=list(columns))
         return pa.table({name: table[name].cast(types[kind]) for name, kind in columns.items()})
     except (pa.ArrowException, OSError) as error:

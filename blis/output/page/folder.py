@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from blis.foundation.errors import ConfigError
 from blis.foundation.strict_yaml import read_yaml
+from blis.foundation.words import shown
 from blis.output.page.damage import check_explanation, check_metrics, check_places, check_requests
 from blis.output.page.files import FLAG, NUMBER, TEXT, numbers, read_mapping, read_table, read_text
 
@@ -74,20 +75,22 @@ def read_folders(paths: Sequence[Path]) -> list[RunFolder]:
     for place, path in enumerate(paths):
         _check_is_run(path)
         if path.resolve() in [other.resolve() for other in paths[:place]]:
-            raise ConfigError(f"RUN_DIR: {str(path)!r} is given twice.")
+            raise ConfigError(f"RUN_DIR: {shown(str(path))} is given twice.")
     return [_read(path, name) for path, name in zip(paths, _names(paths), strict=True)]
 
 
 def _check_is_run(path: Path) -> None:
     if not path.is_dir():
         raise ConfigError(
-            f"RUN_DIR must be a folder that python -m blis.run has written; there is none at {str(path)!r}."
+            f"RUN_DIR must be a folder that python -m blis.run has written; there is none at {shown(str(path))}."
         )
     absent = [name for name in FILES if not (path / name).is_file()]
     if len(absent) == len(FILES):
         inside = sorted(str(one.parent) for one in path.glob("*/metrics.json"))
-        nearest = f"; it holds runs, such as {inside[0]!r}" if inside else ""
-        raise ConfigError(f"RUN_DIR must be a folder that python -m blis.run has written; got {str(path)!r}{nearest}.")
+        nearest = f"; it holds runs, such as {shown(inside[0])}" if inside else ""
+        raise ConfigError(
+            f"RUN_DIR must be a folder that python -m blis.run has written; got {shown(str(path))}{nearest}."
+        )
     if absent:
         raise ConfigError(f"{path} is damaged: a run folder has {', '.join(FILES)}; {absent[0]} is absent.")
 
@@ -139,5 +142,5 @@ def _trace_table(path: Path, name: str, columns: Mapping[str, str]) -> "pyarrow.
 def _yaml_mapping(path: Path) -> dict[str, Any]:
     document = read_yaml(path)
     if not isinstance(document, dict):
-        raise ConfigError(f"{path} is damaged: it must hold a mapping; got {document!r}.")
+        raise ConfigError(f"{path} is damaged: it must hold a mapping; got {shown(document)}.")
     return document

@@ -26,8 +26,6 @@ def print_tables(description: Mapping[str, Any]) -> None:
         rows = description[key]
         if any(row["name"] != UNNAMED for row in rows):
             console.print(_group_table(heading, rows))
-    for note in description["notes"]:
-        console.print(f"note: {note}", markup=False)
 
 
 def _overview(description: Mapping[str, Any]) -> Any:

@@ -90,7 +90,7 @@ def test_a_wrong_file_is_refused(tmp_path, text, message):
 def test_a_file_that_is_no_yaml_and_a_folder_that_is_none_are_refused(tmp_path):
     (tmp_path / "X1.yaml").write_text("a: [")
 
-    with pytest.raises(ConfigError, match=r"X1\.yaml must be a YAML mapping; got an error: while parsing"):
+    with pytest.raises(ConfigError, match=r"X1\.yaml is not a valid YAML file: while parsing"):
         read_device("X1", hardware_folder=tmp_path)
     with pytest.raises(ConfigError, match=r"hardware_folder must be a folder of <device>\.yaml files; got '/absent'"):
         read_device("X1", hardware_folder="/absent")

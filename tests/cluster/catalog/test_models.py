@@ -153,10 +153,10 @@ def test_an_unknown_model_is_answered_with_the_nearest():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_hidden_layers": None}, "num_hidden_layers must be an int ≥ 1; got None."),
-        ({"hidden_size": "64"}, "hidden_size must be an int ≥ 1; got '64'."),
-        ({"num_attention_heads": 2.5}, "num_attention_heads must be an int ≥ 1; got 2.5."),
-        ({"first_k_dense_replace": -1}, "first_k_dense_replace must be an int ≥ 0; got -1."),
+        ({"num_hidden_layers": None}, "num_hidden_layers must be an int in [1, 1099511627776]; got None."),
+        ({"hidden_size": "64"}, "hidden_size must be an int in [1, 1099511627776]; got '64'."),
+        ({"num_attention_heads": 2.5}, "num_attention_heads must be an int in [1, 1099511627776]; got 2.5."),
+        ({"first_k_dense_replace": -1}, "first_k_dense_replace must be an int in [0, 1099511627776]; got -1."),
         ({"hidden_act": 3}, "hidden_act must be a text; got 3."),
         ({"tie_word_embeddings": "no"}, "tie_word_embeddings must be true or false; got 'no'."),
         (
@@ -226,7 +226,7 @@ def test_a_mapping_of_fields_makes_a_model_with_defaults():
     ("change", "message"),
     [
         ({"layer": 2}, "scenario.model: unknown key 'layer'; did you mean 'layers'? Keys: "),
-        ({"heads": 0}, "scenario.model.heads must be an int ≥ 1; got 0."),
+        ({"heads": 0}, "scenario.model.heads must be an int in [1, 1099511627776]; got 0."),
         ({"weight_bytes": 0}, "scenario.model.weight_bytes must be a finite number > 0; got 0."),
         ({"activation": 1}, "scenario.model.activation must be a text; got 1."),
         ({"tied_embeddings": 1}, "scenario.model.tied_embeddings must be true or false; got 1."),

@@ -1,0 +1,117 @@
+"""The arguments that each command takes with the small inputs, and which file or folder of them a trial spoils."""
+
+from typing import NamedTuple
+
+
+class Call(NamedTuple):
+    """A call that works."""
+
+    command: str  #: module
+    arguments: tuple[str, ...]
+    reads: tuple[str, ...] = ()  #: files and folders that a trial may spoil
+    options: tuple[str, ...] = ()  #: further key=value pairs that work, of which some are added
+
+
+_SMALL = ("cluster.instances=2", "workload.num_requests=20")
+_ROOFLINE = (*_SMALL, "cluster.latency.kind=roofline")
+_RUN = "blis.run"
+_DESCRIBE = "blis.workload.__main__"
+_CONVERT = "blis.convert"
+
+_CLUSTER = (
+    *("cluster.kv_blocks=500", "cluster.block_size_tokens=16", "cluster.max_running_requests=8"),
+    *("cluster.step_token_budget=512", "cluster.long_prefill_threshold_tokens=64", "cluster.max_model_len_tokens=4000"),
+    *("cluster.routing_latency_us=10", "cluster.admission_latency_us=10", "cluster.snapshot_refresh_us=1000"),
+    *("cluster.cache_signal_delay_us=1000", "cluster.memory_utilisation=0.8", "cluster.tensor_parallel=2"),
+    *("cluster.model=meta-llama/llama-3.1-8b-instruct", "cluster.hardware=H100", "cluster.latency.kind=roofline"),
+    *("cluster.latency={kind: affine, alpha_us: [100, 1, 2], beta_us: [1000, 10, 50]}", "cluster=qwen-7b-h100"),
+    *("cluster.instances=[{count: 1, kv_blocks: 100}, {count: 2}]", "cluster.latency.kind=trained-physics"),
+)
+_POLICIES = (
+    *("routing=least-loaded", "routing=weighted routing.scorers=queue-depth:2,kv-utilization:1", "priority=linear"),
+    *("routing=program routing.formula='cached_share 3 mul effective_load sub'", "priority.age=2", "scheduling=sjf"),
+    *("admission=token-bucket admission.capacity_tokens=5000", "preemption=newest", "policies=bundle.yaml"),
+)
+_REST = (
+    *("seed=3", "horizon_us=5000000", "semantics=corrected", "fitness=throughput:0.5,p99_ttft:0.5", "output=json"),
+    *("slo.default.ttft_ms=100", "trace=summary", "counterfactual=rollout counterfactual.decisions=2", "plots=true"),
+    *(
+        "export_requests=true",
+        "hydra.run.dir=out",
+        "scenario=scenario.yaml scenario.num_requests=20",
+        "scenario.load=1",
+    ),
+    *("allow_python=true", "hydra.sweep.dir=sweep", "-m seed=1,2", "--config-dir run --config-name config"),
+)
+_WORKLOAD = (
+    *("workload=azure workload.path=azure.csv", "workload=burstgpt workload.path=burstgpt.csv", "workload.rate=20"),
+    *("workload=mooncake workload.path=mooncake.jsonl", "workload=spec workload.path=spec.yaml", "workload=chatbot"),
+    *("workload=trace-v2 workload.path=trace.yaml", "workload=shared-prefix workload.path=shared.yaml"),
+    *("workload=distribution workload.prompt_tokens_mean=100", "workload=distribution workload.prefix_groups=3"),
+    *("workload=servegen workload.path=servegen", "workload=distribution workload.arrival=gamma"),
+)
+
+
+def calls(with_search: bool) -> list[Call]:
+    """Every command, with each kind of file that it reads."""
+    found = [
+        Call(_RUN, _SMALL, (), (*_CLUSTER, *_POLICIES, *_REST, *_WORKLOAD)),
+        Call(_RUN, (*_SMALL, "policies=bundle.yaml"), ("bundle.yaml",), _POLICIES),
+        Call(_RUN, ("scenario=scenario.yaml", "scenario.num_requests=20"), ("scenario.yaml",), ("scenario.load=1",)),
+        Call(_RUN, ("workload=spec", "workload.path=spec.yaml"), ("spec.yaml",), ("workload.num_requests=20",)),
+        Call(_RUN, ("workload=spec", "workload.path=users.yaml"), ("users.yaml",), ("workload.num_requests=20",)),
+        Call(_RUN, ("workload=shared-prefix", "workload.path=shared.yaml"), ("shared.yaml",)),
+        Call(_RUN, ("workload=trace-v2", "workload.path=trace.yaml"), ("trace.yaml", "trace.csv")),
+        Call(_RUN, ("workload=azure", "workload.path=azure.csv"), ("azure.csv",), _WORKLOAD[2:3]),
+        Call(_RUN, ("workload=burstgpt", "workload.path=burstgpt.csv"), ("burstgpt.csv",), _WORKLOAD[2:3]),
+        Call(_RUN, ("workload=mooncake", "workload.path=mooncake.jsonl"), ("mooncake.jsonl",), _WORKLOAD[2:3]),
+        Call(_RUN, ("workload=servegen", "workload.path=servegen", "workload.num_requests=20"), ("servegen",)),
+        Call(_RUN, (*_ROOFLINE, "cluster.model=./model"), ("model",), _CLUSTER),
+        Call(_RUN, (*_ROOFLINE, "cluster.hardware_folder=hardware"), ("hardware",), _CLUSTER),
+        Call(_RUN, ("--config-dir", "run", "--config-name", "config", "hydra.run.dir=again"), ("run/config.yaml",)),
+        Call(_RUN, (*_SMALL, "hydra.run.dir=run"), ("run",), ("plots=true", "trace=summary")),
+        Call("blis.verify", ("case",), ("case",), ("--json", "run", "nosuch")),
+        Call("blis.report", ("run",), ("run",), ("output=page.html", "case", "nosuch")),
+        Call("blis.saturation", ("scenario=scenario.yaml", "num_requests=150", "seeds=[1]", "loads=[1.0]"),
+             ("scenario.yaml",), ("precision=0.5", "plots=false", "output=json", "hydra.run.dir=out")),
+        Call(_DESCRIBE, ("describe", "workload.num_requests=20"), (), (*_WORKLOAD, *_REST, *_POLICIES, "plots=a.png")),
+    ]  # fmt: skip
+    for name in ("azure.csv", "burstgpt.csv", "mooncake.jsonl", "trace.yaml", "spec.yaml", "shared.yaml", "./servegen"):
+        more = ("trace.csv",) if name == "trace.yaml" else ()
+        options = ("rate=20", "num_requests=5", "seed=3", "overwrite=true", "to=azure", "--json")
+        found.append(Call(_CONVERT, (name, "made.jsonl"), (name, *more), options))
+        found.append(Call(_CONVERT, (name, "made.csv", "to=trace-csv"), (name, *more), options))
+    if with_search:
+        found += _searches()
+    return found
+
+
+def _searches() -> list[Call]:
+    small = (
+        *("suite=quick", "evaluator=serial", "tracker=none", "budget.generations=1", "report=false", "finalists=2"),
+        *(
+            "ladder=[{num_requests:50,seeds:1}]",
+            "algorithm.population=3",
+            "algorithm.offspring=3",
+            "hydra.run.dir=made",
+        ),
+    )
+    options = (
+        *("problem=routing_program", "problem=full", "algorithm=random", "seed=3", "penalty=2", "tolerance=0.1"),
+        *(
+            "scenario=scenario.yaml",
+            "objectives={ttft-p99: 1}",
+            "constraints={goodput_rps: {worse_than_baseline_by: 0.1}}",
+        ),
+        *("+baselines.mine={routing: least-loaded}", "resume=search", "budget.evaluations=5", "budget.requests=1000"),
+        *("problem.genes={}", "algorithm.mutation=0.5", "evaluator.threads=2", "tracker=console"),
+    )
+    reported = ("search", "seeds=2", "sweep_seeds=1", "evaluator=serial")
+    audited = ("scenario=scenario.yaml", "seeds=[1,2]", "random=1", "num_requests=100", "evaluator=serial")
+    return [
+        Call("evolve.run", small, (), options),
+        Call("evolve.run", (*small, "scenario=scenario.yaml"), ("scenario.yaml",), options),
+        Call("evolve.run", ("resume=search",), ("search",)),
+        Call("evolve.report", reported, ("search",), ("output=json",)),
+        Call("evolve.audit", audited, ("scenario.yaml",), ("output=json", "noise=1", "random=2")),
+    ]
