@@ -39,7 +39,8 @@ def read_rows(path: Path, take: Callable[[Place, dict[str, Any]], None], known: 
         except ConfigError as error:
             raise ConfigError(f"{error} See line {number}." if number else str(error)) from error
         n += 1
-        others |= record.keys() - names
+        if not names.issuperset(record):
+            others |= record.keys() - names
     if not n:
         raise ConfigError(f"{path} must hold at least one request; it is empty.")
     return (f"no effect here have the fields {listed(sorted(others))}",) if others else ()
