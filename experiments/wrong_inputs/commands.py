@@ -51,6 +51,11 @@ _WORKLOAD = (
     *("workload=servegen workload.path=servegen", "workload=distribution workload.arrival=gamma"),
 )
 
+_CONVERTED = (
+    *("azure.csv", "burstgpt.csv", "mooncake.jsonl", "trace.yaml", "spec.yaml", "shared.yaml", "./servegen"),
+    *("bailian.jsonl", "bench.json"),
+)
+
 
 def calls(with_search: bool) -> list[Call]:
     """Every command, with each kind of file that it reads."""
@@ -79,21 +84,12 @@ def calls(with_search: bool) -> list[Call]:
              ("scenario.yaml",), ("precision=0.5", "plots=false", "output=json", "hydra.run.dir=out")),
         Call(_DESCRIBE, ("describe", "workload.num_requests=20"), (), (*_WORKLOAD, *_REST, *_POLICIES, "plots=a.png")),
     ]  # fmt: skip
-    for name in (
-        "azure.csv",
-        "burstgpt.csv",
-        "mooncake.jsonl",
-        "trace.yaml",
-        "spec.yaml",
-        "shared.yaml",
-        "./servegen",
-        "bailian.jsonl",
-        "bench.json",
-    ):
+    for name in _CONVERTED:
         more = ("trace.csv",) if name == "trace.yaml" else ()
-        options = ("rate=20", "num_requests=5", "seed=3", "overwrite=true", "to=azure", "--json")
-        found.append(Call(_CONVERT, (name, "made.jsonl"), (name, *more), options))
-        found.append(Call(_CONVERT, (name, "made.csv", "to=trace-csv"), (name, *more), options))
+        limit = ("num_requests=20",) if name == "./servegen" else ()
+        options = ("rate=20", "seed=3", "overwrite=true", "to=azure", "--json")
+        found.append(Call(_CONVERT, (name, "made.jsonl", *limit), (name, *more), options))
+        found.append(Call(_CONVERT, (name, "made.csv", "to=trace-csv", *limit), (name, *more), options))
     if with_search:
         found += _searches()
     return found

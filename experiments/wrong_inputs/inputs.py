@@ -79,7 +79,7 @@ TEXTS = {
                 "chat_id": n,
                 "parent_chat_id": n - 1 if n % 2 else -1,
                 "timestamp": 0.5 * n,
-                "input_length": 60 + n,
+                "input_length": 50 + n,
                 "output_length": 5,
                 "type": "text",
                 "turn": 1 + n % 2,
@@ -93,7 +93,7 @@ TEXTS = {
         [
             {
                 "id": str(n),
-                "conversations": [{"from": "human", "value": "hello there " * n}, {"from": "gpt", "value": "hi"}],
+                "conversations": [{"from": "human", "value": "hello " * n}, {"from": "gpt", "value": "hi"}],
             }
             for n in range(1, 6)
         ]
@@ -108,6 +108,7 @@ TEXTS = {
             "burstiness": 1.0,
             "duration": 12.3,
             "completed": 3,
+            "total_input_tokens": 350,
             "input_lens": [100, 200, 50],
             "output_lens": [40, 50, 9],
             "ttfts": [0.03, 0.03, 0.04],
