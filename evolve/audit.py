@@ -41,7 +41,7 @@ def _translated(argument: str) -> str:
 class Settings:
     """What an audit is told to do."""
 
-    suite: Any  #: `evolve.judging.suite.Suite`
+    suite: Any  #: `evolve.trials.suite.Suite`
     scenarios: tuple[Any, ...]  #: those of it that are looked at
     contenders: tuple[Any, ...]  #: `evolve.judging.headroom.Contender`
     rules: Any  #: `evolve.judging.scoring.Rules`
@@ -64,7 +64,7 @@ class Settings:
         from evolve.judging.goals import Goals
         from evolve.judging.headroom import Criterion, contenders
         from evolve.judging.scoring import Rules
-        from evolve.judging.suite import ROLES, Suite, check_seeds
+        from evolve.trials.suite import ROLES, Suite, check_seeds
 
         given = check_keys("audit", mapping, _KEYS, _KEYS)
         suite = Suite.from_mapping("suite", given["suite"])
@@ -119,8 +119,8 @@ def audit(settings: Settings) -> list[Any]:
     """The `Headroom` of each scenario."""
     from evolve.evaluators.opening import open_evaluator
     from evolve.judging.headroom import headroom
-    from evolve.judging.workloads import WorkloadKey, Workloads, task_digest
     from evolve.records import Task
+    from evolve.trials.workloads import WorkloadKey, Workloads, task_digest
 
     workloads = Workloads(settings.suite)
     evaluator = open_evaluator("evaluator", settings.evaluator, workloads)

@@ -3,13 +3,20 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 #: A gene's value: a number, a name, or a list or mapping of them, as JSON and YAML have it.
 Value: TypeAlias = Any
 
 #: Gene name -> value, in the order of the problem's genes.
 Genome: TypeAlias = dict[str, Value]
+
+
+class Proposal(NamedTuple):
+    """A genome to be evaluated."""
+
+    genome: Genome  #: in canonical form
+    parents: tuple[str, ...] = ()  #: digests of the genomes that it was made from
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ class Score:
 
     objectives: tuple[float, ...]  #: > 0 and finite, larger is better; 1 is as good as the best baseline
     violation: float = 0.0  #: by how much constraints are broken, in all; 0: feasible
-    rungs_short: int = 0  #: rungs that it was not thought good enough to climb, see `evolve.search.ladder`
+    rungs_short: int = 0  #: rungs that it was not thought good enough to climb, see `evolve.plan.ladder`
 
     @property
     def is_feasible(self) -> bool:

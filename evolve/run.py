@@ -3,15 +3,18 @@
 Imports nothing heavy before it is needed, so that `--help` answers at once.
 """
 
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from blis.command.composition import command, output_folder, task_overrides
 
 #: How much evidence a search gathers by itself; a rival at random would cost as much as the search.
-REPORT = {"seeds": 6, "sweep_seeds": 2, "random_search": False, "seed": 1}
+REPORT: dict[str, Any] = {"seeds": 6, "sweep_seeds": 2, "random_search": False, "seed": 1}
 
 #: The key that `scenario=` sets.
 SCENARIO = "scenario.names"
@@ -28,7 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _spelled_out(arguments: Sequence[str]) -> list[str]:
     # The folder conf/scenario makes Hydra take scenario=NAME for the choice of a group, which it is nowhere.
-    return [f"++{SCENARIO}={word.partition('=')[2]}" if word.startswith("scenario=") else word for word in arguments]
+    words = [f"++{SCENARIO}={word.partition('=')[2]}" if word.startswith("scenario=") else word for word in arguments]
+    resumed = [word.partition("=")[2] for word in words if word.startswith("resume=")]
+    if (
+        len(resumed) == 1
+        and Path(resumed[0].strip("'\"")).is_dir()
+        and not any("hydra.run.dir=" in one for one in words)
+    ):
+        words.append(f"hydra.run.dir={resumed[0]}")  # Hydra would make a folder of its own, and nothing goes there
+    return words
 
 
 def _run(config: Any) -> None:
@@ -55,15 +66,35 @@ def _search(settings: Any, folder: Path) -> None:
     plan, evaluator = open_plan(settings, folder)
     try:
         keep_config(folder, settings.document)
-        Search(plan, tracker).run()
+        with _termination_as_interrupt():
+            Search(plan, tracker).run()
     finally:
         evaluator.close()
     print((folder / SUMMARY).read_text(encoding="utf-8").split("\n## Fitness")[0])
     if settings.report and not (folder / "report.html").exists():
-        from evolve.report import report_search
+        from evolve.evidence.gathering import Options
+        from evolve.evidence.reporting import report_on
 
-        report_search(folder, {**REPORT, "evaluator": settings.evaluator}, "text")
+        report_on(folder, Options(settings.evaluator, settings.tracker, **REPORT), "text")
     print(f"written: {folder}", file=sys.stderr)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM, by which schedulers take a machine back, do what Ctrl-C does: the best so far is written."""
+
+    def interrupt(signal_number: int, frame: object) -> None:
+        signal.signal(signal_number, signal.SIG_IGN)  # once is enough: what is being written shall not be interrupted
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

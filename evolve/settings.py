@@ -11,13 +11,13 @@ from blis.foundation.checks import check_choice, check_int, check_keys, check_nu
 from blis.foundation.errors import ConfigError
 from evolve.judging.baselines import read_baselines
 from evolve.judging.fitness import Rules
-from evolve.judging.goals import Goals
-from evolve.judging.suite import Suite
+from evolve.judging.goals import DEFAULT_OBJECTIVES, Goals
+from evolve.plan import Labels
+from evolve.plan.budget import Budget
+from evolve.plan.ladder import Ladder
 from evolve.problem import Problem
 from evolve.records import Phenotype
-from evolve.search.budget import Budget
-from evolve.search.ladder import Ladder
-from evolve.search.plan import Labels
+from evolve.trials.suite import Suite
 
 #: Name in a configuration -> the module of `evolve.algorithms`, and how many objectives it is made for.
 ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {
@@ -28,9 +28,6 @@ ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {
     "nsga2": ("nsga2", frozenset({"several"})),
     "islands": ("islands", frozenset({"one", "several"})),
 }
-
-#: What counts where nothing else is asked for: mostly how late an answer begins and ends, and how many are in time.
-DEFAULT_OBJECTIVES: Mapping[str, float] = {"ttft-p99": 0.4, "e2e-mean": 0.3, "goodput": 0.3}
 
 #: Keys that say what is searched and how: a search that goes on keeps them.
 SEARCH_KEYS = (

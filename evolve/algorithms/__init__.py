@@ -6,22 +6,10 @@ known policies. All random draws come from `draws(name, ...)`, generators that b
 so that a restored state continues exactly.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-import numpy as np
-
-from evolve.records import Genome, Score
-
-#: Names -> the generator that belongs to them, see `blis.foundation.randomness.stream`.
-Draws: TypeAlias = Callable[..., np.random.Generator]
-
-
-class Proposal(NamedTuple):
-    """A genome to be evaluated."""
-
-    genome: Genome  #: in canonical form
-    parents: tuple[str, ...] = ()  #: digests of the genomes that it was made from
+from evolve.records import Proposal, Score
 
 
 class Algorithm(Protocol):

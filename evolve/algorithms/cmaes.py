@@ -16,13 +16,12 @@ from deap import cma
 from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
-from evolve.algorithms import Draws, Proposal
-from evolve.genomes.seeding import deap_draws
+from evolve.genomes.seeding import Draws, deap_draws
 from evolve.problem import Problem
-from evolve.records import Genome, Score
+from evolve.records import Genome, Proposal, Score
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import Stagnation, best_first
-from evolve.selection.variation import first_round, individuals_of
+from evolve.selection.variation import MOST_CANDIDATES, first_round, individuals_of
 
 KEYS = ("population", "sigma", "patience")
 
@@ -48,7 +47,7 @@ class Params:
         """Strict: unknown and absent keys are errors."""
         given = check_keys(where, mapping, KEYS, KEYS)
         return cls(
-            population=check_int(f"{where}.population", given["population"], 4),
+            population=check_int(f"{where}.population", given["population"], 4, MOST_CANDIDATES),
             sigma=check_number(f"{where}.sigma", given["sigma"], maximum=1, above=0),
             patience=check_int(f"{where}.patience", given["patience"], 1),
         )

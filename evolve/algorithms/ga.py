@@ -6,12 +6,12 @@ from typing import Any
 
 from deap import tools
 
-from blis.foundation.checks import check_int, check_keys
-from evolve.algorithms import Draws
+from blis.foundation.checks import check_keys
+from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
 from evolve.records import Genome
 from evolve.selection import breeding
-from evolve.selection.breeding import Breeding, Sizes
+from evolve.selection.breeding import Breeding, Sizes, check_tournament
 from evolve.selection.individual import Individual
 
 KEYS = (*breeding.KEYS, "tournament")
@@ -28,7 +28,10 @@ class Params:
     def from_mapping(cls, where: str, mapping: Mapping[str, Any]) -> "Params":
         """Strict: unknown and absent keys are errors."""
         given = check_keys(where, mapping, KEYS, KEYS)
-        return cls(Sizes.from_checked_keys(where, given), check_int(f"{where}.tournament", given["tournament"], 1))
+        return cls(
+            Sizes.from_checked_keys(where, given),
+            check_tournament(where, given),
+        )
 
 
 def search(problem: Problem, params: Params, draws: Draws, first: Sequence[Genome]) -> Breeding:

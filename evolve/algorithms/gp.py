@@ -11,11 +11,12 @@ from typing import Any
 
 from deap import tools
 
-from blis.foundation.checks import check_int, check_keys, check_number
-from evolve.algorithms import Draws, ga
+from blis.foundation.checks import check_keys, check_number
+from evolve.algorithms import ga
+from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
 from evolve.records import Genome
-from evolve.selection.breeding import Breeding, Sizes
+from evolve.selection.breeding import Breeding, Sizes, check_tournament
 from evolve.selection.individual import Individual
 
 KEYS = (*ga.KEYS, "parsimony")
@@ -35,7 +36,7 @@ class Params:
         given = check_keys(where, mapping, KEYS, KEYS)
         return cls(
             Sizes.from_checked_keys(where, given),
-            check_int(f"{where}.tournament", given["tournament"], 1),
+            check_tournament(where, given),
             check_number(f"{where}.parsimony", given["parsimony"], 1, 2),
         )
 

@@ -10,13 +10,17 @@ from functools import partial
 from typing import Any
 
 from blis.foundation.checks import check_choice, check_int, check_keys
-from evolve.algorithms import Draws, Proposal, ga, gp, nsga2
+from evolve.algorithms import ga, gp, nsga2
+from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
-from evolve.records import Genome, Score
+from evolve.records import Genome, Proposal, Score
 from evolve.selection.breeding import Breeding
 
 #: What may live on an island: algorithms that have a population.
 INNER: Mapping[str, Any] = {"ga": ga, "gp": gp, "nsga2": nsga2}
+
+#: Populations apart.
+MOST_ISLANDS = 100
 
 KEYS = ("islands", "every", "migrants", "inner")
 
@@ -38,7 +42,7 @@ class Params:
         inner = dict(check_keys(f"{where}.inner", given["inner"], given["inner"], ("name",)))
         name = check_choice(f"{where}.inner.name", inner.pop("name"), INNER)
         return cls(
-            islands=check_int(f"{where}.islands", given["islands"], 2),
+            islands=check_int(f"{where}.islands", given["islands"], 2, MOST_ISLANDS),
             every=check_int(f"{where}.every", given["every"], 1),
             migrants=check_int(f"{where}.migrants", given["migrants"], 1),
             inner=name,

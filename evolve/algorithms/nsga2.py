@@ -11,7 +11,7 @@ from typing import Any
 from deap import tools
 
 from blis.foundation.checks import check_keys
-from evolve.algorithms import Draws
+from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
 from evolve.records import Genome
 from evolve.selection import breeding

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from blis.foundation.checks import check_int, check_keys
-from evolve.algorithms import Draws, Proposal
+from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
-from evolve.records import Genome, Score
-from evolve.selection.variation import first_round
+from evolve.records import Genome, Proposal, Score
+from evolve.selection.variation import MOST_CANDIDATES, first_round
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Params:
     def from_mapping(cls, where: str, mapping: Mapping[str, Any]) -> "Params":
         """Strict: unknown and absent keys are errors."""
         given = check_keys(where, mapping, ("population",), ("population",))
-        return cls(check_int(f"{where}.population", given["population"], 1))
+        return cls(check_int(f"{where}.population", given["population"], 1, MOST_CANDIDATES))
 
 
 def search(problem: Problem, params: Params, draws: Draws, first: Sequence[Genome]) -> "RandomSearch":

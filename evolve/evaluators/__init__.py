@@ -1,16 +1,16 @@
 """Where does the work run?
 
 Each file with a class `Pool` is one place that fulfils `Evaluator`: `serial`, `threads` and `ray_pool`
-(evaluator=ray). `evolve.evaluators.opening.open_evaluator` makes the one that a configuration names. Records come
-back in the order of the tasks and do not depend on the place, the number of workers, or the order in which work is
-done.
+(evaluator=ray), which works on the cluster of `ray_cluster`. `evolve.evaluators.opening.open_evaluator` makes the one
+that a configuration names. Records come back in the order of the tasks and do not depend on the place, the number of
+workers, or the order in which work is done.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from evolve.judging.workloads import WorkloadKey, key_of
 from evolve.records import Record, Task
+from evolve.trials.workloads import WorkloadKey, key_of
 
 
 class Evaluator(Protocol):

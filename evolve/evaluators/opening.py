@@ -6,11 +6,13 @@ from typing import Any
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from evolve.evaluators import Evaluator, serial, threads
-from evolve.judging.evaluation import TIMEOUT_S
-from evolve.judging.workloads import Workloads
+from evolve.trials.evaluation import TIMEOUT_S
+from evolve.trials.workloads import Workloads
 
 NAMES = ("serial", "threads", "ray")
 MOST_WORKERS = 10_000
+#: A month [s].
+MOST_TIMEOUT_S = 30 * 24 * 3600.0
 
 
 def open_evaluator(where: str, choice: Mapping[str, Any] | str, workloads: Workloads) -> Evaluator:
@@ -41,7 +43,11 @@ def open_evaluator(where: str, choice: Mapping[str, Any] | str, workloads: Workl
     workers, address, timeout_s = (given.get(key) for key in ("workers", "address", "timeout_s"))
     if workers is not None:
         workers = check_int(f"{where}.workers", workers, 1, MOST_WORKERS)
-    timeout_s = TIMEOUT_S if timeout_s is None else check_number(f"{where}.timeout_s", timeout_s, above=0, unit="s")
+    timeout_s = (
+        TIMEOUT_S
+        if timeout_s is None
+        else check_number(f"{where}.timeout_s", timeout_s, maximum=MOST_TIMEOUT_S, unit="s", above=0)
+    )
     if address is not None and (name != "ray" or not isinstance(address, str) or not address):
         raise ConfigError(
             f"{where}.address must be null, or with evaluator 'ray' the address of a cluster; got {address!r}."

@@ -1,4 +1,4 @@
-"""A Ray cluster: one of this machine that is started here, or one that runs elsewhere.
+"""The workers of a Ray cluster, see `ray_cluster`.
 
 Work goes out as tasks of several simulations of one workload, at least `CHUNK_MS` together, because a task's round
 trip costs milliseconds. Simulations are pure, so a task whose worker died is simply run again. A worker keeps the
@@ -6,7 +6,6 @@ workloads that it has met.
 """
 
 import json
-import logging
 import math
 import os
 import queue
@@ -19,9 +18,11 @@ from typing import Any
 
 from blis.foundation.errors import ConfigError
 from evolve.evaluators import by_workload
+from evolve.evaluators.ray_cluster import started_ray
 from evolve.evaluators.warming import warm
-from evolve.judging.evaluation import TIMEOUT_S, evaluate, failure, timeout_error
-from evolve.judging.workloads import (
+from evolve.records import Phenotype, Record, Task
+from evolve.trials.evaluation import TIMEOUT_S, evaluate, failure, timeout_error
+from evolve.trials.workloads import (
     MOST_KEPT,
     Prepared,
     WorkloadKey,
@@ -32,7 +33,6 @@ from evolve.judging.workloads import (
     requests_as_arrays,
     requests_from_arrays,
 )
-from evolve.records import Phenotype, Record, Task
 
 #: What a chunk of work should take [ms].
 CHUNK_MS = 60.0
@@ -44,12 +44,6 @@ CHUNK_RETRIES, TASK_RETRIES = 1, 3
 CHUNKS_PER_WORKER = 2
 #: How much longer than its timeout a simulation that does not look at the clock may take, before its worker ends [s].
 GRACE_S = 1.0
-
-_QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # the workers run in this interpreter, whatever started it
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # there is no GPU to hide, and nothing to warn of
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,42 +155,6 @@ class Pool:
             before_ms = self._mean_ms.get(chunk.key, median(walls_ms))
             self._mean_ms[chunk.key] = 0.7 * before_ms + 0.3 * median(walls_ms)
         return dict(zip(chunk.places, found, strict=False))
-
-
-def started_ray(n_workers: int | None, address: str | None) -> Any:
-    """The module `ray`, connected to a cluster; the one of an earlier call if there is one.
-
-    Raises
-    ------
-    ConfigError
-        If Ray is not installed, does not start, or there is no cluster at the address.
-    """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
-    try:
-        import ray
-    except ImportError as error:
-        raise ConfigError(
-            "evaluator: 'ray' needs the package ray, see the extra 'evolve'; install it, or choose threads or serial."
-        ) from error
-    if ray.is_initialized():
-        return ray
-    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if address is None:
-        # Not "auto": a cluster that somebody else started on this machine, or left behind, is none of ours.
-        options |= {
-            "num_cpus": n_workers or os.cpu_count(),
-            "include_dashboard": False,
-            "object_store_memory": 200 << 20,
-        }
-    try:
-        ray.init(address=address or "local", **options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        what = f"there is no cluster at {address!r}" if address else "it does not start on this machine"
-        raise ConfigError(
-            f"evaluator: ray cannot be used, because {what}: {error} Choose threads or serial."
-        ) from error
-    return ray
 
 
 _known: OrderedDict[str, Prepared] = OrderedDict()  #: of a worker: digest -> workload

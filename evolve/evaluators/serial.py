@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from evolve.evaluators import by_workload
-from evolve.judging.evaluation import TIMEOUT_S, evaluate
-from evolve.judging.workloads import Workloads, key_of
 from evolve.records import Record, Task
+from evolve.trials.evaluation import TIMEOUT_S, evaluate
+from evolve.trials.workloads import Workloads, key_of
 
 
 class Pool:

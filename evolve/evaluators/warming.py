@@ -4,9 +4,9 @@ from functools import cache
 
 from blis.engine.answers import compiled_answer
 from blis.foundation.answers import QUESTIONS, choices
-from evolve.judging.evaluation import evaluate
-from evolve.judging.workloads import prepare
 from evolve.records import Phenotype, Task
+from evolve.trials.evaluation import evaluate
+from evolve.trials.workloads import prepare
 
 _SCENARIO = {
     "cluster": {"kv_blocks": 100, "latency": {"kind": "affine", "alpha_us": [1, 0, 0], "beta_us": [1000, 0, 0]}},

@@ -6,9 +6,10 @@ from typing import Any
 
 from blis.foundation.answers import QUESTIONS
 from blis.policies.binding import DEFAULT_POLICIES
-from evolve.evidence import Condition, Effect, Measure, Objective
-from evolve.evidence.gains import gains
-from evolve.evidence.intervals import effect
+from evolve.comparing import Effect, Objective
+from evolve.comparing.gains import gains
+from evolve.comparing.intervals import effect
+from evolve.evidence import Condition, Measure
 from evolve.records import Phenotype
 
 #: A part is dead if its whole interval lies within so much of nothing.

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from evolve.evidence import Effect
+from evolve.comparing import Effect
+from evolve.comparing.comparison import Comparison, strongest
+from evolve.comparing.verdict import is_better, verdict
 from evolve.evidence.ablation import Part
 from evolve.evidence.classes import ClassEffect
-from evolve.evidence.comparison import Comparison, strongest
 from evolve.evidence.sensitivity import Change
 from evolve.evidence.sweeps import Sweep
-from evolve.evidence.verdict import is_better, verdict
 
 
 @dataclass(frozen=True, slots=True)

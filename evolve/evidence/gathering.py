@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blis.foundation.checks import check_int
 from blis.foundation.errors import ConfigError
-from blis.foundation.strict_yaml import read_yaml
 from blis.policies.bundle import read_bundle
-from evolve.evidence import Condition, Objective, ablation, classes, comparison, sensitivity, sweeps
+from evolve.comparing import Objective, comparison
+from evolve.comparing.objectives import read_objectives
+from evolve.evidence import Condition, ablation, classes, lead, sensitivity, sweeps
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory
 from evolve.evidence.page import MOST_RIVALS, html
@@ -17,15 +19,14 @@ from evolve.evidence.random_rival import NAME, phenotype_of, search_rival, store
 from evolve.evidence.sweep_table import is_random
 from evolve.evidence.text import markdown
 from evolve.judging.goals import Goals
-from evolve.judging.suite import ROLES
 from evolve.outcome.champion import FILE as CHAMPION
 from evolve.outcome.figures import Interval, gain_figure, save
 from evolve.outcome.files import write_text_whole
-from evolve.outcome.summary import read_objectives
+from evolve.outcome.run_folder import CONFIG, read_config
 from evolve.records import Phenotype
 from evolve.settings import Settings
+from evolve.trials.suite import ROLES
 
-CONFIG = "config.yaml"
 #: Seeds from here on are unseen, but for those that the suite itself uses.
 FIRST_SEED = 1_000_000
 
@@ -35,10 +36,32 @@ class Options:
     """How much evidence is wanted, and where it is measured."""
 
     evaluator: Mapping[str, Any] | str
+    tracker: Mapping[str, Any] | str = "none"  #: see `evolve.trackers.opening`; the report is added to its store
     seeds: int = 12  #: unseen seeds of the comparison
     sweep_seeds: int = 6  #: unseen seeds of the sweeps, and of ablation and sensitivity
     random_search: bool = True  #: search at random with the same budget where no such search is found
     seed: int = 1  #: of the bootstrap
+
+    @classmethod
+    def from_mapping(cls, given: Mapping[str, Any]) -> "Options":
+        """The options among the values of `conf/evolve_report.yaml`.
+
+        Raises
+        ------
+        ConfigError
+            If a value is wrong.
+        """
+        if not isinstance(given["random_search"], bool):
+            raise ConfigError(f"random_search must be true or false; got {given['random_search']!r}.")
+        seeds = check_int("seeds", given["seeds"], 3, 10_000)
+        return cls(
+            evaluator=given["evaluator"],
+            tracker=given["tracker"],
+            seeds=seeds,
+            sweep_seeds=check_int("sweep_seeds", given["sweep_seeds"], 2, seeds),
+            random_search=given["random_search"],
+            seed=check_int("seed", given["seed"], 0),
+        )
 
 
 def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> Dossier:
@@ -84,7 +107,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     common: dict[str, Any] = {"objectives": objectives, "measure": laboratory.measure, "seed": options.seed}
     try:
         question[0] = "rivals"
-        comparisons = comparison.examine(champion, rivals, names, seeds, **common)
+        comparisons = lead.examine(champion, rivals, names, seeds, **common)
         runs = laboratory.measure([champion], [Condition(name) for name in names], seeds)[0]
         notes += [
             f"{name}: every seed gives the same requests (a recorded log); it counts as one run, its interval has no "
@@ -162,6 +185,11 @@ def write_dossier(folder: Path, dossier: Dossier) -> list[Path]:
     return [*(folder / name for name in texts), figure]
 
 
+def is_search(folder: Path) -> bool:
+    """Whether a search was begun in a folder."""
+    return any((folder / name).is_file() for name in (CONFIG, CHAMPION))
+
+
 def read_run(folder: Path) -> tuple[Mapping[str, Any], Settings, Phenotype, Mapping[str, Any]]:
     """Configuration, settings, champion and its lineage of a search.
 
@@ -173,9 +201,7 @@ def read_run(folder: Path) -> tuple[Mapping[str, Any], Settings, Phenotype, Mapp
     for name in (CONFIG, CHAMPION):
         if not (folder / name).is_file():
             raise ConfigError(f"{str(folder)!r} must be the folder of a search; it has no {name}.")
-    document = read_yaml(folder / CONFIG)
-    if not isinstance(document, Mapping):
-        raise ConfigError(f"{str(folder / CONFIG)!r} must hold the configuration of a search; got {document!r}.")
+    document = read_config(folder)
     bundle = read_bundle(folder / CHAMPION)
     return document, Settings.from_mapping(document), phenotype_of(bundle), bundle.lineage
 

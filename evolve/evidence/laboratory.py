@@ -12,9 +12,9 @@ from evolve.evaluators.opening import open_evaluator
 from evolve.evidence import Condition
 from evolve.judging.fitness import Judge
 from evolve.judging.scoring import Rules
-from evolve.judging.suite import ROLES, Suite, SuiteScenario
-from evolve.judging.workloads import WorkloadKey, Workloads, task_digest
 from evolve.records import Phenotype, Record, Task
+from evolve.trials.suite import ROLES, Suite, SuiteScenario
+from evolve.trials.workloads import WorkloadKey, Workloads, task_digest
 
 #: Workloads that are used at a time, so that none is built twice.
 _CHUNK = 32

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from evolve.evidence import Effect
-from evolve.evidence.comparison import by_strength
+from blis.output.page.html import POLICY
+from evolve.comparing import Effect
+from evolve.comparing.comparison import by_strength
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.sweeps import Sweep
 from evolve.evidence.text import markdown
@@ -39,7 +40,8 @@ def html(dossier: Dossier) -> str:
     lines = markdown(dossier).splitlines()
     body = _body(lines[4:], figures)
     return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(dossier.name)}</title>'
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>{escape(dossier.name)}</title>'
         f"<style>{_STYLE}</style><script>{get_plotlyjs()}</script></head><body>\n"
         f'<h1>{escape(lines[0].removeprefix("# "))}</h1>\n<p class="verdict {kind}">{escape(dossier.verdict)}</p>\n'
         f"{body}\n</body></html>\n"

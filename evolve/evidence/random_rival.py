@@ -8,6 +8,7 @@ from blis.foundation.errors import ConfigError
 from blis.policies.bundle import Bundle, read_bundle
 from evolve.evidence.sweep_table import is_random
 from evolve.outcome.champion import FILE
+from evolve.outcome.run_folder import CONFIG, keep_config, read_config
 from evolve.records import Phenotype
 from evolve.search.loop import Search
 from evolve.search.setup import open_plan
@@ -41,17 +42,31 @@ def stored_rival(folder: Path, document: Mapping[str, Any]) -> tuple[Phenotype, 
     document : mapping
         Its configuration.
     """
-    for other in (folder / FOLDER, *sorted(folder.resolve().parent.iterdir())):
-        if other.resolve() == folder.resolve() or not (other / FILE).is_file():
+    for other in (folder / FOLDER, *_neighbours(folder)):
+        try:
+            champion = _rival_in(other, document)
+        except (ConfigError, OSError):  # whatever else lies beside a search is none of its business
             continue
-        bundle = read_bundle(other / FILE)
-        if (
-            is_random(str(bundle.lineage.get("algorithm")))
-            and _is_same_question(other, document)
-            and _is_finished(bundle)
-        ):
-            return phenotype_of(bundle), other
+        if champion is not None:
+            return champion, other
     return None
+
+
+def _neighbours(folder: Path) -> list[Path]:
+    here = folder.resolve()
+    try:
+        return sorted(other for other in here.parent.iterdir() if other != here)
+    except OSError:  # who may enter a folder need not be allowed to list it
+        return []
+
+
+def _rival_in(other: Path, document: Mapping[str, Any]) -> Phenotype | None:
+    """The champion in a folder, if it is that of a random search for the same."""
+    if not (other / FILE).is_file() or not _is_same_question(other, document):
+        return None
+    bundle = read_bundle(other / FILE)
+    is_rival = is_random(str(bundle.lineage.get("algorithm"))) and _is_finished(bundle)
+    return phenotype_of(bundle) if is_rival else None
 
 
 def search_rival(folder: Path, document: Mapping[str, Any], done: Callable[[int], None]) -> Phenotype:
@@ -62,15 +77,9 @@ def search_rival(folder: Path, document: Mapping[str, Any], done: Callable[[int]
     ConfigError
         If the folder cannot be written.
     """
-    import yaml
-
     inner = folder / FOLDER
     changed = {**document, "algorithm": _algorithm(), "resume": None}
-    try:
-        inner.mkdir(exist_ok=True)
-        (inner / "config.yaml").write_text(yaml.safe_dump(changed, sort_keys=False), encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{str(inner)!r} must be a folder that can be written: {error.strerror or error}.") from error
+    keep_config(inner, changed)
     plan, evaluator = open_plan(Settings.from_mapping(changed), inner)
     try:
         Search(plan, _Progress(done)).run()
@@ -93,14 +102,10 @@ def _algorithm() -> dict[str, Any]:
 
 
 def _is_same_question(other: Path, document: Mapping[str, Any]) -> bool:
-    from blis.foundation.strict_yaml import read_yaml
-
-    path = other / "config.yaml"
-    if not path.is_file():
+    if not (other / CONFIG).is_file():
         return False
-    theirs = read_yaml(path)
-    keys = [key for key in SEARCH_KEYS if key != "algorithm"]
-    return isinstance(theirs, Mapping) and all(theirs.get(key) == document.get(key) for key in keys)
+    theirs = read_config(other)
+    return all(theirs.get(key) == document.get(key) for key in SEARCH_KEYS if key != "algorithm")
 
 
 def _is_finished(bundle: Bundle) -> bool:

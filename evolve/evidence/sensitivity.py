@@ -7,9 +7,10 @@ from typing import Any
 from blis.foundation.answers import answer
 from blis.policies.binding import fields
 from blis.policies.parameters import Bounds
-from evolve.evidence import Condition, Effect, Measure, Objective
-from evolve.evidence.gains import gains
-from evolve.evidence.intervals import effect
+from evolve.comparing import Effect, Objective
+from evolve.comparing.gains import gains
+from evolve.comparing.intervals import effect
+from evolve.evidence import Condition, Measure
 from evolve.records import Phenotype
 
 FACTORS = (0.75, 1.25)

@@ -7,12 +7,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from blis.foundation.checks import check_int, check_number
 from blis.foundation.errors import ConfigError
 from blis.policies.bundle import read_bundle
 from evolve.evidence.text import table
+from evolve.outcome.champion import FILE as CHAMPION
 from evolve.outcome.figures import COLOURS, new_figure
+from evolve.outcome.run_folder import CONFIG
 
-CHAMPION = "champion.yaml"
 CONFIDENCE = 0.95
 
 
@@ -52,11 +54,15 @@ def read_sweep(folder: Path) -> tuple[list[Outcome], list[str]]:
     outcomes: list[Outcome] = []
     notes: list[str] = []
     for path in sorted((one for one in folder.iterdir() if one.is_dir()), key=_by_number):
-        if not (path / CHAMPION).is_file():
-            if (path / "config.yaml").is_file():
-                notes.append(f"{path.name}: left out, it has no champion.")
+        try:
+            if not (path / CHAMPION).is_file():
+                if (path / CONFIG).is_file():
+                    notes.append(f"{path.name}: left out, it has no champion.")
+                continue
+            outcome = _outcome(path)
+        except (ConfigError, OSError) as error:
+            notes.append(f"{path.name}: left out, {error}")
             continue
-        outcome = _outcome(path)
         known = {(one.problem, one.suite, one.algorithm, one.seed) for one in outcomes}
         if outcome is not None and (outcome.problem, outcome.suite, outcome.algorithm, outcome.seed) in known:
             notes.append(f"{path.name}: left out, another search has the same problem, suite, algorithm and seed.")
@@ -207,19 +213,27 @@ def is_random(algorithm: str) -> bool:
 
 
 def _outcome(path: Path) -> Outcome | None:
+    """What came of one search; None if its champion has not taken the test.
+
+    Raises
+    ------
+    ConfigError
+        If its champion is not as a search writes it.
+    """
     lineage = read_bundle(path / CHAMPION).lineage
     fitness = lineage.get("fitness")
     if not isinstance(fitness, Mapping) or not {"validation", "test"} <= set(fitness):
         return None
+    where = f"{path / CHAMPION}: lineage"
     return Outcome(
         folder=str(path),
         problem=str(lineage.get("problem")),
         algorithm=str(lineage.get("algorithm")),
         suite=str(lineage.get("suite")),
-        seed=int(lineage.get("seed", 0)),
-        fitness={str(name): float(value) for name, value in fitness.items()},
+        seed=check_int(f"{where}.seed", lineage.get("seed", 0)),
+        fitness={str(name): check_number(f"{where}.fitness.{name}", value) for name, value in fitness.items()},
     )
 
 
 def _by_number(path: Path) -> tuple[int, str]:
-    return (int(path.name) if path.name.isdigit() else 10**9, path.name)
+    return (int(path.name) if path.name.isdecimal() else 10**9, path.name)

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evolve.evidence import Condition, Effect, Measure, Objective, Policies
-from evolve.evidence.gains import gains
-from evolve.evidence.intervals import effect
+from evolve.comparing import Effect, Objective
+from evolve.comparing.gains import gains
+from evolve.comparing.intervals import effect
+from evolve.evidence import Condition, Measure, Policies
 from evolve.records import Phenotype
 
 #: Arrival rates as factors of the saturation rate: from ease to overload.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from evolve.evidence import Effect
+from evolve.comparing import Effect
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.sweeps import Sweep
 

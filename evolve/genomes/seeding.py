@@ -1,10 +1,17 @@
-"""Makes DEAP reproducible: it draws from the global generators of Python and numpy, seeded here and then put back."""
+"""Where a search's random draws come from.
+
+DEAP draws from the global generators of Python and numpy: here they are seeded from one of ours, and then put back.
+"""
 
 import random as global_random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import numpy as np
+
+#: Names -> the generator that belongs to them, see `blis.foundation.randomness.stream`.
+Draws: TypeAlias = Callable[..., np.random.Generator]
 
 
 @contextmanager

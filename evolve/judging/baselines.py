@@ -1,33 +1,19 @@
 """The known policies that a search must beat."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_keys
 from blis.foundation.errors import ConfigError
 from blis.policies.binding import DEFAULT_POLICIES, bind_all
 from blis.policies.bundle import check_limits, complete_policy
+from evolve.problem import Problem
 from evolve.records import Genome, Phenotype
 
 
-class Searched(Protocol):
-    """What a problem says about its baselines."""
-
-    @property
-    def frozen(self) -> Phenotype:
-        """Policies and limits that no candidate can change."""
-
-    @property
-    def seeds(self) -> Mapping[str, Genome]:
-        """Its own known policies, by name."""
-
-    def decode(self, genome: Genome) -> Phenotype:
-        """What a genome means."""
-
-
-def read_baselines(where: str, mapping: object, problem: Searched | None = None) -> dict[str, Phenotype]:
-    """The baselines of a configuration, then those that the problem itself knows; each behaviour by its first name.
+def read_baselines(where: str, mapping: object, problem: Problem | None = None) -> dict[str, Phenotype]:
+    """The baselines of a configuration as they are written there, then those that the problem itself knows.
 
     Parameters
     ----------
@@ -36,26 +22,32 @@ def read_baselines(where: str, mapping: object, problem: Searched | None = None)
     mapping : mapping
         Name -> policies, see `read_policies`.
     problem : Problem, optional
-        What it freezes replaces a baseline's answer: candidates and baselines differ in what is searched alone.
+        What it freezes answers the questions that a baseline leaves out.
 
     Raises
     ------
     ConfigError
-        If there is none, or a policy, parameter or limit is wrong.
+        If there is none, a policy, parameter or limit is wrong, two baselines are the same, or one is called like
+        another policy that the problem knows.
     """
-    named = read_policies(where, mapping)
-    if problem is not None:
-        named = {name: _frozen(phenotype, problem.frozen) for name, phenotype in named.items()}
-        for name, genome in problem.seeds.items():
-            named.setdefault(name, problem.decode(genome))
-    distinct: dict[str, Phenotype] = {}
-    for name, phenotype in named.items():
-        if phenotype not in distinct.values():
-            distinct[name] = phenotype
-    return distinct
+    frozen = Phenotype({}) if problem is None else problem.frozen
+    named = read_policies(where, mapping, frozen)
+    _check_distinct(where, named)
+    if problem is None:
+        return named
+    for name, genome in problem.seeds.items():
+        known = problem.decode(genome)
+        written = named.get(name)
+        if written is not None and not _is_genome(problem, written, genome):
+            raise ConfigError(
+                f"{where}.{name} must be called otherwise: problem.seeds.{name} has the same name, and other policies."
+            )
+        if written is None and known not in named.values():
+            named[name] = known
+    return named
 
 
-def read_policies(where: str, mapping: object) -> dict[str, Phenotype]:
+def read_policies(where: str, mapping: object, default: Phenotype | None = None) -> dict[str, Phenotype]:
     """Policies by name, with every parameter.
 
     Parameters
@@ -63,8 +55,9 @@ def read_policies(where: str, mapping: object) -> dict[str, Phenotype]:
     where : str
         Path of the mapping, for messages.
     mapping : mapping
-        Name -> {question: policy, cluster: limits of the batch}; questions that are left out are answered by the
-        simulator's default.
+        Name -> {question: policy, cluster: limits of the batch}.
+    default : Phenotype, optional
+        Answers of questions that are left out, and limits; what it leaves out itself, the simulator's default answers.
 
     Raises
     ------
@@ -73,19 +66,35 @@ def read_policies(where: str, mapping: object) -> dict[str, Phenotype]:
     """
     if not isinstance(mapping, Mapping) or not mapping:
         raise ConfigError(f"{where} must be a mapping of at least one name to policies; got {mapping!r}.")
-    return {str(name): _phenotype(f"{where}.{name}", policies) for name, policies in mapping.items()}
+    return {
+        str(name): _phenotype(f"{where}.{name}", policies, default or Phenotype({}))
+        for name, policies in mapping.items()
+    }
 
 
-def _phenotype(where: str, mapping: object) -> Phenotype:
+def _phenotype(where: str, mapping: object, default: Phenotype) -> Phenotype:
     given = check_keys(where, mapping, (*QUESTIONS, "cluster"))
     limits = check_limits(f"{where}.cluster", given.pop("cluster", None))
-    chosen: dict[str, Any] = {**DEFAULT_POLICIES, **given}
+    written = {question: choice for question, choice in given.items() if choice is not None}
+    chosen: dict[str, Any] = {**DEFAULT_POLICIES, **default.policies, **written}
     try:
         bind_all(chosen)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-    return Phenotype({question: complete_policy(question, chosen[question]) for question in QUESTIONS}, limits)
+    policies = {question: complete_policy(question, chosen[question]) for question in QUESTIONS}
+    return Phenotype(policies, {**default.limits, **limits})
 
 
-def _frozen(phenotype: Phenotype, frozen: Phenotype) -> Phenotype:
-    return Phenotype({**phenotype.policies, **frozen.policies}, {**phenotype.limits, **frozen.limits})
+def _is_genome(problem: Problem, phenotype: Phenotype, genome: Genome) -> bool:
+    encoded = problem.encode(phenotype.policies, phenotype.limits)
+    return encoded is not None and problem.digest(encoded) == problem.digest(genome)
+
+
+def _check_distinct(where: str, named: Mapping[str, Phenotype]) -> None:
+    """Refuse one policy under two names: the second would be judged as a rival of its own."""
+    seen: list[str] = []
+    for name, phenotype in named.items():
+        for other in seen:
+            if named[other] == phenotype:
+                raise ConfigError(f"{where}.{name} must differ from {where}.{other}; both have the same policies.")
+        seen.append(name)

@@ -6,9 +6,9 @@ from typing import TypeAlias
 from blis.foundation.errors import ConfigError
 from evolve.evaluators import Evaluator
 from evolve.judging.scoring import Judgement, Results, Rules, Yardsticks, judgement, mean_figures, yardsticks
-from evolve.judging.suite import ROLES, check_role
-from evolve.judging.workloads import WorkloadKey, Workloads, task_digest
 from evolve.records import Phenotype, Record, Task
+from evolve.trials.suite import ROLES, check_role
+from evolve.trials.workloads import WorkloadKey, Workloads, task_digest
 
 __all__ = ["Judge", "Judgement", "Rules"]
 

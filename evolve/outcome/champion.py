@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from blis.policies.bundle import Bundle, bundle_text
+from evolve.outcome import Finalist, Finals
 from evolve.outcome.files import write_text_whole
+from evolve.plan import Plan
 from evolve.records import Record, Task
-from evolve.search.finals import Finalist, Finals
-from evolve.search.plan import Plan
 from evolve.selection.individual import Individual
 
 FILE, FRONT_FOLDER = "champion.yaml", "pareto"

@@ -7,20 +7,21 @@ from typing import Any
 
 from blis.output.run_folder import source_commit
 from evolve.judging.fitness import Judgement
+from evolve.outcome import Finals
 from evolve.outcome.champion import write_best_so_far, write_champion, write_front
 from evolve.outcome.figures import CHAMPION, Story, write_figures
 from evolve.outcome.files import write_text_whole
+from evolve.outcome.history import write_history
+from evolve.outcome.run_folder import CONFIG
 from evolve.outcome.summary import summary_text, unfinished_text
+from evolve.plan import Plan
+from evolve.plan.budget import Spending
 from evolve.records import Phenotype
-from evolve.search.budget import Spending
-from evolve.search.finals import Finals
-from evolve.search.history import FILE, write_history
-from evolve.search.plan import Plan
 from evolve.selection.individual import Individual
 from evolve.trackers import Candidate, SearchEnd, SearchStart
 from evolve.trackers.flat import flat
 
-SUMMARY, CONFIG, FIGURES = "summary.md", "config.yaml", "figures"
+SUMMARY, FIGURES = "summary.md", "figures"
 
 
 def starting(plan: Plan, spending: Spending, baselines: Mapping[str, Judgement], is_resumed: bool) -> SearchStart:
@@ -57,13 +58,13 @@ def leave(
     baselines: Mapping[str, Judgement],
 ) -> SearchEnd:
     """Write everything that a finished search leaves behind; what trackers hear last."""
-    write_history(rows, plan.folder / FILE)
+    tables = write_history(rows, plan.folder)
     written = [write_champion(plan, finals)]
     if len(plan.objectives) > 1:
         written += write_front(plan, finals.front)
     write_text_whole(plan.folder / SUMMARY, summary_text(plan, spending, finals))
     story = _story(plan, rows, baselines, finals)
-    written += [plan.folder / SUMMARY, plan.folder / FILE, *write_figures(plan.folder / FIGURES, story)]
+    written += [plan.folder / SUMMARY, *tables, *write_figures(plan.folder / FIGURES, story)]
     return SearchEnd(
         status="finished",
         figures={
@@ -80,13 +81,13 @@ def leave(
 def leave_unfinished(
     plan: Plan, best: Sequence[Individual], rows: Sequence[Mapping[str, Any]], status: str
 ) -> list[Path]:
-    """Write the best so far of a search that did not come to its end, and its history; the paths of both."""
+    """Write the best so far of a search that did not come to its end, and its history; the paths of all."""
     if not best:
         return []
-    write_history(rows, plan.folder / FILE)
+    tables = write_history(rows, plan.folder)
     champion = write_best_so_far(plan, best[0], status)
     write_text_whole(plan.folder / SUMMARY, unfinished_text(plan, best[0], status))
-    return [champion, plan.folder / SUMMARY, plan.folder / FILE]
+    return [champion, plan.folder / SUMMARY, *tables]
 
 
 def _story(plan: Plan, rows: Sequence[Mapping[str, Any]], baselines: Mapping[str, Judgement], finals: Finals) -> Story:

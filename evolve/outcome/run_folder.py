@@ -10,7 +10,8 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.strict_yaml import read_yaml
 from blis.output.run_folder import source_commit
 from evolve.outcome.files import write_text_whole
-from evolve.outcome.results import CONFIG
+
+CONFIG = "config.yaml"
 
 
 def check_unused(folder: Path) -> None:
@@ -55,10 +56,20 @@ def stored_config(folder: object) -> tuple[Path, dict[str, Any]]:
     """
     if not isinstance(folder, str) or not folder:
         raise ConfigError(f"resume must be the run folder of a search; got {folder!r}.")
-    path = Path(folder) / CONFIG
-    if not path.is_file():
+    if not (Path(folder) / CONFIG).is_file():
         raise ConfigError(f"resume must be the run folder of a search, which has a {CONFIG}; got {folder!r}.")
-    document = read_yaml(path)
+    return Path(folder), read_config(Path(folder))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The configuration that a run folder keeps.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or is none.
+    """
+    document = read_yaml(folder / CONFIG)
     if not isinstance(document, Mapping):
-        raise ConfigError(f"{path} must be the configuration of a search; it is no mapping.")
-    return Path(folder), dict(document)
+        raise ConfigError(f"{folder / CONFIG} must be the configuration of a search; it is no mapping.")
+    return {str(key): value for key, value in document.items()}

@@ -5,15 +5,14 @@ Equal searches give equal texts: nothing of the wall clock is in them.
 
 from collections.abc import Mapping, Sequence
 
-from evolve.evidence import Objective
-from evolve.evidence.comparison import Comparison, compare
-from evolve.evidence.verdict import verdict
+from evolve.comparing.comparison import Comparison, compare
+from evolve.comparing.objectives import read_objectives
+from evolve.comparing.verdict import verdict
 from evolve.judging.fitness import Judgement
-from evolve.judging.goals import Goals, family
+from evolve.outcome import Finals
+from evolve.plan import Plan
+from evolve.plan.budget import Spending
 from evolve.records import Record
-from evolve.search.budget import Spending
-from evolve.search.finals import Finals
-from evolve.search.plan import Plan
 from evolve.selection.individual import Individual
 
 #: The roles in which champion and baselines were judged with equal seeds, and what each can say.
@@ -90,25 +89,6 @@ def compared(plan: Plan, finals: Finals, role: str, judgement: Judgement) -> lis
         compare(name, scenarios, ours, _by_scenario(theirs), objectives, plan.labels.seed)
         for name, theirs in finals.baselines[role].items()
     ]
-
-
-def read_objectives(goals: Goals) -> list[Objective]:
-    """What counts as better, as the evidence reads it; each of several values weighs alike."""
-    weights: dict[str, float] = {}
-    for group in goals.groups:
-        for name, weight in group.items():
-            weights[name] = weights.get(name, 0.0) + weight / len(goals.groups)
-    return [_objective(name, weight) for name, weight in weights.items()]
-
-
-def _objective(name: str, weight: float) -> Objective:
-    module = family(name)
-
-    def value(record: Record) -> float | None:
-        found: float | None = module.value(name, record, 0.0)
-        return found
-
-    return Objective(name, weight, module.JUDGED[name], value)
 
 
 def _by_scenario(judgement: Judgement) -> list[list[Record]]:

@@ -7,42 +7,23 @@ once.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from evolve.judging.fitness import Judgement
+from evolve.outcome import Finalist, Finals
+from evolve.plan import Plan
 from evolve.records import Score
 from evolve.search.history import Evaluation, Subject
 from evolve.search.ledger import Ledger
-from evolve.search.plan import Plan
 from evolve.selection.individual import Individual, score_state
 from evolve.selection.ranking import front, without_duplicates
 from evolve.trackers import Tracker
 
 
-class Finalist(NamedTuple):
-    """Who was judged again, and how."""
-
-    individual: Individual  #: with the score of both judgements together
-    train: Judgement  #: on the training scenarios, with the seeds of the validation
-    validation: Judgement
-
-
-@dataclass(frozen=True, slots=True)
-class Finals:
-    """How the finals went."""
-
-    champion: Finalist
-    finalists: Sequence[Finalist]  #: the best first
-    front: Sequence[Finalist]  #: those that no other dominates, the champion among them
-    test: Judgement  #: the champion's
-    baselines: Mapping[str, Mapping[str, Judgement]]  #: role -> baseline -> judgement, as the champion was judged
-    rows: Sequence[Evaluation]  #: for the history
-
-
-def hold_finals(plan: Plan, ledger: Ledger, best: Sequence[Individual], tracker: Tracker) -> Finals:
-    """Judge the best again, and let the champion take the test.
+def hold_finals(
+    plan: Plan, ledger: Ledger, best: Sequence[Individual], tracker: Tracker
+) -> tuple[Finals, list[Evaluation]]:
+    """Judge the best again, and let the champion take the test: how it went, and its rows for the history.
 
     Parameters
     ----------
@@ -86,7 +67,7 @@ def hold_finals(plan: Plan, ledger: Ledger, best: Sequence[Individual], tracker:
         rows += _rows(plan, ledger, "final", place, finalist.individual, finalist.validation, "validation")
     rows += _rows(plan, ledger, "test", 0, champion.individual, test, "test")
     members = [by_digest[individual.digest] for individual in front([finalist.individual for finalist in judged])]
-    return Finals(champion, ranked, members, test, baselines, rows)
+    return Finals(champion, ranked, members, test, baselines), rows
 
 
 def together(one: Score, other: Score) -> Score:

@@ -1,22 +1,19 @@
-"""Keeps every evaluation of a search: one part per stage while it runs, one Parquet table at the end.
+"""Keeps every evaluation of a search while it runs: one part per stage.
 
 A part is a file of JSON lines, written whole once its stage (the baselines, a generation, the finals) is over. Parts
 hold everything exactly, so that a search that goes on later knows what it has simulated before.
 """
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from evolve.outcome.files import write_text_whole, write_whole
+from evolve.outcome.files import write_text_whole
 from evolve.records import Genome, Record, Score, Task
-
-if TYPE_CHECKING:
-    import pyarrow
-
-FILE = "history.parquet"
+from evolve.search.checkpoint import FILE, damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +77,37 @@ class History:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write(self, part: str, evaluations: Iterable[Evaluation]) -> None:
-        """Write a stage's part, whole or not at all; one of the same name is replaced.
+    def write(self, part: str, evaluations: Iterable[Evaluation]) -> str:
+        """Write a stage's part, whole or not at all; one of the same name is replaced. The digest of its contents.
 
         Raises
         ------
         ConfigError
             If the folder cannot be written.
         """
-        write_text_whole(self._path(part), "".join(f"{evaluation.line()}\n" for evaluation in evaluations))
+        text = "".join(f"{evaluation.line()}\n" for evaluation in evaluations)
+        write_text_whole(self._path(part), text)
+        return hashlib.sha256(text.encode()).hexdigest()
 
-    def rows(self, parts: Sequence[str]) -> list[dict[str, Any]]:
-        """The rows of these parts, in their order, as `Evaluation.line` has them."""
-        lines = [line for part in parts for line in self._path(part).read_text(encoding="utf-8").splitlines()]
-        return [json.loads(line) for line in lines]
+    def rows(self, parts: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The rows of these parts (name -> digest), in their order, as `Evaluation.line` has them.
+
+        Raises
+        ------
+        ConfigError
+            If a part is absent or not as it was written.
+        """
+        return [json.loads(line) for part, digest in parts.items() for line in self._lines(part, digest)]
+
+    def _lines(self, part: str, digest: str) -> list[str]:
+        path = self._path(part)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise damaged(str(path), f"it cannot be read ({error.strerror or error})") from error
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise damaged(str(path), f"its contents do not have the digest that {FILE} names")
+        return content.decode().splitlines()
 
     def clear(self) -> None:
         """Remove the parts."""
@@ -112,53 +126,3 @@ def generation_part(generation: int) -> str:
 def record_of(row: Mapping[str, Any]) -> Record:
     """The record in a row."""
     return Record(row["figures"], row["simulated_requests"], row["error"], row["wall_ms"])
-
-
-def write_history(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write rows as one Parquet table.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be written.
-    """
-    from blis.output.tables import write_table
-
-    table = history_table(rows)
-    write_whole(path, lambda aside: write_table(table, aside))
-
-
-def history_table(rows: Sequence[Mapping[str, Any]]) -> "pyarrow.Table":
-    """Rows as a table: a column for each figure, null where a simulation failed or the figure is not defined."""
-    import pyarrow as pa
-
-    def column(name: str, kind: Any) -> Any:
-        return pa.array([row[name] for row in rows], kind)
-
-    columns = {
-        "stage": column("stage", pa.string()),
-        "generation": column("generation", pa.int32()),
-        "candidate": column("candidate", pa.int32()),
-        "name": column("name", pa.string()),
-        "genome": pa.array([json.dumps(row["genome"], ensure_ascii=False) for row in rows], pa.string()),
-        "digest": column("digest", pa.string()),
-        "parents": column("parents", pa.list_(pa.string())),
-        "behaviour": column("behaviour", pa.string()),
-        "fitness": column("fitness", pa.float64()),
-        "objectives": column("objectives", pa.list_(pa.float64())),
-        "violation": column("violation", pa.float64()),
-        "rungs_short": column("rungs_short", pa.int32()),
-        "role": column("role", pa.string()),
-        "scenario": column("scenario", pa.string()),
-        "seed": column("seed", pa.int64()),
-        "num_requests": column("num_requests", pa.int64()),
-        "task": column("task", pa.string()),
-        "status": pa.array(["ok" if row["error"] is None else "failed" for row in rows], pa.string()),
-        "error": column("error", pa.string()),
-        "cache_hit": column("cache_hit", pa.bool_()),
-        "simulated_requests": column("simulated_requests", pa.int64()),
-        "wall_ms": column("wall_ms", pa.float64()),
-    }
-    for figure in sorted({figure for row in rows for figure in row["figures"]}):
-        columns[figure] = pa.array([row["figures"].get(figure) for row in rows], pa.float64())
-    return pa.table(columns)

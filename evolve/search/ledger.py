@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from evolve.judging.fitness import Judgement
+from evolve.plan.budget import Spending
 from evolve.problem import Problem
 from evolve.records import Phenotype, Record
-from evolve.search.budget import Spending
 from evolve.search.history import Evaluation, Subject, record_of
 
 

@@ -13,19 +13,18 @@ from statistics import median
 from typing import NamedTuple
 
 from blis.foundation.errors import ConfigError
-from evolve.algorithms import Proposal
 from evolve.judging.fitness import Judgement
 from evolve.outcome.files import sole_writer
 from evolve.outcome.results import leave, leave_unfinished, starting
-from evolve.records import Phenotype
+from evolve.plan import Plan
+from evolve.plan.budget import IDLE_GENERATIONS
+from evolve.plan.ladder import Climb, Rung
+from evolve.records import Phenotype, Proposal
 from evolve.search import checkpoint
-from evolve.search.budget import IDLE_GENERATIONS
 from evolve.search.checkpoint import FINISHED, FOLDER, SEARCHED, SEARCHING, Checkpoint
 from evolve.search.finals import hold_finals
 from evolve.search.history import Evaluation, History, Subject, generation_part
-from evolve.search.ladder import Climb, Rung
 from evolve.search.ledger import Ledger
-from evolve.search.plan import Plan
 from evolve.selection.archive import Archive
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import hypervolume
@@ -57,7 +56,7 @@ class Search:
         self.ledger = Ledger(plan.store)
         self.archive = Archive(plan.finalists, len(plan.objectives))
         self.history = History(plan.folder / FOLDER)
-        self.parts: list[str] = []
+        self.parts: dict[str, str] = {}  #: of the history: name -> digest
         self.status = SEARCHING
 
     def run(self) -> None:
@@ -82,10 +81,10 @@ class Search:
             self.tracker.start(starting(self.plan, self.ledger.spending, baselines, is_resumed))
             while self.status == SEARCHING:
                 self._generation()
-            outcome = hold_finals(self.plan, self.ledger, self.archive.best(), self.tracker)
-            self.history.write(FINALS, outcome.rows)
-            rows = self.history.rows([*self.parts, FINALS])
-            end = leave(self.plan, self.ledger.spending, outcome, rows, baselines)
+            finals, rows = hold_finals(self.plan, self.ledger, self.archive.best(), self.tracker)
+            finals_part = {FINALS: self.history.write(FINALS, rows)}
+            everything = self.history.rows({**self.parts, **finals_part})
+            end = leave(self.plan, self.ledger.spending, finals, everything, baselines)
             self.tracker.end(end)
             self.status = FINISHED
             self._save()
@@ -106,6 +105,7 @@ class Search:
         saved = checkpoint.load(self.plan.folder)
         if saved is None:
             return False
+        checkpoint.check_same(self.plan.folder, saved, self.plan.document)
         self.status, self.parts = saved.status, saved.parts
         if saved.status != FINISHED:
             self.plan.algorithm.restore(saved.algorithm)
@@ -115,7 +115,12 @@ class Search:
 
     def _save(self) -> None:
         saved = Checkpoint(
-            self.status, self.plan.algorithm.state(), self.archive.state(), self.ledger.spending.state(), self.parts
+            configuration=checkpoint.digests(self.plan.document),
+            status=self.status,
+            algorithm=self.plan.algorithm.state(),
+            archive=self.archive.state(),
+            spending=self.ledger.spending.state(),
+            parts=self.parts,
         )
         checkpoint.save(self.plan.folder, saved)
 
@@ -130,8 +135,7 @@ class Search:
                 subject = Subject("baseline", -1, place, name, {}, "", (), "", judgement.score)
                 rows += self.ledger.book(subject, judgement, "train")
         if BASELINES not in self.parts:
-            self.history.write(BASELINES, rows)
-            self.parts.append(BASELINES)
+            self.parts[BASELINES] = self.history.write(BASELINES, rows)
         return baselines
 
     def _generation(self) -> None:
@@ -150,8 +154,7 @@ class Search:
         candidates = self._judged(proposals[:count])
         rows = self._booked(generation, candidates)
         self.ledger.pay(rows)
-        self.history.write(generation_part(generation), rows)
-        self.parts.append(generation_part(generation))
+        self.parts[generation_part(generation)] = self.history.write(generation_part(generation), rows)
         self.archive.update(self._individual(candidate, generation) for candidate in candidates)
         if count < len(proposals):
             self.status = SEARCHED  # the algorithm is not told half a round

@@ -8,10 +8,10 @@ from blis.foundation.randomness import stream
 from evolve.evaluators import Evaluator
 from evolve.evaluators.opening import open_evaluator
 from evolve.judging.fitness import Judge
-from evolve.judging.workloads import Workloads
+from evolve.plan import Plan
 from evolve.records import Phenotype, Record
-from evolve.search.plan import Plan
 from evolve.settings import Settings
+from evolve.trials.workloads import Workloads
 
 
 def open_plan(settings: Settings, folder: Path) -> tuple[Plan, Evaluator]:

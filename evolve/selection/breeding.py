@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from blis.foundation.checks import check_int, check_number
-from evolve.algorithms import Draws, Proposal
+from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
-from evolve.records import Genome, Score
+from evolve.records import Genome, Proposal, Score
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import Stagnation, best_first, progress, without_duplicates
-from evolve.selection.variation import children_of, first_round, individuals_of
+from evolve.selection.variation import MOST_CANDIDATES, children_of, first_round, individuals_of
 
 #: (population, how many) -> parents; may draw from DEAP's generators.
 Choice: TypeAlias = Callable[[list[Individual], int], list[Individual]]
 
 KEYS = ("population", "offspring", "crossover", "patience")
+
+#: Individuals of whom a tournament chooses one.
+MOST_IN_TOURNAMENT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,22 @@ class Sizes:
     def from_checked_keys(cls, where: str, given: Mapping[str, Any]) -> "Sizes":
         """The sizes among the keys of an algorithm's parameters, which must have been checked."""
         return cls(
-            population=check_int(f"{where}.population", given["population"], 2),
-            offspring=check_int(f"{where}.offspring", given["offspring"], 1),
+            population=check_int(f"{where}.population", given["population"], 2, MOST_CANDIDATES),
+            offspring=check_int(f"{where}.offspring", given["offspring"], 1, MOST_CANDIDATES),
             crossover=check_number(f"{where}.crossover", given["crossover"], 0, 1),
             patience=check_int(f"{where}.patience", given["patience"], 1),
         )
+
+
+def check_tournament(where: str, given: Mapping[str, Any]) -> int:
+    """The size of a tournament among the keys of an algorithm's parameters.
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+    """
+    return check_int(f"{where}.tournament", given["tournament"], 1, MOST_IN_TOURNAMENT)
 
 
 class Breeding:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from evolve.algorithms import Proposal
 from evolve.genomes.seeding import deap_draws
 from evolve.problem import Problem
-from evolve.records import Genome, Score
+from evolve.records import Genome, Proposal, Score
 from evolve.selection.individual import Individual
 
+#: Candidates of a round: more would take minutes to be made, before any is simulated.
+MOST_CANDIDATES = 10_000
 #: How often a child that equals another one is varied again before it is taken as it is: in a small space all are
 #: known at last.
 ATTEMPTS = 5

@@ -6,6 +6,7 @@ and MLflow keeps one of two equal points, so nothing is doubled however often a 
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,9 @@ RUN_FILE = "mlflow.json"
 #: Limits of one call of log_batch.
 _MOST_METRICS, _MOST_PARAMS = 1000, 100
 _LONGEST_TEXT = 500
+_MOST_SHOWN = 200
 _MS_PER_GENERATION = 1000
+_OPENING_S = 30.0  #: how long another process may take to open a store [s]
 _MARKER = "evaluations"  #: a figure that every generation has
 _PARAMETER_TAGS = ("problem", "algorithm", "suite", "seed")  #: also tags, which a search for runs finds by name
 _STATUS = {"finished": "FINISHED", "interrupted": "KILLED"}
@@ -137,21 +140,30 @@ class Listener:
         """End a run that was made for this folder and then killed before the folder knew of it, or replaced."""
         where = f"tags.run_folder = '{_quoted(str(folder.resolve()))}' and attributes.status = 'RUNNING'"
         for run in self._client.search_runs([self._experiment_id], where):
+            for child in self._children_of(run.info.run_id):
+                if child.info.status == "RUNNING":
+                    self._client.set_terminated(child.info.run_id, "KILLED")
             self._client.set_terminated(run.info.run_id, "KILLED")
 
     def _finished_children(self) -> dict[str, Any]:
         """The children by candidate; those that a killed process left half written are deleted, to be written again."""
-        where = f"tags.`mlflow.parentRunId` = '{self._run_id}'"
         found: dict[str, Any] = {}
+        for child in self._children_of(self._run_id):
+            if child.info.status == "FINISHED":
+                found[child.data.tags.get("candidate", child.info.run_id)] = child
+            else:
+                self._client.set_terminated(child.info.run_id, "KILLED")
+                self._client.delete_run(child.info.run_id)
+        return found
+
+    def _children_of(self, run_id: str) -> list[Any]:
+        """All child runs of a run."""
+        where = f"tags.`mlflow.parentRunId` = '{run_id}'"
+        found: list[Any] = []
         token: str | None = None
         while True:
             page = self._client.search_runs([self._experiment_id], where, max_results=1000, page_token=token)
-            for child in page:
-                if child.info.status == "FINISHED":
-                    found[child.data.tags.get("candidate", child.info.run_id)] = child
-                else:
-                    self._client.set_terminated(child.info.run_id, "KILLED")
-                    self._client.delete_run(child.info.run_id)
+            found += page
             token = page.token
             if not token:
                 return found
@@ -206,13 +218,24 @@ def store_uri(uri: str | None = None) -> str:
             f"did you mean 'sqlite:///{uri}'?"
         )
     prefix = "sqlite:///"
-    if uri.startswith("sqlite:") and not uri.removeprefix(prefix).strip("/"):
+    scheme, _, place = uri.partition("://")
+    path, _, options = place.partition("?")
+    is_in_memory = not path.strip("/") or ":memory:" in path or "mode=memory" in options
+    if scheme.partition("+")[0] == "sqlite" and is_in_memory:
         raise ConfigError(
             f"tracker.uri must name a file, such as sqlite:///runs.db; got {uri!r}, which is kept nowhere."
         )
     if uri.startswith(prefix):
         return f"{prefix}{Path(uri.removeprefix(prefix)).resolve()}"
     return uri
+
+
+def shown(uri: str) -> str:
+    """A URI for people: without a password, and not too long."""
+    scheme, separator, rest = uri.partition("://")
+    host, slash, path = rest.partition("/")
+    text = f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} ..."
 
 
 def run_of(folder: Path) -> tuple[str, str] | None:
@@ -253,15 +276,11 @@ def log_path(client: Any, run_id: str, path: Path) -> None:
         client.log_artifact(run_id, str(path))
 
 
-def log_later(folder: Path, paths: Sequence[Path]) -> bool:
-    """Add files to the MLflow run of a folder whose search is over; whether there is such a run."""
-    found = run_of(folder)
-    if found is None:
-        return False
-    client = open_client(found[0])
+def log_later(uri: str, run_id: str, paths: Sequence[Path]) -> None:
+    """Add files to a run of a search that is over."""
+    client = open_client(uri)
     for path in paths:
-        log_path(client, found[1], path)
-    return True
+        log_path(client, run_id, path)
 
 
 @contextmanager
@@ -275,7 +294,15 @@ def only_one_opener(uri: str) -> Iterator[None]:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f"{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        deadline_s = time.monotonic() + _OPENING_S
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline_s:
+                    raise
+                time.sleep(0.05)
         yield
 
 

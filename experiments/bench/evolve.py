@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 
 from evolve.evaluators.opening import open_evaluator
-from evolve.judging.suite import Suite
-from evolve.judging.workloads import WorkloadKey, Workloads, task_digest
 from evolve.records import Phenotype, Task
+from evolve.trials.suite import Suite
+from evolve.trials.workloads import WorkloadKey, Workloads, task_digest
 from experiments.bench import Measurement, median_wall_s, peak_rss_mb
 
 REQUESTS = 2_000

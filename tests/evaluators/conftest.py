@@ -1,8 +1,8 @@
 import pytest
 
-from evolve.judging.workloads import Workloads
+from evolve.trials.workloads import Workloads
 from tests.evaluators.hostile import FOLDER
-from tests.judging.small_suite import small_suite
+from tests.trials.small_suite import small_suite
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,7 @@ def ray_cluster(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(FOLDER, str(folder))  # workers inherit it
-        from evolve.evaluators.ray_pool import started_ray
+        from evolve.evaluators.ray_cluster import started_ray
 
         started_ray(2, None)
     yield folder

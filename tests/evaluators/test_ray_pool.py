@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from evolve.evaluators import key_of
-from evolve.judging.evaluation import evaluate
 from evolve.records import Phenotype
+from evolve.trials.evaluation import evaluate
 from tests.evaluators.test_local import tasks_of
-from tests.judging.small_suite import LEAST_LOADED, ROUND_ROBIN, task_of, weighted
+from tests.trials.small_suite import LEAST_LOADED, ROUND_ROBIN, task_of, weighted
 
 pytestmark = pytest.mark.ray
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from blis.fitness.objectives import OBJECTIVES
-from evolve.evidence import Condition, Measure, Objective
+from evolve.comparing import Objective
+from evolve.evidence import Condition, Measure
 from evolve.records import Phenotype, Record
 
 

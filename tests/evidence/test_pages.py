@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evolve.evidence import Condition, Measure, Objective, ablation, classes, comparison, sensitivity, sweeps
+from evolve.comparing import Objective
+from evolve.evidence import Condition, Measure, ablation, classes, lead, sensitivity, sweeps
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.page import html
 from evolve.evidence.text import markdown, summary
@@ -32,7 +33,7 @@ def dossier(measured: Callable[..., Measure], objectives: list[Objective]) -> Do
         seeds=seeds,
         objectives={"ttft-p99": 1.0, "goodput": 1.0},
         violation=0.0,
-        comparisons=comparison.examine(champion, rivals, where, seeds, objectives, measure, 1),
+        comparisons=lead.examine(champion, rivals, where, seeds, objectives, measure, 1),
         class_rival="round-robin",
         classes=classes.examine(champion, phenotype(), where, seeds, lambda *_: {"batch": {"ttft_p99_ms": 12.5}}),
         parts=ablation.examine(champion, genes, where, seeds, objectives, measure, 1),

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from evolve.evidence import Condition, Measure, Objective, ablation, classes, comparison, sensitivity, sweeps
-from evolve.evidence.verdict import is_better, verdict
+from evolve.comparing import Objective, comparison
+from evolve.comparing.verdict import is_better, verdict
+from evolve.evidence import Condition, Measure, ablation, classes, lead, sensitivity, sweeps
 from evolve.records import Phenotype, Record
 from tests.evidence.policies import phenotype, weighted
 
@@ -23,7 +24,7 @@ def _champion_against(
     rivals = {name: phenotype(routing={"policy": name}) for name in qualities if name != "weighted"}
     champion = phenotype(routing=weighted(queue_depth=1.0))
     measure = measured(_by_routing(qualities), noise)
-    return comparison.examine(champion, rivals, ["a", "b"], SEEDS, objectives, measure, 1)
+    return lead.examine(champion, rivals, ["a", "b"], SEEDS, objectives, measure, 1)
 
 
 def test_a_better_champion_is_called_better(measured: Measured, objectives: list[Objective]) -> None:
@@ -63,7 +64,7 @@ def test_a_scenario_that_is_lost_is_named(measured: Measured, objectives: list[O
             return 1.0
         return 2.0 if condition.scenario == "a" else 0.9
 
-    found = comparison.examine(
+    found = lead.examine(
         phenotype(routing=weighted(queue_depth=1.0)),
         {"rr": phenotype()},
         ["a", "b"],

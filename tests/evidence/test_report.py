@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,7 +59,9 @@ def test_a_report_answers_every_question(folder: Path, evidence: dict[str, Any])
     assert evidence["load"]["values"] == [0.7, 0.8, 0.9, 1.0, 1.1, 1.2]
     assert evidence["seeds"] == [1_000_000, 1_000_001, 1_000_002]
     assert evidence["verdict"].startswith("The champion is ")
-    assert (folder / "report.html").stat().st_size > 3_000_000
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert len(page) > 3_000_000
+    assert """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src""" in page[:500]
     assert (folder / "figures" / "gains.png").is_file()
 
 
@@ -72,6 +76,29 @@ def test_random_search_is_kept_and_found_again(
     assert "asking: random search" not in again.err
     assert (folder / "random-search" / "champion.yaml").stat().st_mtime_ns == before
     assert json.loads(again.out) == evidence
+
+
+def test_what_lies_beside_a_search_does_not_stop_its_report(
+    folder: Path, evidence: dict[str, Any], tmp_path: Path
+) -> None:
+    from evolve.evidence.random_rival import stored_rival
+    from evolve.outcome.run_folder import read_config
+
+    shutil.copytree(folder, tmp_path / "search", ignore=shutil.ignore_patterns("random-search"))
+    for name, files in {
+        "a-note": {"champion.yaml": "just a note", "config.yaml": "- no mapping"},
+        "b-bytes": {"champion.yaml": b"\xff\xfe", "config.yaml": b"\x00"},
+        "c-broken": {"champion.yaml": "version: 99", "config.yaml": (folder / "config.yaml").read_text()},
+    }.items():
+        (tmp_path / name).mkdir()
+        for file, content in files.items():
+            (tmp_path / name / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+    shutil.copytree(folder / "random-search", tmp_path / "d-rival")
+
+    found = stored_rival(tmp_path / "search", read_config(tmp_path / "search"))
+
+    assert found is not None
+    assert found[1] == tmp_path / "d-rival"
 
 
 def test_what_is_compared_is_what_a_run_tells(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -134,6 +161,8 @@ def test_a_gene_that_decides_nothing_is_called_dead(folder: Path) -> None:
     [
         (["seeds=2"], "seeds must be an int in [3, 10000]"),
         (["sweep_seeds=9"], "sweep_seeds must be an int in [2, 3]"),
+        (["tracker=mlfow"], "tracker: no choice named 'mlfow'; did you mean 'mlflow'?"),
+        (["tracker=mlflow", "tracker.uri='sqlite://'"], "tracker.uri must name a file"),
         (["output=yaml"], "output: no choice named 'yaml'"),
         (["random_search=1"], "random_search must be true or false"),
         (["seed=-1"], "seed must be an int ≥ 0"),
@@ -156,12 +185,23 @@ def test_wrong_folders_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert evolve.report.main([str(tmp_path / "absent")]) == 2
     assert evolve.report.main([str(tmp_path)]) == 2
     assert evolve.report.main([str(tmp_path / "unfinished")]) == 2
+    assert evolve.report.main(["x" * 300]) == 2
 
-    first, second, third, fourth = capsys.readouterr().err.splitlines()
+    first, second, third, fourth, fifth = capsys.readouterr().err.splitlines()
     assert first.startswith("error: run must be given: python -m evolve.report FOLDER")
     assert "must be the folder of a search or a sweep" in second
     assert "must be the folder of a search, or of a sweep" in third
     assert "has no champion.yaml" in fourth
+    assert fifth == f"error: run must be the folder of a search or a sweep; got '{'x' * 100} ...' (File name too long)."
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "private").mkdir(mode=0o000)
+
+    assert evolve.report.main([str(tmp_path / "private")]) == 2
+
+    assert capsys.readouterr().err.endswith("(Permission denied).\n")
 
 
 def test_a_sweep_is_a_table(
@@ -172,6 +212,8 @@ def test_a_sweep_is_a_table(
     (sweep / "multirun.yaml").touch()
     (sweep / "0").symlink_to(folder)
     (sweep / "1").symlink_to(folder / "random-search")
+    (sweep / "2").mkdir()
+    (sweep / "2" / "champion.yaml").write_text("just a note", encoding="utf-8")
     capsys.readouterr()
 
     assert evolve.report.main([str(sweep), "output=json"]) == 0
@@ -179,4 +221,7 @@ def test_a_sweep_is_a_table(
     told = json.loads(capsys.readouterr().out)
     assert [one["algorithm"] for one in told["algorithms"]] == ["ga", "random"]
     assert told["algorithms"][0]["pairs_with_random"] == 1
-    assert {path.name for path in sweep.iterdir()} == {"0", "1", "multirun.yaml", "sweep.md", "sweep.json", "sweep.png"}
+    assert len(told["notes"]) == 1
+    assert told["notes"][0].startswith("2: left out, ")
+    left = {path.name for path in sweep.iterdir()} - {"0", "1", "2", "multirun.yaml"}
+    assert left == {"sweep.md", "sweep.json", "sweep.png"}

@@ -1,7 +1,7 @@
 import pytest
 
-from evolve.judging.workloads import Workloads
-from tests.judging.small_suite import small_suite
+from evolve.trials.workloads import Workloads
+from tests.trials.small_suite import small_suite
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from evolve.audit import main
-from tests.judging.small_suite import small_suite
+from tests.trials.small_suite import small_suite
 
 QUICK = ("seeds=[1,2]", "random=2", "num_requests=150", "evaluator=serial")
 

@@ -33,14 +33,53 @@ def test_a_problems_own_policies_come_after_the_shipped_ones():
     assert set(searched.seeds) <= set(baselines)
 
 
-def test_what_a_problem_freezes_holds_for_baselines_too():
-    searched = problem("priority_scheduler")
+def test_a_baseline_is_what_its_author_wrote_whatever_the_problem_freezes():
+    mapping = {**shipped(), "busiest-sjf": {"routing": "always-busiest", "scheduling": "sjf"}}
 
-    baselines = read_baselines("baselines", shipped(), searched)
+    routing = read_baselines("baselines", mapping, problem("routing_weights"))
+    scheduling = read_baselines("baselines", mapping, problem("priority_scheduler"))
 
-    routings = {str(one.policies["routing"]) for one in baselines.values()}
-    assert routings == {str(searched.frozen.policies["routing"])}
-    assert len({str(one) for one in baselines.values()}) == len(baselines)
+    for baselines in (routing, scheduling):
+        assert baselines["busiest-sjf"].policies["routing"] == {"policy": "always-busiest"}
+        assert baselines["busiest-sjf"].policies["scheduling"] == {"policy": "sjf"}
+        assert baselines["round-robin"].policies["routing"] == {"policy": "round-robin"}
+        assert list(mapping) == list(baselines)[:5]
+
+
+def test_what_a_baseline_leaves_out_is_answered_by_what_the_problem_freezes():
+    mapping = {"plain": {"routing": "least-loaded"}, "limited": {"cluster": {"max_running_requests": 8}}}
+    frozen = {"scheduling": "sjf", "cluster": {"max_running_requests": 16}}
+    searched = Problem.from_mapping(
+        "problem",
+        {"genes": {"routing": {"kind": "weights", "scorers": ["queue-depth", "no-hit-lru"]}}, "frozen": frozen},
+    )
+
+    baselines = read_baselines("baselines", mapping, searched)
+
+    assert baselines["plain"].policies["scheduling"] == {"policy": "sjf"}
+    assert baselines["plain"].policies["preemption"] == {"policy": "newest"}
+    assert baselines["plain"].limits == {"max_running_requests": 16}
+    assert baselines["limited"].limits == {"max_running_requests": 8}
+
+
+def test_one_policy_under_two_names_is_refused():
+    mapping = {**shipped(), "mine": {"routing": "least-loaded", "scheduling": "fcfs"}}
+
+    with pytest.raises(ConfigError) as error:
+        read_baselines("baselines", mapping, problem("routing_weights"))
+
+    assert str(error.value) == ("baselines.mine must differ from baselines.least-loaded; both have the same policies.")
+
+
+def test_a_baseline_is_not_called_like_another_policy_of_the_problem():
+    mapping = {"sjf": {"routing": "round-robin", "scheduling": "sjf"}}
+
+    with pytest.raises(ConfigError) as error:
+        read_baselines("baselines", mapping, problem("priority_scheduler"))
+
+    assert str(error.value) == (
+        "baselines.sjf must be called otherwise: problem.seeds.sjf has the same name, and other policies."
+    )
 
 
 @pytest.mark.parametrize(

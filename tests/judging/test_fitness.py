@@ -4,7 +4,7 @@ from blis.foundation.errors import ConfigError
 from evolve.evaluators import serial
 from evolve.judging.fitness import Judge, Rules
 from evolve.judging.goals import Goals
-from tests.judging.small_suite import BUSIEST, LEAST_LOADED, REJECT_ALL, ROUND_ROBIN, UNKNOWN
+from tests.trials.small_suite import BUSIEST, LEAST_LOADED, REJECT_ALL, ROUND_ROBIN, UNKNOWN
 
 BASELINES = {"round-robin": ROUND_ROBIN, "least-loaded": LEAST_LOADED}
 

@@ -7,7 +7,7 @@ from evolve.judging.goals import Goals
 from evolve.judging.headroom import BASELINE, PATHOLOGICAL, SENSIBLE, SIGNAL, Contender, Criterion, contenders, headroom
 from evolve.judging.scoring import Rules
 from evolve.records import Phenotype, Record
-from tests.judging.small_suite import LEAST_LOADED, ROUND_ROBIN
+from tests.trials.small_suite import LEAST_LOADED, ROUND_ROBIN
 
 RULES = Rules(Goals.from_config("objectives", {"ttft-p99": 1.0}), constraints=())
 CRITERION = Criterion(sabotage=0.5, spread=0.02, noise=2)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from blis.foundation.randomness import stream
-from evolve.algorithms import Algorithm, Draws, cmaes, ga, gp, islands, nsga2, random_search
+from evolve.algorithms import Algorithm, cmaes, ga, gp, islands, nsga2, random_search
+from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
 from evolve.records import Genome, Score
 

@@ -10,12 +10,12 @@ from typing import Any
 from blis.foundation.randomness import stream
 from evolve.judging.fitness import Judgement
 from evolve.judging.goals import Goals
+from evolve.plan import Labels, Plan
+from evolve.plan.budget import Budget
+from evolve.plan.ladder import Ladder
 from evolve.problem import Problem
 from evolve.records import Phenotype, Record, Score, Task
-from evolve.search.budget import Budget
-from evolve.search.ladder import Ladder
 from evolve.search.loop import Search
-from evolve.search.plan import Labels, Plan
 from evolve.trackers import GenerationReport, SearchEnd, SearchStart
 from tests.search.conftest import SCORERS, SMALL, planted_score
 

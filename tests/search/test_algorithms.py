@@ -9,7 +9,8 @@ import pytest
 
 from blis.foundation.errors import ConfigError
 from blis.foundation.randomness import stream
-from evolve.algorithms import Algorithm, Draws, cmaes, ga, gp, islands, nsga2
+from evolve.algorithms import Algorithm, cmaes, ga, gp, islands, nsga2
+from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
 from evolve.records import Genome, Score
 from evolve.selection.ranking import hypervolume

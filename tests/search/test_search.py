@@ -1,4 +1,7 @@
 import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,17 +10,18 @@ import pytest
 
 from blis.foundation.errors import ConfigError
 from blis.policies.bundle import read_bundle
+from evolve.plan.budget import IDLE_GENERATIONS
 from evolve.problem import Problem
 from evolve.records import Record
 from evolve.search import checkpoint
-from evolve.search.budget import IDLE_GENERATIONS
+from tests.search.conftest import PROBLEM
 from tests.search.synthetic import Listening, make_search, true_worth
 
 LADDER = [{"num_requests": 100, "seeds": 1, "keep": 0.5}, {"seeds": 2}]
 
 
 def table(folder: Path) -> Any:
-    return pq.read_table(folder / "history.parquet").drop_columns(["wall_ms"])
+    return pq.read_table(folder / "history.parquet")
 
 
 def test_a_search_leaves_champion_history_and_summary(problem: Problem, tmp_path: Path) -> None:
@@ -182,17 +186,109 @@ def test_two_searches_do_not_share_a_folder(problem: Problem, tmp_path: Path) ->
         make_search(problem, tmp_path, Meanwhile()).run()
 
 
-def test_a_broken_checkpoint_is_named(problem: Problem, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_version_is_named(problem: Problem, tmp_path: Path) -> None:
     make_search(problem, tmp_path, Listening()).run()
-    state = tmp_path / "checkpoint" / "state.json"
-    document = json.loads(state.read_text(encoding="utf-8"))
-    state.write_text(json.dumps({**document, "version": 99}), encoding="utf-8")
-    with pytest.raises(ConfigError, match="version must be 1"):
+    changed(tmp_path / "checkpoint" / "state.json", version=1)
+
+    with pytest.raises(ConfigError, match="version must be 2, the one that this program reads; got 1"):
         checkpoint.load(tmp_path)
 
-    state.write_text("{", encoding="utf-8")
-    with pytest.raises(ConfigError, match="must be the checkpoint of a search"):
-        checkpoint.load(tmp_path)
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a search that was stopped in its fourth generation."""
+    folder = tmp_path_factory.mktemp("stopped")
+    problem = Problem.from_mapping("problem", PROBLEM)
+    with pytest.raises(KeyboardInterrupt):
+        make_search(problem, folder, Listening(stop_at=3, error=KeyboardInterrupt())).run()
+    return folder
+
+
+def changed(path: Path, **values: Any) -> None:
+    """Change values of a JSON document in place."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**document, **values}), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "words"),
+    [
+        ("state.json", lambda path: path.write_text(""), "damaged: Expecting value"),
+        ("state.json", lambda path: path.write_text("[]"), "state must be a mapping of keys to values"),
+        ("state.json", lambda path: path.write_text("{}"), "state: key 'version' is required"),
+        ("state.json", lambda path: path.write_text("[" * 100_000), "damaged"),
+        ("state.json", lambda path: path.write_bytes(b"\xff\xfe\x00"), "damaged"),
+        ("state.json", lambda path: path.write_bytes(path.read_bytes()[:500]), "damaged"),
+        ("state.json", lambda path: changed(path, status="foo"), "status: no choice named 'foo'"),
+        ("state.json", lambda path: changed(path, status=None), "status: no choice named None"),
+        ("state.json", lambda path: changed(path, version="2"), "version must be an int"),
+        ("state.json", lambda path: changed(path, colour="red"), "unknown key 'colour'"),
+        ("state.json", lambda path: changed(path, algorithm=[]), "algorithm must be a mapping; got list"),
+        ("state.json", lambda path: changed(path, algorithm={}), "do not have the digest"),
+        ("state.json", lambda path: changed(path, archive="x"), "archive must be a sequence; got str"),
+        ("state.json", lambda path: changed(path, archive=[{}]), "do not have the digest"),
+        ("state.json", lambda path: changed(path, spending={}), "spending: key 'generations' is required"),
+        ("state.json", lambda path: changed(path, parts=["baselines"]), "parts must be a mapping"),
+        ("state.json", lambda path: changed(path, parts={}), "do not have the digest"),
+        ("state.json", lambda path: changed(path, parts={"../../elsewhere": ""}), "do not have the digest"),
+        ("generation-00001.jsonl", lambda path: path.write_text(""), "do not have the digest that state.json names"),
+        ("generation-00001.jsonl", lambda path: path.write_text("{}\n"), "do not have the digest"),
+        ("generation-00001.jsonl", lambda path: path.write_bytes(path.read_bytes()[:-9]), "do not have the digest"),
+        ("generation-00001.jsonl", lambda path: path.write_bytes(b"\x00\xff"), "do not have the digest"),
+        ("generation-00001.jsonl", Path.unlink, "it cannot be read (No such file or directory)"),
+        ("baselines.jsonl", lambda path: path.write_text(""), "do not have the digest"),
+    ],
+)
+def test_a_damaged_checkpoint_is_named_and_nothing_is_written(
+    problem: Problem, stopped: Path, tmp_path: Path, file: str, damage: Callable[[Path], Any], words: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(stopped, folder)
+    damage(folder / "checkpoint" / file)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+    with pytest.raises(ConfigError) as error:
+        make_search(problem, folder, Listening()).run()
+
+    assert str(error.value).startswith(f"{folder / 'checkpoint' / file} must be as a search wrote it; it is damaged: ")
+    assert words in str(error.value)
+    assert str(error.value).endswith("To search anew in this folder, remove its checkpoint and config.yaml.")
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_negative_spending_is_refused(problem: Problem, stopped: Path, tmp_path: Path) -> None:
+    shutil.copytree(stopped, tmp_path / "copy")
+    state = tmp_path / "copy" / "checkpoint" / "state.json"
+    spending = json.loads(state.read_text(encoding="utf-8"))["spending"]
+    changed(state, spending={**spending, "evaluations": -5})
+
+    with pytest.raises(ConfigError, match=r"spending.evaluations must be an int ≥ 0; got -5"):
+        make_search(problem, tmp_path / "copy", Listening()).run()
+
+
+def test_a_search_does_not_go_on_with_another_configuration(problem: Problem, stopped: Path, tmp_path: Path) -> None:
+    shutil.copytree(stopped, tmp_path / "copy")
+    search = make_search(problem, tmp_path / "copy", Listening())
+    edited = {**search.plan.document, "seed": 4, "budget": {"generations": 7}, "evaluator": "threads"}
+    search.plan = replace(search.plan, document=edited)
+
+    with pytest.raises(ConfigError) as error:
+        search.run()
+
+    assert str(error.value) == (
+        f"{tmp_path / 'copy' / 'config.yaml'} must be as it was when this search began; it differs in budget, seed. "
+        "Put it back to go on, or search anew in another folder."
+    )
+
+
+def test_clocks_are_kept_apart_from_the_history(problem: Problem, tmp_path: Path) -> None:
+    make_search(problem, tmp_path, Listening()).run()
+
+    history, timings = (pq.read_table(tmp_path / name) for name in ("history.parquet", "timings.parquet"))
+    keys = [name for name in timings.column_names if name != "wall_ms"]
+    assert "wall_ms" not in history.column_names
+    assert timings.select(keys).equals(history.select(keys))
+    assert min(timings["wall_ms"].to_pylist()) >= 0.0
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_corrupts_nothing(

@@ -1,3 +1,4 @@
+import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +8,8 @@ import pytest
 
 from blis.foundation.errors import ConfigError
 from evolve.trackers import Candidate, GenerationReport, SearchEnd, SearchStart
-from evolve.trackers.mlflow_run import Listener, log_later, only_one_opener, run_of, store_uri
-from evolve.trackers.opening import open_tracker
+from evolve.trackers.mlflow_run import RUN_FILE, Listener, only_one_opener, run_of, store_uri
+from evolve.trackers.opening import add_files, open_tracker
 
 Start, Report = Callable[..., SearchStart], Callable[..., GenerationReport]
 
@@ -185,10 +186,63 @@ def test_files_can_be_added_after_the_search(store: str, client: Any, search: St
     listener.end(_end())
     (tmp_path / "report.html").write_text("<p>")
 
-    assert log_later(tmp_path, [tmp_path / "report.html"])
+    assert not add_files("tracker", {"name": "mlflow", "uri": store}, tmp_path, [tmp_path / "report.html"])
 
     assert "report.html" in {file.path for file in client.list_artifacts(_run_id(tmp_path))}
-    assert not log_later(tmp_path / "elsewhere", [])
+
+
+def test_a_run_folder_does_not_say_where_to_connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder may come from anybody: only the user's own configuration names a store."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("evolve.trackers.mlflow_run.open_client", lambda uri: pytest.fail(f"connected to {uri}"))
+    elsewhere = tmp_path / "elsewhere.db"
+    for uri in (f"sqlite:///{elsewhere}", "https://user:secret@elsewhere.invalid/mlflow"):
+        (tmp_path / RUN_FILE).write_text(json.dumps({"uri": uri, "run_id": "0"}), encoding="utf-8")
+
+        (note,) = add_files("tracker", "mlflow", tmp_path, [])
+        assert note.startswith("note: the search is kept in '")
+        assert "which is not tracker.uri 'sqlite:///" in note
+        assert "secret" not in note
+        assert not add_files("tracker", "none", tmp_path, [])
+
+    assert not add_files("tracker", "mlflow", tmp_path / "untracked", [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [RUN_FILE]
+
+
+def test_a_store_that_is_locked_at_the_start_is_written_later(
+    store: str, client: Any, search: Start, report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    tracker = open_tracker("tracker", {"name": "mlflow", "uri": store, "experiment": "locked at first"})
+    with monkeypatch.context() as broken:
+        broken.setattr("evolve.trackers.mlflow_run.open_client", _locked)
+        tracker.start(search())
+        tracker.generation(report(0))
+    tracker.generation(report(1))
+    tracker.end(_end())
+
+    told = capsys.readouterr().err
+    assert told.count("warning: tracker mlflow failed") == 1
+    assert "note: tracker mlflow has started now" in told
+    assert [step for step, _ in _series(client, _run_id(tmp_path), "fitness/best")] == [0, 1]
+    assert client.get_run(_run_id(tmp_path)).info.status == "FINISHED"
+
+
+def test_a_search_that_begins_anew_ends_the_children_of_the_run_it_replaces(
+    store: str, client: Any, search: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was killed while its first child was written, before there was a checkpoint to go on from."""
+    with monkeypatch.context() as killed:
+        killed.setattr(type(client), "set_terminated", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            Listener(store, "abandoned").start(search())
+    abandoned = _run_id(tmp_path)
+    assert [child.info.status for child in _children(client, "abandoned", abandoned)] == ["RUNNING"]
+
+    Listener(store, "abandoned").start(search())
+
+    assert client.get_run(abandoned).info.status == "KILLED"
+    assert [child.info.status for child in _children(client, "abandoned", abandoned)] == ["KILLED"]
 
 
 def test_a_store_that_is_no_database_is_reported_and_left_out(
@@ -243,8 +297,15 @@ def test_uris_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert store_uri("http://host:5000") == "http://host:5000"
     with pytest.raises(ConfigError, match=r"did you mean 'sqlite:///runs\.db'"):
         store_uri("runs.db")
-    with pytest.raises(ConfigError, match=r"tracker\.uri must name a file"):
-        store_uri("sqlite:///")
+    for kept_nowhere in (
+        "sqlite:///",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite+pysqlite://",
+        "sqlite://?mode=memory",
+    ):
+        with pytest.raises(ConfigError, match=r"tracker\.uri must name a file"):
+            store_uri(kept_nowhere)
 
 
 def test_the_store_is_plain_sqlite(store: str, client: Any, search: Start) -> None:
@@ -255,6 +316,10 @@ def test_the_store_is_plain_sqlite(store: str, client: Any, search: Start) -> No
     database.close()
 
     assert "plain" in names
+
+
+def _killed(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def _locked(*_: Any) -> None:

@@ -47,21 +47,41 @@ def test_a_wrong_choice_is_named(choice: Any, message: str) -> None:
         open_tracker("tracker", choice)
 
 
-def test_who_cannot_start_is_left_out(
+def test_who_cannot_start_is_tried_a_few_times_and_at_the_end(
     search: Callable[..., SearchStart], report: Callable[..., GenerationReport], capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken, sound = Broken("start"), Broken()
     tracker = Guarded({"broken": broken, "sound": sound})
 
     tracker.start(search())
-    tracker.generation(report(0))
+    for generation in range(5):
+        tracker.generation(report(generation))
     tracker.end(SearchEnd("finished", {}, [], []))
 
-    assert broken.heard == ["start"]
-    assert sound.heard == ["start", "generation", "end"]
+    assert broken.heard == ["start"] * 4
+    assert sound.heard == ["start", *["generation"] * 5, "end"]
     assert capsys.readouterr().err == (
         "warning: tracker broken failed; the search goes on without it (RuntimeError: no start here).\n"
     )
+
+
+def test_who_starts_late_hears_of_what_it_missed(
+    search: Callable[..., SearchStart], report: Callable[..., GenerationReport], capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = Broken("start")
+    tracker = Guarded({"late": late})
+    tracker.start(search())
+    tracker.generation(report(0))
+
+    late.when = ()
+    tracker.generation(report(1))
+    tracker.generation(report(2))
+    tracker.end(SearchEnd("finished", {}, [], []))
+
+    assert late.heard == ["start", "start", "start", "generation", "generation", "generation", "end"]
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "note: tracker late has started now, and heard of everything before."
+    ]
 
 
 def test_who_fails_again_and_again_is_spared_until_the_end(

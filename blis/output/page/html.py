@@ -46,7 +46,7 @@ pre { background: #f6f8fa; padding: .75rem; overflow-x: auto; font-size: .85rem;
 """
 
 #: The page may run its own scripts and nothing else: no browser fetches anything for it.
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
 class Cell(NamedTuple):
@@ -115,7 +115,7 @@ def page(title: str, opening: Html, sections: Sequence[Section], library: str, s
     )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escaped(title)}</title>\n<style>{_STYLE}</style>\n<script>{library}</script></head>\n"
         f"<body><h1>{escaped(title)}</h1>\n{opening}\n<nav>{links}</nav>\n"

@@ -12,7 +12,6 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.strict_yaml import read_yaml, with_line
 from blis.foundation.units import US_PER_S, Float64Vector, Int64Vector
 from blis.workload.clients.client import Client
-from blis.workload.clients.document import Specification, specification_from_mapping
 from blis.workload.clients.sessions import Pause, SessionPlan
 from blis.workload.clients.sources import (
     EVERYTHING,
@@ -24,7 +23,6 @@ from blis.workload.clients.sources import (
     Starts,
     Users,
 )
-from blis.workload.clients.table import table_of
 from blis.workload.drawing.arrivals import NORMALIZED
 from blis.workload.drawing.lengths import Constant
 from blis.workload.kinds import inference_perf, servegen
@@ -32,6 +30,9 @@ from blis.workload.logs.options import document_options
 from blis.workload.logs.recognition import YAML, Head
 from blis.workload.prefixes.texts import draw_texts
 from blis.workload.requests import Requests
+from blis.workload.servegen.params import Params as ServeGenParams
+from blis.workload.specification.document import Specification, specification_from_mapping
+from blis.workload.specification.table import table_of
 
 #: Keys of which a document has at least one.
 SOURCES = frozenset({"clients", "aggregate_rate", "servegen_data", "cohorts", "inference_perf"})
@@ -160,7 +161,7 @@ def _before_the_horizon(document: Specification) -> str:
     return f" before the horizon of {document.horizon_us} µs" if document.horizon_us else ""
 
 
-def _recorded(params: Params, recording: servegen.Params, seed: int, block_size_tokens: int) -> Requests:
+def _recorded(params: Params, recording: ServeGenParams, seed: int, block_size_tokens: int) -> Requests:
     """Requests of recorded clients, with what replaces the document's figures."""
     recording = replace(
         recording,

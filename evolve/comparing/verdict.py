@@ -1,0 +1,80 @@
+"""What the comparisons allow to say, in one sentence."""
+
+from collections.abc import Sequence
+
+from evolve.comparing.comparison import Comparison, strongest
+
+#: Rivals and scenarios that the sentence names; tables show all.
+MOST_NAMED = 3
+
+
+def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
+    """One sentence that says against whom the champion is better, and against whom it is not.
+
+    It is better than all rivals only if each single interval excludes zero, which needs no correction for their number.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+        At least one.
+    violation : float
+        By how much the champion breaks constraints on the test scenarios.
+    """
+    first = comparisons[0]
+    n_pairs = first.overall.n_pairs
+    where = f"on {_count(len(first.scenarios), 'held-out scenario')} ({_count(n_pairs, 'paired run')})"
+    hardest = strongest(comparisons)
+    reading = {
+        name: [one for one in comparisons if one.overall.reading == name] for name in ("better", "worse", "unclear")
+    }
+    if reading["worse"]:
+        text = f"The champion is NOT better: {where} it is worse than {_named(reading['worse'])}"
+        if reading["unclear"]:
+            text += f", and not shown to be better than {_named(reading['unclear'])}"
+    elif reading["unclear"]:
+        text = f"The champion is NOT shown to be better {where} than {_named(reading['unclear'])}"
+    else:
+        text = (
+            f"The champion is better than {'all ' if len(comparisons) > 1 else ''}{_count(len(comparisons), 'rival')} "
+            f"{where}; its lead over the strongest, {hardest.rival}, is {hardest.overall}"
+        )
+    if reading["better"] and len(reading["better"]) < len(comparisons):
+        text += f"; it is better than {_named(reading['better'])}"
+    lost = [
+        f"{name} to {one.rival} ({effect})"
+        for one in comparisons
+        for name, effect in one.scenarios.items()
+        if effect.reading == "worse" and one.overall.reading == "better"
+    ]
+    if lost:
+        text += f", though it loses on {_listed(lost)}"
+    if first.champion_failures:
+        text += f"; {_count(first.champion_failures, 'run')} of it FAILED"
+    if violation > 0.0:
+        text += f"; and it BREAKS the constraints there (violation {violation:.3g})"
+    return f"{text}."
+
+
+def is_better(comparisons: Sequence[Comparison], violation: float = 0.0) -> bool:
+    """Whether the champion is better than every rival, without failing or breaking a constraint."""
+    return (
+        all(one.overall.reading == "better" for one in comparisons)
+        and comparisons[0].champion_failures == 0
+        and violation == 0.0
+    )
+
+
+def _named(comparisons: Sequence[Comparison]) -> str:
+    """The rivals, those that the champion beats by least first."""
+    by_gain = sorted(comparisons, key=lambda one: one.overall.gain_percent)
+    return _listed([f"{one.rival} ({'equal in every run' if one.is_equal else one.overall})" for one in by_gain])
+
+
+def _listed(words: Sequence[str]) -> str:
+    """The first few, and how many there are more."""
+    shown = [*words[:MOST_NAMED], *([f"{len(words) - MOST_NAMED} more"] if len(words) > MOST_NAMED else [])]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

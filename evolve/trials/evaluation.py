@@ -1,0 +1,105 @@
+"""The pure function behind every search: policies and a workload in, a record out.
+
+A record depends on the task alone, not on the process, the thread or the order in which tasks are run. Whatever goes
+wrong is recorded as a failure: it is neither a bad score nor an exception.
+"""
+
+import math
+import time
+
+from blis.engine.loop import compiled_loop
+from blis.explaining.explanation import trace_figures
+from blis.foundation.errors import BlisError, StalledError
+from blis.foundation.semantics import semantics
+from blis.foundation.units import US_PER_S
+from blis.outcome import outcome
+from blis.prepare import bind_run
+from blis.result import Result
+from blis.scenario import LATEST_US
+from blis.simulate import Simulation
+from evolve.objectives.cost import cost_figures
+from evolve.records import Record, Task
+from evolve.trials.workloads import Prepared, with_limits
+
+#: Wall clock that one simulation may take: a thousand times what it usually takes.
+TIMEOUT_S = 60.0
+
+
+def evaluate(task: Task, prepared: Prepared, timeout_s: float = TIMEOUT_S) -> Record:
+    """Simulate what a task asks for.
+
+    Parameters
+    ----------
+    task : Task
+    prepared : Prepared
+        The workload that the task names.
+    timeout_s : float > 0
+        Wall clock [s] after which the simulation is given up, looked at between stretches of simulated time. That a
+        run gets on at all is watched by the engine's event budget.
+
+    Returns
+    -------
+    Record
+        A failure if the policies are wrong, the run stalls or times out, or a figure is not finite.
+    """
+    compiled_loop()  # made or loaded before the clock starts
+    started_s = time.perf_counter()
+    try:
+        figures = _figures(task, prepared, started_s + timeout_s)
+        _check_finite(figures)
+    except _TimedOutError:
+        return failure(task, timeout_error(timeout_s), started_s)
+    except BlisError as error:
+        return failure(task, " ".join(f"{type(error).__name__}: {error}".split()), started_s)
+    except Exception as error:  # noqa: BLE001
+        # A candidate may break what nobody foresaw; its genome is kept with the record, to reproduce it.
+        return failure(task, " ".join(f"unexpected {type(error).__name__}: {error}".split()), started_s)
+    return Record(figures, len(prepared.requests), None, _since_ms(started_s))
+
+
+def failure(task: Task, error: str, started_s: float | None = None) -> Record:
+    """The record of a task that failed; its requests count as simulated, so that failing is not cheap."""
+    return Record({}, task.num_requests, error, 0.0 if started_s is None else _since_ms(started_s))
+
+
+def timeout_error(timeout_s: float) -> str:
+    """Why a task failed that took too long."""
+    return f"timeout: more than {timeout_s:g} s of wall clock"
+
+
+class _TimedOutError(Exception):
+    """The simulation took too long."""
+
+
+def _figures(task: Task, prepared: Prepared, deadline_s: float) -> dict[str, float | None]:
+    """Run the simulation; with decisions traced there are figures of anomalies and regret as well."""
+    scenario = prepared.scenario
+    cluster = with_limits(prepared.cluster, task.phenotype.limits)
+    run = bind_run(cluster, task.phenotype.policies, semantics(scenario.semantics), scenario.horizon_us)
+    simulation = Simulation(prepared.requests, run, trace="summary" if task.needs_trace else "none")
+    _run(simulation, deadline_s)
+    result = Result(scenario, scenario.seed, simulation, outcome(simulation), engine_s=0.0)
+    traced = trace_figures(result) if task.needs_trace else {}
+    return {**result.figures(), **traced, **cost_figures(cluster, result.outcome)}
+
+
+def _run(simulation: Simulation, deadline_s: float) -> None:
+    """Run to the end in ever longer stretches of simulated time, and look at the wall clock between them."""
+    arrivals_us = simulation.requests.arrival_us
+    until_us = max(int(arrivals_us[-1]), US_PER_S)
+    while until_us < LATEST_US:
+        simulation.advance(until_us)
+        if time.perf_counter() > deadline_s:
+            raise _TimedOutError
+        until_us *= 4
+    simulation.run()
+
+
+def _check_finite(figures: dict[str, float | None]) -> None:
+    for name, value in figures.items():
+        if value is not None and not math.isfinite(value):
+            raise StalledError(f"figure {name} must be finite or undefined; got {value!r}.")
+
+
+def _since_ms(started_s: float) -> float:
+    return (time.perf_counter() - started_s) * 1e3

@@ -1,0 +1,170 @@
+"""Which scenarios and seeds judge candidates in which role: training, validation, and a test that is taken once.
+
+Roles share no seed, and no scenario at one load, so that no role can leak into another.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.errors import ConfigError
+from blis.scenario_file import ScenarioFile, read_scenario
+from blis.workload.requests import MOST_REQUESTS
+
+#: `train` scores candidates, `validation` chooses among the finalists, `test` tells how good the champion is.
+ROLES = ("train", "validation", "test")
+
+#: The largest seed: tables keep seeds as int64.
+MOST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteScenario:
+    """A scenario at one load and one length."""
+
+    name: str  #: unique within its role: the file's name, with "@<load>" behind it where the suite sets the load
+    file: ScenarioFile
+    load: float | None  #: arrival rate as a factor of the saturation rate; None where nobody sends at a rate
+    num_requests: int
+
+    def requests_at(self, num_requests: int | None) -> int:
+        """How many requests a fidelity of `num_requests` means here: never more than the suite says; None: as many."""
+        return self.num_requests if num_requests is None else min(num_requests, self.num_requests)
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """The scenarios and the seeds of each role."""
+
+    scenarios: Mapping[str, tuple[SuiteScenario, ...]]  #: role -> its scenarios
+    seeds: Mapping[str, tuple[int, ...]]  #: role -> its seeds
+
+    @classmethod
+    def from_mapping(cls, where: str, mapping: object) -> "Suite":
+        """The suite that a plain mapping describes.
+
+        Parameters
+        ----------
+        where : str
+            Path of the mapping, for messages.
+        mapping : mapping
+            Role -> {scenarios: names, paths, or {name, load, num_requests}; seeds: whole numbers}; all three roles.
+
+        Raises
+        ------
+        ConfigError
+            If a key or a scenario is unknown, a role has no scenario or no seed, or two roles share one.
+        """
+        given = check_keys(where, mapping, ROLES, ROLES)
+        scenarios, seeds = {}, {}
+        for role in ROLES:
+            at = f"{where}.{role}"
+            described = check_keys(at, given[role], ("scenarios", "seeds"), ("scenarios", "seeds"))
+            scenarios[role] = _scenarios(f"{at}.scenarios", described["scenarios"])
+            seeds[role] = check_seeds(f"{at}.seeds", described["seeds"])
+        _check_apart(where, "scenarios", {role: [one.name for one in scenarios[role]] for role in ROLES})
+        _check_apart(where, "seeds", seeds)
+        return cls(scenarios, seeds)
+
+    def with_train(self, where: str, names: object) -> tuple["Suite", tuple[str, ...]]:
+        """The suite with other training scenarios, and what people should know about it.
+
+        A scenario that validates or tests too stays there: it is then held out by its seeds alone.
+
+        Raises
+        ------
+        ConfigError
+            As `from_mapping`.
+        """
+        train = _scenarios(where, [names] if isinstance(names, str | Mapping) else names)
+        held_out = {one.name: one for role in ROLES[1:] for one in self.scenarios[role]}
+        notes = []
+        for one in train:
+            other = held_out.get(one.name)
+            if other is not None and other.file != one.file:
+                raise ConfigError(
+                    f"{where}: {one.name!r} must not be called like another scenario of the suite; rename its file."
+                )
+            if other is not None:
+                notes.append(f"{where}: {one.name} also validates or tests, there with other seeds.")
+        return replace(self, scenarios={**self.scenarios, "train": train}), tuple(notes)
+
+    def scenario(self, name: str) -> SuiteScenario:
+        """The scenario of that name, in whatever role."""
+        for role in ROLES:
+            for one in self.scenarios[role]:
+                if one.name == name:
+                    return one
+        raise ConfigError(f"suite: there is no scenario named {name!r}.")
+
+
+def check_seeds(where: str, value: object) -> tuple[int, ...]:
+    """Seeds from a configuration: at least one whole number ≥ 0, each once.
+
+    Raises
+    ------
+    ConfigError
+        If it is anything else.
+    """
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise ConfigError(f"{where} must be a list of at least one int ≥ 0; got {value!r}.")
+    seeds = tuple(check_int(f"{where}[{place}]", seed, 0, MOST_SEED) for place, seed in enumerate(value))
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"{where} must hold each seed once; got {list(seeds)}.")
+    return seeds
+
+
+def _scenarios(where: str, value: object) -> tuple[SuiteScenario, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise ConfigError(f"{where} must be a list of at least one scenario; got {value!r}.")
+    scenarios = tuple(_scenario(f"{where}[{place}]", one) for place, one in enumerate(value))
+    names = [one.name for one in scenarios]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"{where}: {name!r} is listed twice; give it once, or at different loads.")
+    return scenarios
+
+
+def _scenario(where: str, value: object) -> SuiteScenario:
+    given: dict[str, Any] = {"name": value}
+    if isinstance(value, Mapping):
+        given = check_keys(where, value, ("name", "load", "num_requests"), ("name",))
+    name = given["name"]
+    if not isinstance(name, str):
+        raise ConfigError(f"{where} must be a scenario's name, or a mapping with the key 'name'; got {value!r}.")
+    file = read_scenario(name)
+    load, num_requests = given.get("load"), given.get("num_requests")
+    if load is not None:
+        load = check_number(f"{where}.load", load, above=0)
+    if num_requests is not None:
+        num_requests = check_int(f"{where}.num_requests", num_requests, 1, MOST_REQUESTS)
+    return SuiteScenario(
+        name=file.name if load is None else f"{file.name}@{load:g}",
+        file=file,
+        load=file.load if load is None else load,
+        num_requests=num_requests or file.num_requests,
+    )
+
+
+def _check_apart(where: str, what: str, of_roles: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse what two roles share."""
+    owner: dict[Any, str] = {}
+    for role, values in of_roles.items():
+        for value in values:
+            other = owner.setdefault(value, role)
+            if other != role:
+                raise ConfigError(
+                    f"{where}.{role}.{what}: {value!r} belongs to role {other!r} already; roles share nothing."
+                )
+
+
+def check_role(where: str, role: object) -> str:
+    """One of `ROLES`.
+
+    Raises
+    ------
+    UnknownChoiceError
+        If it is none.
+    """
+    return check_choice(where, role, ROLES)
