@@ -10,10 +10,9 @@ from typing import Any
 
 from blis.command.composition import command, python_is_allowed
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import shown
 
 OUTPUTS = ("text", "json")
-#: Characters of a folder's name that a message quotes.
-MOST_SHOWN = 100
 _KEYS = ("run", "seeds", "sweep_seeds", "random_search", "seed", "evaluator", "tracker", "allow_python", "output")
 
 
@@ -54,8 +53,7 @@ def _check_folder(value: str) -> None:
             return
     except OSError as error:
         reason = f" ({error.strerror or error})"
-    shown = value if len(value) <= MOST_SHOWN else f"{value[:MOST_SHOWN]} ..."
-    raise ConfigError(f"run must be the folder of a search or a sweep; got {shown!r}{reason}.")
+    raise ConfigError(f"run must be the folder of a search or a sweep; got {shown(value)}{reason}.")
 
 
 def _run(config: Any) -> None:

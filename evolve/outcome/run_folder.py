@@ -41,7 +41,7 @@ def keep_config(folder: Path, document: Mapping[str, Any]) -> None:
         return
     head = (
         f"# Source {source_commit() or 'unknown'}. To repeat this search, in this folder:\n"
-        "# python -m evolve.run --config-dir . --config-name config\n"
+        "# blis-evolve --config-dir . --config-name config\n"
     )
     write_text_whole(folder / CONFIG, head + yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True))
 

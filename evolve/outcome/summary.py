@@ -37,7 +37,7 @@ def summary_text(plan: Plan, spending: Spending, finals: Finals) -> str:
         *_description(plan, champion.individual),
         "",
         f"Found in generation {champion.individual.generation}; complexity {champion.individual.size:g}. "
-        "To repeat a run of its test:",
+        "To repeat a run of its test, in this folder:",
         "",
         *_command(finals.test),
         "",
@@ -110,7 +110,7 @@ def _description(plan: Plan, individual: Individual) -> list[str]:
 def _command(judgement: Judgement) -> list[str]:
     task, _ = judgement.records[0]
     name, _, load = task.scenario.partition("@")
-    words = ["python -m blis.run policies=champion.yaml", f"scenario={name}"]
+    words = ["blis policies=champion.yaml", f"scenario={name}"]
     words += [f"scenario.load={load}"] if load else []
     return ["```", " ".join([*words, f"scenario.num_requests={task.num_requests}", f"seed={task.seed}"]), "```"]
 
