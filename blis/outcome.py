@@ -7,6 +7,7 @@ import numpy as np
 
 from blis.engine.codes import COMPLETED, N_ADMITTED, N_REJECTED, N_ROUTED, NO_TRACE
 from blis.engine.intervals import count_intervals
+from blis.engine.laws import check_conservation
 from blis.engine.observation import PREEMPTIONS, SAMPLES
 from blis.engine.state import TraceLog
 from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
@@ -74,7 +75,14 @@ class Outcome:
 
 
 def outcome(simulation: Simulation) -> Outcome:
-    """Collect what `simulation` has done so far; the simulation is left as it is."""
+    """Collect what `simulation` has done so far; the simulation is left as it is.
+
+    Raises
+    ------
+    LawBrokenError
+        If requests were lost, made, or served twice.
+    """
+    check_conservation(simulation.state)
     state, table = simulation.state, simulation.workload.table
     requests, instances = state.requests, state.instances
     arrival_us = requests.arrival_us

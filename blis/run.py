@@ -89,7 +89,9 @@ def _progress() -> Any:
 
     from blis.engine._jit import cache_folder
 
-    what = "simulating" if cache_folder().is_dir() else "compiling the engine (half a minute, only after a change)"
+    folder = cache_folder()
+    is_compiled = folder is not None and folder.is_dir()
+    what = "simulating" if is_compiled else "compiling the engine (half a minute, only after a change)"
     return Console(stderr=True).status(what)
 
 

@@ -42,6 +42,7 @@ class ScenarioFile:
     workload: Mapping[str, Any]  #: without rate and num_requests; paths are absolute
     slo: Mapping[str, Any]  #: class name or "default" -> targets; empty: those of the program
     horizon_us: int | None  #: ≥ 1 [µs]
+    source: str  #: what names it on a command line: its name if it is shipped, else its path
 
     def mapping(self, load: float | None = None, num_requests: int | None = None) -> dict[str, Any]:
         """The scenario as `Scenario.from_mapping` reads it, without policies and seed.
@@ -68,7 +69,7 @@ class ScenarioFile:
         if self.saturation_rate is None:
             raise ConfigError(
                 f"scenario {self.name}: saturation_rate must be > 0 [requests/s]; got null. Measure it with "
-                f"python -m blis.saturation scenario={self.name}, and write the value into the file."
+                f"python -m blis.saturation scenario={self.source}, and write the value into the file."
             )
         return self.mapping_at_rate(factor * self.saturation_rate, num_requests)
 
@@ -155,6 +156,7 @@ def _scenario_file(path: Path, document: object) -> ScenarioFile:
         workload=workload,
         slo=slo,
         horizon_us=given.get("horizon_us"),
+        source=path.stem if path.parent == scenario_folder() else str(path),
     )
     # refuses what it does not know, with the place
     Scenario.from_mapping(scenario.mapping_at_rate(1.0) if has_rate else scenario.mapping(), where)

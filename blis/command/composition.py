@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from blis.command.ending import EXPECTED, OK, interrupted, report
+from blis.command.overrides import check_arguments
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import conf_folder
@@ -55,6 +56,7 @@ def command(
             _remove_if_empty(output_folder())
 
     try:
+        check_arguments(arguments)
         with _command_line(spelled_out(arguments)), _bounded_yaml():
             _compose(config_name, attempt)
         sys.stdout.flush()

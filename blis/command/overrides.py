@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
+from blis.foundation.strict_yaml import LONGEST_NUMBER, MOST_DEPTH
 from blis.foundation.words import shown
 
 #: As `blis.policies.binding` has them, whose imports would keep `--help` waiting.
@@ -28,7 +29,31 @@ _FLAGS_WITH_VALUE = {
     *("--experimental-rerun", "--info", "-i"),
 }
 _ASSIGNMENT = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
+_MANY_DIGITS = re.compile(rf"[\d_]{{{LONGEST_NUMBER + 1},}}")
 _PLAIN_PATH = re.compile(r"[\w./:~+-]*")
+
+
+def check_arguments(arguments: Sequence[str]) -> None:
+    """Refuse what Hydra's parser would fail on: numbers of very many digits, and values nested very deeply.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key.
+    """
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        where = shown(key)[1:-1]
+        if _MANY_DIGITS.search(argument):
+            raise ConfigError(f"{where} must have numbers of at most {LONGEST_NUMBER} digits; got more.")
+        depth = deepest = 0
+        for character in value or key:
+            depth += (character in "[{(") - (character in "]})")
+            deepest = max(deepest, depth)
+        if deepest > MOST_DEPTH:
+            raise ConfigError(
+                f"{shown(key)[1:-1]} must hold values at most {MOST_DEPTH} deep in one another; got more."
+            )
 
 
 def translated(arguments: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ def options_of(arguments: Sequence[str]) -> dict[str, Any]:
     """
     from yaml import YAMLError
 
-    from blis.foundation.strict_yaml import parse_yaml
+    from blis.foundation.strict_yaml import in_words, parse_yaml
 
     options: dict[str, Any] = {}
     for argument in arguments:
@@ -42,7 +42,7 @@ def options_of(arguments: Sequence[str]) -> dict[str, Any]:
         try:
             options[key] = parse_yaml(text)
         except YAMLError as error:
-            raise ConfigError(f"option {key} must be a YAML value; got {shown(text)} ({error}).") from error
+            raise ConfigError(f"option {key} must be a YAML value; got {shown(text)}: {in_words(error)}.") from error
     return options
 
 

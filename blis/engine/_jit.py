@@ -10,8 +10,11 @@ the work itself.
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypeVar, cast
 
 import numba
@@ -20,7 +23,8 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def _source_hash() -> str:
+def source_hash() -> str:
+    """Content address of everything that machine code is made of."""
     digest = hashlib.sha256(f"{numba.__version__} {numba.config.BOUNDSCHECK}".encode())
     contracts = [*_PACKAGE.glob("policies/*/__init__.py"), _PACKAGE / "cluster" / "latency" / "__init__.py"]
     sources = [*_PACKAGE.glob("engine/*.py"), *contracts]
@@ -29,18 +33,41 @@ def _source_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def cache_folder() -> Path:
-    """Folder of the compiled kernels that belong to the present sources.
+def cache_folder() -> Path | None:
+    """Folder of the compiled kernels that belong to the present sources; None without a home to put it in.
 
-    `BLIS_CACHE_DIR` moves it; by default it lies in the user's cache folder.
+    `BLIS_CACHE_DIR`, else `NUMBA_CACHE_DIR`, moves it; by default it lies in the user's cache folder.
     """
-    base = os.environ.get("BLIS_CACHE_DIR")
-    root = Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "blis"
-    return root / _source_hash()
+    base = os.environ.get("BLIS_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
+    if base:
+        return Path(base).absolute() / source_hash()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    return cache / "blis" / source_hash() if cache.is_absolute() else None
 
 
-if not os.environ.get("NUMBA_CACHE_DIR"):
-    numba.config.CACHE_DIR = str(cache_folder())
+@cache
+def _has_disk_cache() -> bool:
+    """Whether machine code can be kept; if not, one line says so.
+
+    numba itself would go on to other places, the source tree among them, where a changed callee leaves stale code.
+    """
+    folder = cache_folder()
+    try:
+        if folder is None:
+            raise OSError("no home folder is known")
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        got = "none" if folder is None else repr(str(folder.parent))
+        print(
+            "warning: compiled kernels are not kept, so every process spends half a minute on them: their folder must "
+            f"be writable; got {got} ({error.strerror or error}). Set BLIS_CACHE_DIR.",
+            file=sys.stderr,
+        )
+        return False
+    numba.config.CACHE_DIR = str(folder)
+    return True
 
 
 def kernel(function: _Function) -> _Function:
@@ -50,7 +77,8 @@ def kernel(function: _Function) -> _Function:
 
 def cached_kernel(function: _Function) -> _Function:
     """Compile a helper that Python itself calls: like `kernel`, and later processes load it from the disk cache."""
-    return cast("_Function", numba.njit(nogil=True, cache=True, error_model="numpy", _nrt=False)(function))
+    jit = numba.njit(nogil=True, cache=_has_disk_cache(), error_model="numpy", _nrt=False)
+    return cast("_Function", jit(function))
 
 
 def plain(function: _Function) -> _Function:
@@ -63,10 +91,8 @@ def compiled(signature: Any, function: Callable[..., Any]) -> Callable[..., Any]
 
     An explicit signature is what makes function arguments exchangeable without recompiling.
     """
-    return cast(
-        "Callable[..., Any]",
-        numba.njit(signature, nogil=True, cache=True, error_model="numpy", _nrt=False)(function),
-    )
+    jit = numba.njit(signature, nogil=True, cache=_has_disk_cache(), error_model="numpy", _nrt=False)
+    return cast("Callable[..., Any]", jit(function))
 
 
 def entry_point(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ those that neither has reached. That is what makes a fork cheap enough to try ev
 from typing import Any
 
 from blis.engine._jit import kernel
-from blis.engine.codes import COMPLETED, NEVER_US, NEXT_FIXED, ROUTING_HEAD, ROUTING_TAIL
+from blis.engine.codes import CLOCK_US, COMPLETED, NEVER_US, NEXT_FIXED, ROUTING_HEAD, ROUTING_TAIL
 from blis.engine.state import INDEXED, NODES_MADE, OWN_PLACES, BlockStore, State
 from blis.engine.views import World
 
@@ -59,9 +59,16 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
             branch.seen.slots[slot] = base.seen.slots[slot]
     _copy_rows(world.memory, memory)
     if world.settings.lookahead_us == NEVER_US:
-        while since[FIRST_ROW] < last and base.requests.status[since[FIRST_ROW]] >= COMPLETED:
+        while since[FIRST_ROW] < last and _has_left(base, since[FIRST_ROW]):
             since[FIRST_ROW] += 1
     since[FIRST_PLACE] = base.scratch.cluster[ROUTING_HEAD]
+
+
+@kernel
+def _has_left(base: State, request: int) -> bool:
+    """Whether a request's end lies in the past: that of a step under way is known, and still to come."""
+    requests = base.requests
+    return requests.status[request] >= COMPLETED and requests.finished_us[request] <= base.scratch.cluster[CLOCK_US]
 
 
 @kernel

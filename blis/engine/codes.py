@@ -46,14 +46,15 @@ ROUTER_INDEX_BLOCKS = 10_000
     N_COLD,  # requests routed without a cached prefix anywhere
     EVENTS,  # queueings and steps so far
     CLOCK_US,  # time of the last admission or routing
-    NEXT_INSTANCE,  # whose turn it is to run up to the next decision
+    MEETING_US,  # time up to which the instances run by themselves
+    NEXT_INSTANCE,  # whose turn it is to run up to then
     IS_DECIDED,  # 1: DECISION holds the answer to the question at which the loop stopped
     DECISION,
     STOP_AT_ROUTING,  # number of the routing decision at which to stop; -1: none
     STUCK_INSTANCE,  # which one stalled
     NEED_ROUTER_NODES,  # room that the router's index lacked
     N_CLUSTER_PLACES,
-) = range(22)
+) = range(23)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (

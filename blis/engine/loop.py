@@ -19,6 +19,7 @@ from blis.engine.codes import (
     GROW,
     IS_DECIDED,
     LEFT,
+    MEETING_US,
     N_ADMITTED,
     N_REJECTED,
     N_ROUTED,
@@ -165,32 +166,55 @@ def _route_next(world: World, state: State, now_us: int) -> int:
 
 
 @kernel
+def _next_meeting_us(world: World, state: State, end_us: int) -> int:
+    """Time up to which every instance can run without hearing of the others."""
+    meeting_us = min(next_cluster_event(world, state), end_us)
+    if world.settings.lookahead_us != NEVER_US:
+        meeting_us = min(meeting_us, safe_until_us(world, state))
+    return meeting_us
+
+
+@kernel
+def _run_instances(world: World, state: State, until_us: int) -> int:
+    """Let the instances whose turn has not come yet run their events before `until_us`, each by itself."""
+    cluster = state.scratch.cluster
+    while cluster[NEXT_INSTANCE] < world.settings.n_instances:
+        instance = cluster[NEXT_INSTANCE]
+        if state.instances.next_event_us[instance] < until_us:
+            status = advance(world, state, instance, until_us)
+            if status != DONE:
+                return status
+        cluster[NEXT_INSTANCE] += 1
+    return DONE
+
+
+@kernel
 def run_until(world: World, state: State, until_us: int) -> int:
-    """Run to `until_us` (exclusive) or the horizon (inclusive); return DONE or the reason for stopping."""
-    cluster, instances = state.scratch.cluster, state.instances
+    """Run to `until_us` (exclusive) or the horizon (inclusive); return DONE or the reason for stopping.
+
+    Instances run to one meeting after another. Only when all have come to it is the cluster's next event known: what
+    ended on the way may have called for an arrival, at the meeting at the earliest.
+    """
+    cluster = state.scratch.cluster
     end_us = min(until_us, world.settings.horizon_us + 1)
     while True:
-        if cluster[WATCHED] >= 0 and state.requests.status[cluster[WATCHED]] >= COMPLETED:
-            return LEFT
-        event_us = next_cluster_event(world, state)
-        target_us = min(event_us, end_us)
-        if world.settings.lookahead_us != NEVER_US:
-            target_us = min(target_us, safe_until_us(world, state))
+        if cluster[NEXT_INSTANCE] == 0:
+            if cluster[WATCHED] >= 0 and state.requests.status[cluster[WATCHED]] >= COMPLETED:
+                return LEFT
+            cluster[MEETING_US] = _next_meeting_us(world, state, end_us)
+        meeting_us = cluster[MEETING_US]
         # Policies that look at no instance may decide before the instances have come that far.
-        if world.settings.looks or event_us >= end_us:
-            while cluster[NEXT_INSTANCE] < world.settings.n_instances:
-                instance = cluster[NEXT_INSTANCE]
-                if instances.next_event_us[instance] < target_us:
-                    status = advance(world, state, instance, target_us)
-                    if status != DONE:
-                        return status
-                cluster[NEXT_INSTANCE] += 1
-        if target_us < min(event_us, end_us):
-            cluster[NEXT_INSTANCE] = 0
-            continue  # an arrival may have been called for that precedes the event
-        if event_us >= end_us:
+        if world.settings.looks or meeting_us >= end_us:
+            status = _run_instances(world, state, meeting_us)
+            if status != DONE:
+                return status
+        if meeting_us >= end_us:
             cluster[NEXT_INSTANCE] = 0
             return DONE
+        event_us = next_cluster_event(world, state)
+        if event_us > meeting_us:
+            cluster[NEXT_INSTANCE] = 0
+            continue
         cluster[CLOCK_US] = event_us
         arriving = cluster[NEXT_ADMISSION]
         is_admission = (

@@ -259,7 +259,8 @@ def complete(world: World, state: State, instance: int, request: int, stored_tok
     instances.completed_requests[instance] += 1
     instances.completed_tokens[instance] += outputs
     if world.settings.lookahead_us != NEVER_US:
-        release_followers(world, state, request, end_us)
+        # Where time left out by the budget does not count, the end lies before what has happened since.
+        release_followers(world, state, request, max(end_us, step_end_us))
     instances.idle_preemptions[instance] = 0
     if step_end_us <= settings.horizon_us:
         instances.clock_us[instance] = max(instances.clock_us[instance], step_end_us)

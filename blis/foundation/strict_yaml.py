@@ -115,7 +115,7 @@ def read_yaml(path: Path) -> Any:
     try:
         return parse_yaml(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not a valid YAML file: {' '.join(str(error).split())}.") from error
+        raise ConfigError(f"{path} is not a valid YAML file: {in_words(error)}.") from error
 
 
 def parse_yaml(text: str) -> Any:
@@ -127,6 +127,15 @@ def parse_yaml(text: str) -> Any:
         As `read_yaml` refuses it.
     """
     return yaml.load(text, Loader=_StrictLoader)
+
+
+def in_words(error: yaml.YAMLError) -> str:
+    """What is wrong in a text, and where, without the part of the text that the parser quotes."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return " ".join(str(error).split())
+    mark = error.problem_mark or error.context_mark
+    told = ", ".join(filter(None, (error.context, error.problem))).replace("tag:yaml.org,2002:", "")
+    return told if mark is None else f"{told} (line {mark.line + 1}, column {mark.column + 1})"
 
 
 def with_line(path: Path, error: ConfigError) -> ConfigError:

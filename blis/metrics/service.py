@@ -3,9 +3,9 @@
 import numpy as np
 
 from blis.foundation.units import US_PER_S
-from blis.metrics.conservation import status_counts
 from blis.metrics.latency import latency_figures
 from blis.metrics.served import Served
+from blis.metrics.states import status_counts
 
 
 def service_figures(served: Served, end_us: int) -> dict[str, int | float | None]:

@@ -19,7 +19,7 @@ import numpy as np
 import blis
 from blis.cluster.deployment import build_cluster
 from blis.cluster.instances import Cluster
-from blis.engine._jit import cache_folder
+from blis.engine._jit import source_hash
 from blis.foundation.units import frozen
 from blis.scenario import Scenario
 from blis.workload.requests import Requests
@@ -136,7 +136,7 @@ def requests_from_arrays(arrays: Mapping[str, Any]) -> Requests:
 @cache
 def program_version() -> str:
     """Content address of the program that simulates: its sources, and those of its compiled kernels."""
-    digest = hashlib.sha256(cache_folder().name.encode())
+    digest = hashlib.sha256(source_hash().encode())
     folder = Path(blis.__file__).resolve().parent
     for source in sorted(folder.rglob("*.py")):
         digest.update(source.relative_to(folder).as_posix().encode() + b"\0" + source.read_bytes())

@@ -53,7 +53,7 @@ WRONG = {
     # bundles
     "policies=nosuch.yaml": "policies must be the path of a file; there is none at 'nosuch.yaml'",
     "policies=empty.yaml": "empty.yaml must be a policy bundle with 'version: 1'; it is empty",
-    "policies=broken.yaml": "broken.yaml is not a valid YAML file: while parsing a flow mapping in",
+    "policies=broken.yaml": "broken.yaml is not a valid YAML file: while parsing a flow mapping, expected",
     "policies=version.yaml": "version.yaml: version must be 1, the one this program reads; got 2",
     "policies=no_version.yaml": "no_version.yaml: key 'version' is required",
     "policies=key.yaml": "key.yaml: unknown key 'scheduler'; did you mean 'scheduling'?",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import affine
+from blis.engine.codes import N_ROUTED
 from blis.engine.laws import check_laws
 from blis.foundation.answers import choices
 from blis.foundation.errors import LawBrokenError
@@ -99,6 +100,30 @@ def test_a_broken_law_is_said_in_words() -> None:
 
     with pytest.raises(LawBrokenError, match=r"used and free blocks are all blocks: instance 1 must have 24; got 25"):
         check_laws(run.workload, run.prepared.limits, run.state)
+
+
+@pytest.mark.parametrize(
+    ("counter", "state"),
+    [
+        ("completed_requests", "completed"), ("dropped_requests", "dropped"), ("queued_requests", "queued"),
+        ("running_requests", "running"), ("pending_requests", "not_started"),
+    ],
+)  # fmt: skip
+def test_no_outcome_is_made_of_requests_that_were_lost_or_served_twice(counter: str, state: str) -> None:
+    run = simulation(1)
+    run.advance(2_000)
+    run.state.instances[counter][2] += 1
+
+    with pytest.raises(LawBrokenError, match=f"conservation: {state}_requests must be"):
+        outcome(run)
+
+
+def test_a_request_that_was_routed_twice_breaks_the_law() -> None:
+    run = simulation(1).run()
+    run.state.scratch.cluster[N_ROUTED] += 1
+
+    with pytest.raises(LawBrokenError, match=r"conservation: not_started_requests must be 0, .* counted -1"):
+        outcome(run)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

@@ -32,8 +32,11 @@ POLICY_NAMES = {
 
 def simulate(case: Case, rows: Rows, semantics: str) -> dict[str, Any]:
     """Run a case; the result has the form that `naive.simulate` gives it."""
-    simulation = simulation_of(case, rows, semantics).run()
-    done = outcome(simulation)
+    return result_of(case, rows, outcome(simulation_of(case, rows, semantics).run()), semantics)
+
+
+def result_of(case: Case, rows: Rows, done: Outcome, semantics: str) -> dict[str, Any]:
+    """What came of a case in the form that `naive.simulate` gives it."""
     requests = [_request(case, rows[row], row, done) for row in range(len(rows))]
     instances = [_instance(index, requests, done) for index in range(case["instances"])]
     completed = [request for request in requests if request.status == "completed"]
@@ -159,10 +162,10 @@ def _request(case: Case, row: dict[str, Any], index: int, done: Outcome) -> Simp
     def double(values: Any) -> float | None:
         return float(values[index]) if values[index] == values[index] else None
 
-    has_scores = case["routing"]["policy"] in ("weighted", "weighted-cache-load")
+    has_scores = case["routing"]["policy"] in ("weighted", "weighted-cache-load", "program")
     return SimpleNamespace(
         row=index,
-        arrival_us=row["arrival_us"],
+        arrival_us=int(seen.arrival_us[index]),
         slo_class=row.get("slo_class") or "",
         output=range(row["output_tokens"]),
         prompt=range(row["input_tokens"]),

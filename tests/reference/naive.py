@@ -6,6 +6,7 @@ It is the oracle for the fast engine and shares no code with it.
 from __future__ import annotations
 
 import heapq
+import math
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from tests.reference.naive_request import Keys, Request, read_requests
 from tests.reference.naive_routing import Admission, Eyes, Router, regret
 from tests.reference.naive_semantics import PRESETS, Semantics
 
+REFUSED_PAUSE_US = 1_000_000  # whoever is refused waits so long before the next attempt
 # Ranks among the events of one microsecond: of the cluster, then of one instance.
 RANKS = {"arrival": 0, "admission": 1, "routing": 2, "reaching": 0, "queueing": 1, "step": 2, "leaving": 3}
 
@@ -38,9 +40,12 @@ class Simulator:
         keys = Keys()
         self.case = case
         self.semantics = semantics
-        self.latency = read_latency(case["latency"])
         self.requests = read_requests(rows, case["block_size_tokens"], keys)
-        self.instances = [Instance(index, case, self.latency, keys, semantics) for index in range(case["instances"])]
+        latencies = [pool["latency"] for pool in case["pools"]] if "pools" in case else [case["latency"]]
+        self.latencies = [read_latency(latencies[index % len(latencies)]) for index in range(case["instances"])]
+        self.instances = [
+            Instance(index, case, self.latencies[index], keys, semantics) for index in range(case["instances"])
+        ]
         self.admission = Admission(case["admission"])
         self.eyes = Eyes(self.instances, case["routing"], semantics)
         self.router = Router(case["routing"], case["instances"])
@@ -52,7 +57,8 @@ class Simulator:
     def run(self) -> None:
         """Execute events in order until none is left or the next one lies beyond the horizon."""
         for request in self.requests:
-            self._schedule(request.arrival_us, "arrival", request=request)
+            if request.after < 0:
+                self._schedule(request.arrival_us, "arrival", request=request)
         horizon_us = self.case.get("horizon_us")
         while self.events:
             event = heapq.heappop(self.events)
@@ -69,7 +75,14 @@ class Simulator:
         place = 0 if instance is None else 1 + instance.index
         is_ranked = instance is None or self.semantics.same_time_by_kind
         rank = RANKS[kind] if is_ranked else 0
-        heapq.heappush(self.events, Event(time_us, place, rank, next(self.sequence), kind, request))
+        order = next(self.sequence) if kind != "arrival" else request.row if request else 0
+        heapq.heappush(self.events, Event(time_us, place, rank, order, kind, request))
+
+    def _let_followers_come(self, request: Request, ended_us: int) -> None:
+        for follower in self.requests:
+            if follower.after == request.row:
+                follower.arrival_us = ended_us + follower.think_us
+                self._schedule(follower.arrival_us, "arrival", request=follower)
 
     def _execute_in_cluster(self, event: Event) -> None:
         request, now = event.request, event.time_us
@@ -79,10 +92,11 @@ class Simulator:
         elif event.kind == "admission":
             self.eyes.look(now)
             self.n_decisions += 1
-            if self.admission.admits(request, now):
+            if self.admission.admits(request, now, self.eyes.look(now)):
                 self._schedule(now + self.case.get("routing_latency_us", 0), "routing", request=request)
             else:
                 request.status = "rejected"
+                self._let_followers_come(request, now + REFUSED_PAUSE_US)
         else:
             self._route(request, now)
 
@@ -91,7 +105,8 @@ class Simulator:
         choice = self.router.route(request, signals)
         request.instance = choice.instance
         if self.is_traced:
-            request.regret = regret(choice, signals)
+            lost = regret(choice, signals)
+            request.regret = None if math.isnan(lost) else lost
             request.score = choice.scores[choice.instance] if choice.scores else None
         instance = self.instances[choice.instance]
         instance.n_pending += 1
@@ -103,15 +118,21 @@ class Simulator:
         instance.end_us = now
         if event.kind == "reaching":
             assert request is not None
-            queueing_us = self.latency.queueing_us(len(request.prompt))
+            queueing_us = instance.latency.queueing_us(len(request.prompt))
             self._schedule(now + queueing_us, "queueing", instance, request)
         elif event.kind == "queueing":
             assert request is not None
             step_due_us = instance.enqueue(request, now)
             if step_due_us is not None:
                 self._schedule(step_due_us, "step", instance)
+            if request.status == "dropped":
+                self._let_followers_come(request, now + 1)  # nobody hears of it in the past
         elif event.kind == "step":
+            n_completed = len(instance.completed)
             end_us, has_completed = instance.step(now)
+            for left in instance.completed[n_completed:]:
+                assert left.e2e_us is not None
+                self._let_followers_come(left, left.arrival_us + left.e2e_us)
             if has_completed:  # the requests leave at the end of the step: it moves the clock, nothing else
                 self._schedule(end_us, "leaving", instance)
             if instance.has_step_due:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.reference.naive_cache import BlockPool
-from tests.reference.naive_latency import Affine, Roofline, Share
+from tests.reference.naive_latency import Affine, Priced, Roofline, Share
+from tests.reference.naive_priority import priority_of
 from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import Semantics
 
@@ -17,7 +18,7 @@ class Instance:
         self,
         index: int,
         case: dict[str, Any],
-        latency: Affine | Roofline,
+        latency: Affine | Roofline | Priced,
         keys: Keys,
         semantics: Semantics,
     ) -> None:
@@ -25,12 +26,16 @@ class Instance:
         self.semantics = semantics
         self.latency = latency
         self.block_size: int = case["block_size_tokens"]
-        self.max_running: int = case["max_running_requests"]
-        self.step_budget: int = case["step_token_budget"]
-        self.threshold: int = case["long_prefill_threshold"]
+        own = case | (case["pools"][index] if "pools" in case else {})
+        self.max_running: int = own["max_running_requests"]
+        self.step_budget: int = own["step_token_budget"]
+        self.threshold: int = own["long_prefill_threshold"]
+        self.longest: int = own.get("max_model_len", 0)  # of prompt and output; 0: none
         self.scheduler: str = case["scheduler"]
-        self.priority_policy: str = case["priority_policy"]
-        self.pool = BlockPool(case["kv_blocks_per_instance"], self.block_size, keys, semantics)
+        priority = case["priority_policy"]
+        self.priority_policy = {"policy": priority} if isinstance(priority, str) else priority
+        self.preemption: str = case.get("preemption", "newest")
+        self.pool = BlockPool(own["kv_blocks_per_instance"], self.block_size, keys, semantics)
 
         self.queue: list[Request] = []
         self.batch: list[Request] = []
@@ -38,6 +43,7 @@ class Instance:
         self.n_in_flight = 0  # routed here, neither completed nor dropped
         self.has_step_due = False
         self.busy_until_us = 0
+        self.last_step_us = 0
 
         self.end_us = 0
         self.input_tokens = 0
@@ -68,7 +74,6 @@ class Instance:
 
     def step(self, now: int) -> tuple[int, bool]:
         """Run a step, which happens entirely at its start; its end, and whether a request completed."""
-        self._order_queue(now)
         served = self._form_batch(now)
         self.steps += 1
         self.sum_queue += len(self.queue)
@@ -84,22 +89,22 @@ class Instance:
 
         self.has_step_due = bool(self.batch or self.queue)
         self.busy_until_us = now + step_us
+        self.last_step_us = step_us
         return now + step_us, bool(finished)
 
     def _never_fits(self, request: Request) -> bool:
         n_tokens = len(request.prompt)
         if self.semantics.drop_if_output_never_fits:
             n_tokens = request.final_position  # the final token needs no room
+            if self.longest and len(request.prompt) + max(1, len(request.output)) > self.longest:
+                return True
         return -(-n_tokens // self.block_size) > self.pool.n_blocks
 
     def _order_queue(self, now: int) -> None:
+        # Requests of a linear priority age alike, so that any moment gives their order; the engine takes time 0.
+        at = 0 if self.priority_policy["policy"] == "linear" else now
         for request in self.queue:
-            age = float(now - request.arrival_us)
-            request.priority = {
-                "constant": 0.0,
-                "slo-based": 0.0 + 1e-6 * age,
-                "inverted-slo": 0.0 - 1e-6 * age,
-            }[self.priority_policy]
+            request.priority = priority_of(self.priority_policy, request, self, at)
         if self.scheduler == "sjf":
             self.queue.sort(key=lambda r: (len(r.prompt), r.arrival_us, r.name))
         elif self.scheduler == "priority-fcfs":
@@ -120,12 +125,15 @@ class Instance:
             request = self.batch[index]
             is_prompt = request.position < len(request.prompt)
             n = self._chunk(len(request.prompt) - request.position, budget) if is_prompt else 1
-            if not self._store_or_preempt(request, n):
-                break
-            served.append((request, Share(is_prompt, n, request.position)))
+            if not self.pool.store(request, request.position, request.position + n, []):
+                self._preempt(self._victim(index, now))
+                continue
+            served.append((request, Share(is_prompt, n, request.position, len(request.prompt))))
             budget -= n
             index += 1
 
+        if self.preemptions == preempted_before and budget > 0 and len(self.batch) < self.max_running:
+            self._order_queue(now)
         while self.preemptions == preempted_before and self.queue and budget > 0 and len(self.batch) < self.max_running:
             request = self.queue[0]
             share = self._take(request, budget)
@@ -156,19 +164,21 @@ class Instance:
         request.cached_blocks = len(hits)
         request.position = start
         history = start if self.semantics.cached_tokens_are_history else 0
-        return Share(True, n, history)
+        return Share(True, n, history, n_prompt)
 
-    def _store_or_preempt(self, request: Request, n: int) -> bool:
-        """Store n more tokens of a running request; False if it had to be preempted itself."""
-        while not self.pool.store(request, request.position, request.position + n, []):
-            victim = self.batch.pop()
-            self._preempt(victim)
-            if victim is request:
-                return False
-        return True
+    def _victim(self, first: int, now: int) -> Request:
+        """Who gives way, among the members that were not yet served in this step."""
+        if self.preemption == "newest":
+            return self.batch[-1]
+        if self.preemption != "lowest-priority":
+            raise ValueError(f"unknown preemption policy {self.preemption!r}")
+        ranked = [(priority_of(self.priority_policy, self.batch[place], self, now), -place)
+                  for place in range(first, len(self.batch))]  # fmt: skip
+        return self.batch[-min(ranked)[1]]
 
     def _preempt(self, victim: Request) -> None:
         """Start again from nothing, at the front; the earlier ttft stays until it is taken again."""
+        self.batch.remove(victim)
         self.pool.release(victim)
         victim.position = 0
         victim.intervals_us = []
@@ -200,6 +210,8 @@ class Instance:
         self.batch.remove(request)
         assert request.ttft_us is not None
         request.e2e_us = request.ttft_us + sum(request.intervals_us)
+        if request.output:
+            request.e2e_us += self.latency.completion_us
         request.status = "completed"
         self.completed.append(request)
         self.n_in_flight -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
@@ -11,6 +12,7 @@ class Share(NamedTuple):
     is_prompt: bool
     new_tokens: int
     history_tokens: int
+    prompt_tokens: int = 0  # of the whole request
 
 
 class Affine:
@@ -20,6 +22,7 @@ class Affine:
         self.alpha = latency["alpha_us"]
         self.beta = latency["beta_us"]
         self.per_token_us = int(self.alpha[2])
+        self.completion_us = 0
 
     def queueing_us(self, n_prompt: int) -> int:
         """From the arrival at an instance to its queue."""
@@ -39,6 +42,7 @@ class Roofline:
         model, hardware = latency["model"], latency["hardware"]
         self.tp = latency["tensor_parallel"]
         self.per_token_us = latency.get("per_output_token_us", 0)
+        self.completion_us = 0
         self.constant_queueing_us = latency.get("queueing_us", 0)
         layers, d, heads = model["layers"], model["hidden"], model["heads"]
         kv_heads = model["kv_heads"] or heads
@@ -99,6 +103,41 @@ class Roofline:
         return self.bytes_per_param * (self.attention_weights + self.mlp_weights * loaded)
 
 
-def read_latency(latency: dict[str, Any]) -> Affine | Roofline:
+class Priced:
+    """Sums of a batch, priced by a function from outside: what is compared then is the batch, not the price."""
+
+    def __init__(self, latency: dict[str, Any]) -> None:
+        self.price: Callable[..., int] = latency["price"]
+        self.fixed_us, self.fixed_us_per_token = latency["queueing_us"], latency["queueing_us_per_token"]
+        self.per_token_us = int(latency["output_token_us"])
+        self.completion_us = int(latency["completion_us"])
+
+    def queueing_us(self, n_prompt: int) -> int:
+        """From the arrival at an instance to its queue."""
+        return int(self.fixed_us + self.fixed_us_per_token * n_prompt)
+
+    def step_us(self, shares: list[Share]) -> int:
+        """A request that computes nothing is no member."""
+        prompts = [share for share in shares if share.is_prompt and share.new_tokens > 0]
+        decodes = [share for share in shares if not share.is_prompt]
+        return self.price(
+            prefill_requests=len(prompts),
+            prefill_tokens=sum(share.new_tokens for share in prompts),
+            prefill_history_tokens=sum(share.history_tokens for share in prompts),
+            prefill_attention_x2=sum(
+                2 * share.new_tokens * share.history_tokens + share.new_tokens * (share.new_tokens - 1)
+                for share in prompts
+            ),
+            prefill_prompt_attention_x2=sum(
+                2 * share.new_tokens * share.prompt_tokens + share.new_tokens**2 for share in prompts
+            ),
+            decode_requests=len(decodes),
+            decode_context_tokens=sum(share.history_tokens for share in decodes),
+        )
+
+
+def read_latency(latency: dict[str, Any]) -> Affine | Roofline | Priced:
     """The latency model of a case."""
+    if latency["kind"] == "priced":
+        return Priced(latency)
     return {"affine": Affine, "roofline": Roofline}[latency["kind"]](latency)

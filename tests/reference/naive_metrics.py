@@ -137,7 +137,7 @@ def distribution(values: list[int]) -> dict[str, float]:
 
 def inversions(case: dict[str, Any], instances: list[Instance], semantics: Semantics) -> int:
     """Pairs of one instance (and class) where the earlier arrival has more than twice the e2e."""
-    if case["priority_policy"] == "constant":
+    if case["priority_policy"] in ("constant", {"policy": "constant"}):
         return 0
     n_pairs = 0
     for instance in instances:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ class Request:
     prompt: list[int]
     output: list[int]
     slo_class: str
+    number: int = 0  # what its name counts
+    round: int = 0
+    after: int = -1  # row of the request that must leave first
+    think_us: int = 0  # from then to the arrival
 
     status: str = "not_started"
     instance: int | None = None
@@ -40,7 +45,7 @@ class Request:
     @property
     def name(self) -> str:
         """The name that breaks ties, as text: request_10 comes before request_2."""
-        return f"request_{self.row}"
+        return f"request_{self.number}"
 
     @property
     def final_position(self) -> int:
@@ -79,12 +84,17 @@ class Keys:
 def read_requests(rows: list[dict[str, Any]], block_size: int, keys: Keys) -> list[Request]:
     """Give every row its tokens: shared ones where the columns say so, else tokens that occur once."""
     fresh = count(1)
+    keyed_texts: dict[tuple[str, int, int], int] = {}
     group_texts: dict[str, list[int]] = {}
     requests: list[Request] = []
     for row, columns in enumerate(rows):
         n_prompt, n_output = columns["input_tokens"], columns["output_tokens"]
         prompt: list[int] = []
-        if columns.get("context_of") is not None:
+        output: list[int] = []
+        if columns.get("keys") is not None:
+            text = _keyed_text(columns, block_size, fresh, keyed_texts)
+            prompt, output = text[:n_prompt], text[n_prompt:]
+        elif columns.get("context_of", -1) not in (None, -1):
             before = requests[columns["context_of"]]
             prompt = (before.prompt + before.output)[: columns["context_length"]]
         elif columns.get("prefix_group"):
@@ -93,9 +103,27 @@ def read_requests(rows: list[dict[str, Any]], block_size: int, keys: Keys) -> li
                 text.append(next(fresh))
             prompt = text[: columns["prefix_length"]]
         prompt = prompt + [next(fresh) for _ in range(n_prompt - len(prompt))]
-        output = [next(fresh) for _ in range(n_output)]
+        output = output + [next(fresh) for _ in range(n_output - len(output))]
         slo_class = columns.get("slo_class") or ""
-        request = Request(row, columns["arrival_us"], prompt, output, slo_class)
+        number = row if columns.get("number") is None else columns["number"]
+        request = Request(row, columns["arrival_us"], prompt, output, slo_class, number, columns.get("round") or 0)
+        request.after, request.think_us = columns.get("after", -1), columns.get("think_us", 0)
         request.prompt_keys = keys.of_whole_blocks(prompt, block_size)
         requests.append(request)
     return requests
+
+
+def _keyed_text(
+    columns: dict[str, Any], block_size: int, fresh: Iterator[int], texts: dict[tuple[str, int, int], int]
+) -> list[int]:
+    """Prompt and output that are alike exactly where keys of blocks, or identities of whole prompts, are."""
+    text = []
+    for position in range(columns["input_tokens"] + columns["output_tokens"]):
+        block, place = divmod(position, block_size)
+        if block < len(columns["keys"]):
+            text.append(texts.setdefault(("block", columns["keys"][block], place), -len(texts) - 1))
+        elif position < columns["input_tokens"]:
+            text.append(texts.setdefault(("prompt", columns["prompt"], position), -len(texts) - 1))
+        else:
+            text.append(next(fresh))
+    return text

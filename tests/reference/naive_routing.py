@@ -5,25 +5,32 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tests.reference.naive_instance import Instance
+from tests.reference.naive_priority import urgency
+from tests.reference.naive_programs import value_of
 from tests.reference.naive_request import Request
-from tests.reference.naive_scorers import Signals, make_scorer
+from tests.reference.naive_scorers import PrefixAffinity, Signals, leading, make_scorer
 from tests.reference.naive_semantics import Semantics
 
 
 class Admission:
-    """always-admit, reject-all, or one token bucket for the whole cluster."""
+    """always-admit, reject-all, shedding by class, or one token bucket for the whole cluster."""
 
     def __init__(self, admission: dict[str, Any]) -> None:
         self.policy: str = admission["policy"]
-        if self.policy not in ("always-admit", "reject-all", "token-bucket"):
+        if self.policy not in ("always-admit", "reject-all", "token-bucket", "tier-shed"):
             raise ValueError(f"unknown admission policy {self.policy!r}")
+        self.shed = admission
         self.capacity = float(admission.get("capacity_tokens", 0))
         self.refill_per_s = float(admission.get("refill_tokens_per_s", 0))
         self.tokens = self.capacity
         self.last_refill_us = 0
 
-    def admits(self, request: Request, now: int) -> bool:
+    def admits(self, request: Request, now: int, signals: list[Signals]) -> bool:
         """Decide at the time of the decision; a prompt costs its whole length, cached or not."""
+        if self.policy == "tier-shed":
+            least = self.shed.get("minimum_urgency", 3.0)
+            is_urgent = self.shed.get(request.slo_class or "unnamed", urgency(request)) >= least
+            return is_urgent or max(one.load for one in signals) <= self.shed.get("threshold_requests", 0.0)
         if self.policy != "token-bucket":
             return self.policy == "always-admit"
         elapsed_us = now - self.last_refill_us
@@ -43,6 +50,9 @@ class Reading(NamedTuple):
     running: int = 0
     used_share: float = 0.0
     free_blocks: int = 0
+    queued_tokens: int = 0
+    step_us: int = 0  # length of its last step
+    hit_rate: float = 0.0  # in blocks
 
 
 class Eyes:
@@ -68,23 +78,40 @@ class Eyes:
         if self.signal_delay_us > 0 and now - self.last_signal_us >= self.signal_delay_us:
             self.frozen_keys = [frozenset(instance.pool.table) for instance in self.instances]
             self.last_signal_us = now
-        return [self._signals(instance) for instance in self.instances]
+        return [self._signals(instance, now) for instance in self.instances]
 
     def _read(self) -> None:
         self.readings = [
-            Reading(len(one.queue), len(one.batch), one.pool.n_used / one.pool.n_blocks, len(one.pool.free))
+            Reading(
+                len(one.queue),
+                len(one.batch),
+                one.pool.n_used / one.pool.n_blocks,
+                len(one.pool.free),
+                sum(len(request.prompt) for request in one.queue),
+                one.last_step_us,
+                one.pool.hits / max(1, one.pool.hits + one.pool.misses),
+            )
             for one in self.instances
         ]
 
-    def _signals(self, instance: Instance) -> Signals:
+    def _signals(self, instance: Instance, now: int) -> Signals:
         reading = self.readings[instance.index]
         counted = instance.n_in_flight if self.semantics.load_counts_in_flight else instance.n_pending
         is_live = self.signal_delay_us == 0
         return Signals(
-            *reading,
+            reading.queued,
+            reading.running,
+            reading.used_share,
+            reading.free_blocks,
             in_flight=instance.n_in_flight,
             load=reading.queued + reading.running + counted,
             keys=instance.pool.table if is_live else self.frozen_keys[instance.index],
+            pending=instance.n_pending,
+            queued_tokens=reading.queued_tokens,
+            step_us=reading.step_us,
+            hit_rate=reading.hit_rate,
+            now=now,
+            block_size=instance.block_size,
         )
 
 
@@ -103,6 +130,8 @@ class Router:
         self.routing = routing
         self.n_routed = 0
         self.home_of: dict[tuple[int, ...], int] = {}
+        self.last_routed = [-1] * n_instances
+        self.sent = PrefixAffinity(n_instances)
         self.scorers = [
             (make_scorer(scorer["name"], n_instances), scorer["weight"]) for scorer in routing.get("scorers", [])
         ]
@@ -124,8 +153,12 @@ class Router:
             choice = self._best(self._weighted_scores(request, signals))
             for scorer, _ in self.scorers:
                 scorer.learn(request, signals, choice.instance)
+        elif self.policy == "program":
+            choice = self._best(self._program_values(request, signals))
+            self.sent.learn(request, signals, choice.instance)
         else:
             raise ValueError(f"unknown routing policy {self.policy!r}")
+        self.last_routed[choice.instance] = self.n_routed
         self.n_routed += 1
         return choice
 
@@ -141,6 +174,36 @@ class Router:
             for index, score in enumerate(scorer.score(request, signals)):
                 totals[index] += min(max(score, 0.0), 1.0) * (weight / total_weight)
         return totals
+
+    def _program_values(self, request: Request, signals: list[Signals]) -> list[float]:
+        n_blocks, loads = len(request.prompt_keys), [one.load for one in signals]
+        values = []
+        for index, one in enumerate(signals):
+            cached, sent = leading(request.prompt_keys, one.keys), leading(request.prompt_keys, self.sent.index[index])
+            features = {
+                "queued_requests": one.queued,
+                "running_requests": one.running,
+                "queued_tokens": one.queued_tokens,
+                "free_blocks": one.free_blocks,
+                "used_share": one.used_share,
+                "pending_requests": one.pending,
+                "in_flight_requests": one.in_flight,
+                "effective_load": one.load,
+                "cached_blocks": cached,
+                "cached_share": cached / n_blocks if n_blocks else 0.0,
+                "affinity_share": sent / n_blocks if n_blocks else 0.0,
+                "step_us": one.step_us,
+                "last_routed": self.last_routed[index],
+                "least_load": min(loads),
+                "mean_load": float(sum(loads)) / len(loads),
+                "hit_rate": one.hit_rate,
+                "input_tokens": len(request.prompt),
+                "uncached_tokens": len(request.prompt) - cached * one.block_size,
+                "urgency": urgency(request),
+                "clock_us": one.now,
+            }
+            values.append(value_of(self.routing.get("formula", "effective_load neg"), features))
+        return values
 
     def _cache_load_scores(self, signals: list[Signals]) -> list[float]:
         cache, load = self.routing["cache_weight"], self.routing["load_weight"]

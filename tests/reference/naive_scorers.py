@@ -21,6 +21,12 @@ class Signals(NamedTuple):
     in_flight: int
     load: int
     keys: Collection[int]  # block keys in its cache
+    pending: int = 0  # routed, not yet queued
+    queued_tokens: int = 0
+    step_us: int = 0
+    hit_rate: float = 0.0
+    now: int = 0
+    block_size: int = 1
 
 
 def leading(keys: list[int], known: Collection[int]) -> int:

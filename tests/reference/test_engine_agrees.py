@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.reference import engine_runner, naive
+from tests.reference.agreement import differences
 from tests.reference.random_cases import random_case
 
-RELATIVE_TOLERANCE = 1e-12
 # Found by a search over 60 000 seeds; each once told the two simulators apart.
 TELLING = (
     ("corrected", 4377, 30),  # a drop after the last completion: end of the run
@@ -20,22 +19,6 @@ TELLING = (
     ("reference-2026-02", 20529, 40),  # a queueing and a step in one microsecond, both fixed in one microsecond
     ("reference-2026-02", 21272, 40),
 )
-
-
-def differences(want: Any, got: Any, path: str = "") -> list[str]:
-    """One line per number that does not agree."""
-    if isinstance(want, dict):
-        return [line for key in want for line in differences(want[key], got[key], f"{path}.{key}")]
-    if isinstance(want, list):
-        assert len(want) == len(got)
-        return [
-            line for i, (w, g) in enumerate(zip(want, got, strict=True)) for line in differences(w, g, f"{path}[{i}]")
-        ]
-    if isinstance(want, float) and isinstance(got, float | int):
-        is_same = abs(want - got) <= RELATIVE_TOLERANCE * max(1.0, abs(want))
-    else:
-        is_same = want == got
-    return [] if is_same else [f"{path}: naive {want!r}, engine {got!r}"]
 
 
 def assert_agreement(seed: int, semantics: str, most_requests: int) -> None:

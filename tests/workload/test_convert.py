@@ -3,7 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from blis.command.workload_choice import readers, writers
 from blis.convert import main
+from blis.foundation.errors import ConfigError
+from blis.foundation.placing import place_together
 from blis.workload.plan import workload_plan
 
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(
@@ -168,7 +171,7 @@ def test_losses_and_notes_go_to_standard_error(file, tmp_path, capsys):
         (("azure", "b.yaml", "rat=1"), "from: unknown key 'rat'; did you mean 'rate'?"),
         (("azure", "b.yaml", "rate"), "options must have the form key=value; got 'rate'."),
         (("azure", "b.yaml", "rate=1", "rate=2"), "option rate must be given once; got it twice."),
-        (("azure", "b.yaml", "rate=["), "option rate must be a YAML value; got '['."),
+        (("azure", "b.yaml", "rate=["), "option rate must be a YAML value; got '[': while"),
         (("azure", "missing/b.yaml"), "missing/b.yaml must be a file in a folder that exists."),
     ],
 )
@@ -190,3 +193,68 @@ def test_wrong_command_lines_are_refused(tmp_path, monkeypatch, capsys, argument
 def test_files_that_do_not_tell_their_format_are_refused(file, tmp_path, capsys, name, text, message):
     assert main([str(file(name, text)), str(tmp_path / "b.jsonl")]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["b.csv", "b.yaml.gz", "b"])
+def test_a_trace_needs_a_name_that_tells_the_name_of_the_file_beside_it(tmp_path, capsys, name):
+    assert main(["azure", str(tmp_path / name), "to=trace-v2"]) == 2
+    assert "the name must end in .yaml or .yml for trace-v2, which has a file beside it." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_beside_a_trace_never_replaces_the_source(file, tmp_path, capsys):
+    source = file("a.csv", AZURE)
+
+    assert main([str(source), str(tmp_path / "a.yaml"), "overwrite=true"]) == 2
+    assert "a.csv is FROM, and would be replaced by the file beside" in capsys.readouterr().err
+    assert source.read_text() == AZURE
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_log_may_replace_itself_if_asked_to(convert, file, tmp_path):
+    convert(file("a.csv", AZURE), "a.csv", "to=burstgpt", "overwrite=true")
+
+    assert len(read("burstgpt", tmp_path / "a.csv")) == 9
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_every_reader_is_offered_as_source_and_every_writer_as_target(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+
+    assert f"from=FORMAT {', '.join(readers())};" in said
+    assert f"to=FORMAT {', '.join(writers())};" in said
+    assert {"bailian", "sharegpt", "vllm-bench", "inference-perf"} <= set(readers())
+    assert writers() == ["azure", "burstgpt", "mooncake", "trace-csv", "trace-v2"]
+
+
+@pytest.fixture
+def two_files(tmp_path):
+    """Two files that were made, and two that are wanted."""
+    (tmp_path / "made").mkdir()
+    made, wanted = [tmp_path / "made" / name for name in "ab"], [tmp_path / name for name in "ab"]
+    for path in made:
+        path.write_text("new")
+    return made, wanted
+
+
+def test_files_are_put_in_place_together_or_not_at_all(two_files):
+    made, wanted = two_files
+    for path in wanted:
+        path.write_text("old")
+    made[1].unlink()  # so that the second cannot be moved
+
+    with pytest.raises(OSError, match="No such file"):
+        place_together(made, wanted, overwrite=True)
+    assert [path.read_text() for path in wanted] == ["old", "old"]
+
+
+def test_a_file_that_came_into_being_meanwhile_is_not_replaced(two_files):
+    made, wanted = two_files
+    wanted[1].write_text("mine")
+
+    with pytest.raises(ConfigError, match=r"b exists already; give overwrite=true to replace it."):
+        place_together(made, wanted, overwrite=False)
+    assert wanted[1].read_text() == "mine"
+    assert not wanted[0].exists()

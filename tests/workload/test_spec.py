@@ -145,7 +145,7 @@ def test_labels_of_clients_are_copied():
         ),
         (
             {"lifecycle": {"windows": [{"start_us": 5, "end_us": 5}]}},
-            "workload.spec.clients[1].lifecycle.windows[0].end_us must be an int ≥ 6 [µs]; got 5.",
+            "workload.spec.clients[1].lifecycle.windows[0].end_us must be an int in [6, 100000000000000000] [µs];",
         ),
         ({"lifecycle": {"windows": []}}, "workload.spec.clients[1].lifecycle.windows must be a list of at least one"),
         (

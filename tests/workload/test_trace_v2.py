@@ -255,3 +255,51 @@ def test_missing_columns_are_refused(load):
 def test_a_missing_data_file_is_refused(file):
     with pytest.raises(ConfigError, match=r"workload.data_path must be the path of a file; there is none at"):
         Params.from_mapping("workload", {"path": file("only.yaml", HEADER)})
+
+
+VERSION_3 = [
+    *COLUMNS[:4],
+    "vllm_priority",
+    *COLUMNS[4:7],
+    "prefix_length",
+    *COLUMNS[7:15],
+    *("model", "deadline_us", "slo_target_us", "server_input_tokens"),
+    *COLUMNS[15:],
+    *("finish_reason", "x_request_id", "adapter"),
+]
+
+
+def version_3(*rows):
+    blank = {**dict.fromkeys(VERSION_3, ""), **ROW, "prefix_length": "0", "server_input_tokens": "0"}
+    return (
+        "\n".join([",".join(VERSION_3), *(",".join({**blank, **row}[name] for name in VERSION_3) for row in rows)])
+        + "\n"
+    )
+
+
+def test_an_observed_trace_of_version_3_is_read_by_the_names_of_its_columns(load, assert_lawful):
+    header = HEADER.replace("2", "3").replace("generated", "real") + "workload_seed: 42\n"
+    rows = [
+        {"send_time_us": "1782183938210545", "server_input_tokens": "90", "model": "m", "finish_reason": "length"},
+        {"send_time_us": "1782183938491284", "server_input_tokens": "0", "tenant_id": "u"},
+        {"send_time_us": "1782183938590581", "server_input_tokens": "95", "prefix_group": "g", "prefix_length": "32"},
+        {"send_time_us": "1782183938590582", "status": "error", "server_input_tokens": "0"},
+    ]
+    requests = load(version_3(*rows), header)
+
+    assert_lawful(requests)
+    assert requests.arrival_us.tolist() == [0, 280_739, 380_036]
+    # the server counted the first prompt; that of a group keeps its own count, which the group's text is part of
+    assert requests.input_tokens.tolist() == [90, 100, 100]
+    assert requests.prefix_tokens.tolist() == [0, 0, 32]
+    assert requests.tenants == ("t", "u")
+    assert requests.notes == (
+        "1 of 4 records have a status other than ok and are left out",
+        "1 of 3 prompts have the length that the server counted (server_input_tokens)",
+        "time 0 is second 1782183938 of the log (keep_origin: true keeps its times)",
+    )
+
+
+def test_an_unknown_version_is_refused_before_keys_that_only_it_has(load):
+    with pytest.raises(ConfigError, match=r"trace_version must be an int in \[1, 3\]; got 7"):
+        load(csv_of({}), HEADER.replace("2", "7") + "shards: 4\n")

@@ -1,11 +1,13 @@
 """Refuses documents and tables that no run can have written: each check names the file and what is wrong in it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from blis.foundation.checks import MOST_INT
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
 from blis.output.page.files import numbers
@@ -106,5 +108,12 @@ def _check_types(path: Path, where: str, mapping: object, types: Mapping[str, An
     for key, kinds in types.items():
         if key not in mapping:
             raise ConfigError(f"{path} is damaged, or of another version of this program: {where}{key} is absent.")
-        if not isinstance(mapping[key], kinds):
+        if not isinstance(mapping[key], kinds) or not _is_bounded(mapping[key]):
             raise ConfigError(f"{path} is damaged: {where}{key} is of the wrong kind; got {shown(mapping[key])}.")
+
+
+def _is_bounded(value: object) -> bool:
+    """Whether a value is no number, or one that the page can draw."""
+    if isinstance(value, int):
+        return abs(value) <= MOST_INT
+    return not isinstance(value, float) or math.isfinite(value)

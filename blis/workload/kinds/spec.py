@@ -12,7 +12,6 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.strict_yaml import read_yaml, with_line
 from blis.foundation.units import US_PER_S, Float64Vector, Int64Vector
 from blis.workload.clients.client import Client
-from blis.workload.clients.document import Specification, specification_from_mapping
 from blis.workload.clients.sessions import Pause, SessionPlan
 from blis.workload.clients.sources import (
     EVERYTHING,
@@ -24,7 +23,6 @@ from blis.workload.clients.sources import (
     Starts,
     Users,
 )
-from blis.workload.clients.table import table_of
 from blis.workload.drawing.arrivals import NORMALIZED
 from blis.workload.drawing.lengths import Constant
 from blis.workload.kinds import inference_perf, servegen
@@ -32,6 +30,9 @@ from blis.workload.logs.options import document_options
 from blis.workload.logs.recognition import YAML, Head
 from blis.workload.prefixes.texts import draw_texts
 from blis.workload.requests import Requests
+from blis.workload.servegen.params import Params as ServeGenParams
+from blis.workload.specification.document import Specification, specification_from_mapping
+from blis.workload.specification.table import table_of
 
 #: Keys of which a document has at least one.
 SOURCES = frozenset({"clients", "aggregate_rate", "servegen_data", "cohorts", "inference_perf"})
@@ -126,6 +127,8 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         Origin(client, choices[k], seed, k, float(document.horizon_us or math.inf)) for k, client in enumerate(clients)
     ]
     cap = params.num_requests or document.num_requests
+    if not cap:
+        _check_expected(params)
     sources = _sources(params, origins, cap or MOST_REQUESTS)
     order = _kept_rows(sources, cap or MOST_REQUESTS)
     if len(order) == 0:
@@ -138,11 +141,27 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     return table_of(document, sources, order, texts, block_size_tokens, notes)
 
 
+def _check_expected(params: Params) -> None:
+    """Refuse a horizon that allows far too many requests before they are drawn."""
+    document = params.specification
+    fractions = sum(client.rate_fraction for client in document.clients) or 1.0
+    total_rate = params.rate or document.aggregate_rate or 0.0
+    expected = sum(
+        _work_us(client, document.horizon_us) * total_rate * client.rate_fraction / fractions / US_PER_S
+        for client in document.clients
+        if not client.concurrency
+    )
+    if expected > 1.1 * MOST_REQUESTS:
+        raise ConfigError(
+            f"workload: the horizon allows more than {MOST_REQUESTS} requests, about {expected:.2g}; give num_requests."
+        )
+
+
 def _before_the_horizon(document: Specification) -> str:
     return f" before the horizon of {document.horizon_us} µs" if document.horizon_us else ""
 
 
-def _recorded(params: Params, recording: servegen.Params, seed: int, block_size_tokens: int) -> Requests:
+def _recorded(params: Params, recording: ServeGenParams, seed: int, block_size_tokens: int) -> Requests:
     """Requests of recorded clients, with what replaces the document's figures."""
     recording = replace(
         recording,

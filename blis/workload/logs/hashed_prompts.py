@@ -77,7 +77,7 @@ class HashColumn:
             refuse_row(path, row, FIELD, rule, f"{counts[row]} for {input_tokens[row]} tokens")
         if n_short := int(((counts > 0) & (counts < -(-input_tokens // block_tokens))).sum()):
             notes.append(
-                f"{n_short} rows have hashes of whole blocks only: the last tokens of their prompts share nothing"
+                f"{n_short} rows have hashes of whole blocks only: the last tokens of these prompts share nothing"
             )
         return HashedPrompts(input_tokens, counts, np.array(self._ids, np.int64), block_tokens, tuple(notes))
 

@@ -5,6 +5,8 @@ from functools import partial
 import numpy as np
 import pytest
 
+from blis.cluster.instances import Cluster, Instance
+from blis.cluster.latency import affine
 from blis.engine.rollout import ADMISSION_DECISION, ROUTING_DECISION, new_plan
 from blis.explaining.counterfactual.rollout import planned, rollouts, try_plan
 from blis.explaining.counterfactual.sampling import Sampling, stratified
@@ -13,6 +15,8 @@ from blis.policies.binding import bind
 from blis.prepare import bind_run, prepare
 from blis.scenario import Scenario
 from blis.simulate import Simulation
+from blis.workload.prefixes.keys import keys_of_groups
+from blis.workload.table import requests_of
 
 CLUSTER = {"instances": 3, "model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 2}
 PLAIN = {"kind": "distribution", "rate": 40, "num_requests": 400}
@@ -166,3 +170,19 @@ def test_a_plan_of_nothing_gives_nothing():
 def test_wrong_sampling_is_named(given, field):
     with pytest.raises(ConfigError, match=field):
         Sampling.from_mapping("counterfactual", given)
+
+
+def test_a_request_in_its_last_step_at_the_decision_is_another_that_completes_after_it():
+    # A step of 100 + 10 begins at 0 and completes the first request; the second is decided on at 50.
+    latency = affine.prepare(affine.Params(alpha_us=(0, 0, 0), beta_us=(100, 10, 0)), None, None, 1)
+    cluster = Cluster((Instance(9, 8, 64, latency),) * 2, "affine", 4)
+    none = np.full(2, -1)
+    prompt, output = np.array([1, 1]), np.array([1, 1])
+    requests = requests_of(
+        arrival_us=np.array([0, 50]), input_tokens=prompt, output_tokens=output,
+        keys=keys_of_groups(prompt, output, none, none * 0, 4), block_size_tokens=4,
+    )  # fmt: skip
+    finished = Simulation(requests, bind_run(cluster), trace="summary").run()
+    (row,) = try_plan(finished, new_plan([ROUTING_DECISION], [1]), Sampling())
+    assert (row.request, row.clock_us) == (1, 50)
+    assert (row.others_begun, row.others_completed) == (1, 1)

@@ -10,12 +10,12 @@ import numpy as np
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.workload.clients.client import Client, client_from_mapping
-from blis.workload.clients.cohorts import expanded
 from blis.workload.clients.profiles import CONSTANT, profile_from_mapping
 from blis.workload.inference_perf.document import Configuration, configuration_of_section
-from blis.workload.kinds import servegen
 from blis.workload.prefixes.texts import check_families
 from blis.workload.requests import MOST_REQUESTS
+from blis.workload.servegen import params as servegen
+from blis.workload.specification.cohorts import expanded
 
 VERSIONS = ("1", "2")
 LARGEST_RATIO = 1e9  #: of two rate fractions; a smaller share of the traffic is a slip of the pen
@@ -97,7 +97,7 @@ def specification_from_mapping(where: str, mapping: object) -> Specification:
     rate = given.get("aggregate_rate")
     if rate is not None:
         rate = check_number(f"{where}.aggregate_rate", rate, above=0, unit="requests/s")
-    horizon_us = check_int(f"{where}.horizon", _or_zero(given.get("horizon")), 0, 2**63 - 1, "µs")
+    horizon_us = check_int(f"{where}.horizon", _or_zero(given.get("horizon")), 0, unit="µs")
     num_requests = check_int(f"{where}.num_requests", _or_zero(given.get("num_requests")), 0, MOST_REQUESTS)
     if not documents and given.get("profile") is not None:
         raise ConfigError(f"{where}.profile has no meaning for recorded clients; leave it out.")

@@ -3,13 +3,13 @@
 import numpy as np
 
 from blis.foundation.units import Int64Vector
-from blis.workload.clients.document import Specification
 from blis.workload.clients.sources import Rows, Source
 from blis.workload.labels import Labels, number_names
 from blis.workload.network import Network
 from blis.workload.prefixes.nested import keys_of_texts
 from blis.workload.prefixes.texts import PrefixTexts
 from blis.workload.requests import Requests
+from blis.workload.specification.document import Specification
 from blis.workload.table import requests_of, whole_microseconds
 
 

@@ -1,0 +1,43 @@
+"""A policy decides the same whether it is compiled or called as a Python function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from blis.foundation.answers import FOLDERS, answer
+from blis.outcome import outcome
+from blis.policies.binding import fields
+from blis.prepare import bind_run
+from experiments.fuzz.sameness import differences
+from experiments.fuzz.subject import Subject
+
+#: Asked of a part of the cases only, for Python is slow.
+SHARE = 0.3
+
+
+def check(subject: Subject) -> Iterator[str]:
+    """Let Python decide one question that has a policy without parameters."""
+    random = subject.random("python")
+    if subject.stalled or subject.case.mode == "python" or random.random() > SHARE:
+        return
+    able = [question for question, policy in subject.policies.items() if _is_able(question, policy)]
+    if not able:
+        return
+    subject.asked.add("python_policies")
+    question = random.choice(able)
+    module = subject.policies[question].module
+    assert module is not None
+    name = f"{module.__name__}:{FOLDERS[question][1]}"
+    prepared = bind_run(
+        subject.cluster, {**subject.policies, question: name}, subject.prepared.semantics, subject.prepared.horizon_us
+    )
+    for line in differences(subject.outcome, outcome(subject.start(prepared=prepared).run()), stopped=True):
+        yield f"with {question} {name}, {line}"
+
+
+def _is_able(question: str, policy: Any) -> bool:
+    """Whether its function runs without what is compiled for it: parameters, an order of its own, the queue's order."""
+    if fields(answer(question, policy.name)) or policy.flag("memory_size", None) is not None:
+        return False
+    return question != "scheduling" or bool(policy.flag("SORTS", True))

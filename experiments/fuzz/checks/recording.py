@@ -1,0 +1,59 @@
+"""What is recorded never changes what happens, and what a trace says agrees with what the instances counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from blis.outcome import Outcome, outcome
+from experiments.fuzz.sameness import differences
+from experiments.fuzz.subject import Subject
+
+
+def check(subject: Subject) -> Iterator[str]:
+    """Run with everything recorded and with nothing."""
+    if subject.stalled:
+        return
+    plain = outcome(subject.start(trace="none", record_routing=False, record_steps=False).run())
+    for line in differences(subject.outcome, plain, recordings=False):
+        yield f"without recordings, {line}"
+    whole = outcome(subject.start(trace="decisions").run())
+    for line in differences(subject.outcome, whole, recordings=subject.case.trace == "decisions"):
+        yield f"with a whole trace, {line}"
+    yield from _trace(subject, whole)
+
+
+def _trace(subject: Subject, done: Outcome) -> Iterator[str]:
+    trace, requests, instances = done.trace, done.requests, done.instances
+    assert trace is not None
+    routings, admissions, samples = trace.routings, trace.admissions, trace.samples
+    if int((admissions.verdict != 0).sum()) != done.n_rejected or len(admissions) != done.n_admitted + done.n_rejected:
+        yield "the trace of admissions does not count what was admitted and rejected"
+    if len(np.unique(admissions.request)) != len(admissions) or len(np.unique(routings.request)) != len(routings):
+        yield "a request was decided on twice"
+    if (np.diff(admissions.clock_us) < 0).any() or (np.diff(routings.clock_us) < 0).any():
+        yield "decisions are not in the order of time"
+    if not np.array_equal(requests.instance[routings.request], routings.instance):
+        yield "the trace sends a request elsewhere than where it went"
+    preempted = np.bincount(trace.preemptions.instance, minlength=len(instances.steps))
+    if not np.array_equal(preempted, instances.preemptions):
+        yield f"the trace has {preempted.tolist()} preemptions; the instances count {instances.preemptions.tolist()}"
+    for name, counted, weights in (
+        ("steps", instances.steps, samples.steps),
+        ("busy_us", instances.busy_us, samples.length_us),
+        ("queue_sum", instances.queue_sum, samples.queued_requests * samples.steps.astype(np.int64)),
+        ("batch_sum", instances.batch_sum, samples.running_requests * samples.steps.astype(np.int64)),
+    ):
+        summed = np.zeros(len(counted), np.int64)
+        np.add.at(summed, samples.instance, weights)
+        if not np.array_equal(summed, counted):
+            yield f"the samples' {name} come to {summed.tolist()}; the instances count {counted.tolist()}"
+    if (samples.used_blocks > instances.total_blocks[samples.instance]).any() or (samples.used_blocks < 0).any():
+        yield "a sample has more blocks in use than there are, or fewer than none"
+    if len(routings) and (routings.least_load > routings.effective_load).any():
+        yield "the least load is above the chosen instance's"
+    if not np.isfinite(trace.expected_ttft_us).all() or (trace.expected_ttft_us < 0).any():
+        yield "an expected TTFT is no time"
+    if len(routings) and (routings.least_ttft_us > routings.expected_ttft_us).any():
+        yield "the least expected TTFT is above the chosen instance's"

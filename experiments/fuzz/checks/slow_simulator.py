@@ -1,0 +1,125 @@
+"""A second simulator, slow and written independently, does the same with every request.
+
+It knows no answers but those of `KNOWN`. What the reference of February did when memory was lacking is not
+reproduced, so there is nothing to compare. A latency model that it has no formula of is priced by the engine's: then
+the batches are compared, not their price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from blis.engine.batch_sums import BatchSums
+from blis.foundation.answers import QUESTIONS, answer
+from blis.policies.bundle import complete_policy
+from experiments.fuzz.subject import Subject, rows_of
+from tests.reference import engine_runner, naive
+from tests.reference.agreement import differences
+from tests.reference.naive_scorers import STATELESS
+from tests.reference.naive_semantics import PRESETS
+
+MOST_REQUESTS = 60
+MOST_TOKENS = 6_000
+MOST_LINES = 4
+
+#: Names that the recorded cases use for the product's.
+NAMES = {"weighted-legacy": "weighted-cache-load", "prefix-affinity": "prefix-affinity-whole-prompt"}
+KNOWN = {
+    "admission": {"always-admit", "reject-all", "token-bucket", "tier-shed"},
+    "routing": {
+        "round-robin",
+        "least-loaded",
+        "always-busiest",
+        "prefix-affinity",
+        "weighted",
+        "weighted-legacy",
+        "program",
+    },
+    "priority": {"constant", "slo-based", "inverted-slo", "slo-class", "linear", "program"},
+    "scheduling": {"fcfs", "sjf", "priority-fcfs", "reverse-priority"},
+    "preemption": {"newest", "lowest-priority"},
+    "scoring": {*STATELESS, "prefix-affinity", "no-hit-lru"},
+}
+
+
+def check(subject: Subject) -> Iterator[str]:
+    """Run both, and compare every number."""
+    if not _is_comparable(subject):
+        return
+    subject.asked.add("slow_simulator")
+    case, rows = _case_of(subject), list(subject.case.rows or rows_of(subject.requests))
+    want = naive.simulate(case, rows, subject.scenario.semantics)
+    got = engine_runner.result_of(case, rows, subject.outcome, subject.scenario.semantics)
+    yield from differences(want, got)[:MOST_LINES]
+
+
+def _is_comparable(subject: Subject) -> bool:
+    requests, policies = subject.requests, subject.policies
+    if subject.stalled or len(requests) > MOST_REQUESTS:
+        return False
+    if int(requests.input_tokens.sum() + requests.output_tokens.sum()) > MOST_TOKENS:
+        return False
+    if any(policies[question].name not in KNOWN[question] for question in QUESTIONS):
+        return False
+    if not set(policies["routing"].scorers) <= KNOWN["scoring"]:
+        return False
+    semantics = PRESETS[subject.scenario.semantics]
+    has_blind_start = not semantics.first_snapshot_is_real and subject.cluster.snapshot_refresh_us > 0
+    if policies["routing"].name == "program" and has_blind_start:
+        return False  # what a program reads of instances that were never read is nowhere defined
+    return semantics.same_time_by_kind or not subject.outcome.requests.preemptions.any()
+
+
+def _case_of(subject: Subject) -> dict[str, Any]:
+    """The scenario in the form of a recorded case."""
+    chosen = subject.case.scenario.get("policies", {})
+    policies = {name: complete_policy(name, chosen.get(name, subject.policies[name].name)) for name in QUESTIONS}
+    routing = policies["routing"]
+    cluster = subject.cluster
+    return {
+        "instances": len(cluster.instances),
+        "block_size_tokens": cluster.block_size_tokens,
+        "pools": [
+            {
+                "kv_blocks_per_instance": one.kv_blocks,
+                "max_running_requests": one.max_running_requests,
+                "step_token_budget": one.step_token_budget,
+                "long_prefill_threshold": one.long_prefill_threshold_tokens,
+                "max_model_len": one.max_model_len_tokens,
+                "latency": _latency_of(cluster.latency, one.latency),
+            }
+            for one in cluster.instances
+        ],
+        "kv_blocks_per_instance": 0,
+        "scheduler": policies["scheduling"]["policy"],
+        "priority_policy": policies["priority"],
+        "preemption": policies["preemption"]["policy"],
+        "admission": policies["admission"],
+        "routing": routing
+        | {
+            "policy": NAMES.get(routing["policy"], routing["policy"]),
+            "snapshot_refresh_us": cluster.snapshot_refresh_us,
+            "cache_signal_delay_us": cluster.cache_signal_delay_us,
+        },
+        "admission_latency_us": cluster.admission_latency_us,
+        "routing_latency_us": cluster.routing_latency_us,
+        "horizon_us": subject.scenario.horizon_us,
+        "routing_trace": {},
+        "fitness_weights": None,
+    }
+
+
+def _latency_of(kind: str, model: Any) -> dict[str, Any]:
+    if kind == "affine":
+        alpha = [model.queueing_us, model.queueing_us_per_token, model.output_token_us]
+        return {"kind": kind, "alpha_us": alpha, "beta_us": model.coefficients.tolist()}
+    step_time = answer("latency", kind).step_time
+    return {
+        "kind": "priced",
+        "price": lambda **sums: int(step_time(BatchSums(**sums), model.coefficients)),
+        "queueing_us": model.queueing_us,
+        "queueing_us_per_token": model.queueing_us_per_token,
+        "output_token_us": model.output_token_us,
+        "completion_us": model.completion_us,
+    }

@@ -1,0 +1,57 @@
+"""Invent a case: a function of the seed and its number, so that any case can be had again without the others."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from experiments.fuzz.case import Case
+from experiments.fuzz.draw_cluster import draw_cluster, fit_blocks
+from experiments.fuzz.draw_policies import draw_policies
+from experiments.fuzz.draw_workload import draw_rows, draw_workload
+
+SEMANTICS = ("corrected",) * 5 + ("reference-2026-04",) * 2 + ("reference-2026-02",)
+#: Requests of a case, by mode: without compiled kernels a request costs a thousand times as much.
+MOST_REQUESTS = {"compiled": (12, 40, 40, 60, 120), "bounds": (12, 40, 60), "python": (4, 8, 12)}
+
+
+def draw_case(seed: int, number: int, mode: str) -> Case:
+    """The case of that number; only its size depends on the mode."""
+    random = Random(f"{seed}/{number}")
+    most = random.choice(MOST_REQUESTS[mode])
+    block_size = random.choice((1, 1, 2, 3, 4, 4, 5, 8, 16, 32))
+    cluster = draw_cluster(random, block_size)
+    pace_us = cluster.pop("pace_us")
+    rows, workload = None, None
+    if random.random() < 0.55:
+        rows = draw_rows(random, block_size, random.randint(1, most), pace_us)
+        longest = max(row["input_tokens"] + row["output_tokens"] for row in rows)
+    else:
+        workload, longest = draw_workload(random, random.randint(1, most), pace_us)
+    fit_blocks(random, cluster, longest)
+    scenario: dict[str, Any] = {
+        "cluster": cluster,
+        "policies": draw_policies(random),
+        "semantics": random.choice(SEMANTICS),
+        "seed": random.randint(0, 2**32),
+    }
+    if workload is not None:
+        scenario["workload"] = workload
+    # Under the reference's semantics what can never finish is preempted for ever.
+    if random.random() < (0.3 if scenario["semantics"] == "corrected" else 0.7):
+        scenario["horizon_us"] = _horizon_us(random, rows, pace_us)
+    return Case(
+        scenario=scenario,
+        rows=None if rows is None else tuple(rows),
+        trace=random.choice(("none", "summary", "decisions", "decisions")),
+        choices=random.randint(0, 2**32),
+        mode=mode,
+        seed=seed,
+        number=number,
+    )
+
+
+def _horizon_us(random: Random, rows: list[dict[str, Any]] | None, pace_us: int) -> int:
+    if rows is not None and random.random() < 0.3:
+        return int(max(1, random.choice(rows)["arrival_us"]))
+    return random.choice((1, random.randint(1, 10 * pace_us), random.randint(1, 200 * pace_us), 3000 * pace_us))
