@@ -16,6 +16,9 @@ from blis.foundation.semantics import CORRECTED, Semantics, semantics
 from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind_all
 from blis.scenario import Policy, Scenario
 
+#: Blocks that the router of the recorded reference remembers of each instance.
+REFERENCE_INDEX_BLOCKS = 10_000
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedRun:
@@ -25,7 +28,7 @@ class PreparedRun:
     policies: Mapping[str, BoundPolicy]
     semantics: Semantics
     horizon_us: int | None  #: events later than this do not happen; None: all happen
-    settings: Mapping[str, int]  #: those of the kernel's settings that do not depend on the requests
+    settings: Mapping[str, int]  #: what the kernel's settings follow from, beside the requests and the seed
     limits: Records  #: (m,) of the instances
     coefficients: np.ndarray  #: float64 (m, k) of the latency model
     answers: Any  #: addresses of the compiled answers, in the order of `blis.engine.views`
@@ -91,7 +94,9 @@ def rows(vectors: list[np.ndarray]) -> np.ndarray:
 
 
 def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | None) -> dict[str, int]:
-    flags = {name: getattr(semantics, name) for name in Semantics._fields if name != "load_counts_once"}
+    flags = semantics._asdict()
+    load_counts_once, ties_are_drawn = flags.pop("load_counts_once"), flags.pop("ties_are_drawn")
+    index_blocks = 0 if flags.pop("index_is_cache_sized") else REFERENCE_INDEX_BLOCKS
     return {
         "n_instances": len(cluster.instances),
         "block_size_tokens": cluster.block_size_tokens,
@@ -100,7 +105,9 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
         "snapshot_refresh_us": cluster.snapshot_refresh_us,
         "cache_signal_delay_us": cluster.cache_signal_delay_us,
         "horizon_us": codes.NEVER_US - 2 if horizon_us is None else horizon_us,
-        "load_kind": codes.LOAD_PENDING if semantics.load_counts_once else codes.LOAD_IN_FLIGHT,
+        "load_kind": codes.LOAD_PENDING if load_counts_once else codes.LOAD_IN_FLIGHT,
+        "router_index_blocks": cluster.router_index_blocks or index_blocks,
+        "draws_ties": ties_are_drawn if cluster.router_ties is None else cluster.router_ties == "random",
         **flags,
     }
 

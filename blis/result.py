@@ -106,7 +106,7 @@ def simulate(
     prepared = prepare(scenario)
     if requests is None:
         requests = scenario.requests(seed)
-    simulation = Simulation(requests, prepared, record_routing=record_routing, trace=trace)
+    simulation = Simulation(requests, prepared, seed=seed, record_routing=record_routing, trace=trace)
     compiled_loop()  # made or loaded before the clock starts
     started_s = time.perf_counter()
     simulation.run()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from blis.engine import codes
+from blis.engine.choice import LOWEST_INDEX
 from blis.engine.codes import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STOP_AT_ROUTING, STUCK_INSTANCE
 from blis.engine.growth import grown
 from blis.engine.loop import compiled_loop
@@ -10,6 +11,7 @@ from blis.engine.state import Records, State, copy_state, new_state, setting_rec
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import BlisError, ConfigError, ContractError, StalledError
+from blis.foundation.randomness import stream
 from blis.policies.binding import memory_for
 from blis.policies.callables import decide_admission, decide_order, decide_routing, decide_victim
 from blis.prepare import PreparedRun, rows
@@ -31,6 +33,8 @@ class Simulation:
         What arrives; shared by all copies, never changed.
     prepared : PreparedRun
         What serves, and how it decides; shared by all copies, never changed.
+    seed : int ≥ 0
+        Decides which of equally good instances gets a request, where ties are drawn.
     record_steps, record_routing : bool
         Keep step lengths (for inter-token times), and the chosen instance's score and regret.
     trace : {"none", "summary", "decisions"}
@@ -49,6 +53,7 @@ class Simulation:
         requests: Requests,
         prepared: PreparedRun,
         *,
+        seed: int = 0,
         record_steps: bool = True,
         record_routing: bool = False,
         trace: str = "none",
@@ -63,6 +68,7 @@ class Simulation:
         level = TRACE_LEVELS.index(check_choice("trace", trace, TRACE_LEVELS))
         self.requests = requests
         self.prepared = prepared
+        self.seed = seed
         self.workload = workload_arrays(requests, block_size_tokens)
         self.settings = self._settings(record_steps, record_routing or level > 0, level, max_events)
         self.memory = rows(
@@ -181,10 +187,12 @@ class Simulation:
     def _settings(self, record_steps: bool, record_routing: bool, trace: int, max_events: int | None) -> Records:
         lookahead_us = lookahead(self.requests)
         shared = dict(self.prepared.settings)
+        tie_key = int(stream(self.seed, "ties").integers(2**32)) if shared.pop("draws_ties") else LOWEST_INDEX
         looks = bool(shared.pop("looks")) or record_routing or lookahead_us < codes.NEVER_US
         return setting_record(
             **shared,
             looks=looks,
+            tie_key=tie_key,
             n_keys=self.requests.n_keys,
             max_events=max_events if max_events is not None else self._event_budget(),
             max_idle_preemptions=self._preemption_budget(),

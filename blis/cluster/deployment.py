@@ -58,6 +58,8 @@ def build_cluster(plan: ClusterPlan, where: str = "cluster") -> Cluster:
         routing_latency_us=plan.routing_latency_us,
         snapshot_refresh_us=plan.snapshot_refresh_us,
         cache_signal_delay_us=plan.cache_signal_delay_us,
+        router_index_blocks=plan.router_index_blocks,
+        router_ties=plan.router_ties,
     )
 
 

@@ -38,6 +38,8 @@ class Cluster:
     routing_latency_us: int = 0
     snapshot_refresh_us: int = 0  #: 0: signals are live
     cache_signal_delay_us: int = 0  #: 0: prefix signals are live
+    router_index_blocks: int | None = None  #: remembered of each instance; None: as the semantics have it
+    router_ties: str | None = None  #: one of blis.cluster.plan.TIE_RULES; None: as the semantics have it
 
     def __post_init__(self) -> None:
         if not self.instances:

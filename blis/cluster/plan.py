@@ -9,6 +9,8 @@ from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 
+#: Who gets a request that several instances are equally good for: one that the seed draws, or the first of them.
+TIE_RULES = ("random", "lowest-index")
 MOST_INSTANCES = 100_000
 MOST_BLOCK_TOKENS = 2**20
 MOST_DELAY_US = 2**53  #: of signals and decisions
@@ -38,6 +40,7 @@ _CLUSTER_NUMBERS = {
     "routing_latency_us": Whole(0, 0, MOST_DELAY_US, "µs"),
     "snapshot_refresh_us": Whole(0, 0, MOST_DELAY_US, "µs"),
     "cache_signal_delay_us": Whole(0, 0, MOST_DELAY_US, "µs"),
+    "router_index_blocks": Whole(None, 1, MOST, "blocks"),
 }
 #: The limits of a batch, which a policy bundle may replace.
 BATCH_LIMITS = {
@@ -78,6 +81,8 @@ class ClusterPlan:
     routing_latency_us: int = 0
     snapshot_refresh_us: int = 0  #: 0: signals are live
     cache_signal_delay_us: int = 0  #: 0: prefix signals are live
+    router_index_blocks: int | None = None  #: remembered of each instance; None: as the semantics have it
+    router_ties: str | None = None  #: one of TIE_RULES; None: as the semantics have it
 
 
 def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
@@ -88,7 +93,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     ConfigError
         If a key is unknown, a value wrong, or the pools' latency models differ.
     """
-    given = check_keys(where, mapping, ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS))
+    given = check_keys(where, mapping, ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties"))
     shared = {key: given[key] for key in _POOL_KEYS if given.get(key) is not None}
     instances = given.get("instances", 1)
     listed = instances if isinstance(instances, list | tuple) else [{"count": instances}]
@@ -111,7 +116,10 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     if sum(pool.count for pool in pools) > MOST_INSTANCES:
         raise ConfigError(f"{where}.instances must be at most {MOST_INSTANCES} together.")
     numbers = {name: _whole(given, name, rule, where) for name, rule in _CLUSTER_NUMBERS.items()}
-    return ClusterPlan(pools=tuple(pools), latency=kinds.pop(), **numbers)  # type: ignore[arg-type]
+    ties = given.get("router_ties")
+    if ties is not None:
+        check_choice(f"{where}.router_ties", ties, TIE_RULES)
+    return ClusterPlan(pools=tuple(pools), latency=kinds.pop(), router_ties=ties, **numbers)  # type: ignore[arg-type]
 
 
 def _latency(own: object, shared: object, where: str) -> tuple[str, Any]:

@@ -26,9 +26,6 @@ ARRIVAL_ORDER, FIXED_ORDER, CHANGING_ORDER = range(3)
 # Which definition of an instance's load the router is shown.
 LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
 
-#: Block keys that the router remembers for each instance (the size that llm-d uses).
-ROUTER_INDEX_BLOCKS = 10_000
-
 # Places of `scratch.cluster`, the integers of the cluster's loop.
 (
     NEXT_ADMISSION,  # request that is admitted, or refused, next; -1: none is on its way
@@ -50,11 +47,12 @@ ROUTER_INDEX_BLOCKS = 10_000
     NEXT_INSTANCE,  # whose turn it is to run up to then
     IS_DECIDED,  # 1: DECISION holds the answer to the question at which the loop stopped
     DECISION,
+    TIE_DRAW,  # of the request that is decided on: which of equal instances it gets
     STOP_AT_ROUTING,  # number of the routing decision at which to stop; -1: none
     STUCK_INSTANCE,  # which one stalled
     NEED_ROUTER_NODES,  # room that the router's index lacked
     N_CLUSTER_PLACES,
-) = range(23)
+) = range(24)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (

@@ -1,6 +1,7 @@
 """What a trace keeps of the cluster's decisions: verdicts, choices, scores, and what the reference model expected."""
 
 from blis.engine._jit import kernel
+from blis.engine.choice import LOWEST_INDEX, best_instance
 from blis.engine.codes import DECISION, N_ADMITTED, N_REJECTED, N_ROUTED, TRACE_DECISIONS
 from blis.engine.expectation import cached_prompt_blocks, expected_ttft_us
 from blis.engine.state import State
@@ -24,9 +25,7 @@ def record_scores(world: World, state: State, request: int, target: int) -> None
     if not world.settings.policy_scores:
         for instance in range(world.settings.n_instances):
             scores[instance] = -float(state.scratch.effective_load[instance])
-    best = scores[0]
-    for instance in range(1, world.settings.n_instances):
-        best = max(best, scores[instance])
+    best = scores[best_instance(scores, LOWEST_INDEX)]
     state.requests.routing_score[request] = scores[target]
     state.requests.routing_regret[request] = max(0.0, best - scores[target])
 

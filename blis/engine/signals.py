@@ -13,7 +13,8 @@ from blis.engine.blocks import (
     set_index,
     unlink,
 )
-from blis.engine.codes import LAST_CACHE_READING_US, LAST_READING_US, LOAD_IN_FLIGHT, N_COLD, ROUTER_INDEX_BLOCKS
+from blis.engine.choice import draw_of
+from blis.engine.codes import LAST_CACHE_READING_US, LAST_READING_US, LOAD_IN_FLIGHT, N_COLD, TIE_DRAW
 from blis.engine.members import shared_blocks
 from blis.engine.state import BlockStore, State
 from blis.engine.views import RouterView, World
@@ -37,8 +38,9 @@ def read_signals(world: World, state: State, now_us: int) -> None:
 
 @kernel
 def prepare_view(world: World, state: State, request: int) -> None:
-    """Work out the signals that depend on the request: load, cached blocks, affinity."""
+    """Work out what depends on the request: load, cached blocks, affinity, and what decides between equals."""
     scratch, settings = state.scratch, world.settings
+    scratch.cluster[TIE_DRAW] = draw_of(settings.tie_key, world.workload.table.number[request])
     for instance in range(settings.n_instances):
         load = state.signals.queued_requests[instance] + state.signals.running_requests[instance]
         if settings.load_kind == LOAD_IN_FLIGHT:
@@ -110,6 +112,7 @@ def router_view(world: World, state: State, now_us: int) -> RouterView:
         scratch.affinity_blocks,
         instances.last_cold_use,
         instances.last_routed,
+        scratch.cluster[TIE_DRAW],
         world.settings.n_scorers,
         scratch.scorer_scores,
     )
@@ -145,13 +148,16 @@ def _remember_prompt(world: World, state: State, instance: int, request: int) ->
     router, workload = state.router, world.workload
     first = workload.key_offsets[request]
     known = _known_blocks(world, request)
+    most = world.settings.router_index_blocks
+    if most == 0:
+        most = world.limits.total_blocks[instance]
     for block in range(known):
         identity = workload.keys[first + block] * world.settings.n_instances + instance
         node = find(router, identity)
         if node >= 0:
             unlink(router, node)
         else:
-            if router.nodes.references[instance] >= ROUTER_INDEX_BLOCKS:
+            if router.nodes.references[instance] >= most:
                 _drop_oldest(router, instance, 1)
             node = new_node(router, identity)
             set_index(router, identity, node)
@@ -161,7 +167,7 @@ def _remember_prompt(world: World, state: State, instance: int, request: int) ->
     if own > 0:
         append_run(router, instance, own)
         router.nodes.references[instance] += own
-        _drop_oldest(router, instance, router.nodes.references[instance] - ROUTER_INDEX_BLOCKS)
+        _drop_oldest(router, instance, router.nodes.references[instance] - most)
 
 
 @kernel

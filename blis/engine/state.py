@@ -71,6 +71,8 @@ _SETTING_FIELDS = {
     "routing_latency_us": (_I, 0),
     "snapshot_refresh_us": (_I, 0),  # 0: signals are live
     "cache_signal_delay_us": (_I, 0),  # 0: prefix signals are live
+    "router_index_blocks": (_I, 0),  # that the router remembers of each instance; 0: as many as the instance has
+    "tie_key": (_I, 0),  # how ties between instances are broken, see blis.engine.choice
     "horizon_us": (_I, 0),
     "max_events": (_I, 0),
     "max_idle_preemptions": (

@@ -55,6 +55,7 @@ class RouterView(NamedTuple):
     affinity_blocks: Int64Vector  #: leading prompt blocks that the router sent there before
     last_cold_use: Int64Vector  #: rank of the last request without any cached prefix sent there; -1 never
     last_routed: Int64Vector  #: routing rank of the last request sent there; -1 never
+    tie_draw: int  #: drawn for the request: which of equals is chosen, see blis.engine.choice
     n_scorers: int
     scorer_scores: np.ndarray  #: (n_scorers, n_instances) what the policy's scorers said
 
@@ -96,7 +97,7 @@ def _named(view: type, fields: dict[str, object]) -> types.NamedTuple:
     return types.NamedTuple(kinds, view)
 
 
-_SCALARS = ("clock_us", "n_instances", "block_size_tokens", "n_scorers")
+_SCALARS = ("clock_us", "n_instances", "block_size_tokens", "tie_draw", "n_scorers")
 _REQUEST_VIEW = _named(RequestView, {"priority": types.float64})
 _ROUTER_VIEW = _named(
     RouterView,

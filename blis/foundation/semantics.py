@@ -36,9 +36,15 @@ class Semantics(NamedTuple):
     order_by_kind: bool
     """Within one microsecond queueings precede the step; else whatever was scheduled first comes first."""
 
+    ties_are_drawn: bool
+    """Which of equally good instances gets a request is drawn, by the seed; else the one of the lowest index."""
 
-CORRECTED = Semantics(*[True] * 9)
-REFERENCE_2026_04 = Semantics(*[False] * 9)._replace(order_by_kind=True)
+    index_is_cache_sized: bool
+    """The router remembers as many blocks of an instance as the instance has; else 10,000."""
+
+
+CORRECTED = Semantics(*[True] * len(Semantics._fields))
+REFERENCE_2026_04 = Semantics(*[False] * len(Semantics._fields))._replace(order_by_kind=True)
 REFERENCE_2026_02 = REFERENCE_2026_04._replace(load_counts_once=True, order_by_kind=False)
 
 PRESETS = {

@@ -3,6 +3,7 @@
 import numpy as np
 
 from blis.engine._jit import cached_kernel, kernel
+from blis.engine.choice import LOWEST_INDEX
 from blis.engine.program import evaluate_routing
 from blis.engine.reference import by_reference
 from blis.engine.views import BatchView, QueueView, RequestView, RouterView, order_at, prioritise_at, victim_at
@@ -38,7 +39,7 @@ def score_instances(
                 clock_us[place], n_instances, block_size_tokens, seen[0],
                 seen[0], seen[1], seen[2], seen[3], seen[4], seen[5], seen[6], seen[7],
                 seen[8], seen[9], seen[10], seen[11], seen[12], seen[13], seen[14], seen[15],
-                0, scores,
+                LOWEST_INDEX, 0, scores,
             )
         )  # fmt: skip
         request = by_reference(_request(routed[place], block_size_tokens, 0.0))

@@ -88,7 +88,8 @@ def _figures(task: Task, prepared: Prepared, deadline_s: float) -> dict[str, flo
     scenario = prepared.scenario
     cluster = with_limits(prepared.cluster, task.phenotype.limits)
     run = bind_run(cluster, runnable(task.phenotype), semantics(scenario.semantics), scenario.horizon_us)
-    simulation = Simulation(prepared.requests, run, trace="summary" if task.needs_trace else "none")
+    trace = "summary" if task.needs_trace else "none"
+    simulation = Simulation(prepared.requests, run, seed=scenario.seed, trace=trace)
     _run(simulation, deadline_s)
     result = Result(scenario, scenario.seed, simulation, outcome(simulation), engine_s=0.0)
     traced = trace_figures(result) if task.needs_trace else {}

@@ -155,9 +155,9 @@ def task_digest(
 
 
 def _digest(scenario: Scenario, cluster: Cluster, requests: Requests) -> str:
-    """The contents count, not the names, seeds and files that they come from."""
+    """The contents count, and the seed that draws ties; not the names and files that they come from."""
     digest = hashlib.sha256(program_version().encode())
-    digest.update(f"{scenario.horizon_us} {scenario.semantics} {scenario.slo!r}".encode())
+    digest.update(f"{scenario.seed} {scenario.horizon_us} {scenario.semantics} {scenario.slo!r}".encode())
     digest.update(cluster.limits().tobytes() + cluster.coefficients().tobytes())
     shared = [
         value for value in (getattr(cluster, field.name) for field in fields(cluster)) if not isinstance(value, tuple)

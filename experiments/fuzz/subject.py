@@ -56,6 +56,7 @@ class Subject:
         return Simulation(
             self.requests if requests is None else requests,
             self.prepared if prepared is None else prepared,
+            seed=self.scenario.seed,
             max_events=MOST_EVENTS[self.case.mode],
             **{"record_routing": True, "trace": self.case.trace} | options,
         )

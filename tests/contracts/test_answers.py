@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from blis.engine._jit import plain
+from blis.engine.choice import LOWEST_INDEX, draw_of
 from blis.engine.views import BatchView, QueueView, RequestView, RouterView
 from blis.foundation.answers import FOLDERS, QUESTIONS, answer, choices
 from blis.policies.binding import bind, fields, memory_for
@@ -15,11 +16,12 @@ POLICIES = [(question, name) for question in QUESTIONS for name in choices(quest
 REQUEST = RequestView(0, 1_000, 64, 4, 1, 0, -1, 0, 0, 0, 0.0)
 
 
-def router_view(n_instances: int, n_scorers: int) -> RouterView:
+def router_view(n_instances: int, n_scorers: int, tie_draw: int = LOWEST_INDEX) -> RouterView:
     """Instances that are all alike."""
     same = {name: np.full(n_instances, 2) for name in RouterView._fields}
     same |= {"total_blocks": np.full(n_instances, 50), "is_known": np.ones(n_instances, int)}
     scalars: dict[str, Any] = {"clock_us": 5_000, "n_instances": n_instances, "block_size_tokens": 16}
+    scalars["tie_draw"] = tie_draw
     scores = np.full((max(n_scorers, 1), n_instances), 0.5)
     return RouterView(**(same | scalars | {"n_scorers": n_scorers, "scorer_scores": scores}))
 
@@ -41,7 +43,7 @@ def test_every_answer_says_what_it_is_for(folder: str) -> None:
 
 @pytest.mark.parametrize("name", choices("routing"))
 @pytest.mark.parametrize("n_instances", [1, 4])
-def test_routing_among_equals_takes_the_lowest_index_and_writes_nothing(name: str, n_instances: int) -> None:
+def test_routing_among_equals_takes_the_lowest_index_where_that_is_the_rule(name: str, n_instances: int) -> None:
     policy = bind("routing", "routing", name)
     view = router_view(n_instances, len(policy.scorers))
     before = [np.copy(part) for part in view]
@@ -51,6 +53,19 @@ def test_routing_among_equals_takes_the_lowest_index_and_writes_nothing(name: st
 
     assert target == 0
     assert all(np.array_equal(old, new) for old, new in zip(before, view, strict=True))
+
+
+@pytest.mark.parametrize("name", choices("routing"))
+def test_routing_among_equals_takes_each_of_them_where_ties_are_drawn(name: str) -> None:
+    policy = bind("routing", "routing", name)
+    view, memory = router_view(4, len(policy.scorers)), memory_for(policy, 4, 200)
+
+    targets = []
+    for number in range(200):
+        seen, request = view._replace(tie_draw=draw_of(17, number)), REQUEST._replace(prompt=number)
+        targets.append(plain(policy.decide)(seen, request, policy.parameters, memory, np.zeros(4)))
+
+    assert min(np.bincount(targets, minlength=4)) > 30
 
 
 @pytest.mark.parametrize("name", choices("scoring"))

@@ -13,6 +13,8 @@ from blis.engine.codes import COMPLETED, DROPPED, REJECTED
 from blis.engine.laws import check_conservation, check_laws
 from blis.foundation.semantics import CORRECTED, Semantics, semantics
 from blis.outcome import outcome
+from blis.policies.routing import least_loaded
+from blis.policies.scheduling import sjf
 from blis.prepare import bind_run
 from blis.simulate import Simulation
 from blis.workload.prefixes.keys import keys_of_groups
@@ -130,9 +132,7 @@ def test_a_closed_loop_decided_in_python_equals_the_compiled_one(seed: int, trac
     policies = case.policies | {"routing": "least-loaded", "scheduling": "sjf"}
     compiled = outcome(case._replace(policies=policies).start().run()).requests
 
-    python = {
-        "routing": "blis.policies.routing.least_loaded:route", "scheduling": "blis.policies.scheduling.sjf:order"
-    }  # fmt: skip
+    python = {"routing": least_loaded.route, "scheduling": sjf.order}
     decided = case._replace(policies=policies | python).start(trace=trace).run()
 
     assert_lawful(decided)

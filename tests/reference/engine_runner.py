@@ -60,8 +60,8 @@ def simulation_of(case: Case, rows: Rows, semantics: str, **options: Any) -> Sim
         "horizon_us": case.get("horizon_us"),
     }
     run |= {name: options.pop(name) for name in tuple(options) if name in run}
-    recorded = {"record_routing": case.get("routing_trace") is not None} | options
-    return Simulation(requests_of(case, rows), bind_run(cluster_of(case), **run), **recorded)
+    own = {"record_routing": case.get("routing_trace") is not None, "seed": case.get("seed", 0)} | options
+    return Simulation(requests_of(case, rows), bind_run(cluster_of(case), **run), **own)
 
 
 def requests_of(case: Case, rows: Rows) -> Requests:

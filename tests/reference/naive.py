@@ -48,7 +48,7 @@ class Simulator:
         ]
         self.admission = Admission(case["admission"])
         self.eyes = Eyes(self.instances, case["routing"], semantics)
-        self.router = Router(case["routing"], case["instances"])
+        self.router = Router(case, self.instances, semantics)
         self.is_traced = case.get("routing_trace") is not None
         self.n_decisions = 0
         self.events: list[Event] = []

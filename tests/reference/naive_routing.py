@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from blis.foundation.randomness import stream
 from tests.reference.naive_instance import Instance
 from tests.reference.naive_priority import urgency
 from tests.reference.naive_programs import value_of
 from tests.reference.naive_request import Request
-from tests.reference.naive_scorers import PrefixAffinity, Signals, leading, make_scorer
+from tests.reference.naive_scorers import REFERENCE_CAPACITY, PrefixAffinity, Signals, leading, make_scorer
 from tests.reference.naive_semantics import Semantics
 
 
@@ -122,18 +123,39 @@ class Choice(NamedTuple):
     scores: list[float] | None = None
 
 
-class Router:
-    """Chooses an instance; ties go to the lowest index."""
+class Draw:
+    """A lot for every request and instance; among equals the highest wins."""
 
-    def __init__(self, routing: dict[str, Any], n_instances: int) -> None:
+    def __init__(self, seed: int) -> None:
+        self.key = int(stream(seed, "ties").integers(2**32))
+
+    def lot(self, number: int, instance: int) -> int:
+        """A 32-bit hash of seed, request and instance."""
+        return self._hash(self._hash(self.key ^ self._hash(number)) ^ instance)
+
+    def _hash(self, word: int) -> int:
+        for _ in range(2):
+            word = (word ^ word // 2**16) * 73_244_475 % 2**32
+        return word ^ word // 2**16
+
+
+class Router:
+    """Chooses an instance; ties are drawn, or go to the lowest index."""
+
+    def __init__(self, case: dict[str, Any], instances: list[Instance], semantics: Semantics) -> None:
+        routing, n_instances = case["routing"], len(instances)
+        capacity = [REFERENCE_CAPACITY] * n_instances
+        if semantics.router_remembers_all_blocks:
+            capacity = [one.pool.n_blocks for one in instances]
+        self.draw = Draw(case.get("seed", 0)) if semantics.ties_are_drawn else None
         self.policy: str = routing["policy"]
         self.routing = routing
         self.n_routed = 0
         self.home_of: dict[tuple[int, ...], int] = {}
         self.last_routed = [-1] * n_instances
-        self.sent = PrefixAffinity(n_instances)
+        self.sent = PrefixAffinity(capacity)
         self.scorers = [
-            (make_scorer(scorer["name"], n_instances), scorer["weight"]) for scorer in routing.get("scorers", [])
+            (make_scorer(scorer["name"], capacity), scorer["weight"]) for scorer in routing.get("scorers", [])
         ]
 
     def route(self, request: Request, signals: list[Signals]) -> Choice:
@@ -142,19 +164,20 @@ class Router:
         if self.policy == "round-robin":
             choice = Choice(self.n_routed % len(signals))
         elif self.policy == "least-loaded":
-            choice = Choice(loads.index(min(loads)))
+            choice = Choice(self._best(request, [-load for load in loads]))
         elif self.policy == "always-busiest":
-            choice = Choice(loads.index(max(loads)))
+            choice = Choice(self._best(request, loads))
         elif self.policy == "prefix-affinity-whole-prompt":
-            choice = Choice(self.home_of.setdefault(tuple(request.prompt), loads.index(min(loads))))
+            idlest = self._best(request, [-load for load in loads])
+            choice = Choice(self.home_of.setdefault(tuple(request.prompt), idlest))
         elif self.policy == "weighted-cache-load":
-            choice = self._best(self._cache_load_scores(signals))
+            choice = self._scored(request, self._cache_load_scores(signals))
         elif self.policy == "weighted":
-            choice = self._best(self._weighted_scores(request, signals))
+            choice = self._scored(request, self._weighted_scores(request, signals))
             for scorer, _ in self.scorers:
                 scorer.learn(request, signals, choice.instance)
         elif self.policy == "program":
-            choice = self._best(self._program_values(request, signals))
+            choice = self._scored(request, self._program_values(request, signals))
             self.sent.learn(request, signals, choice.instance)
         else:
             raise ValueError(f"unknown routing policy {self.policy!r}")
@@ -162,8 +185,12 @@ class Router:
         self.n_routed += 1
         return choice
 
-    def _best(self, scores: list[float]) -> Choice:
-        return Choice(scores.index(max(scores)), scores)
+    def _best(self, request: Request, scores: list[float] | list[int]) -> int:
+        best = [index for index, score in enumerate(scores) if score == max(scores)]
+        return best[0] if self.draw is None else max(best, key=lambda index: self.draw.lot(request.number, index))
+
+    def _scored(self, request: Request, scores: list[float]) -> Choice:
+        return Choice(self._best(request, scores), scores)
 
     def _weighted_scores(self, request: Request, signals: list[Signals]) -> list[float]:
         total_weight = 0.0

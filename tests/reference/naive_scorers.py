@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tests.reference.naive_request import Request
 
-INDEX_CAPACITY = 10_000  # block keys that the router remembers per instance
+REFERENCE_CAPACITY = 10_000  # block keys that the router of the dated references remembers per instance
 
 
 class Signals(NamedTuple):
@@ -40,8 +40,9 @@ def leading(keys: list[int], known: Collection[int]) -> int:
 class PrefixAffinity:
     """Share of the prompt's whole blocks that the router itself sent to an instance before."""
 
-    def __init__(self, n_instances: int) -> None:
-        self.index: list[OrderedDict[int, object]] = [OrderedDict() for _ in range(n_instances)]
+    def __init__(self, capacity: list[int]) -> None:
+        self.capacity = capacity  # of each instance's index
+        self.index: list[OrderedDict[int, object]] = [OrderedDict() for _ in capacity]
 
     def score(self, request: Request, signals: list[Signals]) -> list[float]:
         """Looking does not change recency; a prompt below one block scores 0."""
@@ -54,7 +55,7 @@ class PrefixAffinity:
         for key in request.prompt_keys:
             known[key] = None
             known.move_to_end(key)
-            if len(known) > INDEX_CAPACITY:
+            if len(known) > self.capacity[chosen]:
                 known.popitem(last=False)
 
 
@@ -127,10 +128,10 @@ STATELESS: dict[str, Callable[[Request, list[Signals]], list[float]]] = {
 }
 
 
-def make_scorer(name: str, n_instances: int) -> PrefixAffinity | NoHitLRU | Stateless:
+def make_scorer(name: str, capacity: list[int]) -> PrefixAffinity | NoHitLRU | Stateless:
     """A scorer by its name in the case file."""
     if name == "prefix-affinity":
-        return PrefixAffinity(n_instances)
+        return PrefixAffinity(capacity)
     if name == "no-hit-lru":
-        return NoHitLRU(n_instances)
+        return NoHitLRU(len(capacity))
     return Stateless(STATELESS[name])

@@ -17,6 +17,8 @@ class Semantics(NamedTuple):
     waiting_counts_in_e2e: bool = True  # of a decode left out by the budget
     load_counts_in_flight: bool = False  # True (April): routed, not completed; False: routed, not yet queued
     same_time_by_kind: bool = True  # arrival, queueing, step; False (February): order of scheduling
+    ties_are_drawn: bool = True  # among the best instances, by the seed; False: the lowest index
+    router_remembers_all_blocks: bool = True  # as many as an instance has; False: 10,000
     count_first_token: bool = True  # False (February): max(output - 1, 0) output tokens per completed request
     inversions_per_class: bool = True  # False (February): among all requests of an instance
     idle_instances_in_blocking: bool = True  # as mean queue 0; False (February): left out
@@ -32,6 +34,8 @@ REFERENCE_2026_04 = Semantics(
     first_snapshot_is_real=False,
     waiting_counts_in_e2e=False,
     load_counts_in_flight=True,
+    ties_are_drawn=False,
+    router_remembers_all_blocks=False,
 )
 REFERENCE_2026_02 = REFERENCE_2026_04._replace(
     load_counts_in_flight=False,

@@ -23,6 +23,7 @@ TELLING = (
 
 def assert_agreement(seed: int, semantics: str, most_requests: int) -> None:
     case, rows = random_case(Random(seed), semantics, most_requests)
+    case["seed"] = seed
 
     want = naive.simulate(case, rows, semantics)
     got = engine_runner.simulate(case, rows, semantics)

@@ -88,7 +88,9 @@ def try_plan(finished: Simulation, plan: Records, sampling: Sampling) -> Records
     cursors = [new_cursor() for _ in parts]
 
     def work(part: Any, cursor: Any) -> Records:
-        base = Simulation(finished.requests, finished.prepared, record_steps=False, record_routing=True)
+        base = Simulation(
+            finished.requests, finished.prepared, seed=finished.seed, record_steps=False, record_routing=True
+        )
         return _try_part(base, finished, plan[part], sampling, cursor)
 
     with ThreadPoolExecutor(len(parts)) as pool:

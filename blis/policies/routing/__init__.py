@@ -1,9 +1,10 @@
 """Which instance serves a request?
 
-Each file answers with `route(view, request, params, memory, scores) -> int`, the index of the instance; the
-lowest index wins a tie. `view` is a `RouterView`, `request` a `RequestView`, `params` and `memory` as in
-`blis.policies.admission`. A file with `SCORES = True` writes a score per instance, larger is better, into `scores`
-(float64, one per instance); for the others minus the effective load stands in.
+Each file answers with `route(view, request, params, memory, scores) -> int`, the index of the instance. `view` is a
+`RouterView`, `request` a `RequestView`, `params` and `memory` as in `blis.policies.admission`. Into `scores` (float64,
+one per instance) a file writes how good each instance is, larger is better, and `best_instance` of
+`blis.engine.choice` names the best: that is where ties are broken, by the cluster's rule. With `SCORES = True` these
+scores are recorded and judged; for the others minus the effective load stands in.
 
 To add a policy: one new file with `Params` and `route`. `NEEDS` names the costly signals it reads:
 "cached_blocks", "affinity_blocks". `LOOKS` is that

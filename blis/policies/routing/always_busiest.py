@@ -5,6 +5,7 @@ A pathological policy: everything ends up on one instance, and every detector sh
 
 from typing import NamedTuple
 
+from blis.engine.choice import best_instance
 from blis.engine.views import RequestView, RouterView
 from blis.foundation.units import Float64Vector
 
@@ -21,8 +22,6 @@ def route(
     scores: Float64Vector,
 ) -> int:
     """Instance of the largest effective load."""
-    best = 0
-    for instance in range(1, view.n_instances):
-        if view.effective_load[instance] > view.effective_load[best]:
-            best = instance
-    return best
+    for instance in range(view.n_instances):
+        scores[instance] = view.effective_load[instance]
+    return best_instance(scores, view.tie_draw)

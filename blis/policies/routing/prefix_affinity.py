@@ -6,6 +6,7 @@ Wise for exact repetitions only: prompts that share a beginning but differ in th
 
 from typing import NamedTuple
 
+from blis.engine.choice import best_instance
 from blis.engine.views import RequestView, RouterView
 from blis.foundation.units import Float64Vector
 
@@ -30,9 +31,8 @@ def route(
     known = int(memory[request.prompt])
     if known > 0:
         return known - 1
-    best = 0
-    for instance in range(1, view.n_instances):
-        if view.effective_load[instance] < view.effective_load[best]:
-            best = instance
+    for instance in range(view.n_instances):
+        scores[instance] = -view.effective_load[instance]
+    best = best_instance(scores, view.tie_draw)
     memory[request.prompt] = best + 1
     return best

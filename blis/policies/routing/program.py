@@ -6,6 +6,7 @@ The program is data (see `blis.engine.program`): changing it compiles nothing. I
 
 from typing import Annotated, NamedTuple
 
+from blis.engine.choice import best_instance
 from blis.engine.program import STACK_SIZE, evaluate_routing
 from blis.engine.views import RequestView, RouterView
 from blis.foundation.units import Float64Vector
@@ -34,9 +35,6 @@ def route(
     scores: Float64Vector,
 ) -> int:
     """Instance of the program's largest value."""
-    best = 0
     for instance in range(view.n_instances):
         scores[instance] = evaluate_routing(params, memory, view, request, instance)
-        if scores[instance] > scores[best]:
-            best = instance
-    return best
+    return best_instance(scores, view.tie_draw)

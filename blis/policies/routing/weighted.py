@@ -6,6 +6,7 @@ of the weights matter.
 
 from typing import Annotated, NamedTuple
 
+from blis.engine.choice import best_instance
 from blis.engine.views import RequestView, RouterView
 from blis.foundation.units import Float64Vector
 from blis.policies.parameters import ScorerWeights
@@ -31,13 +32,10 @@ def route(
     scores: Float64Vector,
 ) -> int:
     """Instance of the largest composite score."""
-    best = 0
     for instance in range(view.n_instances):
         composite = 0.0
         for scorer in range(view.n_scorers):
             score = view.scorer_scores[scorer, instance]
             composite += min(1.0, max(0.0, score)) * params[scorer]
         scores[instance] = composite
-        if composite > scores[best]:
-            best = instance
-    return best
+    return best_instance(scores, view.tie_draw)

@@ -6,6 +6,7 @@ relative to the freest instance, not a cached prefix.
 
 from typing import Annotated, NamedTuple
 
+from blis.engine.choice import best_instance
 from blis.engine.views import RequestView, RouterView
 from blis.foundation.units import Float64Vector
 from blis.policies.parameters import Bounds
@@ -34,11 +35,8 @@ def route(
     freest = 0
     for instance in range(view.n_instances):
         freest = max(freest, view.is_known[instance] * (view.total_blocks[instance] - view.used_blocks[instance]))
-    best = 0
     for instance in range(view.n_instances):
         free = view.is_known[instance] * (view.total_blocks[instance] - view.used_blocks[instance])
         share = free / freest if freest > 0 else 0.0
         scores[instance] = share * cache_weight + 1.0 / (1.0 + view.effective_load[instance]) * load_weight
-        if scores[instance] > scores[best]:
-            best = instance
-    return best
+    return best_instance(scores, view.tie_draw)

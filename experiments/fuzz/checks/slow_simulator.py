@@ -106,6 +106,7 @@ def _case_of(subject: Subject) -> dict[str, Any]:
         "routing_latency_us": cluster.routing_latency_us,
         "horizon_us": subject.scenario.horizon_us,
         "routing_trace": {},
+        "seed": subject.scenario.seed,
         "fitness_weights": None,
     }
 

@@ -1,0 +1,56 @@
+"""Which instance is the best: the one place where routers look for it, and where ties are broken."""
+
+from blis.engine._jit import kernel
+from blis.foundation.units import Float64Vector
+
+#: The tie key, and every request's draw, where ties go to the lowest index.
+LOWEST_INDEX = -1
+
+_LOW_32_BITS = 0xFFFFFFFF
+
+
+@kernel
+def best_instance(scores: Float64Vector, tie_draw: int) -> int:
+    """Instance of the largest score, none of which may be NaN.
+
+    Among equals the one that a hash of the draw and the instance ranks highest: each is equally likely, and the choice
+    depends on nothing that happened before.
+
+    Parameters
+    ----------
+    scores : float64 (n_instances,)
+    tie_draw : int
+        The request's own, of 32 bits, or `LOWEST_INDEX`; routers find it in their view.
+    """
+    best = 0
+    for instance in range(1, scores.shape[0]):
+        if scores[instance] > scores[best] or (
+            scores[instance] == scores[best] and _is_drawn(tie_draw, instance, best)
+        ):
+            best = instance
+    return best
+
+
+@kernel
+def draw_of(tie_key: int, number: int) -> int:
+    """The draw of the request of this number, by a key of 32 bits from the seed, or by `LOWEST_INDEX`."""
+    if tie_key == LOWEST_INDEX:
+        return LOWEST_INDEX
+    return _mix(tie_key ^ _mix(number & _LOW_32_BITS))
+
+
+@kernel
+def _is_drawn(tie_draw: int, instance: int, best: int) -> bool:
+    """Whether an instance is drawn before an equal one of lower index."""
+    return tie_draw != LOWEST_INDEX and _mix(tie_draw ^ instance) > _mix(tie_draw ^ best)
+
+
+@kernel
+def _mix(word: int) -> int:
+    """A one-to-one scrambling of 32 bits, in products that fit into 64.
+
+    Source: T. Mueller's integer hash (H2 database, MVStore), found by search for full avalanche.
+    """
+    word = ((word >> 16) ^ word) * 0x45D9F3B & _LOW_32_BITS
+    word = ((word >> 16) ^ word) * 0x45D9F3B & _LOW_32_BITS
+    return (word >> 16) ^ word
