@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from blis.metrics.conservation import check_conservation
 
 from blis.engine.codes import COMPLETED, DROPPED, REJECTED
 from blis.engine.laws import check_conservation, check_laws
