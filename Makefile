@@ -1,29 +1,42 @@
 # Each target sets itself up on a machine that has only Python (3.11 or later) and make.
+# PYTHON=python3.13 sets up and uses an environment of its own beside .venv.
 PYTHON ?= python3
-VENV := .venv
+VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'))
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 ARGS ?=
 PORT ?= 5000
+MINUTES ?= 15
 RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
+DOCS := $(VENV)/.docs-installed
+PACKAGING := $(VENV)/.packaging-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run evolve test check bench ui clean
+.PHONY: help setup run evolve check test bench nightly docs docs-serve tutorial wheel-test lock hooks ui clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-$(RUN): pyproject.toml
+$(RUN): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[plots,report,evolve]'
+	@$(PIP) --upgrade pip
+	@$(PIP) --build-constraint constraints.txt --editable '.[plots,report,evolve]'
 	@touch $@
 
 $(DEV): $(RUN)
-	@$(BIN)/python -m pip install --quiet --group dev
+	@$(PIP) --group dev
 	@touch $@
 
-setup: $(DEV) ## make .venv with everything in it
+$(DOCS): $(RUN)
+	@$(PIP) --group docs
+	@touch $@
+
+$(PACKAGING): $(DEV)
+	@$(PIP) --group packaging
+	@touch $@
+
+setup: $(DEV) ## make .venv with everything in it, in the versions of constraints.txt
 
 run: $(RUN) ## simulate the default cluster on a real request log (ARGS='routing=least-loaded ...')
 	@$(BIN)/python -m blis.run $(ARGS)
@@ -45,6 +58,34 @@ test: check ## everything that must hold: check, tests, kernels with bounds chec
 bench: $(DEV) ## measure the performance budget on this machine
 	@$(BIN)/python -m experiments.bench $(ARGS)
 
+nightly: $(DEV) ## look for broken laws and unclear errors, for longer than make test may take (MINUTES=15 each)
+	$(BIN)/python -m experiments.fuzz minutes=$(MINUTES)
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m experiments.fuzz minutes=$(MINUTES)
+	$(BIN)/python -m experiments.wrong_inputs minutes=$(MINUTES) kept=outputs/wrong_inputs
+
+docs: $(DOCS) ## build the documentation in build/docs; a warning or a broken link ends it
+	@$(BIN)/python -m sphinx --quiet --builder html --fail-on-warning --keep-going --jobs auto \
+		--conf-dir docs --doctree-dir build/doctrees . build/docs $(ARGS)
+	@echo "build/docs/index.html"
+
+docs-serve: docs ## build the documentation and serve it, on this machine only (PORT=5000)
+	@echo "http://127.0.0.1:$(PORT) (Ctrl-C ends it)" >&2
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/docs $(PORT)
+
+tutorial: $(DEV) ## run the blocks of docs/tutorial.md and write their outputs into it
+	@$(BIN)/python -m tests.documents.executed_page docs/tutorial.md
+
+wheel-test: $(PACKAGING) ## build sdist and wheel, install the wheel elsewhere, run the README's commands there
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m packaging tests/packaging $(ARGS)
+
+lock: $(PACKAGING) ## write constraints.txt anew: the newest versions that pyproject.toml allows
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate \
+		$(addprefix --group ,dev docs packaging hooks) --output-file constraints.txt pyproject.toml
+
+hooks: $(DEV) ## let git run make check before each commit
+	@$(PIP) --group hooks
+	@$(BIN)/pre-commit install
+
 ui: $(RUN) ## open the results of searches in a browser, on this machine only (PORT=5000)
 	@test -f outputs/mlflow.db || { echo "error: there are no searches yet; make evolve first" >&2; exit 2; }
 	@echo "http://127.0.0.1:$(PORT) (takes half a minute to start; Ctrl-C ends it)" >&2
@@ -52,5 +93,5 @@ ui: $(RUN) ## open the results of searches in a browser, on this machine only (P
 		--backend-store-uri sqlite:///outputs/mlflow.db --artifacts-destination outputs/mlartifacts
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) outputs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* outputs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -34,7 +34,7 @@ options:
                     default: FROM tells
   to=FORMAT         {writers}; default: .jsonl[.gz] is mooncake, .yaml trace-v2
   overwrite=true    replace files that exist
-  seed=N            of what is drawn (spec, servegen, shared-prefix, distribution); default 42
+  seed=N            of what is drawn (spec, servegen, inference-perf, distribution ...); default 42
   KEY=VALUE         a parameter of the workload FROM: rate=40, num_requests=1000, failures=keep ...
 
 examples:

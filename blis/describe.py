@@ -13,6 +13,7 @@ from blis.command.composition import command, python_is_allowed
 from blis.command.ending import OK, WRONG_INPUT, report, tell
 from blis.command.overrides import translated
 from blis.foundation.errors import ConfigError
+from blis.foundation.files import write_whole
 from blis.foundation.words import shown
 
 USAGE = """\
@@ -60,7 +61,7 @@ def _describe(config: Any) -> None:
         from blis.workload.description.picture import write_picture
 
         title = f"{scenario.workload.kind}: {len(requests):,} requests, seed {scenario.seed}"
-        write_picture(requests, description, title, path)
+        write_whole("plots", path, lambda aside: write_picture(requests, description, title, aside))
     if settings.output == "json":
         print_json(description)
     else:

@@ -46,7 +46,7 @@ def _report(arguments: Sequence[str]) -> Path:
     try:
         import plotly  # noqa: F401
     except ImportError as error:
-        raise ConfigError("blis.report needs plotly; install it with pip install 'blis[report]'.") from error
+        raise ConfigError("blis.report needs plotly; install it with pip install plotly.") from error
     from blis.output.page.document import document
     from blis.output.page.folder import read_folders
 

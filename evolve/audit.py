@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from blis.command.composition import command
-from blis.foundation.checks import check_choice, check_int, check_keys
+from blis.command.composition import command, python_is_allowed
+from blis.foundation.checks import check_choice, check_flag, check_int, check_keys
 from blis.foundation.errors import BlisError, ConfigError
 
 OUTPUTS = ("text", "json")
 _KEYS = (
     *("suite", "scenario", "baselines", "sensible", "pathological", "random", "seed", "seeds", "num_requests"),
-    *("objectives", "criterion", "evaluator", "output"),
+    *("objectives", "criterion", "evaluator", "allow_python", "output"),
 )
 
 
@@ -52,8 +52,8 @@ class Settings:
     output: str  #: text or json
 
     @classmethod
-    def from_mapping(cls, mapping: object) -> "Settings":
-        """The settings in a composed configuration, as plain data.
+    def from_mapping(cls, mapping: object, allow_python: bool = False) -> "Settings":
+        """The settings in a composed configuration, as plain data, which cannot allow Python callables itself.
 
         Raises
         ------
@@ -79,12 +79,13 @@ class Settings:
                 "objectives must be one mapping of objectives to weights, by which policies are compared."
             )
         everybody = contenders(
-            read_baselines("baselines", given["baselines"]),
+            read_baselines("baselines", given["baselines"], allow_python=allow_python),
             given["sensible"],
             given["pathological"],
             check_int("random", given["random"], 0, 10_000),
             check_int("seed", given["seed"], 0),
         )
+        check_flag("allow_python", given["allow_python"])
         num_requests = given["num_requests"]
         return cls(
             suite=suite,
@@ -103,7 +104,7 @@ def _run(config: Any) -> None:
     """One audit of a composed configuration; called by Hydra, once per job."""
     from blis.output.printing import json_text
 
-    settings = Settings.from_mapping(config)
+    settings = Settings.from_mapping(config, python_is_allowed())
     found = audit(settings)
     if settings.output == "json":
         sys.stdout.write(json_text({"scenarios": [one.to_mapping() for one in found]}))

@@ -27,6 +27,9 @@ class Phenotype:
     limits: Mapping[str, int] = field(
         default_factory=dict
     )  #: batch limits that replace the scenario's, see `blis.policies.bundle`
+    #: whether a policy is a Python callable, "module:function", that the user has allowed to be imported; what a genome
+    #: or a bundle means never is
+    allows_python: bool = False
 
 
 @dataclass(frozen=True, slots=True)

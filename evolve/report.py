@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from blis.command.composition import command
+from blis.command.composition import command, python_is_allowed
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import shown
 
 OUTPUTS = ("text", "json")
-#: Characters of a folder's name that a message quotes.
-MOST_SHOWN = 100
-_KEYS = ("run", "seeds", "sweep_seeds", "random_search", "seed", "evaluator", "tracker", "output")
+_KEYS = ("run", "seeds", "sweep_seeds", "random_search", "seed", "evaluator", "tracker", "allow_python", "output")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,20 +53,20 @@ def _check_folder(value: str) -> None:
             return
     except OSError as error:
         reason = f" ({error.strerror or error})"
-    shown = value if len(value) <= MOST_SHOWN else f"{value[:MOST_SHOWN]} ..."
-    raise ConfigError(f"run must be the folder of a search or a sweep; got {shown!r}{reason}.")
+    raise ConfigError(f"run must be the folder of a search or a sweep; got {shown(value)}{reason}.")
 
 
 def _run(config: Any) -> None:
-    from blis.foundation.checks import check_choice, check_keys
+    from blis.foundation.checks import check_choice, check_flag, check_keys
     from evolve.evidence.gathering import Options, is_search
     from evolve.evidence.reporting import report_on, report_on_sweep
 
     given = check_keys("report", config, _KEYS, _KEYS)
+    check_flag("allow_python", given["allow_python"])
     output = check_choice("output", given["output"], OUTPUTS)
     folder = Path(str(given["run"]))
     if is_search(folder):
-        report_on(folder, Options.from_mapping(given), output)
+        report_on(folder, Options.from_mapping(given, python_is_allowed()), output)
     else:
         report_on_sweep(folder, output)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from blis.command.composition import command, output_folder, task_overrides
+from blis.command.composition import command, output_folder, python_is_allowed, task_overrides
 
 #: How much evidence a search gathers by itself; a rival at random would cost as much as the search.
 REPORT: dict[str, Any] = {"seeds": 6, "sweep_seeds": 2, "random_search": False, "seed": 1}
@@ -49,10 +49,10 @@ def _run(config: Any) -> None:
 
     if config.get("resume") is None:
         check_unused(output_folder())
-        _search(Settings.from_mapping(config), output_folder())
+        _search(Settings.from_mapping(config, python_is_allowed()), output_folder())
     else:
         folder, stored = stored_config(config["resume"])
-        _search(Settings.from_mapping(resumed(stored, config, task_overrides())), folder)
+        _search(Settings.from_mapping(resumed(stored, config, task_overrides()), python_is_allowed()), folder)
 
 
 def _search(settings: Any, folder: Path) -> None:
@@ -75,7 +75,9 @@ def _search(settings: Any, folder: Path) -> None:
         from evolve.evidence.gathering import Options
         from evolve.evidence.reporting import report_on
 
-        report_on(folder, Options(settings.evaluator, settings.tracker, **REPORT), "text")
+        report_on(
+            folder, Options(settings.evaluator, settings.tracker, allow_python=python_is_allowed(), **REPORT), "text"
+        )
     print(f"written: {folder}", file=sys.stderr)
 
 

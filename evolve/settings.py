@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from blis.fitness.constraints import read_constraints
-from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from evolve.judging.baselines import read_baselines
 from evolve.judging.fitness import Rules
@@ -35,7 +35,7 @@ SEARCH_KEYS = (
     *("tolerance", "ladder", "finalists", "budget", "seed"),
 )
 #: Keys that change no result.
-OTHER_KEYS = ("evaluator", "tracker", "report", "resume")
+OTHER_KEYS = ("evaluator", "tracker", "report", "resume", "allow_python")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,14 @@ class Settings:
     notes: tuple[str, ...]  #: what people should know
 
     @classmethod
-    def from_mapping(cls, document: Mapping[str, Any]) -> "Settings":
+    def from_mapping(cls, document: Mapping[str, Any], allow_python: bool = False) -> "Settings":
         """The settings in plain data.
+
+        Parameters
+        ----------
+        document : mapping
+        allow_python : bool
+            Whether a baseline may be a Python callable; the document cannot allow it.
 
         Raises
         ------
@@ -89,6 +95,7 @@ class Settings:
         budget = Budget.from_mapping("budget", given["budget"])
         _check_budget(budget, ladder, suite)
         names = check_keys("names", given["names"], ("problem", "suite"), ("problem", "suite"))
+        check_flag("allow_python", given.get("allow_python", False))
         seed = check_int("seed", given["seed"], 0)
         return cls(
             labels=Labels(str(names["problem"]), name, str(names["suite"]), seed),
@@ -96,7 +103,7 @@ class Settings:
             algorithm=module,
             params=params,
             suite=suite,
-            baselines=read_baselines("baselines", given["baselines"], problem),
+            baselines=read_baselines("baselines", given["baselines"], problem, allow_python),
             rules=Rules(
                 goals,
                 read_constraints("constraints", given.get("constraints")),
@@ -109,7 +116,7 @@ class Settings:
             seed=seed,
             evaluator=given["evaluator"],
             tracker=given["tracker"],
-            report=_flag("report", given["report"]),
+            report=check_flag("report", given["report"]),
             document={**document, "objectives": objectives},
             notes=notes,
         )
@@ -141,12 +148,6 @@ def resumed(stored: Mapping[str, Any], given: Mapping[str, Any], overrides: Sequ
         )
     kept: dict[str, Any] = {key: given[key] for key in ("evaluator", "tracker", "report") if key in explicit}
     return {**stored, **kept}
-
-
-def _flag(where: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigError(f"{where} must be true or false; got {value!r}.")
-    return value
 
 
 def _check_budget(budget: Budget, ladder: Ladder, suite: Suite) -> None:

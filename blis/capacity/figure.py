@@ -21,7 +21,7 @@ def check_can_draw() -> None:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            "plots: true needs matplotlib; install it with pip install 'blis[plots]', or say plots=false."
+            "plots: true needs matplotlib; install it with pip install matplotlib, or say plots=false."
         ) from error
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import is_file, is_folder
-from blis.foundation.words import shown
+from blis.foundation.words import listed, shown
 
 _OPTION = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*)=(.*)", re.DOTALL)
 
@@ -84,7 +84,7 @@ def format_of(path: Path) -> str:
     if len(found) == 1:
         return found[0]
     what = f"begins like {' and '.join(found)}" if found else "begins like no known format"
-    names = f" ({', '.join(head.names[:12])})" if head.names else ""
+    names = f" ({listed(head.names)})" if head.names else ""
     raise ConfigError(f"{path} {what}{names}; give from=FORMAT: {', '.join(found or readers())}.")
 
 

@@ -141,7 +141,10 @@ def in_words(error: yaml.YAMLError) -> str:
 def with_line(path: Path, error: ConfigError) -> ConfigError:
     """The error, whose message begins with `path` and a place in that file, with the line of the place added."""
     message = str(error)
-    node = yaml.compose(read_text(path, MOST_DOCUMENT), Loader=_StrictLoader)
+    try:
+        node = yaml.compose(read_text(path, MOST_DOCUMENT), Loader=_StrictLoader)
+    except yaml.YAMLError:  # which the error says already
+        return error
     at = len(str(path))
     while node is not None and (step := _STEP.match(message, at)):
         child = _child(node, step)

@@ -31,7 +31,7 @@ def write_plots(result: Result, folder: Path) -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
-        raise ConfigError("plots: true needs matplotlib; install it with pip install 'blis[plots]'.") from error
+        raise ConfigError("plots: true needs matplotlib; install it with pip install matplotlib.") from error
     latency_figure(result).savefig(folder / "latency.png", dpi=120)
     load_figure(result).savefig(folder / "load.png", dpi=120)
     requests_figure(result).savefig(folder / "requests.png", dpi=120)

@@ -17,7 +17,7 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.files import is_file, read_json
 from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
 from blis.recorded.document import CaseDocument, read_document
-from blis.recorded.requests import check_columns, read_requests, table_of
+from blis.recorded.requests import check_columns, read_requests
 from blis.workload.logs.recorded import float_column, int_column, read_csv, refuse_cell
 from blis.workload.requests import Requests
 
@@ -143,7 +143,7 @@ def _existing(folder: Path, name: str) -> Path:
 def _read_expected(path: Path, names: tuple[str, ...], n: int) -> dict[str, ExpectedColumn]:
     """The columns to be compared, one entry per request in the order of requests.csv."""
     header, columns = read_csv(path)
-    table = table_of(path, header, columns)
+    table = dict(zip(header, columns, strict=True))
     check_columns(path, header, "are needed because case.yaml declares them comparable", ("request", *names))
     row = int_column(path, "request", table["request"], 0)
     if not np.array_equal(np.sort(row), np.arange(n)):

@@ -75,7 +75,7 @@ def read_requests(path: Path, block_size_tokens: int) -> Requests:
         Naming the file, the row (from 0) and the column of a wrong cell.
     """
     header, columns = read_csv(path)
-    table = table_of(path, header, columns)
+    table = dict(zip(header, columns, strict=True))
     check_keys(str(path), {name: 0 for name in table if any(table[name])}, (*NEEDED_COLUMNS, *OPTIONAL_COLUMNS))
     check_columns(path, header, "are needed", NEEDED_COLUMNS)
     n = len(columns[0])
@@ -121,13 +121,6 @@ def read_requests(path: Path, block_size_tokens: int) -> Requests:
         prefix_group=_picked(group, order),
         prefix_tokens=prefix_tokens[order],
     )
-
-
-def table_of(path: Path, header: list[str], columns: list[list[str]]) -> dict[str, list[str]]:
-    """Columns by name, which must differ."""
-    if len(set(header)) < len(header):
-        raise ConfigError(f"{path} must have columns of different names; got {', '.join(header)}.")
-    return dict(zip(header, columns, strict=True))
 
 
 def check_columns(path: Path, header: list[str], why: str, names: tuple[str, ...]) -> None:

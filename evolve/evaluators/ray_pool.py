@@ -228,12 +228,13 @@ def _workload(digest: str, sent: list[Any]) -> Prepared:
 
 def _task_text(task: Task) -> str:
     phenotype, key = task.phenotype, key_of(task)
+    where = (key.scenario, key.seed, key.num_requests)
     return json.dumps(
-        [phenotype.policies, phenotype.limits, key.scenario, key.seed, key.num_requests, task.digest, task.needs_trace],
+        [*where, task.digest, task.needs_trace, phenotype.policies, phenotype.limits, phenotype.allows_python],
         default=dict,
     )
 
 
 def _task(text: str) -> Task:
-    policies, limits, scenario, seed, num_requests, digest, needs_trace = json.loads(text)
-    return Task(Phenotype(policies, limits), scenario, seed, num_requests, digest, needs_trace)
+    scenario, seed, num_requests, digest, needs_trace, *phenotype = json.loads(text)
+    return Task(Phenotype(*phenotype), scenario, seed, num_requests, digest, needs_trace)

@@ -15,7 +15,7 @@ from evolve.evidence import Condition, ablation, classes, lead, sensitivity, swe
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory
 from evolve.evidence.page import MOST_RIVALS, html
-from evolve.evidence.random_rival import NAME, phenotype_of, search_rival, stored_rival
+from evolve.evidence.random_rival import NAME, phenotype_of, rival_of, search_rival, stored_rival
 from evolve.evidence.sweep_table import is_random
 from evolve.evidence.text import markdown
 from evolve.judging.goals import Goals
@@ -41,10 +41,11 @@ class Options:
     sweep_seeds: int = 6  #: unseen seeds of the sweeps, and of ablation and sensitivity
     random_search: bool = True  #: search at random with the same budget where no such search is found
     seed: int = 1  #: of the bootstrap
+    allow_python: bool = False  #: whether a baseline of the search may be a Python callable
 
     @classmethod
-    def from_mapping(cls, given: Mapping[str, Any]) -> "Options":
-        """The options among the values of `conf/evolve_report.yaml`.
+    def from_mapping(cls, given: Mapping[str, Any], allow_python: bool = False) -> "Options":
+        """The options among the values of `conf/evolve_report.yaml`, which cannot allow Python callables itself.
 
         Raises
         ------
@@ -61,6 +62,7 @@ class Options:
             sweep_seeds=check_int("sweep_seeds", given["sweep_seeds"], 2, seeds),
             random_search=given["random_search"],
             seed=check_int("seed", given["seed"], 0),
+            allow_python=allow_python,
         )
 
 
@@ -80,7 +82,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     ConfigError
         If the folder holds no search, or its files are not what a search writes.
     """
-    document, settings, champion, lineage = read_run(folder)
+    document, settings, champion, lineage = read_run(folder, options.allow_python)
     notes = list(settings.notes)
     if "test" not in (lineage.get("fitness") or {}):
         notes.append("the search did not come to its end: this is its best so far, which nobody judged again.")
@@ -190,7 +192,9 @@ def is_search(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (CONFIG, CHAMPION))
 
 
-def read_run(folder: Path) -> tuple[Mapping[str, Any], Settings, Phenotype, Mapping[str, Any]]:
+def read_run(
+    folder: Path, allow_python: bool = False
+) -> tuple[Mapping[str, Any], Settings, Phenotype, Mapping[str, Any]]:
     """Configuration, settings, champion and its lineage of a search.
 
     Raises
@@ -203,7 +207,7 @@ def read_run(folder: Path) -> tuple[Mapping[str, Any], Settings, Phenotype, Mapp
             raise ConfigError(f"{str(folder)!r} must be the folder of a search; it has no {name}.")
     document = read_config(folder)
     bundle = read_bundle(folder / CHAMPION)
-    return document, Settings.from_mapping(document), phenotype_of(bundle), bundle.lineage
+    return document, Settings.from_mapping(document, allow_python), phenotype_of(bundle), bundle.lineage
 
 
 def objectives_of(goals: Goals, notes: list[str]) -> list[Objective]:
@@ -260,7 +264,7 @@ def _random_rival(
     if not options.random_search:
         notes.append("NOT compared with random search (random_search=false, and no such search was found).")
         return None
-    here = {**document, "evaluator": options.evaluator}
-    rival = search_rival(folder, here, lambda count: done("random search", count))
+    its_own = Settings.from_mapping({**rival_of(document), "evaluator": options.evaluator}, options.allow_python)
+    rival = search_rival(folder, its_own, lambda count: done("random search", count))
     notes.append(f"random search with the same budget: {folder / 'random-search'}.")
     return rival

@@ -13,6 +13,7 @@ from evolve.evidence import Condition
 from evolve.judging.fitness import Judge
 from evolve.judging.scoring import Rules
 from evolve.records import Phenotype, Record, Task
+from evolve.trials.evaluation import runnable
 from evolve.trials.suite import ROLES, Suite, SuiteScenario
 from evolve.trials.workloads import WorkloadKey, Workloads, task_digest
 
@@ -86,7 +87,7 @@ class Laboratory:
     def class_figures(self, phenotype: Phenotype, scenario: str, seed: int) -> Mapping[str, Mapping[str, Any]]:
         """See `evolve.evidence.classes.ClassFigures`: the table `classes` of what `python -m blis.run` tells."""
         key = self._key(Condition(scenario), seed)
-        mapping = {**self._workloads.mapping(key), "policies": phenotype.policies}
+        mapping = {**self._workloads.mapping(key), "policies": runnable(phenotype)}
         mapping["cluster"] = with_limits(mapping["cluster"], phenotype.limits)
         result = simulate(Scenario.from_mapping(mapping), requests=self._workloads.prepared(key).requests)
         self._done(1)

@@ -69,8 +69,13 @@ def _rival_in(other: Path, document: Mapping[str, Any]) -> Phenotype | None:
     return phenotype_of(bundle) if is_rival else None
 
 
-def search_rival(folder: Path, document: Mapping[str, Any], done: Callable[[int], None]) -> Phenotype:
-    """Search at random with the same budget, problem, suite and seed, in a folder within; one that was stopped goes on.
+def rival_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a search, with random search for its algorithm."""
+    return {**document, "algorithm": _algorithm(), "resume": None}
+
+
+def search_rival(folder: Path, settings: Settings, done: Callable[[int], None]) -> Phenotype:
+    """Search by the settings of `rival_of` in a folder within; one that was stopped goes on.
 
     Raises
     ------
@@ -78,9 +83,8 @@ def search_rival(folder: Path, document: Mapping[str, Any], done: Callable[[int]
         If the folder cannot be written.
     """
     inner = folder / FOLDER
-    changed = {**document, "algorithm": _algorithm(), "resume": None}
-    keep_config(inner, changed)
-    plan, evaluator = open_plan(Settings.from_mapping(changed), inner)
+    keep_config(inner, settings.document)
+    plan, evaluator = open_plan(settings, inner)
     try:
         Search(plan, _Progress(done)).run()
     finally:

@@ -12,7 +12,9 @@ from evolve.problem import Problem
 from evolve.records import Genome, Phenotype
 
 
-def read_baselines(where: str, mapping: object, problem: Problem | None = None) -> dict[str, Phenotype]:
+def read_baselines(
+    where: str, mapping: object, problem: Problem | None = None, allow_python: bool = False
+) -> dict[str, Phenotype]:
     """The baselines of a configuration as they are written there, then those that the problem itself knows.
 
     Parameters
@@ -23,6 +25,8 @@ def read_baselines(where: str, mapping: object, problem: Problem | None = None) 
         Name -> policies, see `read_policies`.
     problem : Problem, optional
         What it freezes answers the questions that a baseline leaves out.
+    allow_python : bool
+        Whether a policy may be a Python callable, see `blis.policies.binding.bind`.
 
     Raises
     ------
@@ -31,7 +35,7 @@ def read_baselines(where: str, mapping: object, problem: Problem | None = None) 
         another policy that the problem knows.
     """
     frozen = Phenotype({}) if problem is None else problem.frozen
-    named = read_policies(where, mapping, frozen)
+    named = read_policies(where, mapping, frozen, allow_python)
     _check_distinct(where, named)
     if problem is None:
         return named
@@ -47,7 +51,9 @@ def read_baselines(where: str, mapping: object, problem: Problem | None = None) 
     return named
 
 
-def read_policies(where: str, mapping: object, default: Phenotype | None = None) -> dict[str, Phenotype]:
+def read_policies(
+    where: str, mapping: object, default: Phenotype | None = None, allow_python: bool = False
+) -> dict[str, Phenotype]:
     """Policies by name, with every parameter.
 
     Parameters
@@ -58,6 +64,8 @@ def read_policies(where: str, mapping: object, default: Phenotype | None = None)
         Name -> {question: policy, cluster: limits of the batch}.
     default : Phenotype, optional
         Answers of questions that are left out, and limits; what it leaves out itself, the simulator's default answers.
+    allow_python : bool
+        Whether a policy may be a Python callable.
 
     Raises
     ------
@@ -67,26 +75,27 @@ def read_policies(where: str, mapping: object, default: Phenotype | None = None)
     if not isinstance(mapping, Mapping) or not mapping:
         raise ConfigError(f"{where} must be a mapping of at least one name to policies; got {mapping!r}.")
     return {
-        str(name): _phenotype(f"{where}.{name}", policies, default or Phenotype({}))
+        str(name): _phenotype(f"{where}.{name}", policies, default or Phenotype({}), allow_python)
         for name, policies in mapping.items()
     }
 
 
-def _phenotype(where: str, mapping: object, default: Phenotype) -> Phenotype:
+def _phenotype(where: str, mapping: object, default: Phenotype, allow_python: bool) -> Phenotype:
     given = check_keys(where, mapping, (*QUESTIONS, "cluster"))
     limits = check_limits(f"{where}.cluster", given.pop("cluster", None))
     written = {question: choice for question, choice in given.items() if choice is not None}
     chosen: dict[str, Any] = {**DEFAULT_POLICIES, **default.policies, **written}
     try:
-        bind_all(chosen)
+        bind_all(chosen, allow_python)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
     policies = {question: complete_policy(question, chosen[question]) for question in QUESTIONS}
-    return Phenotype(policies, {**default.limits, **limits})
+    is_python = any(":" in policy["policy"] for policy in policies.values())
+    return Phenotype(policies, {**default.limits, **limits}, is_python)
 
 
 def _is_genome(problem: Problem, phenotype: Phenotype, genome: Genome) -> bool:
-    encoded = problem.encode(phenotype.policies, phenotype.limits)
+    encoded = None if phenotype.allows_python else problem.encode(phenotype.policies, phenotype.limits)
     return encoded is not None and problem.digest(encoded) == problem.digest(genome)
 
 

@@ -1,4 +1,4 @@
-"""Policies that a search found, as files that `python -m blis.run policies=FILE` reruns, with where they come from."""
+"""Policies that a search found, as files that `blis policies=FILE` reruns, with where they come from."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -37,7 +37,7 @@ def summary_text(plan: Plan, spending: Spending, finals: Finals) -> str:
         *_description(plan, champion.individual),
         "",
         f"Found in generation {champion.individual.generation}; complexity {champion.individual.size:g}. "
-        "To repeat a run of its test:",
+        "To repeat a run of its test, in this folder:",
         "",
         *_command(finals.test),
         "",

@@ -23,7 +23,7 @@ def open_plan(settings: Settings, folder: Path) -> tuple[Plan, Evaluator]:
         If the algorithm does not fit the problem, or the evaluator is wrong or cannot be reached.
     """
     problem = settings.problem
-    known = [problem.encode(one.policies, one.limits) for one in settings.baselines.values()]
+    known = [problem.encode(one.policies, one.limits) for one in settings.baselines.values() if not one.allows_python]
     first = tuple({problem.digest(genome): genome for genome in known if genome is not None}.values())
     draws = partial(stream, settings.seed, "search")
     algorithm = settings.algorithm.search(problem, settings.params, draws, first)
@@ -58,7 +58,8 @@ def _complexity(settings: Settings) -> Callable[[Phenotype], float]:
     def complexity(phenotype: Phenotype) -> float:
         if not is_wanted:  # to find the genome of a phenotype takes longer than to judge it
             return 0.0
-        genome = settings.problem.encode(phenotype.policies, phenotype.limits)
+        is_python = phenotype.allows_python
+        genome = None if is_python else settings.problem.encode(phenotype.policies, phenotype.limits)
         return 1.0 if genome is None else settings.problem.complexity(genome)
 
     return complexity

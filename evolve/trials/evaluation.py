@@ -6,6 +6,7 @@ wrong is recorded as a failure: it is neither a bad score nor an exception.
 
 import math
 import time
+from typing import Any
 
 from blis.engine.loop import compiled_loop
 from blis.explaining.explanation import trace_figures
@@ -13,12 +14,13 @@ from blis.foundation.errors import BlisError, StalledError
 from blis.foundation.semantics import semantics
 from blis.foundation.units import US_PER_S
 from blis.outcome import outcome
+from blis.policies.binding import load_callable
 from blis.prepare import bind_run
 from blis.result import Result
 from blis.scenario import LATEST_US
 from blis.simulate import Simulation
 from evolve.objectives.cost import cost_figures
-from evolve.records import Record, Task
+from evolve.records import Phenotype, Record, Task
 from evolve.trials.workloads import Prepared, with_limits
 
 #: Wall clock that one simulation may take: a thousand times what it usually takes.
@@ -67,6 +69,16 @@ def timeout_error(timeout_s: float) -> str:
     return f"timeout: more than {timeout_s:g} s of wall clock"
 
 
+def runnable(phenotype: Phenotype) -> dict[str, Any]:
+    """The policies as the simulator takes them: Python callables that are allowed are imported."""
+    if not phenotype.allows_python:
+        return dict(phenotype.policies)
+    return {
+        question: load_callable(question, policy["policy"]) if ":" in policy["policy"] else policy
+        for question, policy in phenotype.policies.items()
+    }
+
+
 class _TimedOutError(Exception):
     """The simulation took too long."""
 
@@ -75,8 +87,9 @@ def _figures(task: Task, prepared: Prepared, deadline_s: float) -> dict[str, flo
     """Run the simulation; with decisions traced there are figures of anomalies and regret as well."""
     scenario = prepared.scenario
     cluster = with_limits(prepared.cluster, task.phenotype.limits)
-    run = bind_run(cluster, task.phenotype.policies, semantics(scenario.semantics), scenario.horizon_us)
-    simulation = Simulation(prepared.requests, run, seed=scenario.seed, trace="summary" if task.needs_trace else "none")
+    run = bind_run(cluster, runnable(task.phenotype), semantics(scenario.semantics), scenario.horizon_us)
+    trace = "summary" if task.needs_trace else "none"
+    simulation = Simulation(prepared.requests, run, seed=scenario.seed, trace=trace)
     _run(simulation, deadline_s)
     result = Result(scenario, scenario.seed, simulation, outcome(simulation), engine_s=0.0)
     traced = trace_figures(result) if task.needs_trace else {}

@@ -16,7 +16,7 @@ from typing import Any
 ENVIRONMENT = {"compiled": {}, "bounds": {"NUMBA_BOUNDSCHECK": "1"}, "python": {"NUMBA_DISABLE_JIT": "1"}}
 #: Seconds that a case may take, and that compiling everything may take before the first.
 MOST_SECONDS = {"compiled": 60.0, "bounds": 60.0, "python": 180.0}
-COMPILING_SECONDS = 900.0
+COMPILING_SECONDS = 3600.0
 
 
 class DiedError(Exception):

@@ -20,25 +20,27 @@ def draw_case(seed: int, number: int, mode: str) -> Case:
     random = Random(f"{seed}/{number}")
     most = random.choice(MOST_REQUESTS[mode])
     block_size = random.choice((1, 1, 2, 3, 4, 4, 5, 8, 16, 32))
-    cluster = draw_cluster(random, block_size)
+    # Half of the cases are short of memory: few instances, large batches, requests that come together and stay.
+    is_pressed = random.random() < 0.5
+    cluster = draw_cluster(random, block_size, is_pressed)
     pace_us = cluster.pop("pace_us")
     rows, workload = None, None
     if random.random() < 0.55:
-        rows = draw_rows(random, block_size, random.randint(1, most), pace_us)
+        rows = draw_rows(random, block_size, random.randint(1, most), pace_us, is_pressed)
         longest = max(row["input_tokens"] + row["output_tokens"] for row in rows)
     else:
-        workload, longest = draw_workload(random, random.randint(1, most), pace_us)
-    fit_blocks(random, cluster, longest)
+        workload, longest = draw_workload(random, random.randint(1, most), pace_us, is_pressed)
+    fit_blocks(random, cluster, longest, is_pressed)
     scenario: dict[str, Any] = {
         "cluster": cluster,
-        "policies": draw_policies(random),
+        "policies": draw_policies(random, is_pressed),
         "semantics": random.choice(SEMANTICS),
         "seed": random.randint(0, 2**32),
     }
     if workload is not None:
         scenario["workload"] = workload
     # Under the reference's semantics what can never finish is preempted for ever.
-    if random.random() < (0.3 if scenario["semantics"] == "corrected" else 0.7):
+    if random.random() < (0.15 if scenario["semantics"] == "corrected" else 0.5):
         scenario["horizon_us"] = _horizon_us(random, rows, pace_us)
     return Case(
         scenario=scenario,
@@ -54,4 +56,5 @@ def draw_case(seed: int, number: int, mode: str) -> Case:
 def _horizon_us(random: Random, rows: list[dict[str, Any]] | None, pace_us: int) -> int:
     if rows is not None and random.random() < 0.3:
         return int(max(1, random.choice(rows)["arrival_us"]))
-    return random.choice((1, random.randint(1, 10 * pace_us), random.randint(1, 200 * pace_us), 3000 * pace_us))
+    few, many = random.randint(1, 10 * pace_us), random.randint(1, 300 * pace_us)
+    return random.choice((1, few, many, many, 3000 * pace_us, 3000 * pace_us))

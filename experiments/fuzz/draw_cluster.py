@@ -7,7 +7,7 @@ from typing import Any
 
 ALPHAS = (
     (0, 0, 0), (0, 0, 0), (10, 0, 0), (3, 1, 2), (2.5, 0.25, 1.75), (0, 2, 7), (0.999999, 0.1, 0.1), (100, 1, 2),
-    (1e9, 0, 0), (0, 1e6, 0), (1e6, 1e3, 1e9),
+    (10, 0, 0), (0, 0, 0), (0, 0, 0), (0, 1, 0), (1e9, 0, 0), (0, 1e6, 0), (1e6, 1e3, 1e9),
 )  # fmt: skip
 BETAS = (
     (100, 10, 5), (100, 10, 5), (5, 1, 1), (1, 0, 0), (10.5, 0.7, 3.3), (0, 1, 0), (7, 3, 2), (0, 0, 0), (1, 1, 0),
@@ -24,7 +24,7 @@ DELAYS_US = (0, 0, 0, 0, 1, 5, 40, 700)
 AGES_US = (0, 0, 0, 1, 10, 100, 1000, 50_000)
 
 
-def draw_cluster(random: Random, block_size: int) -> dict[str, Any]:
+def draw_cluster(random: Random, block_size: int, is_pressed: bool) -> dict[str, Any]:
     """A cluster's mapping without KV blocks, and `pace_us`, about the length of its steps."""
     kind = random.choice(("affine",) * 8 + ("roofline", "trained-physics"))
     cluster: dict[str, Any] = {"block_size_tokens": block_size}
@@ -32,10 +32,10 @@ def draw_cluster(random: Random, block_size: int) -> dict[str, Any]:
         model, hardware, tensor_parallel = random.choice(SHAPES)
         cluster |= {"model": model, "hardware": hardware, "tensor_parallel": tensor_parallel}
     latency, pace_us = _latency(random, kind)
-    n_pools = random.choice((1, 1, 1, 2, 3))
+    n_pools = random.choice((1, 1, 1, 2) if is_pressed else (1, 1, 1, 2, 3))
     pools = []
     for _ in range(n_pools):
-        pool = {"count": random.choice((1, 1, 2, 3)), **_limits(random)}
+        pool = {"count": random.choice((1, 1, 2) if is_pressed else (1, 1, 2, 3)), **_limits(random, is_pressed)}
         if n_pools > 1 and random.random() < 0.5:
             pool["latency"] = _latency(random, kind)[0]
         pools.append(pool)
@@ -46,20 +46,20 @@ def draw_cluster(random: Random, block_size: int) -> dict[str, Any]:
     return {**cluster, "latency": latency, "instances": pools, "pace_us": pace_us}
 
 
-def fit_blocks(random: Random, cluster: dict[str, Any], longest_tokens: int) -> None:
+def fit_blocks(random: Random, cluster: dict[str, Any], longest_tokens: int, is_pressed: bool) -> None:
     """Give every pool KV blocks: often just enough for the longest request, sometimes too few, or a single one."""
     largest = max(1, -(-longest_tokens // cluster["block_size_tokens"]))
     for pool in cluster["instances"]:
         few = random.choice((1, 2, max(1, largest - random.randint(0, 3)), random.randint(1, largest)))
-        enough = random.choice((largest, largest + 1, largest + random.randint(0, 6), 2 * largest + 3, 6 * largest))
-        pool["kv_blocks"] = random.choice((few, enough, enough, enough, enough, 5000))
-        if random.random() < 0.08:
+        enough = random.choice((largest, largest + 1, largest + random.randint(0, 6), 2 * largest + 3))
+        pool["kv_blocks"] = random.choice((enough,) * 9 + (few,) if is_pressed else (few, enough, enough, 5000))
+        if random.random() < (0.02 if is_pressed else 0.1):
             pool["max_model_len_tokens"] = random.randint(1, longest_tokens + 2)
 
 
-def _limits(random: Random) -> dict[str, int]:
+def _limits(random: Random, is_pressed: bool) -> dict[str, int]:
     return {
-        "max_running_requests": random.choice((1, 1, 2, 3, 4, 5, 6, 8, 64)),
+        "max_running_requests": random.choice((3, 4, 5, 6, 8, 64) if is_pressed else (1, 1, 2, 3, 5, 8, 64)),
         "step_token_budget": random.choice((1, 1, 2, 3, 5, 8, 16, 32, 64, 256, 2048)),
         "long_prefill_threshold_tokens": random.choice((0, 0, 0, 1, 2, 3, 7, 16)),
     }

@@ -20,9 +20,12 @@ OPERANDS = {"add": 2, "sub": 2, "mul": 2, "div": 2, "min": 2, "max": 2, "less": 
 NUMBERS = ("0", "1", "-1", "0.5", "1e-6", "1000", "-2.5", "1e300", "1e-300")
 
 
-def draw_policies(random: Random) -> dict[str, Any]:
-    """A policy for each question."""
-    return {question: _policy(random, question) for question in PLAIN}
+def draw_policies(random: Random, is_pressed: bool) -> dict[str, Any]:
+    """A policy for each question; where memory is to be short, hardly anybody is refused."""
+    policies = {question: _policy(random, question) for question in PLAIN}
+    if is_pressed and random.random() < 0.8:
+        policies["admission"] = {"policy": PLAINEST["admission"]}
+    return policies
 
 
 def draw_formula(random: Random, question: str, depth: int = 0) -> str:

@@ -11,13 +11,15 @@ CLASSES = ("", "critical", "realtime", "standard", "interactive", "batch", "shed
 US_PER_S = 1_000_000
 
 
-def draw_rows(random: Random, block_size: int, n: int, pace_us: int) -> list[dict[str, Any]]:
+def draw_rows(random: Random, block_size: int, n: int, pace_us: int, is_pressed: bool) -> list[dict[str, Any]]:
     """Requests one by one."""
     gaps = random.choice(
-        ((0,), (0, 0, 1), (0, 1, 2, 5), (0, pace_us, pace_us + 5), (pace_us // 2 + 1, 3 * pace_us, 10 * pace_us))
+        ((0,), (0, 1, 2, 5), (0, pace_us, pace_us + 5))
+        if is_pressed
+        else ((0,), (0, 0, 1), (0, 1, 2, 5), (0, pace_us, pace_us + 5), (pace_us // 2 + 1, 3 * pace_us, 10 * pace_us))
     )
     longest = random.choice((4, 12, 40, 80, 200))
-    longest_output = random.choice((1, 3, 9, 40))
+    longest_output = random.choice((9, 40) if is_pressed else (1, 3, 9, 40))
     groups = {f"g{number}": random.randint(0, longest) for number in range(random.randint(0, 3))}
     share_group, share_context = random.choice((0, 0.5, 0.9)), random.choice((0, 0, 0.3, 0.7))
     share_closed = random.choice((0, 0, 0.3, 0.9))
@@ -52,12 +54,12 @@ def draw_rows(random: Random, block_size: int, n: int, pace_us: int) -> list[dic
     return rows
 
 
-def draw_workload(random: Random, n: int, pace_us: int) -> tuple[dict[str, Any], int]:
+def draw_workload(random: Random, n: int, pace_us: int, is_pressed: bool) -> tuple[dict[str, Any], int]:
     """A workload's mapping, and about the most tokens that one of its requests has."""
     longest = random.choice((6, 20, 60))
-    rate = US_PER_S / pace_us * random.choice((0.1, 1, 5, 100))
+    rate = US_PER_S / pace_us * random.choice((1, 5, 100) if is_pressed else (0.1, 1, 5, 100))
     if random.random() < 0.2:
-        return _distribution(random, n, longest, rate), 3 * longest
+        return _distribution(random, n, longest, rate), 2 * longest
     clients = [_client(random, place, longest) for place in range(random.randint(1, 3))]
     document: dict[str, Any] = {"version": "1", "num_requests": n, "clients": clients}
     if any("concurrency" not in client for client in clients):
@@ -70,7 +72,7 @@ def draw_workload(random: Random, n: int, pace_us: int) -> tuple[dict[str, Any],
                     {"type": "diurnal", "period_s": n / rate, "peak_s": 0, "amplitude": 0.9},
                 )
             )
-    return {"kind": "spec", "spec": document}, 6 * longest
+    return {"kind": "spec", "spec": document}, random.choice((3, 6)) * longest
 
 
 def _continue(random: Random, columns: dict[str, Any], rows: list[dict[str, Any]]) -> None:

@@ -46,9 +46,14 @@ _REST = (
 _WORKLOAD = (
     *("workload=azure workload.path=azure.csv", "workload=burstgpt workload.path=burstgpt.csv", "workload.rate=20"),
     *("workload=mooncake workload.path=mooncake.jsonl", "workload=spec workload.path=spec.yaml", "workload=chatbot"),
-    *("workload=trace-v2 workload.path=trace.yaml", "workload=shared-prefix workload.path=shared.yaml"),
+    *("workload=trace-v2 workload.path=trace.yaml", "workload=inference-perf workload.path=shared.yaml"),
     *("workload=distribution workload.prompt_tokens_mean=100", "workload=distribution workload.prefix_groups=3"),
     *("workload=servegen workload.path=servegen", "workload=distribution workload.arrival=gamma"),
+)
+
+_CONVERTED = (
+    *("azure.csv", "burstgpt.csv", "mooncake.jsonl", "trace.yaml", "spec.yaml", "shared.yaml", "./servegen"),
+    *("bailian.jsonl", "bench.json"),
 )
 
 
@@ -60,7 +65,10 @@ def calls(with_search: bool) -> list[Call]:
         Call(_RUN, ("scenario=scenario.yaml", "scenario.num_requests=20"), ("scenario.yaml",), ("scenario.load=1",)),
         Call(_RUN, ("workload=spec", "workload.path=spec.yaml"), ("spec.yaml",), ("workload.num_requests=20",)),
         Call(_RUN, ("workload=spec", "workload.path=users.yaml"), ("users.yaml",), ("workload.num_requests=20",)),
-        Call(_RUN, ("workload=shared-prefix", "workload.path=shared.yaml"), ("shared.yaml",)),
+        Call(_RUN, ("workload=inference-perf", "workload.path=shared.yaml"), ("shared.yaml",)),
+        Call(_RUN, ("workload=bailian", "workload.path=bailian.jsonl"), ("bailian.jsonl",)),
+        Call(_RUN, ("workload=sharegpt", "workload.path=sharegpt.json", "workload.rate=5"), ("sharegpt.json",)),
+        Call(_RUN, ("workload=vllm-bench", "workload.path=bench.json"), ("bench.json",)),
         Call(_RUN, ("workload=trace-v2", "workload.path=trace.yaml"), ("trace.yaml", "trace.csv")),
         Call(_RUN, ("workload=azure", "workload.path=azure.csv"), ("azure.csv",), _WORKLOAD[2:3]),
         Call(_RUN, ("workload=burstgpt", "workload.path=burstgpt.csv"), ("burstgpt.csv",), _WORKLOAD[2:3]),
@@ -76,11 +84,12 @@ def calls(with_search: bool) -> list[Call]:
              ("scenario.yaml",), ("precision=0.5", "plots=false", "output=json", "hydra.run.dir=out")),
         Call(_DESCRIBE, ("describe", "workload.num_requests=20"), (), (*_WORKLOAD, *_REST, *_POLICIES, "plots=a.png")),
     ]  # fmt: skip
-    for name in ("azure.csv", "burstgpt.csv", "mooncake.jsonl", "trace.yaml", "spec.yaml", "shared.yaml", "./servegen"):
+    for name in _CONVERTED:
         more = ("trace.csv",) if name == "trace.yaml" else ()
-        options = ("rate=20", "num_requests=5", "seed=3", "overwrite=true", "to=azure", "--json")
-        found.append(Call(_CONVERT, (name, "made.jsonl"), (name, *more), options))
-        found.append(Call(_CONVERT, (name, "made.csv", "to=trace-csv"), (name, *more), options))
+        limit = ("num_requests=20",) if name == "./servegen" else ()
+        options = ("rate=20", "seed=3", "overwrite=true", "to=azure", "--json")
+        found.append(Call(_CONVERT, (name, "made.jsonl", *limit), (name, *more), options))
+        found.append(Call(_CONVERT, (name, "made.csv", "to=trace-csv", *limit), (name, *more), options))
     if with_search:
         found += _searches()
     return found

@@ -73,6 +73,49 @@ TEXTS = {
         json.dumps({"timestamp": 100 * n, "input_length": 1000, "output_length": 5, "hash_ids": [0, n + 1]}) + "\n"
         for n in range(10)
     ),
+    "bailian.jsonl": "".join(
+        json.dumps(
+            {
+                "chat_id": n,
+                "parent_chat_id": n - 1 if n % 2 else -1,
+                "timestamp": 0.5 * n,
+                "input_length": 50 + n,
+                "output_length": 5,
+                "type": "text",
+                "turn": 1 + n % 2,
+                "hash_ids": [0, 1, 2, n + 3],
+            }
+        )
+        + "\n"
+        for n in range(10)
+    ),
+    "sharegpt.json": json.dumps(
+        [
+            {
+                "id": str(n),
+                "conversations": [{"from": "human", "value": "hello " * n}, {"from": "gpt", "value": "hi"}],
+            }
+            for n in range(1, 6)
+        ]
+    ),
+    "bench.json": json.dumps(
+        {
+            "date": "20260801-101010",
+            "backend": "vllm",
+            "model_id": "m",
+            "num_prompts": 3,
+            "request_rate": 1.0,
+            "burstiness": 1.0,
+            "duration": 12.3,
+            "completed": 3,
+            "total_input_tokens": 350,
+            "input_lens": [100, 200, 50],
+            "output_lens": [40, 50, 9],
+            "ttfts": [0.03, 0.03, 0.04],
+            "itls": [[0.01], [0.01], [0.01]],
+            "errors": ["", "", ""],
+        }
+    ),
     "spec.yaml": _CLIENTS,
     "users.yaml": _USERS,
     "scenario.yaml": _SCENARIO,

@@ -278,7 +278,7 @@ def test_help_is_quick_and_lists_choices() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=False)
 
     assert done.returncode == 0
-    assert "workload: azure, burstgpt, bursty, chatbot" in done.stdout
+    assert "workload: azure, bailian, burstgpt, bursty, chatbot" in done.stdout
     assert done.stdout.endswith("[]\n")  # nothing heavy was imported
 
 

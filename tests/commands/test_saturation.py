@@ -217,3 +217,25 @@ def test_wrong_input_has_status_2_and_leaves_nothing(
     assert words in error
     assert error.count("\n") == 1
     assert not (tmp_path / "here").exists()
+
+
+def test_a_full_disk_leaves_no_half_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(saturation, "measure", lambda *_: {"x": 1, "notes": []})
+    monkeypatch.setattr(saturation, "_print_text", lambda _: None)
+    path = write_single_server(tmp_path, "poisson")
+    written = Path.write_text
+
+    def full(self: Path, text: str, **options: str) -> int:
+        written(self, text[:5], **options)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+
+    assert saturation.main([f"scenario={path}", "plots=false", f"hydra.run.dir={tmp_path / 'out'}"]) == 2
+
+    file = tmp_path / "out" / "saturation.json"
+    told = f"error: hydra.run.dir: '{file}' cannot be written: No space left on device.\n"
+    assert capsys.readouterr().err == told
+    assert not (tmp_path / "out").exists()

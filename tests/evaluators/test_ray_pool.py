@@ -24,7 +24,9 @@ def open_pool(ray_cluster, workloads):
 
 
 def hostile(workloads, name, **where):
-    return task_of(workloads, Phenotype({"routing": {"policy": f"tests.evaluators.hostile:{name}"}}), **where)
+    return task_of(
+        workloads, Phenotype({"routing": {"policy": f"tests.evaluators.hostile:{name}"}}, allows_python=True), **where
+    )
 
 
 def expected(workloads, tasks):

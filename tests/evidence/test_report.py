@@ -10,6 +10,7 @@ import pytest
 import blis.run
 import evolve.report
 import evolve.run
+from blis.foundation.words import shown
 from tests.evidence.policies import phenotype, weighted
 
 
@@ -192,7 +193,9 @@ def test_wrong_folders_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "must be the folder of a search or a sweep" in second
     assert "must be the folder of a search, or of a sweep" in third
     assert "has no champion.yaml" in fourth
-    assert fifth == f"error: run must be the folder of a search or a sweep; got '{'x' * 100} ...' (File name too long)."
+    assert (
+        fifth == f"error: run must be the folder of a search or a sweep; got {shown('x' * 300)} (File name too long)."
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")

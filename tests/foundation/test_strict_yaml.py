@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from blis.command.composition import _bounded_yaml
 from blis.foundation.errors import ConfigError
-from blis.foundation.strict_yaml import MOST_DEPTH, parse_yaml, read_yaml
+from blis.foundation.strict_yaml import MOST_DEPTH, parse_yaml, read_yaml, with_line
 
 BOMB = "\n".join(
     [f"a0: &a0 [{','.join(['lol'] * 10)}]", *(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9))]
@@ -107,3 +107,14 @@ def test_files_that_hydra_composes_come_through_the_same_bounds(text: str, tmp_p
         OmegaConf.load(path)
 
     assert omegaconf._utils.get_yaml_loader is before
+
+
+def test_an_error_gets_the_line_of_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("a:\n  - b: 1\n  - c: 2\n")
+
+    assert str(with_line(path, ConfigError(f"{path}.a[1].c must be 3"))) == f"{path}.a[1].c must be 3 (line 3)"
+
+    path.write_text("a: [")
+    error = ConfigError(f"{path} is not a valid YAML file")
+    assert with_line(path, error) is error

@@ -62,6 +62,25 @@ def test_what_a_baseline_leaves_out_is_answered_by_what_the_problem_freezes():
     assert baselines["limited"].limits == {"max_running_requests": 8}
 
 
+def test_a_python_callable_needs_to_be_allowed():
+    mapping = {"mine": {"routing": f"{__name__}:route", "scheduling": "sjf"}, "plain": {"routing": "least-loaded"}}
+
+    with pytest.raises(ConfigError) as error:
+        read_baselines("baselines", mapping, problem("routing_weights"))
+    allowed = read_baselines("baselines", mapping, problem("routing_weights"), allow_python=True)
+
+    assert "baselines.mine: routing must be a policy's name; " in str(error.value)
+    assert "allow_python=true is given on the command line" in str(error.value)
+    assert allowed["mine"].policies["routing"] == {"policy": f"{__name__}:route"}
+    assert allowed["mine"].allows_python
+    assert not allowed["plain"].allows_python
+
+
+def route(router, request, parameters, memory, scores):
+    """Always the first instance."""
+    return 0
+
+
 def test_one_policy_under_two_names_is_refused():
     mapping = {**shipped(), "mine": {"routing": "least-loaded", "scheduling": "fcfs"}}
 

@@ -273,7 +273,7 @@ def test_a_missing_file_is_named(changed, name):
         ("requests.csv", "\n1,", "\n7,", r"requests.csv, row 1, column 'request': must be the row number, from 0"),
         ("requests.csv", "\n1,0,", "\n1,soon,", r"requests.csv, row 1, column 'arrival_us': must be an int ≥ 0"),
         ("requests.csv", "input_tokens", "prompt", r"requests.csv: unknown key 'prompt'"),
-        ("requests.csv", "prefix_length", "tenant", r"requests.csv must have columns of different names"),
+        ("requests.csv", "prefix_length", "tenant", r"requests.csv must have one column 'tenant'"),
         ("expected.csv", "\n1,1,", "\n0,1,", r"expected.csv: column 'request' must name each of the 170 requests once"),
         ("expected.csv", "completed", "done", r"expected.csv, row 0, column 'status': must be one of not_started"),
         ("expected.json", "{", "", r"expected.json must be JSON"),
@@ -299,3 +299,32 @@ def test_texts_that_cannot_be_are_refused_with_the_file(changed):
 
     with pytest.raises(ConfigError, match=r"requests.csv: request 0: prefix_tokens must be within the prompt"):
         read_case(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "most"),
+    [
+        ("instances", 100_000),
+        ("kv_blocks_per_instance", 2**40),
+        ("block_size_tokens", 2**20),
+        ("max_running_requests", 2**40),
+        ("step_token_budget", 2**40),
+        ("long_prefill_threshold", 2**40),
+        ("admission_latency_us", 2**53),
+        ("routing__snapshot_refresh_us", 2**53),
+        ("horizon_us", 2**61),
+    ],
+)
+def test_numbers_are_bounded_as_they_are_in_a_scenario(changed, key, most):
+    for value in (most + 1, 10**30, 10**400):
+        with pytest.raises(ConfigError, match=rf"case.yaml: {key.replace('__', '.')} must be an int in \[\d, {most}\]"):
+            read_case(changed(OVERLONG, **{key: value}))
+
+
+@pytest.mark.parametrize("column", ["arrival_us", "input_tokens", "output_tokens"])
+def test_cells_are_bounded(changed, column):
+    for value in (2**62, 10**30):
+        folder = changed(OVERLONG)
+        rewrite(folder / "requests.csv", lambda rows, value=value: rows[0].update({column: str(value)}))
+        with pytest.raises(ConfigError, match=rf"requests.csv, row 0, column '{column}': must be an int"):
+            read_case(folder)

@@ -132,7 +132,8 @@ class Simulator:
             end_us, has_completed = instance.step(now)
             for left in instance.completed[n_completed:]:
                 assert left.e2e_us is not None
-                self._let_followers_come(left, left.arrival_us + left.e2e_us)
+                # Where time left out by the budget does not count, the end lies before what has happened since.
+                self._let_followers_come(left, max(left.arrival_us + left.e2e_us, end_us))
             if has_completed:  # the requests leave at the end of the step: it moves the clock, nothing else
                 self._schedule(end_us, "leaving", instance)
             if instance.has_step_due:

@@ -70,8 +70,12 @@ def test_rejecting_everything_succeeds_and_has_no_latency(run):
         (UNKNOWN, "UnknownChoiceError: routing: no choice named 'nonsense'"),
         (weighted(queue_depth=float("nan")), "ConfigError: routing.scorers[0].weight must be a finite number > 0"),
         (
-            Phenotype({"routing": {"policy": f"{__name__}:broken"}}),
+            Phenotype({"routing": {"policy": f"{__name__}:broken"}}, allows_python=True),
             "ContractError: routing 'tests.trials.test_evaluation:broken' must return an int in [0, 2]",
+        ),
+        (
+            Phenotype({"routing": {"policy": f"{__name__}:broken"}}),
+            "ConfigError: routing must be a policy's name; 'tests.trials.test_evaluation:broken' means Python code",
         ),
         (Phenotype({"rooting": {"policy": "round-robin"}}), "ConfigError: policies: unknown question 'rooting'"),
     ],

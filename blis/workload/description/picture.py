@@ -28,7 +28,7 @@ def write_picture(requests: Requests, description: Mapping[str, Any], title: str
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError("plots needs matplotlib; install it with pip install 'blis[plots]'.") from error
+        raise ConfigError("plots needs matplotlib; install it with pip install matplotlib.") from error
     figure = Figure(figsize=(12.0, 13.0), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(4, 2)

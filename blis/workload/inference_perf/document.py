@@ -88,7 +88,7 @@ def _prompts_of_data(where: str, mapping: object) -> SharedPrefix | Drawn:
     if not isinstance(mapping, Mapping) or mapping.get("type") is None:
         check_keys(where, mapping, _DATA_KEYS, ("type",))
     kind = mapping["type"] if isinstance(mapping, Mapping) else None
-    if kind in OTHER_TYPES:
+    if isinstance(kind, str) and kind in OTHER_TYPES:
         raise ConfigError(f"{where}.type {kind!r} needs texts that are not in the file: use {OTHER_TYPES[kind]}.")
     check_choice(f"{where}.type", kind, DATA_TYPES)
     given = {key: value for key, value in check_keys(where, mapping, _DATA_KEYS).items() if value is not None}

@@ -60,7 +60,7 @@ def write(requests: Requests, path: Path) -> tuple[Loss, ...]:
 
 def _microseconds(path: Path, cells: list[str]) -> Float64Vector:
     """Times since the earliest one [µs], not rounded."""
-    texts = [ZONE.sub("", cell.strip()) for cell in cells]
+    texts = [text if text[-5:].isdigit() else ZONE.sub("", text) for text in map(str.strip, cells)]
     if not all(map(IS_TIME, texts)):
         refuse_cell(
             path, next(row for row, text in enumerate(texts) if not IS_TIME(text)), COLUMNS[0], TIME_RULE, cells

@@ -14,6 +14,7 @@ import numpy as np
 
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import US_PER_S
+from blis.foundation.words import listed
 from blis.workload.logs.hashed_prompts import FIELD as HASHES
 from blis.workload.logs.hashed_prompts import MOST_BLOCK_TOKENS, HashColumn
 from blis.workload.logs.json_rows import Place, read_rows, time, tokens
@@ -53,7 +54,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     def take(where: Place, record: dict[str, Any]) -> None:
         times.append(time(where, record, "timestamp", LATEST_US / US_PER_S, "s"))
         if math.isnan(times[-1]):
-            raise ConfigError(f"{where}: must be a JSON object with timestamp [s]; fields: {', '.join(record)}.")
+            raise ConfigError(f"{where}: must be a JSON object with timestamp [s]; fields: {listed(record)}.")
         prompts.append(tokens(where, record, "input_length"))
         outputs.append(tokens(where, record, "output_length"))
         hashes.append(where, record.get(HASHES))

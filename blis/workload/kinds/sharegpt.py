@@ -14,6 +14,7 @@ import numpy as np
 
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Int64Vector
+from blis.foundation.words import listed, shown
 from blis.workload.logs.json_rows import Place, read_rows
 from blis.workload.logs.log import Log, places, replayed
 from blis.workload.logs.name_column import NameColumn
@@ -52,7 +53,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     def take(where: Place, record: dict[str, Any]) -> None:
         nonlocal n_without
         if not isinstance(record.get(FIELD), list):
-            raise ConfigError(f"{where}: must be a JSON object with a list {FIELD}; fields: {', '.join(record)}.")
+            raise ConfigError(f"{where}: must be a JSON object with a list {FIELD}; fields: {listed(record)}.")
         turns = list(_turns(where, record[FIELD], params.characters_per_token))
         n_without += not turns
         for number, (prompt, output) in enumerate(turns[:1] if params.turns == "first" else turns):
@@ -101,7 +102,7 @@ def _turns(where: Place, messages: list[Any], characters_per_token: float) -> It
     for number, message in enumerate(messages):
         if not isinstance(message, dict) or not isinstance(message.get("value"), str):
             raise ConfigError(
-                f"{where}, {FIELD}[{number}]: must be a JSON object with from and value; got {str(message)[:80]}."
+                f"{where}, {FIELD}[{number}]: must be a JSON object with from and value; got {shown(message)}."
             )
         n_tokens = math.ceil(len(message["value"]) / characters_per_token)
         if is_asked and message.get("from") in ANSWERING and n_tokens:

@@ -10,6 +10,7 @@ import numpy as np
 
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import US_PER_S, Float64Vector, Int64Vector
+from blis.foundation.words import listed
 from blis.workload.logs.log import Log, replayed
 from blis.workload.logs.losses import Loss, losses
 from blis.workload.logs.options import LogParams
@@ -37,7 +38,7 @@ def generate(params: LogParams, seed: int, block_size_tokens: int) -> Requests:
     path = params.file
     header, pieces = csv_pieces(path)
     if header and len(header) <= OUTPUT:
-        raise ConfigError(f"{path} must have at least {OUTPUT + 1} columns; got {len(header)}: {', '.join(header)}.")
+        raise ConfigError(f"{path} must have at least {OUTPUT + 1} columns; got {len(header)}: {listed(header)}.")
     times: list[Float64Vector] = []
     prompts: list[Int64Vector] = []
     outputs: list[Int64Vector] = []

@@ -40,8 +40,10 @@ def generate(params: LogParams, seed: int, block_size_tokens: int) -> Requests:
     n = len(prompts)
     if not n or len(outputs) != n:
         raise ConfigError(f"{where} must have as many output_lens as input_lens, at least 1; got {len(outputs)}, {n}.")
-    errors = result.get("errors") or []
-    is_failed = np.array([bool(error) for error in errors] if len(errors) == n else outputs == 0, np.bool_)
+    errors = result.get("errors")
+    is_failed = np.array(
+        [bool(error) for error in errors] if isinstance(errors, list) and len(errors) == n else outputs == 0, np.bool_
+    )
     notes = []
     if is_failed.any():
         notes.append(f"{is_failed.sum()} of {n} requests failed and are left out")

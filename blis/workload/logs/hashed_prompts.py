@@ -8,6 +8,7 @@ import numpy as np
 
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import BoolVector, Int64Vector
+from blis.foundation.words import shown
 from blis.workload.logs.json_rows import refuse_row
 from blis.workload.prefixes.chained_keys import csr_offsets
 from blis.workload.prefixes.keys import PrefixKeys, keys_of_hash_ids
@@ -35,10 +36,10 @@ class HashColumn:
         """
         ids = [] if ids is None else ids
         if type(ids) is not list or (ids and not set(map(type, ids)) == {int}):
-            raise ConfigError(f"{where}, field {FIELD!r}: must be a list of ints; got {str(ids)[:80]}.")
+            raise ConfigError(f"{where}, field {FIELD!r}: must be a list of ints; got {shown(ids)}.")
         if ids and not -(2**63) <= min(ids) <= max(ids) < 2**63:
             if max(ids) >= 2**64 or min(ids) < -(2**63):
-                raise ConfigError(f"{where}, field {FIELD!r}: must be a list of ints of 64 bits; got {str(ids)[:80]}.")
+                raise ConfigError(f"{where}, field {FIELD!r}: must be a list of ints of 64 bits; got {shown(ids)}.")
             ids = [number - 2**64 if number >= 2**63 else number for number in ids]
         self._counts.append(len(ids))
         self._ids.extend(ids)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 from blis.foundation.checks import check_int, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import read_text, text_lines
+from blis.foundation.words import listed, shown
 from blis.workload.drawing.lengths import LONGEST_TOKENS
 
 
@@ -38,10 +39,11 @@ def read_rows(path: Path, take: Callable[[Place, dict[str, Any]], None], known: 
         except ConfigError as error:
             raise ConfigError(f"{error} See line {number}." if number else str(error)) from error
         n += 1
-        others |= record.keys() - names
+        if not names.issuperset(record):
+            others |= record.keys() - names
     if not n:
         raise ConfigError(f"{path} must hold at least one request; it is empty.")
-    return (f"no effect here have the fields {', '.join(sorted(others))}",) if others else ()
+    return (f"no effect here have the fields {listed(sorted(others))}",) if others else ()
 
 
 def tokens(where: Place, record: Mapping[str, Any], field: str) -> int:
@@ -50,7 +52,7 @@ def tokens(where: Place, record: Mapping[str, Any], field: str) -> int:
     if type(value) is int and 0 <= value <= LONGEST_TOKENS:
         return value
     if field not in record:
-        raise ConfigError(f"{where}: must be a JSON object with {field}; fields: {', '.join(record) or 'none'}.")
+        raise ConfigError(f"{where}: must be a JSON object with {field}; fields: {listed(record) or 'none'}.")
     return check_int(f"{where}, field {field!r}", value, 0, LONGEST_TOKENS, "tokens")
 
 
@@ -72,12 +74,10 @@ def json_document(path: Path) -> Any:
     return _parsed(path, read_text(path), "one JSON document")
 
 
-def refuse_row(path: Path, row: int, field: str, rule: str, got: object) -> NoReturn:
+def refuse_row(path: Path, row: int, field: str, rule: str, got: str) -> NoReturn:
     """Raise the error for a field of the object in a row."""
     line = next(islice(text_lines(path), row, None), (0, ""))[0]
-    shown = str(got)
-    shown = shown if len(shown) <= 80 else shown[:77] + "..."
-    raise ConfigError(f"{Place(path, row)}, field {field!r}: must be {rule}; got {shown}. See line {line}.")
+    raise ConfigError(f"{Place(path, row)}, field {field!r}: must be {rule}; got {got}. See line {line}.")
 
 
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -98,7 +98,7 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _checked_object(where: Place, record: object) -> dict[str, Any]:
     if not isinstance(record, dict):
-        raise ConfigError(f"{where}: must be a JSON object; got {str(record)[:80]}.")
+        raise ConfigError(f"{where}: must be a JSON object; got {shown(record)}.")
     return record
 
 

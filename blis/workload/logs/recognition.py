@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from blis.foundation.errors import ConfigError
-from blis.foundation.files import opened
+from blis.foundation.files import text_lines
 from blis.foundation.strict_yaml import read_yaml
+from blis.workload.logs.json_rows import json_document
 from blis.workload.logs.recorded import csv_pieces
 
 FOLDER, CSV, JSON, JSON_LINES, YAML = "folder", "csv", "json", "json lines", "yaml"
@@ -50,19 +51,13 @@ def head_of(path: Path) -> Head:
 
 def _json_head(path: Path) -> Head:
     """A document, or the first of several lines that are documents by themselves."""
+    lines = (text for _, text in text_lines(path))
+    first = next(lines, "")
     try:
-        with opened(path) as file:
-            lines = (line for line in file if line.strip())
-            first = next(lines, "")
-            try:
-                record = json.loads(first)
-                is_lines = isinstance(record, dict) and (
-                    path.name.removesuffix(".gz").endswith("l") or bool(next(lines, ""))
-                )
-            except ValueError:
-                record, is_lines = json.loads(first + file.read()), False
-    except (OSError, EOFError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} cannot be read as JSON: {error}.") from error
+        record = json.loads(first)
+        is_lines = isinstance(record, dict) and (".jsonl" in path.name or bool(next(lines, "")))
+    except (ValueError, RecursionError):
+        record, is_lines = json_document(path), False
     shown = record[0] if isinstance(record, list) and record else record
     return Head(JSON_LINES if is_lines else JSON, _keys(shown), record)
 

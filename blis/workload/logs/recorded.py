@@ -13,6 +13,7 @@ from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import opened
 from blis.foundation.units import Float64Vector, Int64Vector
+from blis.foundation.words import listed, shown
 
 PIECE_ROWS = 1000
 #: Recorded times, since whatever origin, end here: year 5138. Later ones are slips of the unit.
@@ -57,13 +58,11 @@ def csv_pieces(
     header = [name.strip() for name in next(rows, ())]
     for name in required:
         if header and name not in header:
-            raise ConfigError(
-                f"{path} must have a column {name!r}{nearest(name, header)} Columns: {', '.join(header)}."
-            )
+            raise ConfigError(f"{path} must have a column {name!r}{nearest(name, header)} Columns: {listed(header)}.")
     for position, name in enumerate(header):
         if name and name in header[:position]:
             raise ConfigError(
-                f"{path} must have one column {name!r}; columns {header.index(name)} and {position} have the name."
+                f"{path} must have one column {shown(name)}; columns {header.index(name)} and {position} have the name."
             )
     return header, _pieces(path, len(header), rows, n_rows)
 
@@ -151,10 +150,9 @@ def float_column(
 
 def refuse_cell(path: Path, at: int, name: str, rule: str, cells: Sequence[str], first_row: int = 0) -> NoReturn:
     """Raise the one error for a wrong cell: `cells[at]`."""
-    shown = cells[at] if len(cells[at]) <= 80 else cells[at][:77] + "..."
     row = first_row + at
     raise ConfigError(
-        f"{path}, row {row}, column {name!r}: must be {rule}; got {shown!r}. See line {_line(path, row)}."
+        f"{path}, row {row}, column {name!r}: must be {rule}; got {shown(cells[at])}. See line {_line(path, row)}."
     )
 
 

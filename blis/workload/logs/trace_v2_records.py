@@ -9,6 +9,7 @@ import numpy as np
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
+from blis.foundation.words import shown
 from blis.workload.drawing.lengths import LONGEST_TOKENS
 from blis.workload.logs.name_column import NameColumn
 from blis.workload.logs.recorded import LATEST_US, csv_pieces, float_column, int_column, refuse_cell
@@ -95,7 +96,7 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
         if name not in known:
             missing = [column for column in COLUMNS if column not in header]
             raise ConfigError(
-                f"{path}: unknown column {name!r} at position {position}{nearest(name, missing or known)}"
+                f"{path}: unknown column {shown(name)} at position {position}{nearest(name, missing or known)}"
             )
     for name in COLUMNS if header else ():
         if name not in header:

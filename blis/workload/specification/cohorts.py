@@ -6,6 +6,7 @@ from typing import Any
 
 from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
+from blis.foundation.words import listed, shown
 
 MOST_CLIENTS = 100_000  #: of all cohorts together
 US_PER_HOUR = 3_600_000_000
@@ -35,7 +36,7 @@ def expanded(where: str, document: Mapping[str, Any]) -> tuple[dict[str, Any], t
     translated = dict(document)
     cohorts = translated.pop("cohorts", None) or []
     if not isinstance(cohorts, list):
-        raise ConfigError(f"{where}.cohorts must be a list of cohorts; got {str(cohorts)[:80]}.")
+        raise ConfigError(f"{where}.cohorts must be a list of cohorts; got {shown(cohorts)}.")
     clients: Any = translated.get("clients") or []
     if cohorts and isinstance(clients, list):
         clients = list(clients)
@@ -75,11 +76,11 @@ def _client(where: str, client: Mapping[str, Any]) -> dict[str, Any]:
 def _members(where: str, mapping: object) -> list[dict[str, Any]]:
     """The clients of a cohort: alike, each with its part of the rate."""
     if not isinstance(mapping, Mapping):
-        raise ConfigError(f"{where} must be a mapping of keys to values; got {str(mapping)[:80]}.")
+        raise ConfigError(f"{where} must be a mapping of keys to values; got {shown(mapping)}.")
     cohort = {key: value for key, value in mapping.items() if value is not None}
     for key in ("population", "rate_fraction"):
         if key not in cohort:
-            raise ConfigError(f"{where}: key {key!r} is required. Given: {', '.join(map(str, cohort)) or 'none'}.")
+            raise ConfigError(f"{where}: key {key!r} is required. Given: {listed(cohort) or 'none'}.")
     n = check_int(f"{where}.population", cohort.pop("population"), 1, MOST_CLIENTS)
     fraction = check_number(f"{where}.rate_fraction", cohort.pop("rate_fraction"), above=0)
     name = cohort.pop("id", "") or "cohort"

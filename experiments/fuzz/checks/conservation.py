@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from blis.metrics.conservation import check_conservation
 
 from blis.engine.codes import COMPLETED, DROPPED, REJECTED
-from blis.engine.laws import check_laws
+from blis.engine.laws import check_conservation, check_laws
 from blis.foundation.errors import LawBrokenError
 from experiments.fuzz.subject import Subject
 
@@ -24,7 +23,7 @@ def check(subject: Subject) -> Iterator[str]:
     run, done = subject.finished, subject.outcome
     requests, instances = done.requests, done.instances
     for law in (
-        lambda: check_conservation(done, len(subject.requests)),
+        lambda: check_conservation(run.state),
         lambda: check_laws(run.workload, run.prepared.limits, run.state),
     ):
         try:

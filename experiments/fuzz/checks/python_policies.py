@@ -28,12 +28,15 @@ def check(subject: Subject) -> Iterator[str]:
     question = random.choice(able)
     module = subject.policies[question].module
     assert module is not None
-    name = f"{module.__name__}:{FOLDERS[question][1]}"
+    function = getattr(module, FOLDERS[question][1])
     prepared = bind_run(
-        subject.cluster, {**subject.policies, question: name}, subject.prepared.semantics, subject.prepared.horizon_us
+        subject.cluster,
+        {**subject.policies, question: function},
+        subject.prepared.semantics,
+        subject.prepared.horizon_us,
     )
     for line in differences(subject.outcome, outcome(subject.start(prepared=prepared).run()), stopped=True):
-        yield f"with {question} {name}, {line}"
+        yield f"with {question} {subject.policies[question].name} in Python, {line}"
 
 
 def _is_able(question: str, policy: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from blis.engine.laws import check_laws
+from blis.engine.laws import check_conservation, check_laws
 from blis.foundation.errors import LawBrokenError
 from blis.outcome import outcome
 from experiments.fuzz.sameness import differences
@@ -24,6 +24,7 @@ def check(subject: Subject) -> Iterator[str]:
     for until_us in times_us:
         run.advance(until_us)
         try:
+            check_conservation(run.state)
             check_laws(run.workload, run.prepared.limits, run.state)
         except LawBrokenError as error:
             yield f"stopped before {until_us} µs: {error}"

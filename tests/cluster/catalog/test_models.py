@@ -157,6 +157,12 @@ def test_an_unknown_model_is_answered_with_the_nearest():
         ({"hidden_size": "64"}, "hidden_size must be an int in [1, 1099511627776]; got '64'."),
         ({"num_attention_heads": 2.5}, "num_attention_heads must be an int in [1, 1099511627776]; got 2.5."),
         ({"first_k_dense_replace": -1}, "first_k_dense_replace must be an int in [0, 1099511627776]; got -1."),
+        (
+            {"num_hidden_layers": 10**400},
+            "num_hidden_layers must be an int in [1, 1099511627776]; got a whole number of about 401 digits.",
+        ),
+        ({"num_key_value_heads": 1000}, "key and value heads must divide the 4 attention heads; got 1000."),
+        ({"num_key_value_heads": 3}, "key and value heads must divide the 4 attention heads; got 3."),
         ({"hidden_act": 3}, "hidden_act must be a text; got 3."),
         ({"tie_word_embeddings": "no"}, "tie_word_embeddings must be true or false; got 'no'."),
         (
