@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path, PurePosixPath
 
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -11,6 +12,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("navigation", {}, "env")
     app.connect("env-get-outdated", _read_first_page_again)
     app.connect("source-read", _append_contents)
+    app.connect("env-updated", _write_all_when_pages_come_or_go)
     app.connect("build-finished", _copy_first_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -33,6 +35,14 @@ def _append_contents(app: Sphinx, page: str, source: list[str]) -> None:
             left = [name for name in left if name not in pages]
         contents = "\n".join(f"/{name}" for name in pages)
         source[0] += f"\n\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{contents}\n```\n"
+
+
+def _write_all_when_pages_come_or_go(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Every page shows the whole table of contents beside it."""
+    pages = sorted(env.found_docs)
+    is_same = getattr(env, "pages_listed", None) == pages
+    env.pages_listed = pages  # type: ignore[attr-defined]
+    return [] if is_same else pages
 
 
 def _copy_first_page(app: Sphinx, failure: Exception | None) -> None:
