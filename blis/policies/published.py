@@ -18,10 +18,11 @@ WEIGHT_TOLERANCE = 0.01
 
 
 def is_published(mapping: object) -> bool:
-    """Whether a document is such a file: it says which scheduler is meant, or has no version but a question."""
+    """Whether a document is such a file: no version, and a scheduler, or questions answered by mappings alone."""
     if not isinstance(mapping, Mapping) or "version" in mapping:
         return False
-    return any(name in mapping for name in _QUESTIONS)
+    answers = [mapping[name] for name in _PARAMETERS if name in mapping]
+    return "scheduler" in mapping or bool(answers and all(isinstance(answer, Mapping) for answer in answers))
 
 
 def translated(where: str, mapping: Mapping[str, Any]) -> dict[str, Any]:

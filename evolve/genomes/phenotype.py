@@ -46,7 +46,7 @@ def signature(phenotype: Phenotype) -> str:
     ConfigError
         If a policy is unknown or a parameter wrong.
     """
-    bound = bind_all(phenotype.policies)
+    bound = bind_all(phenotype.policies, phenotype.allows_python)
     digest = hashlib.sha256()
     for part in _parts(bound, phenotype):
         digest.update(len(part).to_bytes(8, "little") + part)

@@ -26,7 +26,7 @@ def measured() -> Callable[[Callable[[Phenotype, Condition], float]], Measure]:
         def record(one: Phenotype, condition: Condition, seed: int) -> Record:
             value = quality(one, condition)
             shared = math.exp(_noise(f"{condition} {seed}"))
-            own = math.exp(noise * _noise(f"{one} {condition} {seed}"))
+            own = math.exp(noise * _noise(f"{one.policies} {one.limits} {condition} {seed}"))
             return Record({"ttft": 100.0 * shared / (value * own), "goodput": shared * value * own}, 1000)
 
         def measure(

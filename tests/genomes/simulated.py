@@ -1,4 +1,8 @@
-"""Small simulations of all kinds of trouble, for comparing what policies do."""
+"""Small simulations of all kinds of trouble, for comparing what policies do.
+
+Ties between instances go to the lowest index: a policy and a formula that stands for it do the same where ties are
+decided alike.
+"""
 
 from functools import cache
 
@@ -59,7 +63,13 @@ def simulated(phenotype: Phenotype) -> list[bytes]:
 
 def _cluster(instances: list[dict[str, int]], **changes: int) -> Cluster:
     latency = affine.prepare(affine.Params(alpha_us=(50.0, 1.5, 7.0), beta_us=(100.0, 10.0, 5.0)), None, None, 1)
-    return Cluster(tuple(Instance(latency=latency, **one) for one in instances), "affine", BLOCK, **changes)
+    return Cluster(
+        tuple(Instance(latency=latency, **one) for one in instances),
+        "affine",
+        BLOCK,
+        router_ties="lowest-index",
+        **changes,
+    )
 
 
 def _requests(seed: int, count: int, span_us: int) -> Requests:

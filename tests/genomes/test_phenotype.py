@@ -1,6 +1,7 @@
 """Equal signatures mean equal results; what differs in anything that matters has another signature."""
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,7 +113,8 @@ def test_limits_are_part_of_the_signature() -> None:
 
 
 def test_python_callables_are_known_by_name() -> None:
-    one, other = phenotype(routing="mine:route"), phenotype(routing="blis.policies.routing.least_loaded:route")
+    one = phenotype(routing="mine:route")
+    other = replace(phenotype(routing="blis.policies.routing.least_loaded:route"), allows_python=True)
     with pytest.raises(ValueError, match="mine"):
         signature(one)
 

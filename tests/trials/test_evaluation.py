@@ -31,7 +31,9 @@ def test_a_record_holds_the_figures_of_one_plain_run(run, workloads, phenotype, 
 
     record = run(phenotype, scenario=scenario)
 
-    simulation = Simulation(prepared.requests, bind_run(prepared.cluster, phenotype.policies)).run()
+    simulation = Simulation(
+        prepared.requests, bind_run(prepared.cluster, phenotype.policies), seed=prepared.scenario.seed
+    ).run()
     figures = cluster_figures(prepared.requests, prepared.cluster, outcome(simulation), prepared.scenario.slo)
     assert record.error is None
     assert {name: record.figures[name] for name in figures} == figures
