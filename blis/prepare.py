@@ -10,7 +10,7 @@ from blis.cluster.deployment import build_cluster
 from blis.cluster.instances import Cluster
 from blis.engine import codes
 from blis.engine.answers import addresses, compiled_answer
-from blis.engine.state import Records
+from blis.engine.fields import Records
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.semantics import CORRECTED, Semantics, semantics
 from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind_all

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from blis.engine import codes
 from blis.engine.choice import LOWEST_INDEX
 from blis.engine.codes import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STOP_AT_ROUTING, STUCK_INSTANCE
+from blis.engine.fields import Records, setting_record
 from blis.engine.growth import grown
 from blis.engine.loop import compiled_loop
-from blis.engine.state import Records, State, copy_state, new_state, setting_record
+from blis.engine.start import copy_state, new_state
+from blis.engine.state import State
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import BlisError, ConfigError, ContractError, StalledError

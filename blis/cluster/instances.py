@@ -6,7 +6,7 @@ import numpy as np
 
 from blis.cluster.latency import LatencyModel
 from blis.engine.batch_sums import SMALLEST
-from blis.engine.state import Records, limit_table
+from blis.engine.fields import Records, limit_table
 from blis.foundation.answers import answer
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import frozen

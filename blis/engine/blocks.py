@@ -6,7 +6,8 @@ its end.
 """
 
 from blis.engine._jit import cached_kernel, kernel
-from blis.engine.state import INDEXED, NODE_RECYCLED, NODES_MADE, BlockStore, Records, SeenCache
+from blis.engine.fields import Records
+from blis.engine.state import INDEXED, NODE_RECYCLED, NODES_MADE, BlockStore, SeenCache
 
 _MULTIPLIER = 0x9E3779B1  # 2**32 over the golden ratio, made odd
 _LOW_BITS = 2**31 - 1

@@ -7,7 +7,8 @@ al., "The pairing heap", 1986).
 """
 
 from blis.engine._jit import kernel
-from blis.engine.state import Records, Workload
+from blis.engine.fields import Records
+from blis.engine.state import Workload
 from blis.foundation.units import Int64Vector
 
 
@@ -129,9 +130,8 @@ def pop_waiting(workload: Workload, requests: Records, root: int) -> int:
 
 
 @kernel
-def push_finish(steps: Int64Vector, members: Int64Vector, size: int, step: int, request: int) -> None:
-    """Add a member to a binary heap of `size` entries that is ordered by last step."""
-    place = size
+def _rise(steps: Int64Vector, members: Int64Vector, place: int, step: int, request: int) -> None:
+    """Put an entry at the free `place`, or as far above it as its step asks for."""
     while place > 0:
         parent = (place - 1) >> 1
         if steps[parent] <= step:
@@ -141,6 +141,12 @@ def push_finish(steps: Int64Vector, members: Int64Vector, size: int, step: int, 
         place = parent
     steps[place] = step
     members[place] = request
+
+
+@kernel
+def push_finish(steps: Int64Vector, members: Int64Vector, size: int, step: int, request: int) -> None:
+    """Add a member to a binary heap of `size` entries that is ordered by last step."""
+    _rise(steps, members, size, step, request)
 
 
 @kernel
@@ -157,15 +163,7 @@ def replace_finish(steps: Int64Vector, members: Int64Vector, size: int, place: i
         steps[place] = steps[child]
         members[place] = members[child]
         place = child
-    while place > 0:
-        parent = (place - 1) >> 1
-        if steps[parent] <= step:
-            break
-        steps[place] = steps[parent]
-        members[place] = members[parent]
-        place = parent
-    steps[place] = step
-    members[place] = request
+    _rise(steps, members, place, step, request)
 
 
 @kernel

@@ -4,7 +4,8 @@ import numpy as np
 
 from blis.engine._jit import cached_kernel
 from blis.engine.codes import COMPLETED, RUNNING
-from blis.engine.state import Records, State, StepLog, Workload
+from blis.engine.fields import Records
+from blis.engine.state import State, StepLog, Workload
 from blis.foundation.units import Int64Vector
 
 #: Steps below this length [µs] are counted in an array indexed by their length.

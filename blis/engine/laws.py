@@ -3,7 +3,8 @@
 import numpy as np
 
 from blis.engine.codes import DROPPED, N_REJECTED, N_ROUTED, QUEUED, RUNNING, STATUS_NAMES
-from blis.engine.state import Records, State, Workload
+from blis.engine.fields import Records
+from blis.engine.state import State, Workload
 from blis.foundation.errors import LawBrokenError
 
 

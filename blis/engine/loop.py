@@ -38,20 +38,19 @@ from blis.engine.codes import (
 from blis.engine.decisions import record_admission, record_routing, record_scores
 from blis.engine.events import advance, inject
 from blis.engine.feedback import REFUSED_PAUSE_US, next_arrival, release_followers, remove_arrival, safe_until_us
-from blis.engine.reference import by_reference
-from blis.engine.signals import prepare_view, read_signals, remember_routing, router_room, router_view
-from blis.engine.state import (
+from blis.engine.fields import (
     LIMIT_COLUMNS,
     SETTING_NAMES,
     WORKLOAD_COLUMNS,
     Records,
-    State,
-    Workload,
     limit_table,
-    new_state,
     setting_record,
     workload_table,
 )
+from blis.engine.reference import by_reference
+from blis.engine.signals import prepare_view, read_signals, remember_routing, router_room, router_view
+from blis.engine.start import new_state
+from blis.engine.state import State, Workload
 from blis.engine.views import (
     ADMISSION,
     ADMITS,

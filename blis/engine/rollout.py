@@ -31,9 +31,10 @@ from blis.engine.codes import (
     WATCHED,
 )
 from blis.engine.expectation import expected_ttft_us
+from blis.engine.fields import Records, records
 from blis.engine.loop import run_until, sample_arguments
 from blis.engine.reference import by_reference
-from blis.engine.state import Records, State, Workload, records
+from blis.engine.state import State, Workload
 from blis.engine.views import World
 
 ROUTING_DECISION, ADMISSION_DECISION = range(2)

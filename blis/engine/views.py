@@ -11,8 +11,9 @@ import numpy as np
 from numba import types
 
 from blis.engine.batch_sums import BatchSums
+from blis.engine.fields import Records
 from blis.engine.reference import Reference, caller_of
-from blis.engine.state import Records, Workload
+from blis.engine.state import Workload
 from blis.foundation.units import Float64Vector, Int64Vector
 
 

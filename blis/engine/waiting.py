@@ -8,9 +8,10 @@ import numpy as np
 
 from blis.engine._jit import kernel
 from blis.engine.codes import CHANGING_ORDER, FIXED_ORDER
+from blis.engine.fields import Records
 from blis.engine.heap import meld_waiting, pop_waiting, taken_before
 from blis.engine.reference import by_reference
-from blis.engine.state import Records, State
+from blis.engine.state import State
 from blis.engine.views import (
     ORDERS,
     PRIORITISES,

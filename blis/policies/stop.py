@@ -5,7 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from blis.engine.state import Records, State, Workload
+from blis.engine.fields import Records
+from blis.engine.state import State, Workload
 from blis.policies.binding import BoundPolicy
 
 

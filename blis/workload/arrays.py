@@ -5,7 +5,8 @@ from functools import lru_cache
 import numpy as np
 
 from blis.engine.codes import NEVER_US
-from blis.engine.state import Workload, workload_table
+from blis.engine.fields import workload_table
+from blis.engine.state import Workload
 from blis.foundation.slo import class_index
 from blis.foundation.units import Int64Vector
 from blis.workload.requests import Requests

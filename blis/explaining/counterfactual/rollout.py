@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from blis.engine import codes
+from blis.engine.fields import Records
 from blis.engine.growth import grown, with_room_of
 from blis.engine.loop import compiled_loop
 from blis.engine.rollout import (
@@ -22,7 +23,6 @@ from blis.engine.rollout import (
     new_plan,
     new_rollouts,
 )
-from blis.engine.state import Records
 from blis.explaining.counterfactual.sampling import Sampling, stratified
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import US_PER_S

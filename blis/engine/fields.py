@@ -1,0 +1,283 @@
+"""The fields of every array of records: type, initial value, unit and meaning.
+
+Each kind of thing has one array of records, whose fields read like separate arrays: `requests.status[r]`.
+(numba hands every array of an argument over as seven values; with an array for each field the loop took
+minutes to compile. A request's fields also share its cache lines this way.)
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from blis.engine.codes import NEVER_US, NOT_STARTED
+from blis.foundation.units import Int64Vector
+
+#: An array of records; its fields are arrays.
+Records: TypeAlias = Any
+
+_I, _F = np.int64, np.float64
+
+# name: (dtype, initial value); the comment gives unit and meaning.
+WORKLOAD_FIELDS = {
+    "arrival_us": (_I, 0),
+    "input_tokens": (_I, 0),  # whole prompt
+    "prompt_blocks": (_I, 0),  # its whole blocks
+    "output_tokens": (_I, 0),  # true lengths: no view shows them
+    "prompt": (_I, 0),  # identity of the whole prompt
+    "number": (_I, 0),  # the request's name is request_<number>
+    "slo_class": (_I, 0),  # index into blis.foundation.slo.CLASSES
+    "tenant": (_I, 0),
+    "session": (_I, 0),
+    "turn": (_I, 0),  # of the session, from 0
+    "think_us": (_I, 0),  # from the end of the request that it follows to its arrival
+    "first_follower": (_I, -1),  # request whose arrival waits for the end of this one; -1
+    "next_follower": (_I, -1),  # another that waits for the same; -1
+}
+
+LIMIT_FIELDS = {
+    "total_blocks": (_I, 0),
+    "max_running_requests": (_I, 0),
+    "step_token_budget": (_I, 0),
+    "long_prefill_threshold_tokens": (_I, 0),  # 0: none
+    "max_model_len_tokens": (_I, 0),  # 0: none
+    "queueing_us": (_F, 0),
+    "queueing_us_per_token": (_F, 0),
+    "output_token_us": (_I, 0),
+    "completion_us": (_I, 0),
+    "least_step_us": (_I, 0),  # no step takes less
+}
+
+# Numbers that hold for a whole run; one record.
+SETTING_FIELDS = {
+    "n_instances": (_I, 0),
+    "block_size_tokens": (_I, 0),
+    "n_keys": (_I, 0),  # shared keys; a preempted request's own keys follow them
+    "admission_latency_us": (_I, 0),
+    "routing_latency_us": (_I, 0),
+    "snapshot_refresh_us": (_I, 0),  # 0: signals are live
+    "cache_signal_delay_us": (_I, 0),  # 0: prefix signals are live
+    "router_index_blocks": (_I, 0),  # that the router remembers of each instance; 0: as many as the instance has
+    "tie_key": (_I, 0),  # how ties between instances are broken, see blis.engine.choice
+    "horizon_us": (_I, 0),
+    "max_events": (_I, 0),
+    "max_idle_preemptions": (
+        _I,
+        0,
+    ),  # preemptions of an instance without a completion before it counts as stalled
+    "queue_kind": (_I, 0),  # ARRIVAL_ORDER, FIXED_ORDER or CHANGING_ORDER
+    "load_kind": (_I, 0),
+    "n_scorers": (_I, 0),
+    "needs_cached_blocks": (_I, 0),  # a policy or the trace reads the instances' prefix caches
+    "needs_affinity": (_I, 0),  # a policy reads the router's own prefix index
+    "outputs_share_keys": (_I, 0),  # two requests may write the same keyed output
+    "ranks_victims": (_I, 0),  # the choice of a victim needs priorities
+    "policy_scores": (_I, 0),  # the routing policy scores instances; else its score is minus the load
+    "looks": (_I, 0),  # admission or routing reads the state of instances
+    "asks_admission": (_I, 0),  # the kernel stops and lets Python decide
+    "asks_routing": (_I, 0),
+    "asks_order": (_I, 0),
+    "asks_victim": (_I, 0),
+    "record_routing": (_I, 0),
+    "record_steps": (_I, 0),
+    "trace_level": (_I, 0),  # NO_TRACE, TRACE_SUMMARY or TRACE_DECISIONS
+    "urgency_kind": (_I, 0),  # BY_NOTHING, BY_QUEUEING or BY_PRIORITY
+    "least_steps": (_I, 0),  # from being taken to the last token, of any request
+    "lookahead_us": (_I, 0),  # least time from a request's end to an arrival that waits for it; NEVER_US: none does
+    "busy_until_step_ends": (_I, 0),  # the semantics flags, see blis.foundation.semantics
+    "recompute_cached_prompt": (_I, 0),
+    "drop_oversized_total": (_I, 0),
+    "first_copy_stays": (_I, 0),
+    "history_includes_cached": (_I, 0),
+    "waiting_counts": (_I, 0),
+    "reads_at_start": (_I, 0),
+    "order_by_kind": (_I, 0),
+}
+
+REQUEST_FIELDS = {
+    "status": (_I, NOT_STARTED),
+    "arrival_us": (_I, 0),  # an estimate until the request that it waits for has ended
+    "instance": (_I, -1),  # -1: not routed
+    "queued_us": (_I, 0),  # when it enters, or entered, the instance's wait queue
+    "routing_rank": (_I, 0),  # how many were routed before it
+    "scheduled_us": (_I, -1),  # start of the step that last took it; -1
+    "first_token_us": (_I, -1),  # -1
+    "finished_us": (_I, -1),  # arrival + E2E; -1
+    "preemptions": (_I, 0),
+    "cached_blocks": (_I, -1),  # found when it was last taken; -1
+    "computed_tokens": (_I, 0),  # prompt tokens computed, repeated work included
+    "stored_tokens": (_I, 0),  # prompt tokens in the cache while it is in the batch
+    "decode_base": (_I, 0),  # a decoding request holds step number + base tokens before that step
+    "finish_step": (_I, 0),  # step number of its last token
+    "batch_rank": (_I, 0),  # how many the instance took before it
+    "clock_mark_us": (_I, 0),  # the instance's step clock at its first token
+    "left_out_us": (_I, 0),  # time it was left out of steps before its first decode
+    "detached_blocks": (_I, 0),  # leading blocks it uses without holding them
+    "own_key": (_I, -1),  # first of the keys it got when first preempted; -1
+    "priority": (_F, 0),  # larger is more urgent
+    "queue_key": (_F, 0),  # smaller is taken first
+    "link": (_I, -1),  # next in a queue, or next sibling in a heap
+    "back_link": (_I, -1),  # previous in a queue, or first child in a heap
+    "fill_next": (_I, -1),  # next of those whose block fills in the same phase
+    "fill_previous": (_I, -1),
+    "routing_score": (_F, np.nan),  # of the chosen instance; NaN when not recorded
+    "routing_regret": (_F, np.nan),  # best score minus that
+}
+
+INSTANCE_FIELDS = {
+    "clock_us": (_I, 0),  # time of the last executed event
+    "next_event_us": (_I, NEVER_US),  # earliest of the next two
+    "next_step_us": (_I, NEVER_US),
+    "pending_root": (_I, -1),  # heap of requests on their way into the wait queue
+    "step_fixed": (_I, 0),  # twice the time at which the next step was scheduled, see fix_next_step
+    "busy_until_us": (_I, 0),
+    "step_clock_us": (_I, 0),  # sum of all step lengths
+    "step_number": (_I, 0),
+    "step_us": (_I, 0),  # length of the last step
+    "waiting_head": (_I, -1),  # queue's head, or heap's root
+    "waiting_tail": (_I, -1),
+    "queued_requests": (_I, 0),
+    "queued_tokens": (_I, 0),  # prompt tokens in the wait queue
+    "running_requests": (_I, 0),
+    "prefilling_requests": (_I, 0),
+    "decode_requests": (_I, 0),
+    "decode_context_tokens": (_I, 0),  # tokens held by decoding requests
+    "left_out_requests": (_I, 0),  # decoding requests that wait for their first decode
+    "batch_rank": (_I, 0),  # requests taken so far
+    "last_decode_rank": (_I, -1),  # largest rank that ever began to decode
+    "used_blocks": (_I, 0),
+    "stale_blocks": (_I, 0),  # keyed blocks that the index no longer names
+    "peak_blocks": (_I, 0),
+    "block_time": (_I, 0),  # [block·µs] sum over steps of used blocks times step length
+    "cache_hits": (_I, 0),  # blocks
+    "cache_misses": (_I, 0),  # blocks
+    "cache_hit_tokens": (_I, 0),
+    "preemptions": (_I, 0),
+    "idle_preemptions": (_I, 0),  # since the last completion
+    "allocation_failures": (_I, 0),
+    "pending_requests": (_I, 0),  # routed, not yet queued
+    "pending_tokens": (_I, 0),  # their prompts
+    "in_flight_requests": (_I, 0),  # routed, not yet finished
+    "completed_requests": (_I, 0),
+    "completed_tokens": (_I, 0),  # that completed requests produced
+    "dropped_requests": (_I, 0),
+    "input_tokens": (_I, 0),  # prompts that entered the queue
+    "queue_sum": (_I, 0),  # sum over steps of the queue length after forming the batch
+    "batch_sum": (_I, 0),  # sum over steps of the batch size
+    "peak_queue": (_I, 0),
+    "log_entry": (_I, -1),  # last entry in the step log; -1
+    "is_known": (_I, 1),  # 0 in signals that were never read
+    "last_cold_use": (_I, -1),  # rank of the last cold request sent here; -1
+    "last_routed": (_I, -1),  # routing rank of the last request sent here; -1
+}
+
+NODE_FIELDS = {
+    "node_id": (_I, -1),  # key · m + instance
+    "run": (_I, 0),  # keyless blocks after this node
+    "references": (_I, 0),  # requests that hold the block
+    "is_current": (_I, 0),  # 1 when the index names this node
+    "previous": (_I, 0),
+    "next": (_I, 0),
+}
+
+SLOT_FIELDS = {"slot_id": (_I, 0), "slot_node": (_I, 0)}  # id + 1; 0 is empty
+
+SEEN_FIELDS = {
+    "slot_id": (_I, 0),
+    "slot_seen": (_I, 0),
+}  # id + 1; 2 · generation + (1 if present at the reading)
+
+LOG_FIELDS = {
+    "step_us": (_I, 0),
+    "decode_tokens": (np.int32, 0),  # of each step
+    "steps": (np.int32, 0),  # equal steps in a row
+    "instance": (np.int32, 0),
+}
+
+LOST_FIELDS = {"first": (_I, 0), "last": (_I, 0), "instance": (_I, 0)}  # step numbers, inclusive
+
+ROUTING_FIELDS = {
+    "request": (_I, -1),
+    "clock_us": (_I, 0),
+    "instance": (_I, -1),  # the chosen one
+    "rank": (_I, 0),  # how many instances the policy scored higher
+    "effective_load": (_I, 0),  # of the chosen one, as the router saw it
+    "least_load": (_I, 0),  # of all
+    "cached_blocks": (_I, 0),  # prompt blocks really in the chosen one's cache
+    "most_cached_blocks": (_I, 0),  # of all
+    "expected_ttft_us": (_F, 0),  # of the chosen one, by the reference model
+    "least_ttft_us": (_F, 0),  # of all
+    "quickest": (_I, 0),  # instance of that
+}
+
+ADMISSION_FIELDS = {"request": (_I, -1), "clock_us": (_I, 0), "verdict": (_I, 0)}  # 0: admitted; else its reason
+
+PREEMPTION_FIELDS = {
+    "clock_us": (_I, 0),
+    "instance": (_I, -1),
+    "request": (_I, -1),
+    "running_requests": (_I, 0),  # before it
+    "lost_tokens": (_I, 0),  # prompt and output tokens that were stored for it
+}
+
+# Every entry is written whole, so none has an initial value to be filled in.
+SAMPLE_FIELDS = {
+    "clock_us": (_I, 0),  # start of the first of the steps
+    "length_us": (_I, 0),  # of all of them
+    "steps": (np.int32, 0),  # steps of an unchanged batch that only decodes share a sample
+    "instance": (np.int32, 0),
+    "queued_requests": (np.int32, 0),  # after the batch was formed
+    "running_requests": (np.int32, 0),
+    "taken_requests": (np.int32, 0),
+    "prefill_tokens": (np.int32, 0),
+    "decode_requests": (np.int32, 0),
+    "used_blocks": (np.int32, 0),
+    "stopped_by": (np.int32, 0),  # why no further request was taken
+    "blocked_request": (
+        np.int32,
+        0,
+    ),  # first of the queue, for which blocks were lacking while another would have fitted
+    "fitting_request": (np.int32, 0),  # that other
+    "inverted_requests": (np.int32, 0),  # taken although a more urgent one waited and would have fitted
+    "inverted_request": (np.int32, 0),  # the least urgent of them
+    "passed_request": (np.int32, 0),  # the most urgent of those passed over
+}
+
+SETTING_NAMES = tuple(SETTING_FIELDS)
+WORKLOAD_COLUMNS = tuple(WORKLOAD_FIELDS)
+LIMIT_COLUMNS = tuple(LIMIT_FIELDS)
+
+
+def records(fields: Mapping[str, tuple[type, Any]], length: int) -> Records:
+    """An array of records with each field at its initial value."""
+    # Zeros cost nothing until they are touched.
+    array = np.zeros(length, np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True))
+    for name, (_, initial) in fields.items():
+        if initial != 0:
+            array[name] = initial
+    return array.view(np.recarray)
+
+
+def workload_table(**columns: Int64Vector) -> Records:
+    """The workload's records from their columns."""
+    table = records(WORKLOAD_FIELDS, len(columns["arrival_us"]))
+    for name in WORKLOAD_FIELDS:
+        table[name] = columns[name]
+    return table
+
+
+def limit_table(rows: list[dict[str, float]]) -> Records:
+    """The instances' limits, one mapping per instance."""
+    table = records(LIMIT_FIELDS, len(rows))
+    for place, row in enumerate(rows):
+        for name in LIMIT_FIELDS:
+            table[name][place] = row[name]
+    return table
+
+
+def setting_record(**values: int) -> Records:
+    """The settings of a run."""
+    table = records(SETTING_FIELDS, 1)
+    for name in SETTING_NAMES:
+        table[name][0] = values[name]
+    return table[0]

@@ -1,0 +1,132 @@
+"""The state before the first event, and copies of a state."""
+
+from typing import Any
+
+import numpy as np
+
+from blis.engine.codes import (
+    ARRIVAL_ROOT,
+    N_CLUSTER_PLACES,
+    N_STEP_PLACES,
+    NO_TRACE,
+    STOP_AT_ADMISSION,
+    STOP_AT_ROUTING,
+    TRACE_DECISIONS,
+    WATCHED,
+)
+from blis.engine.fields import (
+    ADMISSION_FIELDS,
+    INSTANCE_FIELDS,
+    LOG_FIELDS,
+    LOST_FIELDS,
+    NODE_FIELDS,
+    PREEMPTION_FIELDS,
+    REQUEST_FIELDS,
+    ROUTING_FIELDS,
+    SAMPLE_FIELDS,
+    SEEN_FIELDS,
+    SLOT_FIELDS,
+    Records,
+    records,
+)
+from blis.engine.state import Batches, BlockStore, Scratch, SeenCache, State, StepLog, TraceLog, Workload
+from blis.foundation.units import Int64Vector
+
+
+def new_state(workload: Workload, settings: Records, limits: Records) -> State:
+    """The state before the first event: nothing has arrived, every block is free."""
+    n, m = len(workload.table), settings.n_instances
+    largest_batch = int(max(1, min(limits.max_running_requests.max(), max(n, 1))))
+    largest_prompt = int(workload.table.input_tokens.max()) if n else 1
+    instances = records(INSTANCE_FIELDS, m)
+    scratch = Scratch(
+        cluster=np.zeros(N_CLUSTER_PLACES, np.int64),
+        step=np.zeros(N_STEP_PLACES, np.int64),
+        routing_queue=np.empty(n, np.int64),
+        effective_load=np.zeros(m, np.int64),
+        cached_blocks=np.zeros(m, np.int64),
+        affinity_blocks=np.zeros(m, np.int64),
+        scores=np.zeros(m, np.float64),
+        scorer_scores=np.zeros((max(settings.n_scorers, 1), m), np.float64),
+        hits=np.empty(largest_prompt // settings.block_size_tokens + 1, np.int64),
+        members=np.empty(largest_batch + 1, np.int64),
+        order=np.empty(max(n, 1), np.int64),
+        candidates=np.empty((5, largest_batch), np.float64),
+    )
+    for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT):
+        scratch.cluster[place] = -1
+    requests = records(REQUEST_FIELDS, n)
+    requests.arrival_us[:] = workload.table.arrival_us
+    return State(
+        requests=requests,
+        instances=instances,
+        signals=instances if settings.snapshot_refresh_us == 0 else _first_signals(instances, settings),
+        batches=_new_batches(m, largest_batch, settings.block_size_tokens),
+        cache=_new_store(m, limits.total_blocks, settings.n_keys, len(workload.keys)),
+        router=_new_store(m, np.zeros(m, np.int64), settings.n_keys, 0),
+        seen=SeenCache(np.array([1, 0]), records(SEEN_FIELDS, 256)),
+        scratch=scratch,
+        log=StepLog(
+            np.zeros(2, np.int64),
+            records(LOG_FIELDS, 1024 + (8 * n if settings.record_steps else 0)),
+            records(LOST_FIELDS, 64),
+        ),
+        trace=new_trace(n, settings),
+    )
+
+
+def new_trace(n: int, settings: Records) -> TraceLog:
+    """Room for what the settings ask to be recorded of `n` requests."""
+    traced = n if settings.trace_level != NO_TRACE else 0
+    judged = n if settings.trace_level == TRACE_DECISIONS else 0
+    m = int(settings.n_instances)
+    return TraceLog(
+        counters=np.zeros(2, np.int64),
+        admissions=records(ADMISSION_FIELDS, traced),
+        routings=records(ROUTING_FIELDS, traced),
+        scores=np.zeros((judged, m)),
+        scorer_scores=np.zeros((judged, max(int(settings.n_scorers), 1), m)),
+        expected_ttft_us=np.zeros((judged, m)),
+        preemptions=records(PREEMPTION_FIELDS, 64 if traced else 0),
+        samples=records(SAMPLE_FIELDS, 1024 + 8 * n if traced else 0),
+    )
+
+
+def copy_state(state: State) -> State:
+    """An independent copy: both continue from here without knowing of each other."""
+    parts: dict[str, Any] = {}
+    for name, part in state._asdict().items():
+        parts[name] = type(part)(*(array.copy() for array in part)) if isinstance(part, tuple) else part.copy()
+    if state.signals is state.instances:
+        parts["signals"] = parts["instances"]
+    return State(**parts)
+
+
+def _first_signals(instances: Records, settings: Records) -> Records:
+    signals = instances.copy()
+    signals.is_known[:] = settings.reads_at_start
+    return signals
+
+
+def _new_batches(m: int, largest_batch: int, block_size_tokens: int) -> Batches:
+    return Batches(
+        members=np.empty((m, largest_batch), np.int64),
+        prefilling=np.empty((m, largest_batch), np.int64),
+        finish_step=np.empty((m, largest_batch), np.int64),
+        finish_request=np.empty((m, largest_batch), np.int64),
+        crossing=np.zeros((m, block_size_tokens), np.int64),
+        fill_head=np.full((m, block_size_tokens), -1, np.int64),
+    )
+
+
+def _new_store(m: int, blocks: Int64Vector, n_keys: int, n_places: int) -> BlockStore:
+    store = BlockStore(
+        counters=np.array([m, -1, 0, n_keys, 0], np.int64),
+        nodes=records(NODE_FIELDS, m + 256),
+        slots=records(SLOT_FIELDS, 1024),
+        held=np.full(n_places, -1, np.int64),
+        own_held=np.empty(64, np.int64),
+    )
+    store.nodes.previous[:m] = store.nodes.next[:m] = np.arange(m)
+    store.nodes.run[:m] = blocks
+    return store
