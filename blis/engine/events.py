@@ -23,7 +23,7 @@ from blis.engine.codes import (
 )
 from blis.engine.decode_run import run_decodes
 from blis.engine.feedback import release_followers
-from blis.engine.heap import meld_pending, pop_pending
+from blis.engine.heap import AS_QUEUED, meld, without_root
 from blis.engine.observation import has_trace_room
 from blis.engine.state import State
 from blis.engine.step_end import note_event
@@ -42,7 +42,8 @@ def inject(world: World, state: State, instance: int, request: int, now_us: int)
     requests.queued_us[request] = now_us + delay_us
     requests.link[request] = -1
     requests.back_link[request] = -1
-    instances.pending_root[instance] = meld_pending(requests, instances.pending_root[instance], request)
+    root = instances.pending_root[instance]
+    instances.pending_root[instance] = meld(AS_QUEUED, world.workload, requests, root, request)
     instances.pending_requests[instance] += 1
     instances.pending_tokens[instance] += world.workload.table.input_tokens[request]
     instances.in_flight_requests[instance] += 1
@@ -82,7 +83,7 @@ def never_fits(world: World, instance: int, request: int) -> bool:
 def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None:
     requests, instances = state.requests, state.instances
     request = instances.pending_root[instance]
-    instances.pending_root[instance] = pop_pending(requests, request)
+    instances.pending_root[instance] = without_root(AS_QUEUED, world.workload, requests, request)
     instances.pending_requests[instance] -= 1
     instances.pending_tokens[instance] -= world.workload.table.input_tokens[request]
     note_event(state, instance, now_us)

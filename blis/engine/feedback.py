@@ -9,7 +9,7 @@ exactly; a step takes at least as long as the smallest one, because no latency m
 
 from blis.engine._jit import kernel
 from blis.engine.codes import ARRIVAL_ROOT, NEVER_US, NEXT_FIXED
-from blis.engine.heap import meld_pending, pop_pending
+from blis.engine.heap import AS_QUEUED, meld, without_root
 from blis.engine.state import State
 from blis.engine.views import World
 
@@ -31,7 +31,7 @@ def release_followers(world: World, state: State, request: int, ended_us: int) -
         requests.routing_rank[follower] = follower
         requests.link[follower] = -1
         requests.back_link[follower] = -1
-        cluster[ARRIVAL_ROOT] = meld_pending(requests, cluster[ARRIVAL_ROOT], follower)
+        cluster[ARRIVAL_ROOT] = meld(AS_QUEUED, world.workload, requests, cluster[ARRIVAL_ROOT], follower)
         follower = table.next_follower[follower]
 
 
@@ -58,7 +58,7 @@ def remove_arrival(world: World, state: State, request: int) -> None:
     """Forget the arrival that `next_arrival` named: it has been admitted or refused."""
     cluster = state.scratch.cluster
     if request == cluster[ARRIVAL_ROOT]:
-        cluster[ARRIVAL_ROOT] = pop_pending(state.requests, request)
+        cluster[ARRIVAL_ROOT] = without_root(AS_QUEUED, world.workload, state.requests, request)
     else:
         cluster[NEXT_FIXED] += 1
 

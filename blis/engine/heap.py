@@ -11,6 +11,9 @@ from blis.engine.fields import Records
 from blis.engine.state import Workload
 from blis.foundation.units import Int64Vector
 
+#: Orders of a pairing heap: that in which requests enter their wait queue, and that in which the scheduler takes them.
+AS_QUEUED, AS_TAKEN = range(2)
+
 
 @kernel
 def queued_before(requests: Records, a: int, b: int) -> bool:
@@ -52,13 +55,17 @@ def name_before(a: int, b: int) -> bool:
 
 
 @kernel
-def meld_pending(requests: Records, a: int, b: int) -> int:
-    """Meld two heaps of pending requests by their roots; -1 is empty."""
+def meld(order: int, workload: Workload, requests: Records, a: int, b: int) -> int:
+    """Meld two pairing heaps of requests by their roots, which are first in `order`; -1 is empty."""
     if a < 0:
         return b
     if b < 0:
         return a
-    if queued_before(requests, b, a):
+    if order == AS_QUEUED:
+        turned = queued_before(requests, b, a)
+    else:
+        turned = taken_before(workload, requests, b, a)
+    if turned:
         a, b = b, a
     requests.link[b] = requests.back_link[a]
     requests.back_link[a] = b
@@ -66,8 +73,8 @@ def meld_pending(requests: Records, a: int, b: int) -> int:
 
 
 @kernel
-def pop_pending(requests: Records, root: int) -> int:
-    """Root of the heap without its present root."""
+def without_root(order: int, workload: Workload, requests: Records, root: int) -> int:
+    """Root of a pairing heap without its present root."""
     pairs = -1
     child = requests.back_link[root]
     while child >= 0:
@@ -76,7 +83,7 @@ def pop_pending(requests: Records, root: int) -> int:
         requests.link[child] = -1
         if second >= 0:
             requests.link[second] = -1
-        pair = meld_pending(requests, child, second)
+        pair = meld(order, workload, requests, child, second)
         requests.link[pair] = pairs
         pairs = pair
         child = rest
@@ -84,46 +91,7 @@ def pop_pending(requests: Records, root: int) -> int:
     while pairs >= 0:
         rest = requests.link[pairs]
         requests.link[pairs] = -1
-        merged = meld_pending(requests, merged, pairs)
-        pairs = rest
-    requests.back_link[root] = -1
-    return merged
-
-
-@kernel
-def meld_waiting(workload: Workload, requests: Records, a: int, b: int) -> int:
-    """Meld two heaps of waiting requests by their roots; -1 is empty."""
-    if a < 0:
-        return b
-    if b < 0:
-        return a
-    if taken_before(workload, requests, b, a):
-        a, b = b, a
-    requests.link[b] = requests.back_link[a]
-    requests.back_link[a] = b
-    return a
-
-
-@kernel
-def pop_waiting(workload: Workload, requests: Records, root: int) -> int:
-    """Root of the heap without its present root."""
-    pairs = -1
-    child = requests.back_link[root]
-    while child >= 0:
-        second = requests.link[child]
-        rest = requests.link[second] if second >= 0 else -1
-        requests.link[child] = -1
-        if second >= 0:
-            requests.link[second] = -1
-        pair = meld_waiting(workload, requests, child, second)
-        requests.link[pair] = pairs
-        pairs = pair
-        child = rest
-    merged = -1
-    while pairs >= 0:
-        rest = requests.link[pairs]
-        requests.link[pairs] = -1
-        merged = meld_waiting(workload, requests, merged, pairs)
+        merged = meld(order, workload, requests, merged, pairs)
         pairs = rest
     requests.back_link[root] = -1
     return merged

@@ -9,7 +9,7 @@ import numpy as np
 from blis.engine._jit import kernel
 from blis.engine.codes import CHANGING_ORDER, FIXED_ORDER
 from blis.engine.fields import Records
-from blis.engine.heap import meld_waiting, pop_waiting, taken_before
+from blis.engine.heap import AS_TAKEN, meld, taken_before, without_root
 from blis.engine.reference import by_reference
 from blis.engine.state import State
 from blis.engine.views import (
@@ -91,9 +91,8 @@ def enqueue(world: World, state: State, instance: int, request: int, at_front: b
         rank_request(world, state, instance, request, 0)
         requests.link[request] = -1
         requests.back_link[request] = -1
-        instances.waiting_head[instance] = meld_waiting(
-            world.workload, requests, instances.waiting_head[instance], request
-        )
+        head = instances.waiting_head[instance]
+        instances.waiting_head[instance] = meld(AS_TAKEN, world.workload, requests, head, request)
         return
     head, tail = instances.waiting_head[instance], instances.waiting_tail[instance]
     if at_front:
@@ -130,7 +129,7 @@ def take_first(world: World, state: State, instance: int, n_sorted: int) -> None
     instances.queued_requests[instance] -= 1
     instances.queued_tokens[instance] -= world.workload.table.input_tokens[request]
     if world.settings.queue_kind == FIXED_ORDER:
-        instances.waiting_head[instance] = pop_waiting(world.workload, requests, request)
+        instances.waiting_head[instance] = without_root(AS_TAKEN, world.workload, requests, request)
         return
     before, after = requests.back_link[request], requests.link[request]
     if before >= 0:
