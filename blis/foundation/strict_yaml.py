@@ -66,7 +66,8 @@ class Bounded:
             raise
         except PARSER_ERRORS as error:
             what = shown(node.value) if isinstance(node, yaml.ScalarNode) else "what is here"
-            raise _refused(f"{what} is not a valid {node.tag} ({error})", node.start_mark) from error
+            why = f" ({error})" if isinstance(error, ValueError) else ""  # others speak of the parser's own insides
+            raise _refused(f"{what} is not a valid {node.tag}{why}", node.start_mark) from error
 
     def get_single_data(self) -> Any:
         """The document's value."""
