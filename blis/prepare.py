@@ -117,20 +117,20 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
     priority, scheduling, victim = policies["priority"], policies["scheduling"], policies["preemption"]
     sorts = bool(scheduling.flag("SORTS", True))
     ranks = bool(victim.flag("NEEDS_PRIORITY", victim.is_python))
-    asks_order = (sorts or ranks) and (priority.is_python or scheduling.is_python)
+    asks_order = sorts and (priority.is_python or scheduling.is_python)
     needs = admission.needs | routing.needs
     return {
         "queue_kind": _queue_kind(priority, scheduling, asks_order) if sorts else codes.ARRIVAL_ORDER,
         "n_scorers": len(routing.scorers),
         "needs_cached_blocks": "cached_blocks" in needs,
         "needs_affinity": "affinity_blocks" in needs,
-        "ranks_victims": ranks and not asks_order,
+        "ranks_victims": ranks and not priority.is_python,
         "policy_scores": bool(routing.flag("SCORES", False)),
         "looks": bool(admission.flag("LOOKS", True) or routing.flag("LOOKS", True)),
         "asks_admission": admission.is_python,
         "asks_routing": routing.is_python,
         "asks_order": asks_order,
-        "asks_victim": victim.is_python,
+        "asks_victim": victim.is_python or (ranks and priority.is_python),  # who ranks for a choice is asked at it
         "urgency_kind": _urgency_kind(priority, scheduling),
     }
 

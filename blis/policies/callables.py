@@ -80,12 +80,17 @@ def decide_order(simulation: Stop) -> None:
 
 
 def decide_victim(simulation: Stop) -> None:
-    """Ask the preemption policy who gives way."""
+    """Ask the preemption policy who gives way; Python priorities of all who may are worked out at this moment."""
     world, state = _world(simulation), simulation.state
     step = state.scratch.step
-    instance = int(step[INSTANCE])
+    instance, first = int(step[INSTANCE]), int(step[CURSOR])
+    if simulation.prepared.policies["priority"].is_python:
+        seen_queue = _queue_view(world, state.instances, instance, int(step[NOW_US]))
+        for member in state.batches.members[instance, first : state.instances.running_requests[instance]].tolist():
+            seen = _request_view(world, state.requests, member)
+            state.requests.priority[member] = _number(simulation, "priority", PRIORITY, seen_queue, seen)
     view = _read_only(_fill_candidates(world, state, instance))
-    last = int(state.instances.running_requests[instance] - step[CURSOR]) - 1
+    last = int(state.instances.running_requests[instance]) - first - 1
     step[VICTIM] = _whole(simulation, "preemption", PREEMPTION, 0, last, view)
 
 

@@ -203,6 +203,20 @@ def test_a_python_policy_equals_the_compiled_one(question: str, name: str) -> No
     assert_same(python, compiled)
 
 
+@pytest.mark.parametrize(("question", "name"), [("priority", "slo-based"), ("priority", "inverted-slo"),
+                                                ("scheduling", "sjf"), ("scheduling", "reverse-priority")])  # fmt: skip
+@pytest.mark.parametrize("seed", [3, 7, 11])
+def test_victims_by_priority_are_the_same_whoever_answers_the_other_questions(
+    question: str, name: str, seed: int
+) -> None:
+    others = {"priority": "inverted-slo", "scheduling": "reverse-priority", "preemption": "lowest-priority"}
+    compiled = outcome(simulation(seed, {**others, question: name}).run())
+    python = outcome(simulation(seed, {**others, question: callable_of(question, name)}).run())
+
+    assert compiled.instances.preemptions.sum() > 0
+    assert_same(python, compiled)
+
+
 @pytest.mark.parametrize(
     ("question", "formula", "native"),
     [
