@@ -3,15 +3,13 @@
 Imports nothing heavy before it is needed, so that `--help` answers at once.
 """
 
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from blis.command.composition import command, output_folder, python_is_allowed, task_overrides
+from blis.command.ending import termination_as_interrupt
 
 #: How much evidence a search gathers by itself; a rival at random would cost as much as the search.
 REPORT: dict[str, Any] = {"seeds": 6, "sweep_seeds": 2, "random_search": False, "seed": 1}
@@ -66,7 +64,7 @@ def _search(settings: Any, folder: Path) -> None:
     plan, evaluator = open_plan(settings, folder)
     try:
         keep_config(folder, settings.document)
-        with _termination_as_interrupt():
+        with termination_as_interrupt():
             Search(plan, tracker).run()
     finally:
         evaluator.close()
@@ -79,24 +77,6 @@ def _search(settings: Any, folder: Path) -> None:
             folder, Options(settings.evaluator, settings.tracker, allow_python=python_is_allowed(), **REPORT), "text"
         )
     print(f"written: {folder}", file=sys.stderr)
-
-
-@contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM, by which schedulers take a machine back, do what Ctrl-C does: the best so far is written."""
-
-    def interrupt(signal_number: int, frame: object) -> None:
-        signal.signal(signal_number, signal.SIG_IGN)  # once is enough: what is being written shall not be interrupted
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

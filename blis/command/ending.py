@@ -2,8 +2,11 @@
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from blis.foundation.errors import BlisError, ConfigError
@@ -102,3 +105,21 @@ def _is_of_standard_output(error: Exception) -> bool:
 def _give_up_standard_output() -> None:
     """Let what is still to be written to standard output vanish: the interpreter would fail on it at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM, by which schedulers take a machine back, do what Ctrl-C does: what was done is kept."""
+
+    def interrupt(signal_number: int, frame: object) -> None:
+        signal.signal(signal_number, signal.SIG_IGN)  # once is enough: what is being written shall not be interrupted
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+from blis.command.ending import termination_as_interrupt
 from blis.foundation.errors import BlisError
 from experiments.fuzz.case import read_case
 from experiments.fuzz.options import Options, read_options
@@ -17,7 +18,8 @@ def main(words: list[str]) -> int:
         options = read_options(words)
         if options.case is not None:
             return _repeat(options, options.case)
-        counts = fuzz(options)
+        with termination_as_interrupt():
+            counts = fuzz(options)
     except (BlisError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
