@@ -7,7 +7,7 @@ raise one clear error.
 
 from blis.cluster.catalog.coefficients import Coefficients, find_coefficients
 from blis.cluster.catalog.devices import Device, device_from_mapping, read_device
-from blis.cluster.catalog.models import Model, model_from_mapping, read_model
+from blis.cluster.catalog.models import Model, model_folder, model_from_mapping, read_model
 from blis.cluster.catalog.presets import Deployment, default_deployment
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "default_deployment",
     "device_from_mapping",
     "find_coefficients",
+    "model_folder",
     "model_from_mapping",
     "read_device",
     "read_model",

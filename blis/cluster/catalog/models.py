@@ -104,15 +104,19 @@ def read_model(name_or_folder: str | Path, model_config_folder: str | Path | Non
     ConfigError
         If the file is absent, no JSON object, or a value in it is wrong.
     """
+    name, folder = model_folder(name_or_folder, model_config_folder)
+    return _parse(folder / "config.json", name)
+
+
+def model_folder(name_or_folder: str | Path, model_config_folder: str | Path | None = None) -> tuple[str, Path]:
+    """Name and folder of a model; parameters and errors as `read_model`."""
     if not isinstance(name_or_folder, str | Path) or not str(name_or_folder):
         raise ConfigError(f"model must be a name or a folder; got {shown(name_or_folder)}.")
     if isinstance(name_or_folder, Path) or name_or_folder.startswith((".", "/", "~")):
         folder = Path(name_or_folder).expanduser()
-        name = Path(os.path.abspath(folder)).name.lower()
-    else:
-        name = name_or_folder.lower()
-        folder = _folder_of(name, model_config_folder)
-    return _parse(folder / "config.json", name)
+        return Path(os.path.abspath(folder)).name.lower(), folder
+    name = name_or_folder.lower()
+    return name, _folder_of(name, model_config_folder)
 
 
 def model_from_mapping(where: str, mapping: object) -> Model:

@@ -1,0 +1,70 @@
+"""Prices of the deployments that were measured: tables made from kernels, kept in a folder from run to run."""
+
+import hashlib
+from pathlib import Path
+
+from blis.cluster.steps.file import SUFFIX, read_table, written
+from blis.cluster.steps.making import SYSTEMS, Quantised, make_table
+from blis.cluster.steps.table import Deployed, StepTable
+from blis.foundation.errors import ConfigError
+from experiments.fidelity.points import Point
+
+#: The published checkpoint that a run served, by model and precision of the sample, where its element types are its own.
+#: The sample's columns name one type for all weights; checkpoints keep attention or the head in another one.
+_CHECKPOINTS = {
+    ("MiniMaxAI/MiniMax-M2.5", "fp8"): "MiniMaxAI/MiniMax-M2.5",
+    ("MiniMaxAI/MiniMax-M2.5", "fp4"): "nvidia/MiniMax-M2.5-NVFP4",
+    ("Qwen/Qwen3-235B-A22B-FP8", "fp8"): "Qwen/Qwen3-235B-A22B-FP8",
+    ("Qwen/Qwen3.5-397B-A17B", "bf16"): "Qwen/Qwen3.5-397B-A17B",
+    ("Qwen/Qwen3.5-397B-A17B", "fp4"): "nvidia/Qwen3.5-397B-A17B-NVFP4",
+    ("deepseek-ai/DeepSeek-R1", "fp8"): "deepseek-ai/DeepSeek-R1",
+    ("deepseek-ai/DeepSeek-R1", "fp4"): "nvidia/DeepSeek-V3.1-NVFP4",
+    ("deepseek-ai/DeepSeek-V3", "fp8"): "deepseek-ai/DeepSeek-V3",
+    ("deepseek-ai/DeepSeek-V3", "fp4"): "nvidia/DeepSeek-V3.1-NVFP4",
+    ("nvidia/DeepSeek-V3.1-NVFP4", "fp4"): "nvidia/DeepSeek-V3.1-NVFP4",
+    ("moonshotai/Kimi-K2.5", "int4"): "moonshotai/Kimi-K2.5",
+    ("moonshotai/Kimi-K2.5", "fp4"): "nvidia/Kimi-K2.5-NVFP4",
+    ("openai/gpt-oss-120b", "fp4"): "openai/gpt-oss-120b",
+    ("zhipuai/GLM-5", "fp8"): "zai-org/GLM-5-FP8",
+    ("zhipuai/GLM-5", "fp4"): "nvidia/GLM-5-NVFP4",
+}
+#: The package's names of models whose types the columns give.
+_SHAPES = {
+    "meta-llama/Llama-3.1-70B": "meta-llama/Meta-Llama-3.1-70B",
+    "meta-llama/Llama-3.1-8B-Instruct": "meta-llama/Meta-Llama-3.1-8B",
+    "nvidia/Llama-3.1-8B-Instruct-FP8": "meta-llama/Meta-Llama-3.1-8B",
+    "nvidia/Qwen3-32B-NVFP4": "Qwen/Qwen3-32B",
+}
+_DEVICES = {system: device for device, system in reversed(SYSTEMS.items())}
+
+
+def table_of(point: Point, folder: Path) -> StepTable:
+    """The table of a point's deployment, from the folder or made now.
+
+    Raises
+    ------
+    ConfigError
+        If the point's widths cannot be, or there are no kernels for it.
+    """
+    ranks, widths = point.tensor_parallel * point.data_parallel, point.expert_tensor_parallel * point.expert_parallel
+    if widths not in (1, ranks):
+        raise ConfigError(f"widths do not match: {ranks} ranks of attention, {widths} of experts")
+    deployed = Deployed(
+        model=point.model.rpartition("/")[2].lower(),
+        device=_DEVICES[point.system],
+        tensor_parallel=point.tensor_parallel,
+        engine=point.engine,
+        expert_parallel=point.expert_parallel,
+        data_parallel=point.data_parallel,
+    )
+    checkpoint = _CHECKPOINTS.get((point.model, point.precision))
+    types = Quantised() if checkpoint else Quantised(weights=point.weights, experts=point.experts)
+    shape = checkpoint or _SHAPES.get(point.model, point.model)
+    words = f"{deployed.name}--{shape.replace('/', '--')}--{types.weights or 'own'}--{types.experts or 'own'}"
+    path = folder / f"{words}--{hashlib.sha256(words.encode()).hexdigest()[:6]}{SUFFIX}"
+    if path.is_file():
+        return read_table(path)
+    table = make_table(deployed, shape, types)
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(written(table))
+    return table
