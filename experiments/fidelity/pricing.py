@@ -9,7 +9,7 @@ from blis.cluster.steps.table import Deployed, StepTable
 from blis.foundation.errors import ConfigError
 from experiments.fidelity.points import Point
 
-#: The published checkpoint that a run served, by model and precision of the sample, where its element types are its own.
+#: The published checkpoint that a run served, by model and precision, where its element types are its own.
 #: The sample's columns name one type for all weights; checkpoints keep attention or the head in another one.
 _CHECKPOINTS = {
     ("MiniMaxAI/MiniMax-M2.5", "fp8"): "MiniMaxAI/MiniMax-M2.5",

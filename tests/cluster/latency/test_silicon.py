@@ -67,7 +67,7 @@ def test_no_step_costs_less_for_having_more_to_do(
     prices = coefficients(silicon.find_table(_deployed(name)))
     tokens = max(tokens, prompts) if prompts else 0
     batch = BatchSums(prompts, tokens, 0, tokens * max(0, tokens - prompts), 0, decodes, decodes * context)
-    names = [field for field in ("prefill_tokens", "prefill_attention_x2", "decode_context_tokens")]
+    names = ["prefill_tokens", "prefill_attention_x2", "decode_context_tokens"]
     if not prompts:
         names = ["decode_context_tokens"]
     grown = data.draw(st.sampled_from(names))
