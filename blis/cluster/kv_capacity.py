@@ -1,8 +1,8 @@
 """Derives how many KV blocks the GPUs of an instance hold.
 
-Every GPU of a tensor-parallel group stores its share of the weights and of each block, so the count is that of one GPU: what
-its memory leaves beside weights, activations and runtime, divided by what a token takes there. Rules and constants are
-those of vLLM's memory profile; `docs/physics.md` compares them with published start-up logs.
+Every GPU of a tensor-parallel group stores its share of the weights and of each block, so the count is that of one GPU:
+what its memory leaves beside weights, activations and runtime, divided by what a token takes there. Rules and constants
+are those of vLLM's memory profile; `docs/physics.md` compares them with published start-up logs.
 """
 
 from collections.abc import Iterable
@@ -20,13 +20,13 @@ MOST_GPUS = 1024
 #: Bytes per KV element, by the name that engines give it; auto: as the checkpoint says, else as activations.
 KV_CACHE_DTYPES = {"auto": 0.0, "bfloat16": 2.0, "float16": 2.0, "fp8": 1.0, "fp8_e4m3": 1.0, "fp8_e5m2": 1.0}
 
-# Bytes per request of a full batch and word of the vocabulary while logits are sampled: 32-bit copies, sorted values, indices,
-# probabilities. From peaks in the planner of llm-d (H100, 1,024 requests): 4.76 GiB for 128,256 words, 5.56 for 151,936, 7.38
-# for 201,088, so 38.4 to 38.9 bytes.
+# Bytes per request of a full batch and word of the vocabulary while logits are sampled: 32-bit copies, sorted values,
+# indices, probabilities. From the peaks that the planner of llm-d lists (H100, vLLM's 1,024 requests): 4.76 GiB for
+# 128,256 words, 5.56 for 151,936, 7.38 for 201,088, so 38.4 to 38.9 bytes.
 SAMPLING_BYTES = 38.8
 # Residual, normed input and output of a layer, and the copy that is reduced.
 RESIDUAL_COPIES = 4
-# GiB per GPU for what is neither weights nor activations: same measurements, 0.13 to 0.14 alone and 0.55 with communication.
+# GiB per GPU for what is neither weights nor activations: same list, 0.13 to 0.14 alone, 0.55 with communication.
 RUNTIME_GIB_ONE_GPU = 0.15
 RUNTIME_GIB_SEVERAL_GPUS = 0.6
 
@@ -99,8 +99,9 @@ def kv_blocks(
     blocks = int(_fitting_tokens(memory.free_bytes, stored)) // block_size_tokens
     if blocks < 1:
         raise ConfigError(
-            f"kv_blocks must be an int ≥ 1 [blocks]; model {shown(model.name)} leaves {int(memory.free_bytes)} bytes on each "
-            f"of {tensor_parallel} x {device.name}, which hold no block of {block_size_tokens} tokens. Use smaller blocks."
+            f"kv_blocks must be an int ≥ 1 [blocks]; model {shown(model.name)} leaves {int(memory.free_bytes)} bytes "
+            f"on each of {tensor_parallel} x {device.name}, too few for a block of {block_size_tokens} tokens. Use "
+            "smaller blocks."
         )
     return blocks
 
@@ -152,8 +153,8 @@ def weight_bytes(model: Model, tensor_parallel: int) -> float:
 def activation_bytes(model: Model, tensor_parallel: int, load: Load) -> float:
     """The most bytes at a time that a step needs on one GPU beside its weights and KV cache.
 
-    Either logits are being sampled, of all requests and words on every GPU, or a layer holds the inputs of a full step, and three
-    vectors of the width of its feed-forward part, of each expert that a token visits.
+    Either logits are being sampled, of all requests and words on every GPU, or a layer holds the inputs of a full step
+    and three vectors of the width of its feed-forward part, of each expert that a token visits.
     """
     sampling = SAMPLING_BYTES * load.requests * model.vocab
     width = max(model.intermediate, model.dense_intermediate)
@@ -189,7 +190,7 @@ def _stored(
 ) -> list[_TokenBytes]:
     """What a token takes in each part of the cache, and how many tokens a part stores at most.
 
-    A window stores its own tokens, a block that it has not quite left, and the tokens of the step, as vLLM's manager of windows does.
+    A window stores its own tokens, a block that it has not quite left, and the tokens of the step, as in vLLM.
     """
     element_bytes = KV_CACHE_DTYPES[kv_cache_dtype] or model.kv_element_bytes or model.activation_bytes
     stored = []
@@ -248,7 +249,7 @@ def _no_room(
     if states > max(weights, activations):
         remedy = f"Use fewer max_running_requests. {remedy}"
     return (
-        f"kv_blocks: model {shown(model.name)} must take less than {usable:.1f} GiB of each of {tensor_parallel} x {device.name} "
-        f"at memory_utilisation {memory_utilisation:g}; weights take {weights:.1f} GiB, activations {activations:.1f}, runtime "
-        f"{runtime:.1f}, states of requests {states:.1f}. {remedy}"
+        f"kv_blocks: model {shown(model.name)} must take less than {usable:.1f} GiB of each of {tensor_parallel} x "
+        f"{device.name} at memory_utilisation {memory_utilisation:g}; weights take {weights:.1f} GiB, activations "
+        f"{activations:.1f}, runtime {runtime:.1f}, states of requests {states:.1f}. {remedy}"
     )

@@ -17,7 +17,7 @@ class Matrix(NamedTuple):
 
     part: str
     modules: tuple[str, ...]  #: its names within a layer, by program
-    count: int  #: weights
+    n_weights: int
     split_ways: int = 0  #: GPUs among which it is divided at most; 0: any number
     is_quantised: bool = True  #: False: checkpoints keep such matrices as they are
 

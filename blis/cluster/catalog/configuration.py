@@ -89,9 +89,7 @@ class Configuration:
         """A list with an entry for each layer; entries beyond them are those of layers for drafts and not returned."""
         entries = self.listing(key)
         if entries is not None and len(entries) < layers:
-            raise ConfigError(
-                f"{self.at(key)} must have an entry for each of the {layers} layers; got {len(entries)}."
-            )
+            raise ConfigError(f"{self.at(key)} must have an entry for each of the {layers} layers; got {len(entries)}.")
         return None if entries is None else entries[:layers]
 
     def section(self, key: str) -> "Configuration | None":
@@ -100,7 +98,7 @@ class Configuration:
         return self.inside(key, value) if isinstance(value, Mapping) else None
 
     def element_bytes(self) -> float:
-        """Bytes of the declared element type: `torch_dtype` if it is a text, else `dtype`; 16 bits where neither is given."""
+        """Bytes of the declared element type: `torch_dtype` if it is a text, else `dtype`; 2 where neither is given."""
         key = "torch_dtype" if isinstance(self.values.get("torch_dtype"), str) else "dtype"
         kind = self.values.get(key)
         if kind is None and self.values.get("torch_dtype") is None:

@@ -69,7 +69,7 @@ def _mixture(configuration: Configuration, hidden: int) -> Iterator[Matrix]:
     around = ("moe.experts", "experts") if has_both else tuple(f"{mlp}.experts" for mlp in _MLP)
     within = (*around, *(f"{experts_of}.0" for experts_of in around))
     for one in _dense(configuration, "experts", latent or hidden, width, within):
-        yield one._replace(count=experts * one.count)
+        yield one._replace(n_weights=experts * one.n_weights)
     yield Matrix("router", (), experts * hidden, 1, is_quantised=False)
     if latent:
         yield Matrix("router", (), 2 * hidden * latent, 1, is_quantised=False)

@@ -9,7 +9,6 @@ from blis.foundation.checks import check_int
 from blis.foundation.errors import ConfigError, UnknownChoiceError
 from blis.foundation.words import shown
 
-
 Kind = TypeVar("Kind")
 
 
@@ -66,7 +65,7 @@ _BLOCK_NAMES = {
     "mlp": _BLOCK_LETTERS["-"],
     "moe": _BLOCK_LETTERS["E"],
 }
-#: Every n-th layer of these is full where the configuration does not say n: transformers, configurations of gemma2, gemma3, cohere2.
+#: Every n-th layer of these is full where the configuration does not say n: transformers' configurations of them.
 _FULL_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6, "cohere2": 4}
 _FULL_EVERYWHERE_BUT = ("mistral", "mixtral", "phi3", "phimoe", "starcoder2", "ministral")
 

@@ -26,7 +26,7 @@ class Weights(NamedTuple):
     """The weights of one part of a model."""
 
     part: str
-    count: int
+    n_weights: int
     stored_bytes: float  #: with the scales of quantised weights
     split_ways: int  #: GPUs among which they are divided at most, beyond which there are copies; 0: any number
 

@@ -1,7 +1,7 @@
 """Finds how many bytes stored weights and KV elements take when a model is quantised.
 
-Sections that are read: `quantization_config` of config.json as transformers, compressed-tensors, bitsandbytes and NVIDIA
-ModelOpt write it, and ModelOpt's `hf_quant_config.json` beside it. Without a section the model's name decides.
+Sections that are read: `quantization_config` of config.json as transformers, compressed-tensors, bitsandbytes and
+NVIDIA ModelOpt write it, and ModelOpt's `hf_quant_config.json` beside it. Without a section the model's name decides.
 """
 
 import re
@@ -108,7 +108,7 @@ class Quantisation:
 
 
 def quantisation(configuration: Configuration, beside: object, model_name: str) -> Quantisation:
-    """How the weights of a model are stored: by the quantisation section, else by the model's name, else as activations.
+    """How the weights of a model are stored: by the quantisation section, else by the name, else as activations.
 
     Parameters
     ----------
@@ -213,8 +213,9 @@ def _targets(where: str, section: Mapping[str, Any]) -> tuple[tuple[ModuleNames,
         return ()
     named = []
     for key in sorted(groups):
-        targets = groups[key].get("targets") if isinstance(groups[key], Mapping) else None
-        names = [one for one in _names(f"{where}.config_groups.{key}.targets", targets) if "." in one or ":" in one]
+        group = groups[key] if isinstance(groups[key], Mapping) else {}
+        targets = _names(f"{where}.config_groups.{key}.targets", group.get("targets"))
+        names = [one for one in targets if "." in one or ":" in one]
         width = _first_group(where, {key: groups[key]})
         if names and width is not None:
             named.append((ModuleNames(names), width))
@@ -228,7 +229,9 @@ def _first_group(where: str, groups: object) -> Width | None:
     for key in sorted(groups):
         group = groups[key]
         weights = group.get("weights") if isinstance(group, Mapping) else None
-        bits = weights.get("num_bits") if isinstance(weights, Mapping) else None
+        if not isinstance(weights, Mapping):
+            continue
+        bits = weights.get("num_bits")
         if bits is not None:
             scale = FLOAT_SCALE_BITS if weights.get("type") == "float" else SCALE_BITS
             return _width(f"{where}.config_groups.{key}.weights.num_bits", bits, weights.get("group_size"), scale)
