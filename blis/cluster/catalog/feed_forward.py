@@ -31,6 +31,11 @@ def shared_width(configuration: Configuration) -> int:
     return stated or number * (configuration.count(*EXPERT_WIDTHS) or configuration.count(*WIDTHS))
 
 
+def expert_width(configuration: Configuration) -> int:
+    """The width of a routed expert."""
+    return configuration.count(*EXPERT_WIDTHS) or configuration.required(*WIDTHS)
+
+
 def feed_forward_matrices(configuration: Configuration, layer: int, kind: FeedForward) -> Iterator[Matrix]:
     """The matrices of a layer's feed-forward part.
 
@@ -61,7 +66,7 @@ def _dense(
 
 def _mixture(configuration: Configuration, hidden: int) -> Iterator[Matrix]:
     experts = configuration.count(*EXPERT_COUNTS, at_least=2)
-    width = configuration.count(*EXPERT_WIDTHS) or configuration.required(*WIDTHS)
+    width = expert_width(configuration)
     # Experts may work on a narrower copy of the residual stream.
     latent = configuration.count("moe_latent_size", "routed_expert_hidden_size")
     # Gemma 4 has a dense part beside its mixture.

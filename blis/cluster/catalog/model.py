@@ -27,7 +27,7 @@ class Weights(NamedTuple):
 
     part: str
     n_weights: int
-    stored_bytes: float  #: with the scales of quantised weights
+    stored_bytes: float  #: on all GPUs, with the scales of quantised weights and the padding of kernels
     split_ways: int  #: GPUs among which they are divided at most, beyond which there are copies; 0: any number
 
 
