@@ -106,6 +106,7 @@ WRONG = {
     "cluster.step_token_budget=0": "cluster.step_token_budget must be an int in [1,",
     "cluster.routing_latency_us=-1": "cluster.routing_latency_us must be an int in [0,",
     "cluster.memory_utilisation=1.5": "cluster.memory_utilisation must be a finite number > 0 ≤ 1; got 1.5",
+    "cluster.kv_cache_dtype=fp7": "cluster.kv_cache_dtype: no choice named 'fp7'; did you mean 'fp8'? Choices: auto, ",
     "cluster.model=llama": "cluster: model must be an id in coefficients.csv; got 'llama'",
     "cluster.hardware=B200": "for gpu 'B200' with tensor_parallel 2. Rows: A100-80 with tensor_parallel 1, 2, 4; H100",
     "cluster.tensor_parallel=3": "with tensor_parallel 3. Rows:",
