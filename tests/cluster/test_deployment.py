@@ -43,7 +43,8 @@ def test_requests_that_are_too_long_for_the_model_are_dropped_and_counted() -> N
 
 
 # Two H100 of 79.15 GiB, of which 0.9 may be used: weights 7.48 GiB each, 1.19 for sampling, 0.6 of runtime; a token
-# takes 64 KiB on each. The reference counts the memory of both, with 80 GiB each and 5.5 for activations, by the same 64 KiB.
+# takes 64 KiB on each. The reference counts the memory of both, with 80 GiB each and 5.5 for activations, by the same
+# 64 KiB.
 def test_blocks_are_what_the_gpus_hold_except_under_the_reference_semantics() -> None:
     plan = cluster_plan({"model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 2,
                          "latency": "roofline"})  # fmt: skip
@@ -80,7 +81,5 @@ def test_a_models_folder_of_unknown_layers_serves_with_blocks_that_are_given(tmp
     plan = {"model": str(tmp_path), "hardware": "H100", "tensor_parallel": 1, "latency": "roofline"}
 
     assert build_cluster(cluster_plan({**plan, "kv_blocks": 7})).instances[0].kv_blocks == 7
-    with pytest.raises(
-        ConfigError, match=r"cluster: .*config\.json: layer_types names the unknown kind of layer"
-    ):
+    with pytest.raises(ConfigError, match=r"cluster: .*config\.json: layer_types names the unknown kind of layer"):
         build_cluster(cluster_plan(plan))

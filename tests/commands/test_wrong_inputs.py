@@ -111,7 +111,7 @@ WRONG = {
     "cluster.hardware=B200": "for gpu 'B200' with tensor_parallel 2. Rows: A100-80 with tensor_parallel 1, 2, 4; H100",
     "cluster.tensor_parallel=3": "with tensor_parallel 3. Rows:",
     "cluster.tensor_parallel=0": "cluster.tensor_parallel must be an int in [1, 1024] [GPUs]; got 0",
-    "cluster.latency.kind=roofline cluster.hardware=B200": "device: no choice named 'B200'",
+    "cluster.latency.kind=roofline cluster.hardware=T4": "device: no choice named 'T4'",
     "cluster.latency.kind=roofline cluster.model=nope": "cluster: model: no folder for 'nope'",
     "cluster.latency=roofline cluster.model=llama-3.1-70b-instruct cluster.tensor_parallel=1": "Use at least 2 GPUs",
     "cluster.latency.kind=roof": "cluster.latency.kind: no choice named 'roof'; did you mean 'roofline'?",
