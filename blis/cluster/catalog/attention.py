@@ -79,7 +79,7 @@ def _compressed(configuration: Configuration, layers: int, window: int) -> tuple
 
     Layers that compress little choose among their entries with an indexer.
     """
-    ratios = configuration.per_layer("compress_ratios", layers) or []
+    ratios = configuration.numbers("compress_ratios", layers) or []
     width, index = configuration.required("head_dim"), configuration.count("index_head_dim")
     sparsest = min((ratio for ratio in ratios if ratio), default=0)
     caches = [TokenCache(layers, 1, width, window)]
@@ -136,9 +136,11 @@ def block_heads(configuration: Configuration, layers: int) -> list[Heads | None]
         return None
     queries, width = _hidden_and_heads(configuration)[1], head_width(configuration)
     heads: list[Heads | None] = []
-    for place, block in enumerate(blocks):
-        attention = configuration.inside(f"block_configs[{place}]", block).section("attention")
+    for place in range(layers):
+        attention = configuration.entry("block_configs", place).section("attention")
         per_group = 0 if attention is None else attention.count("n_heads_in_group")
+        if attention is not None and per_group and queries % per_group:
+            raise ConfigError(f"{attention.at('n_heads_in_group')} must divide the {queries} heads; got {per_group}.")
         heads.append(Heads(queries, queries // per_group, width, width) if per_group else None)
     return heads
 
@@ -196,7 +198,7 @@ def _compressed_matrices(configuration: Configuration, layer: int, layers: int) 
     hidden, heads = _hidden_and_heads(configuration)
     width, query_rank = configuration.required("head_dim"), configuration.required("q_lora_rank")
     groups, output_rank = configuration.required("o_groups"), configuration.required("o_lora_rank")
-    ratio = (configuration.per_layer("compress_ratios", layers) or [])[layer]
+    ratio = (configuration.numbers("compress_ratios", layers) or [])[layer]
     yield Matrix("attention", ("attn.wq_a",), hidden * query_rank, 1)
     yield Matrix("attention", ("attn.wq_b",), query_rank * heads * width)
     yield Matrix("attention", ("attn.wkv",), hidden * width, 1)

@@ -10,7 +10,7 @@ from blis.foundation.words import shown
 #: The largest count in a configuration: products of a few still fit a float exactly enough.
 MOST_COUNT = 2**40
 #: The most layers: plans of them are lists.
-MOST_LAYERS = 100_000
+MOST_LAYERS = 10_000
 
 BYTES_PER_ELEMENT = {
     "float32": 4.0,
@@ -85,6 +85,21 @@ class Configuration:
             raise ConfigError(f"{self.at(key)} must be a list; got {shown(value)}.")
         return value
 
+    def entry(self, key: str, place: int) -> "Configuration":
+        """An object in a list."""
+        entries = self.listing(key) or []
+        if place >= len(entries) or not isinstance(entries[place], Mapping):
+            got = shown(entries[place]) if place < len(entries) else "nothing"
+            raise ConfigError(f"{self.at(key)}[{place}] must be an object; got {got}.")
+        return self.inside(f"{key}[{place}]", entries[place])
+
+    def numbers(self, key: str, layers: int | None = None) -> list[int] | None:
+        """A list of whole numbers ≥ 0, one for each layer where `layers` is given, or None where there is none."""
+        entries = self.listing(key) if layers is None else self.per_layer(key, layers)
+        if entries is None:
+            return None
+        return [check_int(f"{self.at(key)}[{place}]", one, 0, MOST_COUNT) for place, one in enumerate(entries)]
+
     def per_layer(self, key: str, layers: int) -> list[Any] | None:
         """A list with an entry for each layer; entries beyond them are those of layers for drafts and not returned."""
         entries = self.listing(key)
@@ -103,7 +118,7 @@ class Configuration:
         kind = self.values.get(key)
         if kind is None and self.values.get("torch_dtype") is None:
             return BYTES_PER_ELEMENT["bfloat16"]
-        if kind not in BYTES_PER_ELEMENT:
+        if not isinstance(kind, str) or kind not in BYTES_PER_ELEMENT:
             raise UnknownChoiceError(
                 f"{self.at('torch_dtype')} or dtype must name an element type; got {shown(kind)}"
                 f"{nearest(str(kind), BYTES_PER_ELEMENT)} Types: {', '.join(sorted(BYTES_PER_ELEMENT))}."

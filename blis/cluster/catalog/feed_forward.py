@@ -90,8 +90,7 @@ def _mixture(configuration: Configuration, hidden: int) -> Iterator[Matrix]:
 
 def _block_matrices(configuration: Configuration, layer: int, hidden: int) -> Iterator[Matrix]:
     """A layer of its own width, a multiple of the residual stream's, as Nemotron's searched models have it."""
-    blocks = configuration.listing("block_configs") or []
-    part = configuration.inside(f"block_configs[{layer}]", blocks[layer]).section("ffn")
+    part = configuration.entry("block_configs", layer).section("ffn")
     factor = 0.0 if part is None else part.factor("ffn_mult")
     if factor:
         width = int(2 * factor * hidden / 3)

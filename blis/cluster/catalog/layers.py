@@ -156,7 +156,7 @@ def _mixers(configuration: Configuration, layers: int) -> list[Mixer]:
         return [Mixer.WINDOW if one == 1 else Mixer.FULL for one in windows]
     linear = configuration.section("linear_attn_config")
     if linear is not None and linear.listing("kda_layers") is not None:
-        states = set(linear.listing("kda_layers") or ())
+        states = set(linear.numbers("kda_layers") or ())
         return [Mixer.LINEAR if layer + 1 in states else Mixer.FULL for layer in range(layers)]
     full_every = configuration.count("full_attention_interval")
     if full_every:
@@ -190,7 +190,7 @@ def _mixture_rule(configuration: Configuration, layers: int) -> Callable[[int], 
     if isinstance(configuration.values.get("moe_layer_freq"), list):
         frequencies = configuration.per_layer("moe_layer_freq", layers) or []
         return lambda layer: bool(frequencies[layer])
-    chosen = configuration.listing("moe_layers") or _numbers(configuration, "moe_layers_enum")
+    chosen = configuration.numbers("moe_layers") or _numbers(configuration, "moe_layers_enum")
     if chosen:
         return lambda layer: layer in chosen
     step = configuration.count("interleave_moe_layer_step")
@@ -201,7 +201,7 @@ def _mixture_rule(configuration: Configuration, layers: int) -> Callable[[int], 
         offset = configuration.count("expert_layer_offset")
         return lambda layer: layer % period == offset
     sparse_step = configuration.count("decoder_sparse_step")
-    dense = configuration.listing("mlp_only_layers") or []
+    dense = configuration.numbers("mlp_only_layers") or []
     if sparse_step or dense:
         return lambda layer: layer not in dense and (layer + 1) % (sparse_step or 1) == 0
     first = configuration.count("first_k_dense_replace")

@@ -43,7 +43,7 @@ class Model:
     hidden: int  #: ≥ 1, width of the residual stream
     heads: int  #: ≥ 1, query heads
     kv_heads: int  #: ≥ 1, key and value heads
-    intermediate: int  #: ≥ 0, width of the feed-forward part; 0: not stated
+    intermediate: int  #: ≥ 0, width of the feed-forward part, on average; 0: not stated
     activation_bytes: float  #: > 0, bytes per activation
     weight_bytes: float  #: > 0, bytes per stored weight, after quantisation and without scales
     vocab: int = 0  #: tokens of the vocabulary

@@ -14,6 +14,7 @@ from blis.cluster.catalog.feed_forward import (
     EXPERT_WIDTHS,
     EXPERTS_PER_TOKEN,
     WIDTHS,
+    is_gated,
     shared_width,
 )
 from blis.cluster.catalog.layers import FeedForward, Mixer, count_layers, lists_mixtures, plan_layers
@@ -139,7 +140,7 @@ def _parse(folder: Path, name: str) -> Model:
         hidden=configuration.required("hidden_size", "n_embd", "d_model"),
         heads=heads,
         kv_heads=own_kv_heads,
-        intermediate=configuration.count(*WIDTHS),
+        intermediate=configuration.count(*WIDTHS) or configuration.count(*EXPERT_WIDTHS),
         activation_bytes=configuration.element_bytes(),
         weight_bytes=stored.weight_bytes,
         vocab=configuration.count("vocab_size"),
@@ -180,14 +181,16 @@ def _counted(model: Model, configuration: Configuration, stored: Quantisation) -
         if blocks is not None:
             changes["kv_heads"] = max((one.keys for one in blocks if one is not None), default=model.kv_heads)
         caches = token_caches(configuration, plan)
+        if not caches:
+            raise ConfigError(f"{configuration.where}: no layer attends; give the number of KV blocks.")
         if not ordinary or len(caches) != 1 or caches[0].elements != 2 * _head_width(model):
             changes["token_caches"] = caches
-        return replace(
-            model,
-            states=sequence_states(configuration, plan),
-            weights=weigh(configuration, plan, stored),
-            **changes,
-        )
+        weights = weigh(configuration, plan, stored)
+        if not model.intermediate:  # layers of widths of their own: the mean
+            matrices = 3 if is_gated(configuration) else 2
+            dense = sum(part.n_weights for part in weights if part.part == "dense")
+            changes["intermediate"] = dense // (matrices * model.hidden * model.layers)
+        return replace(model, states=sequence_states(configuration, plan), weights=weights, **changes)
     except ConfigError as error:
         return replace(model, uncounted=str(error))
 

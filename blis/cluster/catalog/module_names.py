@@ -56,26 +56,32 @@ class ModuleNames:
         return self._of_any_layer[modules]
 
 
-def _any_match(pattern: re.Pattern[str], layer: int, modules: Iterable[str]) -> bool:
-    return any(pattern.match(f"{prefix}layers.{layer}.{module}") for module in modules for prefix in PREFIXES)
+def _any_match(patterns: tuple[re.Pattern[str], ...], layer: int, modules: Iterable[str]) -> bool:
+    names = [f"{prefix}layers.{layer}.{module}" for module in modules for prefix in PREFIXES]
+    return any(pattern.match(name) for pattern in patterns for name in names)
 
 
-def _compiled(patterns: Iterable[str]) -> re.Pattern[str]:
-    """One expression that matches a module that is named, a module inside it, and a module with such a part."""
+def _compiled(names: Iterable[str]) -> tuple[re.Pattern[str], ...]:
+    """Expressions that match a module that is named, a module inside it, and a module with such a part."""
     expressions = []
-    for pattern in patterns:
-        if pattern.startswith("re:"):
-            expression = pattern[3:].removesuffix("$")
-            try:
-                re.compile(expression)
-            except re.error:  # a pattern of another dialect names nothing that we know
-                continue
-            expressions.append(f"(?:{expression})" + (r"(?:\.|$)" if pattern.endswith("$") else ""))
-        else:
-            name = ".*".join(re.escape(part) for part in pattern.split("*"))
-            before = "" if pattern.startswith("*") or _LAYER.search(pattern) else r"(?:.*\.)?"
-            expressions.append(rf"{before}{name}(?:\.|$)")
-    return re.compile("|".join(expressions) or r"(?!)")
+    for name in names:
+        expression = _expression(name)
+        try:
+            re.compile(expression)
+        except re.error:  # a pattern of another dialect names nothing that we know
+            continue
+        expressions.append(expression)
+    try:
+        return (re.compile("|".join(expressions) or "(?!)"),)
+    except re.error:  # each is right, but they use one name for different groups, or flags
+        return tuple(re.compile(expression) for expression in expressions)
+
+
+def _expression(name: str) -> str:
+    if name.startswith("re:"):
+        return f"(?:{name[3:-1]})(?:\\.|$)" if name.endswith("$") else f"(?:{name[3:]})"
+    before = "" if name.startswith("*") or _LAYER.search(name) else r"(?:.*\.)?"
+    return before + ".*".join(re.escape(part) for part in name.split("*")) + r"(?:\.|$)"
 
 
 def _around(name: str) -> Iterator[str]:

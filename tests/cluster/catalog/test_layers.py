@@ -89,6 +89,14 @@ def test_mixtures_are_where_the_configuration_has_them(tmp_path, changes, mixtur
             {"num_attention_heads": 5, "num_key_value_heads": 5},
             "hidden_size must be a multiple of num_attention_heads, or",
         ),
+        ({"linear_attn_config": {"kda_layers": [[1]]}}, "linear_attn_config.kda_layers[0] must be an int in [0, "),
+        ({"block_configs": [5, {}]}, "block_configs[0] must be an object; got 5."),
+        (
+            {"block_configs": [{"attention": {"n_heads_in_group": 3}}, {}]},
+            "block_configs[0].attention.n_heads_in_group must divide the 4 heads; got 3.",
+        ),
+        ({"compress_ratios": ["a", 4], "head_dim": 8}, "compress_ratios[0] must be an int in [0, "),
+        ({"hybrid_override_pattern": "--"}, "no layer attends; give the number of KV blocks."),
         ({"linear_attn_config": {"kda_layers": [1]}}, "linear_attn_config.num_heads must be an int in [1, "),
     ],
 )

@@ -137,6 +137,11 @@ def test_nested_text_entries_lie_over_the_outer_ones(tmp_path):
         ({"torch_dtype": "float32"}, "activation_bytes", 4),
         ({"torch_dtype": None, "dtype": "float16"}, "activation_bytes", 2),
         ({"torch_dtype": 7, "dtype": "nf4"}, "activation_bytes", 1),
+        ({"intermediate_size": None, "moe_intermediate_size": 96, "num_experts": 4}, "intermediate", 96),
+        ({"num_experts": 4, "top_k_experts": 3}, "experts_per_token", 3),
+        ({"max_position_embeddings": None, "max_sequence_length": 2048}, "max_positions", 2048),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": 4.0}}, "rope_factor", 4),
+        ({"rope_parameters": {"full_attention": {"rope_type": "yarn"}}}, "rope_type", "yarn"),
         ({"torch_dtype": None}, "activation_bytes", 2),  # as engines do for gpt-oss, whose file names no type
         ({"tie_word_embeddings": True}, "tied_embeddings", True),
         ({"head_dim": 32.0}, "head_dim", 32),
@@ -174,6 +179,11 @@ def test_an_unknown_model_is_answered_with_the_nearest():
         (
             {"rope_scaling": {"factor": "two"}},
             "rope_scaling.factor must be a finite number ≥ 0; got 'two'.",
+        ),
+        (
+            {"torch_dtype": None, "dtype": ["bfloat16"]},
+            "torch_dtype or dtype must name an element type; got ['bfloat16']; did you mean 'bfloat16'? "
+            "Types: bfloat16, float16, float32, fp8, int4, int8, nf4, uint8.",
         ),
         (
             {"torch_dtype": "bfloat61"},

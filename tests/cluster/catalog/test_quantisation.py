@@ -109,6 +109,8 @@ def test_the_file_beside_the_configuration_says_what_it_leaves_out(tmp_path):
         ["self_attn"],
         ["model.layers.*.self_attn"],
         ["*.self_attn.*"],
+        ["re:(?P<x>lm_head)", "re:(?P<x>.*self_attn)", "re:(unclosed"],
+        ["re:.*self_attn$"],
         ["model.layers.0.self_attn", "model.layers.1.self_attn"],
         ["language_model.model.layers.0.self_attn*", "model.language_model.layers.1.self_attn*"],
         [f"model.layers.{layer}.self_attn.{name}_proj" for layer in (0, 1) for name in "qkvo"],
