@@ -42,6 +42,10 @@ class Semantics(NamedTuple):
     index_is_cache_sized: bool
     """The router remembers as many blocks of an instance as the instance has; else 10,000."""
 
+    blocks_fit_memory: bool
+    """KV blocks that are derived from memory are those that the GPUs hold; else, as published, the memory of a
+    tensor-parallel group divided by the block bytes of one GPU."""
+
 
 CORRECTED = Semantics(*[True] * len(Semantics._fields))
 REFERENCE_2026_04 = Semantics(*[False] * len(Semantics._fields))._replace(order_by_kind=True)
