@@ -70,8 +70,8 @@ def _document(measured: Measured, part: str) -> dict[str, object]:
             for point, why in refused
         ],
         "fitted": [
-            {"group": list(group), "factor": factor, "step_us": step_us, "ttft_ms": ttft_ms}
-            for group, (factor, step_us, ttft_ms) in measured.fitted.items()
+            {"group": list(group), "factor": fit.factor, "step_us": fit.step_us}
+            for group, fit in sorted(measured.fitted.items())
         ],
     }
 

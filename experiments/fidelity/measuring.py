@@ -1,7 +1,7 @@
 """Simulates many measured runs at once, and gathers what came of them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -10,16 +10,15 @@ from pathlib import Path
 from blis.cluster.latency import LatencyModel
 from blis.cluster.latency.silicon import coefficients
 from blis.foundation.errors import ConfigError
+from experiments.fidelity.fitting import NO_FIT, Fit, fitted, group_of
 from experiments.fidelity.judging import Judged
+from experiments.fidelity.memory import kv_blocks_of
 from experiments.fidelity.points import Point
 from experiments.fidelity.pricing import table_of
 from experiments.fidelity.simulating import simulate_point
 
 KINDS = ("silicon",)
-UNLIMITED_BLOCKS = 10_000_000
-
-Group = tuple[str, str, str, str]  # model, GPU, engine and its version
-Fit = tuple[float, float, float]  # factor of a step, µs of every step, ms of every TTFT
+FITTED = "silicon, fitted"
 
 
 @dataclass(slots=True)
@@ -28,12 +27,7 @@ class Measured:
 
     judged: dict[str, list[Judged]] = field(default_factory=dict)
     not_priced: dict[str, list[tuple[Point, str]]] = field(default_factory=dict)
-    fitted: dict[Group, Fit] = field(default_factory=dict)
-
-
-def group_of(point: Point) -> Group:
-    """Within which one factor and one overhead may be fitted."""
-    return point.model, point.system, point.engine, point.version
+    fitted: dict[Hashable, Fit] = field(default_factory=dict)
 
 
 def measure(points: Sequence[Point], kinds: Sequence[str], tables: Path, processes: int, *, fit: bool) -> Measured:
@@ -54,20 +48,28 @@ def measure(points: Sequence[Point], kinds: Sequence[str], tables: Path, process
     """
     measured = Measured()
     for kind in kinds:
-        judged, refused = _simulated(points, kind, tables, processes)
+        judged, refused = _simulated(points, kind, {}, tables, processes)
         measured.judged[kind], measured.not_priced[kind] = judged, refused
+    if fit and "silicon" in measured.judged:
+        measured.fitted = fitted(measured.judged["silicon"])
+        again = [one.point for one in measured.judged["silicon"]]
+        measured.judged[FITTED], _ = _simulated(again, "silicon", measured.fitted, tables, processes)
+        measured.not_priced[FITTED] = []
     return measured
 
 
 def _simulated(
-    points: Sequence[Point], kind: str, tables: Path, processes: int
+    points: Sequence[Point], kind: str, fits: Mapping[Hashable, Fit], tables: Path, processes: int
 ) -> tuple[list[Judged], list[tuple[Point, str]]]:
     batches: dict[tuple[object, ...], list[Point]] = defaultdict(list)
     for point in points:
         batches[point.deployment].append(point)
     judged, refused = {}, {}
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        tasks = [pool.submit(_batch, batch, kind, tables) for batch in batches.values()]
+        tasks = [
+            pool.submit(_batch, batch, kind, [fits.get(group_of(point), NO_FIT) for point in batch], tables)
+            for batch in batches.values()
+        ]
         for task in _shown(tasks):
             for point, outcome in task.result():
                 if isinstance(outcome, Judged):
@@ -94,14 +96,17 @@ def _shown(tasks: list) -> list:
     )
 
 
-def _batch(points: list[Point], kind: str, tables: Path) -> list[tuple[Point, Judged | str]]:
+def _batch(points: list[Point], kind: str, fits: list[Fit], tables: Path) -> list[tuple[Point, Judged | str]]:
     """All points of one deployment: its prices are looked up once."""
     try:
-        latency = _latency(points[0], kind, tables)
+        table = table_of(points[0], tables)
+        blocks = [kv_blocks_of(point, tables) for point in points]
     except ConfigError as error:
         return [(point, str(error)) for point in points]
-    return [(point, Judged(point, *simulate_point(point, kind, latency, UNLIMITED_BLOCKS))) for point in points]
-
-
-def _latency(point: Point, kind: str, tables: Path) -> LatencyModel:
-    return LatencyModel(coefficients(table_of(point, tables)), 0.0, 0.0, 0.0, 0.0)
+    outcomes: list[tuple[Point, Judged | str]] = []
+    for point, fit, count in zip(points, fits, blocks, strict=True):
+        # The overhead is added before the factor multiplies.
+        prices = coefficients(table, fit.factor, fit.step_us / fit.factor)
+        latency = LatencyModel(prices, 0.0, 0.0, 0.0, 0.0)
+        outcomes.append((point, Judged(point, *simulate_point(point, kind, latency, count))))
+    return outcomes

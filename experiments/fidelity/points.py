@@ -16,6 +16,8 @@ from pathlib import Path
 from blis.foundation.errors import ConfigError
 
 PARTS = ("public", "judge", "all")
+#: Models whose scripts set --gpu-memory-utilization 0.95; the others set 0.9.
+_GIVEN_MORE_MEMORY = ("MiniMaxAI/MiniMax-M2.5", "moonshotai/Kimi-K2.5")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,7 @@ class Protocol:
     least_share: float  #: of the nominal lengths, from which they are drawn up to 1
     step_token_budget: int
     max_running_requests: int
+    memory_utilisation: float  #: share of each GPU's memory that the server was given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,20 @@ class Point:
     ttft_ms: float
     tpot_ms: float
     source: str
+
+    @property
+    def widths(self) -> tuple[int, int, int]:
+        """GPUs of a tensor-parallel group, groups of experts, and ranks of attention, as the run really had them.
+
+        The columns multiply one width by itself where a script asks for attention by data parallelism: a run of four
+        GPUs stands there as tensor_parallel 4, data_parallel 4 and 16 groups of experts. The same measurements stand in
+        the sample a second time as tensor_parallel 4 with 4 groups (Kimi-K2.5, B200), and memory bounds those of
+        MiniMax-M2.5 on H100 as it bounds four GPUs.
+        """
+        squared = self.tensor_parallel == self.data_parallel > 1
+        if squared and self.expert_parallel == self.tensor_parallel * self.data_parallel:
+            return self.tensor_parallel, self.tensor_parallel, 1
+        return self.tensor_parallel, self.expert_parallel, self.data_parallel
 
     @property
     def is_public(self) -> bool:
@@ -89,6 +106,7 @@ class Point:
             least_share=0.8 if self.is_inferencemax else 1.0,
             step_token_budget=8192,
             max_running_requests=max(256, self.concurrency),
+            memory_utilisation=0.95 if self.model in _GIVEN_MORE_MEMORY else 0.9,
         )
 
 
@@ -104,8 +122,8 @@ def read_points(part: str = "all") -> list[Point]:
     return [point for point in points if part == "all" or point.is_public == (part == "public")]
 
 
-def sample_path() -> Path:
-    """The sample's file.
+def package_folder() -> Path:
+    """The folder of the package that holds the sample.
 
     Raises
     ------
@@ -118,11 +136,11 @@ def sample_path() -> Path:
         raise ConfigError(
             "the extra 'silicon' must be installed: it brings the measured runs and the kernels to price them by."
         ) from error
-    return Path(next(iter(aiconfigurator_core.__path__))) / "systems" / "silicon_sample.csv"
+    return Path(next(iter(aiconfigurator_core.__path__)))
 
 
 def _rows() -> Iterator[dict[str, str]]:
-    with sample_path().open(newline="") as file:
+    with (package_folder() / "systems" / "silicon_sample.csv").open(newline="") as file:
         yield from csv.DictReader(file)
 
 

@@ -45,7 +45,7 @@ def simulate_point(point: Point, kind: str, latency: LatencyModel, kv_blocks: in
     instance = Instance(
         kv_blocks=kv_blocks,
         max_running_requests=protocol.max_running_requests,
-        step_token_budget=protocol.step_token_budget * point.data_parallel,
+        step_token_budget=protocol.step_token_budget * point.widths[2],
         latency=latency,
     )
     simulation = Simulation(requests, bind_run(Cluster((instance,), kind, BLOCK_SIZE_TOKENS)), record_steps=False).run()
