@@ -165,7 +165,8 @@ def attention_matrices(configuration: Configuration, layer: int, mixer: Mixer, l
 
 def _projections(configuration: Configuration, heads: Heads, has_values: bool) -> Iterator[Matrix]:
     hidden = _hidden_and_heads(configuration)[0]
-    gates = 2 if configuration.flag("attn_output_gate") else 1
+    has_gate = configuration.flag("attn_output_gate", configuration.text("model_type") == "qwen3_next")
+    gates = 2 if has_gate else 1
     yield _attention("q", hidden * heads.queries * heads.key_width * gates)
     yield _attention("k", hidden * heads.keys * heads.key_width, heads.keys)
     if has_values:

@@ -147,7 +147,7 @@ def _parse(folder: Path, name: str) -> Model:
         intermediate=configuration.count(*WIDTHS) or configuration.count(*EXPERT_WIDTHS),
         activation_bytes=configuration.element_bytes(),
         weight_bytes=stored.weight_bytes,
-        vocab=configuration.count("vocab_size"),
+        vocab=configuration.count("vocab_size", "padded_vocab_size"),
         experts=configuration.count(*EXPERT_COUNTS, at_least=2),
         experts_per_token=configuration.count(*EXPERTS_PER_TOKEN),
         expert_intermediate=configuration.count(*EXPERT_WIDTHS),

@@ -40,7 +40,9 @@ def weigh(configuration: Configuration, plan: tuple[Layer, ...], stored: Quantis
             size = _size(configuration, stored, layer, matrix)
             count, stored_bytes = found.get((matrix.part, matrix.split_ways), (0, 0.0))
             found[matrix.part, matrix.split_ways] = count + matrix.n_weights, stored_bytes + matrix.n_weights * size
-    vocabulary = configuration.required("vocab_size") * configuration.required("hidden_size", "n_embd", "d_model")
+    vocabulary = configuration.required("vocab_size", "padded_vocab_size") * configuration.required(
+        "hidden_size", "n_embd", "d_model"
+    )
     matrices = 1 if is_tied(configuration) else 2
     found["embeddings", 0] = matrices * vocabulary, matrices * vocabulary * stored.plain_bytes
     encoder = encoder_weights(configuration)

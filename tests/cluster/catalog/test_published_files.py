@@ -50,6 +50,7 @@ def read(name):
         ("qwen3-30b-a3b", 30.5),
         ("qwen3-32b", 32.8),
         ("qwen3-32b-fp8", 32.8),
+        ("qwen3-next-80b-a3b-instruct", 80),
         ("qwen3.5-122b-a10b", 122),
         ("qwen3.6-27b-nvfp4", 27),
         ("step-3.7-flash-fp8", 196),
@@ -123,6 +124,7 @@ def test_parts_that_a_checkpoint_leaves_alone_keep_their_width():
         ("llama-3_3-nemotron-super-49b-v1", [(49, 8, 256)]),
         ("mimo-v2-flash", [(9, 4, 192 + 128), (39, 8, 192 + 128, 128)]),
         ("nvidia-nemotron-3-super-120b-a12b-fp8", [(8, 2, 256)]),
+        ("qwen3-next-80b-a3b-instruct", [(12, 2, 512)]),
         ("qwen3.5-122b-a10b", [(12, 2, 512)]),
         ("step-3.7-flash-fp8", [(12, 8, 256), (33, 8, 256, 512)]),
         # 43 windows of shared keys and values; an entry for 4 tokens in 21 layers, for 128 in 20.
