@@ -1,8 +1,8 @@
 """What is fitted on the public half: one factor and one overhead of every step, per model, GPU, engine and version.
 
-A closed loop whose steps take f times as long, and o more, gives every token f · TPOT + o: its batches are the
-same, step for step. So both follow from the simulated and the measured TPOT by least absolute relative deviations, which
-a few strange points do not move. Groups with too few public points keep what the kernels say.
+A closed loop whose steps take f times as long, and o more, gives every token f · TPOT + o: its batches are the same,
+step for step. So both follow from the simulated and the measured TPOT by least absolute relative deviations, which a
+few strange points do not move. Groups with too few public points keep what the kernels say.
 """
 
 from collections import defaultdict

@@ -46,17 +46,12 @@ def shape_of(point: Point) -> str:
 def _types(point: Point) -> Quantised:
     """Element types, where not as the checkpoint says.
 
-    The tables' block-wise FP8 matrix product of vLLM on Blackwell takes 155 to 186 µs for 1 as for 256 tokens, 15 times
-    the per-tensor one of the same engine (4,096 by 4,096); the measured runs cannot have used it. They are priced with
-    the per-tensor one. Experts that blocks of 128 do not divide were never block-wise.
+    Experts that blocks of 128 do not divide were never block-wise.
     """
     if (point.model, point.precision) not in _CHECKPOINTS:
         return Quantised(weights=point.weights, experts=point.experts)
-    if point.model == "MiniMaxAI/MiniMax-M2.5" and point.precision == "fp8" and point.engine == "vllm":
-        if point.expert_tensor_parallel == 8:
-            return Quantised(weights="fp8", experts="fp8")
-        if point.system in ("b200_sxm", "b300_sxm"):
-            return Quantised(weights="fp8")
+    if point.model == "MiniMaxAI/MiniMax-M2.5" and point.precision == "fp8" and point.expert_tensor_parallel == 8:
+        return Quantised(weights="fp8", experts="fp8")
     return Quantised()
 
 
