@@ -51,14 +51,16 @@ check: $(DEV) ## lint, types and the direction of imports
 	$(BIN)/lint-imports
 
 test: check ## everything that must hold: check, tests, kernels with bounds checking, recorded cases
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not packaging' $(ARGS)
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -p no:xdist tests/engine
 	$(BIN)/python -m blis.verify tests/data/cases
 
 bench: $(DEV) ## measure the performance budget on this machine
 	@$(BIN)/python -m experiments.bench $(ARGS)
 
-nightly: $(DEV) ## look for broken laws and unclear errors, for longer than make test may take (MINUTES=15 each)
+nightly: $(PACKAGING) ## long tests, other Pythons; look for broken laws and unclear errors (MINUTES=15 each)
+	$(BIN)/python -m pytest -n 2 -m 'slow and not packaging'
+	$(BIN)/python -m pytest -m 'slow and packaging' tests/packaging
 	$(BIN)/python -m experiments.fuzz minutes=$(MINUTES)
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m experiments.fuzz minutes=$(MINUTES)
 	$(BIN)/python -m experiments.wrong_inputs minutes=$(MINUTES) kept=outputs/wrong_inputs
@@ -76,7 +78,7 @@ tutorial: $(DEV) ## run the blocks of docs/tutorial.md and write their outputs i
 	@$(BIN)/python -m tests.documents.executed_page docs/tutorial.md
 
 wheel-test: $(PACKAGING) ## build sdist and wheel, install the wheel elsewhere, run the README's commands there
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m packaging tests/packaging $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'packaging and not slow' tests/packaging $(ARGS)
 
 lock: $(PACKAGING) ## write constraints.txt anew: the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate \

@@ -13,6 +13,7 @@ from blis.metrics.figures import cluster_block
 from blis.metrics.load import load_figures
 from blis.metrics.modalities import modality_figures
 from blis.metrics.network import network_figures
+from blis.metrics.reach import reach_notes
 from blis.metrics.served import Served, served_requests, split
 from blis.metrics.service import service_figures
 from blis.outcome import Outcome
@@ -37,7 +38,7 @@ def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: S
         "classes": _groups("slo_class", served, requests.slo_class, requests.slo_classes, end_us),
         "tenants": _groups("tenant", served, requests.tenant, requests.tenants, end_us),
         "models": _groups("model", served, model, models.names, end_us),
-        "notes": list(requests.notes),
+        "notes": [*requests.notes, *reach_notes(requests, cluster, outcome)],
     }
 
 

@@ -10,6 +10,7 @@ class Call(NamedTuple):
     arguments: tuple[str, ...]
     reads: tuple[str, ...] = ()  #: files and folders that a trial may spoil
     options: tuple[str, ...] = ()  #: further key=value pairs that work, of which some are added
+    ends: tuple[int, ...] = (0,)  #: statuses with which it may end; 1: what it found is bad news
 
 
 _SMALL = ("cluster.instances=2", "workload.num_requests=20")
@@ -116,12 +117,12 @@ def _searches() -> list[Call]:
         *("+baselines.mine={routing: least-loaded}", "resume=search", "budget.evaluations=5", "budget.requests=1000"),
         *("problem.genes={}", "algorithm.mutation=0.5", "evaluator.threads=2", "tracker=console"),
     )
-    reported = ("search", "seeds=2", "sweep_seeds=1", "evaluator=serial")
+    reported = ("search", "seeds=3", "sweep_seeds=1", "evaluator=serial")
     audited = ("scenario=scenario.yaml", "seeds=[1,2]", "random=1", "num_requests=100", "evaluator=serial")
     return [
         Call("evolve.run", small, (), options),
         Call("evolve.run", (*small, "scenario=scenario.yaml"), ("scenario.yaml",), options),
         Call("evolve.run", ("resume=search",), ("search",)),
         Call("evolve.report", reported, ("search",), ("output=json",)),
-        Call("evolve.audit", audited, ("scenario.yaml",), ("output=json", "noise=1", "random=2")),
+        Call("evolve.audit", audited, ("scenario.yaml",), ("output=json", "noise=1", "random=2"), (0, 1)),
     ]

@@ -16,6 +16,7 @@ from experiments.wrong_inputs.spoiling import WRONG, YAML_TRICKS, spoil_file, sp
 
 MOST_S = 30.0  #: of a trial, on a busy machine
 MOST_BYTES = 2 * 2**30  #: that a trial may add to a worker's memory
+_TOLD = ("note: ", "warning: ", "lost: ", "written: ")  #: how lines begin that a command may add
 _PER_WORKER = 400  #: trials, after which a fresh worker takes over
 
 
@@ -142,7 +143,7 @@ def judged(result: dict[str, Any], folder: Path, before: set[str], is_per_path: 
         return f"took {result['took_s']:.0f} s"
     if result["more_bytes"] > MOST_BYTES:
         return f"took {result['more_bytes'] / 2**30:.1f} GiB"
-    lines = [line for line in err.splitlines() if not line.startswith(("note: ", "warning: ", "lost: "))]
+    lines = [line for line in err.splitlines() if not line.startswith(_TOLD)]
     if status == 0 and lines:
         return "lines on standard error"
     is_told = bool(lines) and all(line.startswith("error: ") for line in lines)

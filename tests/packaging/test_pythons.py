@@ -10,7 +10,7 @@ import pytest
 
 from tests.packaging.environments import ROOT, SMALL_SEARCH, Environment, interpreter
 
-pytestmark = pytest.mark.packaging
+pytestmark = [pytest.mark.packaging, pytest.mark.slow]
 
 RUN = "scenario=prefix-heavy routing=weighted output=json"
 PRESENT = "{}.{}".format(*sys.version_info[:2])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blis.cluster.catalog import Device, Model
-from blis.cluster.latency import LatencyModel
+from blis.cluster.latency import LatencyModel, Reach
 from blis.cluster.steps.grid import across, along
 from blis.cluster.steps.shipped import ENGINES, find_table
 from blis.cluster.steps.table import (
@@ -130,12 +130,15 @@ def prepare(params: Params, model: Model | None, device: Device | None, tensor_p
         expert_parallel=params.expert_parallel,
         data_parallel=params.data_parallel,
     )
+    table = find_table(wanted, params.table)
+    measured = table.measured
     return LatencyModel(
-        coefficients=coefficients(find_table(wanted, params.table), params.scale, params.step_us),
+        coefficients=coefficients(table, params.scale, params.step_us),
         queueing_us=params.request_us,
         queueing_us_per_token=params.request_us_per_token,
         output_token_us=params.output_token_us,
         completion_us=0.0,
+        reach=Reach(measured.step_tokens, measured.decode_requests, measured.context_tokens, measured.prompt_tokens),
     )
 
 

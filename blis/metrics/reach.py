@@ -1,0 +1,47 @@
+"""Notes on steps whose prices lie beyond what was measured: nothing is extrapolated in silence."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from blis.cluster.instances import Cluster
+from blis.cluster.latency import Reach
+from blis.engine.codes import COMPLETED
+from blis.outcome import Outcome
+from blis.workload.requests import Requests
+
+
+def reach_notes(requests: Requests, cluster: Cluster, outcome: Outcome) -> Iterator[str]:
+    """One note for each bound that the run may have passed: the limits of a batch, and what requests really had."""
+    reaches = [one.latency.reach for one in cluster.instances]
+    if not any(reaches):
+        return
+    served = outcome.requests.status == COMPLETED
+    where = outcome.requests.instance
+    for name, lengths in (
+        ("prompt_tokens", requests.input_tokens),
+        ("context_tokens", requests.input_tokens + requests.output_tokens),
+    ):
+        bound = np.array([getattr(reach, name) if reach else np.iinfo(np.int64).max for reach in reaches])
+        beyond = served & (lengths > bound[np.maximum(where, 0)])
+        if beyond.any():
+            yield (
+                f"latency: {int(beyond.sum())} requests have more {name.replace('_', ' of ')} than the "
+                f"{int(bound.min())} up to which attention was measured; their steps are priced by continuing it"
+            )
+    yield from _batch_notes(cluster, reaches)
+
+
+def _batch_notes(cluster: Cluster, reaches: list[Reach | None]) -> Iterator[str]:
+    """Batches that the limits allow; whether there were any is not recorded."""
+    for name, limit in (("step_tokens", "step_token_budget"), ("decode_requests", "max_running_requests")):
+        beyond = [
+            (getattr(one, limit), getattr(reach, name))
+            for one, reach in zip(cluster.instances, reaches, strict=True)
+            if reach and getattr(one, limit) > getattr(reach, name)
+        ]
+        if beyond:
+            allowed, measured = max(beyond)
+            yield (
+                f"latency: {limit} allows {allowed}, steps were measured up to {measured}; beyond, prices are continued"
+            )
