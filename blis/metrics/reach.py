@@ -18,16 +18,16 @@ def reach_notes(requests: Requests, cluster: Cluster, outcome: Outcome) -> Itera
         return
     served = outcome.requests.status == COMPLETED
     where = outcome.requests.instance
-    for name, lengths in (
-        ("prompt_tokens", requests.input_tokens),
-        ("context_tokens", requests.input_tokens + requests.output_tokens),
+    for name, words, lengths in (
+        ("prompt_tokens", "prompts", requests.input_tokens),
+        ("context_tokens", "contexts", requests.input_tokens + requests.output_tokens),
     ):
         bound = np.array([getattr(reach, name) if reach else np.iinfo(np.int64).max for reach in reaches])
         beyond = served & (lengths > bound[np.maximum(where, 0)])
         if beyond.any():
             yield (
-                f"latency: {int(beyond.sum())} requests have more {name.replace('_', ' of ')} than the "
-                f"{int(bound.min())} up to which attention was measured; their steps are priced by continuing it"
+                f"latency: {int(beyond.sum())} requests have {words} longer than the {int(bound.min())} tokens up to "
+                "which attention was measured; beyond, its price is continued"
             )
     yield from _batch_notes(cluster, reaches)
 

@@ -10,7 +10,12 @@ from blis.cluster.steps.table import Deployed
 from blis.run import main
 from tests.cluster.steps.small_table import small_table
 
-LONG = ["workload.prompt_tokens=20000", "workload.prompt_tokens_stdev=1"]
+#: Prompts of 20,000 to 21,000 tokens.
+LONG = [
+    "workload.prompt_tokens_mean=20500",
+    "workload.prompt_tokens_min=20000",
+    "workload.prompt_tokens_max=21000",
+]
 
 
 def notes(folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> list[str]:
@@ -30,3 +35,8 @@ def test_a_batch_limit_beyond_the_measurements_is_told(tmp_path: Path, capsys: p
     told = notes(tmp_path, capsys, "cluster.step_token_budget=32768", "cluster.max_running_requests=512")
     assert any("step_token_budget allows 32768, steps were measured up to 16384" in note for note in told)
     assert any("max_running_requests allows 512, steps were measured up to 256" in note for note in told)
+
+
+def test_prompts_beyond_the_measurements_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = notes(tmp_path, capsys, *LONG)
+    assert any("5 requests have prompts longer than the 16384 tokens" in note for note in told)
