@@ -3,22 +3,29 @@
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 
+from blis.cluster.catalog import read_device
 from blis.cluster.latency import LatencyModel
 from blis.cluster.latency.silicon import coefficients
+from blis.foundation.answers import answer
 from blis.foundation.errors import ConfigError
 from experiments.fidelity.fitting import NO_FIT, Fit, fitted, group_of
 from experiments.fidelity.judging import Judged
-from experiments.fidelity.memory import kv_blocks_of
+from experiments.fidelity.memory import kv_blocks_of, model_of
 from experiments.fidelity.points import Point
-from experiments.fidelity.pricing import table_of
+from experiments.fidelity.pricing import DEVICES, table_of
 from experiments.fidelity.simulating import simulate_point
 
-KINDS = ("silicon",)
+KINDS = ("silicon", "affine", "roofline", "trained-physics")
 FITTED = "silicon, fitted"
+#: Names in the table of affine coefficients.
+_AFFINE = {
+    ("meta-llama/Llama-3.1-70B", "fp8"): "redhatai/llama-3.1-nemotron-70b-instruct-hf-fp8-dynamic",
+    ("Qwen/Qwen3-32B", ""): "qwen/qwen3-32b",
+}
 
 
 @dataclass(slots=True)
@@ -99,14 +106,24 @@ def _shown(tasks: list) -> list:
 def _batch(points: list[Point], kind: str, fits: list[Fit], tables: Path) -> list[tuple[Point, Judged | str]]:
     """All points of one deployment: its prices are looked up once."""
     try:
-        table = table_of(points[0], tables)
+        latencies = [_latency(points[0], kind, fit, tables) for fit in fits]
         blocks = [kv_blocks_of(point, tables) for point in points]
     except ConfigError as error:
         return [(point, str(error)) for point in points]
     outcomes: list[tuple[Point, Judged | str]] = []
-    for point, fit, count in zip(points, fits, blocks, strict=True):
-        # The overhead is added before the factor multiplies.
-        prices = coefficients(table, fit.factor, fit.step_us / fit.factor)
-        latency = LatencyModel(prices, 0.0, 0.0, 0.0, 0.0)
+    for point, latency, count in zip(points, latencies, blocks, strict=True):
         outcomes.append((point, Judged(point, *simulate_point(point, kind, latency, count))))
     return outcomes
+
+
+def _latency(point: Point, kind: str, fit: Fit, tables: Path) -> LatencyModel:
+    """Prices of a point's server; only measured kernels take a fit, whose overhead is added before its factor."""
+    if kind == "silicon":
+        return LatencyModel(
+            coefficients(table_of(point, tables), fit.factor, fit.step_us / fit.factor), 0.0, 0.0, 0.0, 0.0
+        )
+    latency = answer("latency", kind)
+    model, device = model_of(point, tables), read_device(DEVICES[point.system])
+    if kind == "affine":
+        model = replace(model, name=_AFFINE.get((point.model, point.precision), point.model.lower()))
+    return latency.prepare(latency.Params(), model, device, point.widths[0])

@@ -1,9 +1,9 @@
-"""KV blocks of the servers that were measured: what the checkpoint leaves of their GPUs' memory."""
+"""The servers that were measured, as the catalogue knows them: their models, and the KV blocks that fit beside these."""
 
 import shutil
 from pathlib import Path
 
-from blis.cluster.catalog import read_device, read_model
+from blis.cluster.catalog import Model, read_device, read_model
 from blis.cluster.kv_capacity import Load, kv_blocks
 from experiments.fidelity.points import Point, package_folder
 from experiments.fidelity.pricing import DEVICES, shape_of
@@ -17,6 +17,18 @@ _SHIPPED = {
 }
 
 
+def model_of(point: Point, folder: Path) -> Model:
+    """The checkpoint that a point's server loaded.
+
+    Raises
+    ------
+    ConfigError
+        If its configuration cannot be read.
+    """
+    shipped = _SHIPPED.get((point.model, point.precision))
+    return read_model(shipped) if shipped else read_model(_configuration(shape_of(point), folder))
+
+
 def kv_blocks_of(point: Point, folder: Path) -> int:
     """KV blocks of a point's server, all ranks together.
 
@@ -25,8 +37,7 @@ def kv_blocks_of(point: Point, folder: Path) -> int:
     ConfigError
         If the model's memory cannot be counted, or does not fit.
     """
-    shipped = _SHIPPED.get((point.model, point.precision))
-    model = read_model(shipped) if shipped else read_model(_configuration(shape_of(point), folder))
+    model = model_of(point, folder)
     protocol = point.protocol
     load = Load(protocol.step_token_budget, protocol.max_running_requests)
     device = read_device(DEVICES[point.system])
