@@ -190,7 +190,7 @@ def _instance(index: int, requests: list[SimpleNamespace], done: Outcome) -> Sim
     return SimpleNamespace(
         index=index,
         completed=[r for r in requests if r.instance == index and r.status == "completed"],
-        queue=range(own.queued_requests[index]),
+        n_waiting=int(own.queued_requests[index]),
         batch=range(own.running_requests[index]),
         dropped=int(own.dropped_requests[index]),
         preemptions=int(own.preemptions[index]),
