@@ -100,6 +100,10 @@ def cluster_of(case: Case) -> Cluster:
         step_token_budget=case["step_token_budget"],
         latency=_latency(case["latency"]),
         long_prefill_threshold_tokens=case["long_prefill_threshold"],
+        async_scheduling=case.get("async_scheduling"),
+        kv_watermark=case.get("kv_watermark", 0.0),
+        reserve_full_isl=case.get("reserve_full_isl"),
+        prefix_caching=case.get("prefix_caching", True),
     )
     return Cluster(
         (one,) * case["instances"],
@@ -123,6 +127,7 @@ def policies_of(case: Case) -> dict[str, Any]:
         "routing": chosen,
         "priority": case["priority_policy"],
         "scheduling": case["scheduler"],
+        "preemption": case.get("preemption", "newest"),
     }
 
 
