@@ -9,44 +9,52 @@ import numpy as np
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import affine
 from blis.foundation.semantics import semantics
-from blis.outcome import outcome
+from blis.outcome import Outcome, outcome
 from blis.prepare import PreparedRun, bind_run
 from blis.simulate import Simulation
 from blis.workload.prefixes.chained_keys import keys_of_tokens
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of
+from experiments.vllm_oracle.recording import COLUMNS, STEP_COLUMNS
 from experiments.vllm_oracle.scenario import Scenario
 
-#: What is known of a request, in the order of a recording's columns.
-COLUMNS = ("ttft_us", "e2e_us", "delay_us", "cached_tokens", "preemptions")
 SEMANTICS = "vllm-0.32"
 #: The smaller a priority is in vLLM, the more urgent: a weight of -1 for what stands in the place of a turn's number.
 _BY_PRIORITY = {"policy": "linear", "age": 0.0, "urgency": 0.0, "round": -1.0}
 
 
 def replay(scenario: Scenario) -> dict[str, Any]:
-    """What becomes of a scenario's requests, and its steps, as a recording holds them.
+    """What becomes of a scenario's requests, and its steps, in the form of a recording.
 
     Returns
     -------
-    dict: "columns", and "requests", one row per request; None where it never came to that
+    dict: "columns"; "requests", one row per request, None where it never came to that; "step_columns"; "steps"
     """
-    simulation = Simulation(requests(scenario), prepared(scenario)).run()
-    done = outcome(simulation).requests
-    size = scenario.params["block_size"]
-    columns = (
-        done.ttft_us,
-        done.e2e_us,
-        done.scheduling_delay_us,
-        np.where(done.cached_blocks >= 0, done.cached_blocks * size, -1),
-        done.preemptions,
-    )
+    simulation = Simulation(requests(scenario), prepared(scenario), trace="summary").run()
+    done = outcome(simulation)
+    size, of = scenario.params["block_size"], done.requests
+    cached_tokens = np.where(of.cached_blocks >= 0, of.cached_blocks * size, -1)
+    columns = (of.ttft_us, of.e2e_us, of.scheduling_delay_us, cached_tokens, of.preemptions)
     rows = np.stack(columns, axis=1).tolist()
     return {
         "columns": list(COLUMNS),
         "requests": [[None if value < 0 else value for value in row] for row in rows],
-        "steps": int(simulation.state.instances.step_number[0]),
+        "step_columns": list(STEP_COLUMNS),
+        "steps": _steps(done),
     }
+
+
+def _steps(done: Outcome) -> list[list[int]]:
+    """Every step; those of a run of decodes share a sample, and are of one length here: the model knows no contexts."""
+    assert done.trace is not None
+    steps = []
+    for sample in done.trace.samples:
+        n_steps = int(sample.steps)
+        length_us = int(sample.length_us) // n_steps
+        for place in range(n_steps):
+            begin_us = int(sample.clock_us) + place * length_us
+            steps.append([begin_us, length_us, int(sample.prefill_tokens), int(sample.decode_requests)])
+    return steps
 
 
 def prepared(scenario: Scenario) -> PreparedRun:
@@ -78,9 +86,7 @@ def requests(scenario: Scenario) -> Requests:
     """The requests, with keys where their tokens are alike."""
     rows = scenario.requests
     input_tokens = np.array([len(row.prompt) for row in rows], np.int64)
-    keys = keys_of_tokens(
-        [row.prompt for row in rows], [row.output for row in rows], scenario.params["block_size"]
-    )
+    keys = keys_of_tokens([row.prompt for row in rows], [row.output for row in rows], scenario.params["block_size"])
     return requests_of(
         arrival_us=np.array([row.arrival_us for row in rows], np.int64),
         input_tokens=input_tokens,

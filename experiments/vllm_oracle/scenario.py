@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from blis.foundation.checks import check_choice, check_flag, check_int, check_ke
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
 from blis.foundation.words import shown
+from experiments.vllm_oracle.recording import read_json
 
 #: Parameters under vLLM's names, with its defaults where a scenario may leave them out; None: it may not.
 PARAMETERS: dict[str, Any] = {
@@ -66,26 +66,35 @@ def read_scenarios(path: str) -> list[Scenario]:
     found = read_json(where)
     if not isinstance(found, list) or not found:
         raise ConfigError(f"{where} must be a list of at least one scenario; got {shown(found)}.")
-    scenarios = [_scenario(f"{where}: [{place}]", one) for place, one in enumerate(found)]
-    names = [one.name for one in scenarios]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{where}: two scenarios are called {name!r}.")
-    return scenarios
+    return scenarios_of(str(where), found)
 
 
-def read_json(path: Path) -> Any:
-    """What a file of JSON holds.
+def scenarios_of(where: str, listed: list[Any]) -> list[Scenario]:
+    """The scenarios in plain data; errors are those of `read_scenarios`."""
+    scenarios: dict[str, Scenario] = {}
+    for place, mapping in enumerate(listed):
+        one = _scenario(f"{where}: [{place}]", mapping)
+        if one.name in scenarios:
+            raise ConfigError(f"{where}: two scenarios are called {one.name!r}.")
+        scenarios[one.name] = one
+    return list(scenarios.values())
+
+
+def changed(scenario: Scenario, changes: dict[str, str]) -> Scenario:
+    """The scenario with other parameters, given as JSON.
 
     Raises
     ------
     ConfigError
-        If it holds no JSON.
+        If a parameter is unknown or a value wrong.
     """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} must be a file of JSON: {error}.") from None
+    values = {}
+    for name, text in changes.items():
+        try:
+            values[name] = json.loads(text)
+        except ValueError:
+            values[name] = text
+    return replace(scenario, params=_params("command line", scenario.params | values))
 
 
 def _scenario(where: str, mapping: object) -> Scenario:
@@ -101,6 +110,12 @@ def _scenario(where: str, mapping: object) -> Scenario:
     for place in range(1, len(requests)):
         if requests[place].arrival_us < requests[place - 1].arrival_us:
             raise ConfigError(f"{where}.requests[{place}].arrival_us must not be earlier than that of the one before.")
+    for place, row in enumerate(requests):
+        if len(row.prompt) + len(row.output) > params["max_model_len"]:
+            raise ConfigError(
+                f"{where}.requests[{place}]: prompt and output must have at most {params['max_model_len']} tokens, "
+                f"max_model_len; got {len(row.prompt) + len(row.output)}."
+            )
     return Scenario(name, params, requests)
 
 
@@ -127,7 +142,9 @@ def _params(where: str, mapping: object) -> dict[str, Any]:
 
 
 def _row(where: str, mapping: object) -> Row:
-    given = check_keys(where, mapping, ("arrival_us", "prompt", "output", "priority"), ("arrival_us", "prompt", "output"))
+    given = check_keys(
+        where, mapping, ("arrival_us", "prompt", "output", "priority"), ("arrival_us", "prompt", "output")
+    )
     return Row(
         check_int(f"{where}.arrival_us", given["arrival_us"], 0, 2**53, "µs"),
         _tokens(f"{where}.prompt", given["prompt"]),

@@ -130,8 +130,9 @@ class Simulator:
         elif event.kind == "step":
             due_us, ending = instance.step(now)
             for left in ending:
+                leaves_us = left.last_token_is_out_us + (instance.latency.completion_us if left.output else 0)
                 # Where time left out by the budget does not count, the end lies before what has happened since.
-                self._let_followers_come(left, max(left.leaves_us, left.last_token_us))
+                self._let_followers_come(left, max(leaves_us, left.last_token_us))
             if ending and not instance.has_two_batches:
                 # The requests leave at the end of the step: it moves the clock, nothing else.
                 self._schedule(due_us, "leaving", instance)

@@ -73,8 +73,8 @@ class Request:
         return self.prompt + self.output[: self.written]
 
     @property
-    def leaves_us(self) -> int:
-        """When it has its last token, given that it is known or under way; what comes after that does not count."""
+    def last_token_is_out_us(self) -> int:
+        """When the client has the last token, given that it is known or under way."""
         assert self.ttft_us is not None
         return self.arrival_us + self.ttft_us + sum(self.intervals_us)
 
