@@ -134,10 +134,7 @@ def continue_step(world: World, state: State) -> int:
 @kernel
 def _is_free(world: World, state: State, instance: int) -> bool:
     """Whether the step in the making serves nobody, and so takes no time."""
-    return (
-        world.settings.empty_step_is_free
-        and state.scratch.step[BUDGET] == world.limits.step_token_budget[instance]
-    )
+    return world.settings.empty_step_is_free and state.scratch.step[BUDGET] == world.limits.step_token_budget[instance]
 
 
 @kernel

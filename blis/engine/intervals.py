@@ -5,7 +5,7 @@ import numpy as np
 from blis.engine._jit import cached_kernel
 from blis.engine.codes import COMPLETED, RUNNING
 from blis.engine.fields import Records
-from blis.engine.state import LOST_ENTRIES, PAUSES, State, StepLog, Workload
+from blis.engine.state import LOST_ENTRIES, PAUSES, State, Workload
 from blis.foundation.units import BoolVector, Int64Vector
 
 #: Steps below this length [µs] are counted in an array indexed by their length.
@@ -58,9 +58,7 @@ def _pauses_that_count(settings: Records, state: State) -> Records:
     return pauses[counts]
 
 
-def _add_unfinished(
-    changes: Int64Vector, workload: Workload, state: State, instance: int, last_step: int
-) -> None:
+def _add_unfinished(changes: Int64Vector, workload: Workload, state: State, instance: int, last_step: int) -> None:
     """Count the decodes of requests that still run among those to be left out, from their last break on."""
     requests = state.requests
     decoding = (requests.instance == instance) & (requests.status == RUNNING) & (requests.first_token_us >= 0)

@@ -50,7 +50,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         scores=np.zeros(m, np.float64),
         scorer_scores=np.zeros((max(settings.n_scorers, 1), m), np.float64),
         hits=np.empty(longest // settings.block_size_tokens + 1, np.int64),
-        members=np.empty(largest_batch + 1, np.int64),
+        members=np.empty(2 * largest_batch + 1, np.int64),
         order=np.empty(max(n, 1), np.int64),
         candidates=np.empty((6, largest_batch), np.float64),
     )

@@ -68,7 +68,7 @@ class Scratch(NamedTuple):
     scores: Float64Vector  # (m,) composite scores of the last routing decision
     scorer_scores: Float64Vector  # (K, m)
     hits: Int64Vector  # (largest prompt in blocks + 1,)
-    members: Int64Vector  # (b + 1,) requests that finish their prompt, or complete, in this step
+    members: Int64Vector  # (2 b + 1,) requests that finish their text, or leave, in this step
     order: Int64Vector  # (n or 1,) waiting requests as a heap, when the order changes over time
     candidates: Float64Vector  # (6, b) what the victim's choice may see
 
@@ -78,7 +78,7 @@ class StepLog(NamedTuple):
 
     counters: Int64Vector  # (3,) entries, lost entries, pauses
     entries: Records  # growable; LOG_FIELDS
-    lost: Records  # growable; LOST_FIELDS: one decode token in each of these steps belongs to a part of a life that ended
+    lost: Records  # growable; LOST_FIELDS: one decode token in each of these steps is of a part of a life that ended
     pauses: Records  # growable; PAUSE_FIELDS: tokens that came later than one step after the one before
 
 

@@ -43,8 +43,7 @@ def wait_for_step(state: State, instance: int) -> None:
 def _learn_tokens(world: World, state: State, instance: int, number: int) -> None:
     """The tokens of the step of that number are known: blocks get their keys, and who is done leaves, in batch order."""
     instances, requests, table = state.instances, state.requests, world.workload.table
-    count = _list_unkeyed(state, instance, number)
-    count = _list_ending(world, state, instance, number, count)
+    count = _list_ending(state, instance, number, _list_unkeyed(state, instance, number))
     sort_members(state, count)
     for place in range(count):
         request = state.scratch.members[place]
@@ -52,7 +51,8 @@ def _learn_tokens(world: World, state: State, instance: int, number: int) -> Non
             fill_known(world, state, instance, request, decode_position(state, instance, request) + 1)
             continue
         stored = table.input_tokens[request] + max(table.output_tokens[request], 1) - 1
-        fill_known(world, state, instance, request, stored)
+        if requests.status[request] == RUNNING:
+            fill_known(world, state, instance, request, stored)
         complete(world, state, instance, request, stored)
     for place in range(instances.returning_requests[instance]):
         enqueue(world, state, instance, state.batches.returning[instance, place], True)
@@ -86,8 +86,8 @@ def _list_unkeyed(state: State, instance: int, number: int) -> int:
 
 
 @kernel
-def _list_ending(world: World, state: State, instance: int, number: int, count: int) -> int:
-    """Add the members that have their last token now; those that gave way meanwhile leave without more ado."""
+def _list_ending(state: State, instance: int, number: int, count: int) -> int:
+    """Add those that have their last token now, also if they have given way meanwhile; return the new number."""
     instances, requests, ending = state.instances, state.requests, state.batches.ending[instance]
     kept = 0
     for place in range(instances.ending_requests[instance]):
@@ -95,10 +95,8 @@ def _list_ending(world: World, state: State, instance: int, number: int, count: 
         if requests.finish_step[request] > number:
             ending[kept] = request
             kept += 1
-        elif requests.status[request] == RUNNING:
+        else:
             state.scratch.members[count] = request
             count += 1
-        else:
-            complete(world, state, instance, request, 0)
     instances.ending_requests[instance] = kept
     return count

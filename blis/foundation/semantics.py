@@ -46,11 +46,12 @@ class Semantics(NamedTuple):
     """A preempted request keeps what it has written, and recomputes it with its prompt; else it starts from nothing."""
 
     threshold_needs_company: bool
-    """A request that is alone on its instance computes its prompt in chunks as large as the budget; else it too keeps to
-    the threshold of long prompts."""
+    """A request that is alone on its instance computes its prompt in chunks as large as the budget; else it too keeps
+    to the threshold of long prompts."""
 
     reserve_full_isl: bool
-    """A request is taken if its whole prompt fits into the free blocks; else if its first chunk does. Pools may differ."""
+    """A request is taken if its whole prompt fits into the free blocks; else if its first chunk does. A pool may say
+    otherwise."""
 
     keyless_freed_first: bool
     """Of freed blocks, those that nobody can find again are the next to be taken; else all wait behind the others."""
@@ -68,8 +69,8 @@ class Semantics(NamedTuple):
     """A step that finds nobody to serve takes no time; else it takes as long as the latency model says."""
 
     async_scheduling: bool
-    """Two steps are under way at a time: one is composed when the one before it starts. Pools may differ. Not part of
-    the corrected behaviour, for which a step is composed when it starts: both are ways in which real engines run."""
+    """Two steps are under way at a time: one is composed when the one before it starts; else when it starts itself. A
+    pool may say otherwise: real engines run in both ways, and the corrected behaviour is the second."""
 
 
 VLLM_0_32 = Semantics(*[True] * len(Semantics._fields))

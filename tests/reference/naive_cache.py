@@ -23,9 +23,7 @@ class Block:
 class BlockPool:
     """All blocks of one instance, the table of keys, and the counters of hits and misses."""
 
-    def __init__(
-        self, n_blocks: int, block_size: int, keys: Keys, semantics: Semantics, has_keys: bool = True
-    ) -> None:
+    def __init__(self, n_blocks: int, block_size: int, keys: Keys, semantics: Semantics, has_keys: bool = True) -> None:
         self.n_blocks = n_blocks
         self.has_keys = has_keys  # False: nothing is ever found
         self.block_size = block_size

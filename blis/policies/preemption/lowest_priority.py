@@ -17,7 +17,7 @@ class Params(NamedTuple):
 
 
 def victim(view: BatchView, params: Float64Vector, memory: Float64Vector) -> int:
-    """Position of the smallest priority; of equals the latest arrival, and of those the last in the order of arrival."""
+    """Position of the smallest priority; of equals the latest arrival."""
     worst = 0
     for position in range(1, view.n_candidates):
         if _gives_way(view, position, worst):
@@ -29,7 +29,7 @@ def victim(view: BatchView, params: Float64Vector, memory: Float64Vector) -> int
 def _gives_way(view: BatchView, one: int, other: int) -> bool:
     """Whether one has to give way before the other."""
     if view.priority[one] != view.priority[other]:
-        return view.priority[one] < view.priority[other]
+        return bool(view.priority[one] < view.priority[other])
     if view.arrival_us[one] != view.arrival_us[other]:
-        return view.arrival_us[one] > view.arrival_us[other]
-    return view.request[one] > view.request[other]
+        return bool(view.arrival_us[one] > view.arrival_us[other])
+    return bool(view.request[one] > view.request[other])
