@@ -44,9 +44,9 @@ def prepare(scenario: Scenario) -> PreparedRun:
     ConfigError
         If a model or a device does not exist, a model does not fit, or a policy or its parameters are wrong.
     """
-    return bind_run(
-        build_cluster(scenario.cluster), scenario.policies, semantics(scenario.semantics), scenario.horizon_us
-    )
+    rules = semantics(scenario.semantics)
+    cluster = build_cluster(scenario.cluster, semantics=rules)
+    return bind_run(cluster, scenario.policies, rules, scenario.horizon_us)
 
 
 def bind_run(
@@ -107,6 +107,7 @@ def rows(vectors: list[np.ndarray]) -> np.ndarray:
 
 def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | None) -> dict[str, int]:
     flags = semantics._asdict()
+    flags.pop("blocks_fit_memory")  # the cluster has its blocks
     load_counts_once, ties_are_drawn = flags.pop("load_counts_once"), flags.pop("ties_are_drawn")
     del flags["async_scheduling"], flags["reserve_full_isl"]  # of the instances
     index_blocks = 0 if flags.pop("index_is_cache_sized") else REFERENCE_INDEX_BLOCKS

@@ -15,13 +15,16 @@ from blis.cluster.catalog import (
     read_model,
 )
 from blis.cluster.instances import Cluster, Instance
-from blis.cluster.kv_capacity import kv_blocks, max_model_len
+from blis.cluster.kv_capacity import Load, kv_blocks
 from blis.cluster.latency import LatencyModel
 from blis.cluster.latency.affine import Params as AffineParams
+from blis.cluster.model_length import max_model_len
 from blis.cluster.plan import ClusterPlan, Pool
+from blis.cluster.published_capacity import kv_blocks as published_kv_blocks
 from blis.foundation.answers import answer
 from blis.foundation.checks import check_number
 from blis.foundation.errors import ConfigError, UnknownChoiceError
+from blis.foundation.semantics import CORRECTED, Semantics
 
 #: Block size that the coefficients' table counts in.
 TABLE_BLOCK_TOKENS = 16
@@ -37,8 +40,18 @@ class _Parts(NamedTuple):
     coefficients: Coefficients | None  #: row of the table, where the latency comes from it
 
 
-def build_cluster(plan: ClusterPlan, where: str = "cluster") -> Cluster:
+def build_cluster(plan: ClusterPlan, where: str = "cluster", semantics: Semantics = CORRECTED) -> Cluster:
     """The cluster of a plan.
+
+    Parameters
+    ----------
+    plan : ClusterPlan
+    where : str             what messages call it
+    semantics : Semantics   says how KV blocks are derived from the GPUs' memory
+
+    Returns
+    -------
+    Cluster
 
     Raises
     ------
@@ -49,7 +62,7 @@ def build_cluster(plan: ClusterPlan, where: str = "cluster") -> Cluster:
     for place, pool in enumerate(plan.pools):
         at = where if len(plan.pools) == 1 else f"{where}.instances[{place}]"
         with _located(at):
-            instances += [_instance(plan, pool, at)] * pool.count
+            instances += [_instance(plan, pool, at, semantics)] * pool.count
     return Cluster(
         instances=tuple(instances),
         latency=plan.latency,
@@ -63,11 +76,11 @@ def build_cluster(plan: ClusterPlan, where: str = "cluster") -> Cluster:
     )
 
 
-def _instance(plan: ClusterPlan, pool: Pool, where: str) -> Instance:
+def _instance(plan: ClusterPlan, pool: Pool, where: str, semantics: Semantics) -> Instance:
     place = _deployment(pool, where)
     parts = _parts(plan, pool, place, where)
     return Instance(
-        kv_blocks=pool.kv_blocks or _derived_blocks(plan, pool, place, parts, where),
+        kv_blocks=pool.kv_blocks or _derived_blocks(plan, pool, place, parts, where, semantics),
         max_running_requests=pool.max_running_requests,
         step_token_budget=pool.step_token_budget,
         latency=_latency_model(plan, pool, place, parts, where),
@@ -121,7 +134,9 @@ def _parts(plan: ClusterPlan, pool: Pool, place: Deployment, where: str) -> _Par
     )
 
 
-def _derived_blocks(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Parts, where: str) -> int:
+def _derived_blocks(
+    plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Parts, where: str, semantics: Semantics
+) -> int:
     """KV blocks from the table, kept equal in memory for other block sizes, else from what the GPUs leave free."""
     row = parts.coefficients
     if row is not None and row.kv_blocks is not None:
@@ -134,7 +149,10 @@ def _derived_blocks(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Pa
         return blocks
     assert parts.model is not None  # for the type checker: `_parts` read both, as nothing gives the blocks
     assert parts.device is not None
-    return kv_blocks(parts.model, parts.device, place.tensor_parallel, plan.block_size_tokens, pool.memory_utilisation)
+    memory = (parts.model, parts.device, place.tensor_parallel, plan.block_size_tokens, pool.memory_utilisation)
+    if not semantics.blocks_fit_memory:
+        return published_kv_blocks(*memory)
+    return kv_blocks(*memory, Load(pool.step_token_budget, pool.max_running_requests), pool.kv_cache_dtype)
 
 
 def _longest_tokens(pool: Pool, model: Model | None) -> int:

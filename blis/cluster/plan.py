@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from blis.cluster.kv_capacity import KV_CACHE_DTYPES
 from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
@@ -48,7 +49,8 @@ BATCH_LIMITS = {
 }
 _POOL_TEXTS = ("model", "hardware", "model_config_folder", "hardware_folder")
 _POOL_SWITCHES = ("async_scheduling", "reserve_full_isl", "prefix_caching")
-_POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, *_POOL_SWITCHES, "memory_utilisation", "kv_watermark", "latency")
+_POOL_CHOICES = ("memory_utilisation", "kv_cache_dtype", "kv_watermark", "latency")
+_POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, *_POOL_SWITCHES, *_POOL_CHOICES)
 _DEFAULT_LATENCY = "affine"
 
 
@@ -63,6 +65,7 @@ class Pool:
     tensor_parallel: int | None = None  #: GPUs of one instance; None: the model's published default
     kv_blocks: int | None = None  #: None: from the coefficients' table, else from the memory
     memory_utilisation: float = 0.9  #: (0, 1], share of each GPU's memory that may be used
+    kv_cache_dtype: str = "auto"  #: one of KV_CACHE_DTYPES: how KV blocks from the memory are stored
     max_running_requests: int = 256
     step_token_budget: int = 2048
     long_prefill_threshold_tokens: int = 0  #: 0: none
@@ -159,6 +162,9 @@ def _pool_values(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     checked["kv_watermark"] = check_number(f"{where}.kv_watermark", watermark, 0, 1)
     utilisation = values.get("memory_utilisation", 0.9)
     checked["memory_utilisation"] = check_number(f"{where}.memory_utilisation", utilisation, maximum=1, above=0)
+    checked["kv_cache_dtype"] = check_choice(
+        f"{where}.kv_cache_dtype", values.get("kv_cache_dtype", "auto"), KV_CACHE_DTYPES
+    )
     return checked
 
 

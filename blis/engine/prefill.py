@@ -1,4 +1,4 @@
-"""Tokens of prompts in a step, and of texts that are computed anew: how many a request may compute, and computing them."""
+"""Tokens of prompts, and of texts that are computed anew, in a step: how many there may be, and computing them."""
 
 from blis.engine._jit import kernel
 from blis.engine.codes import (
@@ -52,7 +52,7 @@ def is_replayed(world: World, state: State, request: int, start: int, chunk: int
 
 @kernel
 def compute_chunk(world: World, state: State, instance: int, request: int, chunk: int, history: int) -> None:
-    """Let a request compute `chunk` tokens of its text in this step; `history` is what its attention is charged with."""
+    """Let a request compute `chunk` tokens of its text in this step; its attention is charged with `history`."""
     step, requests = state.scratch.step, state.requests
     start = requests.stored_tokens[request]
     text = requests.text_tokens[request]

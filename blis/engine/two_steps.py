@@ -41,7 +41,7 @@ def wait_for_step(state: State, instance: int) -> None:
 
 @kernel
 def _learn_tokens(world: World, state: State, instance: int, number: int) -> None:
-    """The tokens of the step of that number are known: blocks get their keys, and who is done leaves, in batch order."""
+    """The tokens of the step of that number are known: blocks get keys, and who is done leaves, in batch order."""
     instances, requests, table = state.instances, state.requests, world.workload.table
     count = _list_ending(state, instance, number, _list_unkeyed(state, instance, number))
     sort_members(state, count)

@@ -42,6 +42,10 @@ class Semantics(NamedTuple):
     index_is_cache_sized: bool
     """The router remembers as many blocks of an instance as the instance has; else 10,000."""
 
+    blocks_fit_memory: bool
+    """KV blocks that are derived from memory are those that the GPUs hold; else, as published, the memory of a
+    tensor-parallel group divided by the block bytes of one GPU."""
+
     resume_keeps_output: bool
     """A preempted request keeps what it has written, and recomputes it with its prompt; else it starts from nothing."""
 

@@ -86,7 +86,7 @@ class _TimedOutError(Exception):
 def _figures(task: Task, prepared: Prepared, deadline_s: float) -> dict[str, float | None]:
     """Run the simulation; with decisions traced there are figures of anomalies and regret as well."""
     scenario = prepared.scenario
-    cluster = with_limits(prepared.cluster, task.phenotype.limits)
+    cluster = with_limits(prepared, task.phenotype.limits)
     run = bind_run(cluster, runnable(task.phenotype), semantics(scenario.semantics), scenario.horizon_us)
     trace = "summary" if task.needs_trace else "none"
     simulation = Simulation(prepared.requests, run, seed=scenario.seed, trace=trace)

@@ -20,6 +20,7 @@ import blis
 from blis.cluster.deployment import build_cluster
 from blis.cluster.instances import Cluster
 from blis.engine._jit import source_hash
+from blis.foundation.semantics import semantics
 from blis.foundation.units import frozen
 from blis.scenario import Scenario
 from blis.workload.requests import Requests
@@ -106,17 +107,22 @@ def prepare(mapping: Mapping[str, Any], requests: Requests | None = None) -> Pre
         If the scenario cannot be built.
     """
     scenario = Scenario.from_mapping(mapping)
-    cluster = build_cluster(scenario.cluster)
+    cluster = build_cluster(scenario.cluster, semantics=semantics(scenario.semantics))
     if requests is None:
         requests = scenario.requests()
     return Prepared(scenario, cluster, requests, _digest(scenario, cluster, requests))
 
 
-def with_limits(cluster: Cluster, limits: Mapping[str, int]) -> Cluster:
-    """The cluster with these batch limits in every instance: as `blis.policies.bundle.with_limits` of its plan."""
+def with_limits(prepared: Prepared, limits: Mapping[str, int]) -> Cluster:
+    """The cluster with these batch limits in every instance: as `blis.policies.bundle.with_limits` of its plan.
+
+    It is built anew, because memory that a smaller batch does not need holds KV blocks.
+    """
     if not limits:
-        return cluster
-    return replace(cluster, instances=tuple(replace(one, **limits) for one in cluster.instances))  # type: ignore[arg-type]
+        return prepared.cluster
+    plan = prepared.scenario.cluster
+    pools = tuple(replace(pool, **limits) for pool in plan.pools)  # type: ignore[arg-type]
+    return build_cluster(replace(plan, pools=pools), semantics=semantics(prepared.scenario.semantics))
 
 
 def requests_as_arrays(requests: Requests) -> dict[str, Any]:

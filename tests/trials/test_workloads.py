@@ -75,7 +75,7 @@ def test_limits_of_a_phenotype_mean_what_they_mean_in_a_bundle(workloads):
 
     planned = build_cluster(cluster_plan(limits_in_plan(mapping, limits)))
 
-    narrowed = with_limits(workloads.prepared(KEY).cluster, limits)
+    narrowed = with_limits(workloads.prepared(KEY), limits)
     assert narrowed.limits().tobytes() == planned.limits().tobytes()
     assert narrowed.coefficients().tobytes() == planned.coefficients().tobytes()
 

@@ -7,7 +7,8 @@ raise one clear error.
 
 from blis.cluster.catalog.coefficients import Coefficients, find_coefficients
 from blis.cluster.catalog.devices import Device, device_from_mapping, read_device
-from blis.cluster.catalog.models import Model, model_from_mapping, read_model
+from blis.cluster.catalog.model import Model, SequenceState, TokenCache, Weights
+from blis.cluster.catalog.models import model_folder, model_from_mapping, read_model
 from blis.cluster.catalog.presets import Deployment, default_deployment
 
 __all__ = [
@@ -15,9 +16,13 @@ __all__ = [
     "Deployment",
     "Device",
     "Model",
+    "SequenceState",
+    "TokenCache",
+    "Weights",
     "default_deployment",
     "device_from_mapping",
     "find_coefficients",
+    "model_folder",
     "model_from_mapping",
     "read_device",
     "read_model",

@@ -20,11 +20,12 @@ class Device:
     mfu_prefill: float  #: (0, 1], fraction of the peak that prompts reach
     mfu_decode: float  #: (0, 1], fraction of the peak that decodes reach
     peak_tflops_8bit: float = 0.0  #: ≥ 0, 10¹² FLOP/s; 0: none
-    memory_gib: float = 0.0  #: ≥ 0, GiB; 0: unknown, so that KV blocks cannot be derived
+    memory_gib: float = 0.0  #: ≥ 0, GiB, nominal; 0: unknown, so that KV blocks cannot be derived
+    visible_memory_gib: float = 0.0  #: ≥ 0, GiB that programs are told of; 0: as `memory_gib`
 
 
 _REQUIRED = ("peak_tflops_16bit", "peak_bandwidth_tb_per_s", "mfu_prefill", "mfu_decode")
-_OPTIONAL = ("peak_tflops_8bit", "memory_gib")
+_OPTIONAL = ("peak_tflops_8bit", "memory_gib", "visible_memory_gib")
 
 
 def read_device(name: str, hardware_folder: str | Path | None = None) -> Device:
@@ -71,4 +72,7 @@ def device_from_mapping(where: str, mapping: object) -> Device:
             f"{where}.peak_tflops_8bit", values.get("peak_tflops_8bit", 0.0), minimum=0, unit="TFLOP/s"
         ),
         memory_gib=check_number(f"{where}.memory_gib", values.get("memory_gib", 0.0), minimum=0, unit="GiB"),
+        visible_memory_gib=check_number(
+            f"{where}.visible_memory_gib", values.get("visible_memory_gib", 0.0), minimum=0, unit="GiB"
+        ),
     )

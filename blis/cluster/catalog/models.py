@@ -2,83 +2,43 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
-from blis.cluster.catalog.quantisation import weight_bytes
+from blis.cluster.catalog.attention import block_heads, kv_heads, token_caches
+from blis.cluster.catalog.configuration import MOST_COUNT, Configuration
+from blis.cluster.catalog.feed_forward import (
+    DENSE_WIDTHS,
+    EXPERT_COUNTS,
+    EXPERT_WIDTHS,
+    EXPERTS_PER_TOKEN,
+    WIDTHS,
+    is_gated,
+    shared_width,
+)
+from blis.cluster.catalog.layers import FeedForward, Mixer, count_layers, lists_mixtures, plan_layers
+from blis.cluster.catalog.model import Model
+from blis.cluster.catalog.quantisation import Quantisation, kv_element_bytes, quantisation
+from blis.cluster.catalog.recurrence import sequence_states
+from blis.cluster.catalog.weighing import is_tied, weigh
 from blis.foundation.checks import check_int, check_keys, check_number, nearest
 from blis.foundation.errors import ConfigError, UnknownChoiceError
 from blis.foundation.files import is_file, read_json, shipped_folder
 from blis.foundation.words import shown
 
-BYTES_PER_ELEMENT = {
-    "float32": 4.0,
-    "float16": 2.0,
-    "bfloat16": 2.0,
-    "int8": 1.0,
-    "uint8": 1.0,
-    "fp8": 1.0,
-    "int4": 1.0,
-    "nf4": 1.0,
-}
-
-_EXPERT_COUNTS = (
-    "num_experts",
-    "moe_num_experts",
-    "n_routed_experts",
-    "num_local_experts",
-    "num_routed_experts",
+#: What ModelOpt writes beside a `config.json`.
+QUANTISATION_FILE = "hf_quant_config.json"
+_LENGTHS = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_seq_len",
+    "seq_length",
+    "max_sequence_length",
+    "max_seq_length",
+    "model_max_length",
 )
-_KV_HEADS = ("num_key_value_heads", "num_kv_heads", "multi_query_group_num")
-_INTERMEDIATE = ("intermediate_size", "ffn_hidden_size")
-
-
-#: The largest count in a configuration: products of a few still fit a float exactly enough.
-_MOST_COUNT = 2**40
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """The shape of a transformer, as the latency models and the KV capacity need it.
-
-    A zero in a field with a default means that the model has no such part.
-    """
-
-    name: str  #: lower-cased; coefficients are looked up by it
-    layers: int  #: ≥ 1
-    hidden: int  #: ≥ 1, width of the residual stream
-    heads: int  #: ≥ 1, query heads
-    kv_heads: int  #: ≥ 1, key and value heads
-    intermediate: int  #: ≥ 0, width of the feed-forward part; 0: not stated
-    activation_bytes: float  #: > 0, bytes per activation and per KV element
-    weight_bytes: float  #: > 0, bytes per stored weight, after quantisation
-    vocab: int = 0  #: tokens of the vocabulary
-    experts: int = 0  #: routed experts of a mixture layer; 0: a dense model
-    experts_per_token: int = 0  #: routed experts that a token visits
-    expert_intermediate: int = 0  #: width of a routed expert; 0: as `intermediate`
-    shared_experts: int = 0  #: shared experts declared by number
-    shared_expert_intermediate: int = 0  #: total width of the shared experts
-    interleave_step: int = 0  #: n: a mixture layer after every n dense ones; 0: all layers alike
-    dense_intermediate: int = 0  #: width of the dense layers of a mixture model; 0: as `intermediate`
-    first_dense_layers: int = 0  #: leading dense layers of a mixture model (capacity only)
-    head_dim: int = 0  #: width of a head where stated (capacity only); 0: hidden / heads
-    kv_lora_rank: int = 0  #: width of the compressed KV entry of latent attention; 0: ordinary attention
-    qk_rope_head_dim: int = 0  #: width of its positional part
-    tied_embeddings: bool = False  #: is the output matrix the embedding matrix?
-    activation: str = ""  #: activation of the feed-forward part
-    model_type: str = ""  #: vendor's name of the architecture
-    max_positions: int = 0  #: longest sequence, before rope scaling [tokens]; 0: not stated
-    rope_type: str = ""  #: kind of rope scaling
-    rope_factor: float = 0.0  #: its factor; 0: none
-    rope_original_positions: int = 0  #: length it stretches from, where stated [tokens]
-
-    @property
-    def mixture_layers(self) -> int:
-        """Layers whose feed-forward part is a mixture of experts: all, none, or every (n + 1)-th."""
-        if self.experts < 2:
-            return 0
-        return self.layers // (self.interleave_step + 1) if self.interleave_step > 0 else self.layers
+_DERIVED = {"token_caches", "states", "weights", "uncounted"}
 
 
 def read_model(name_or_folder: str | Path, model_config_folder: str | Path | None = None) -> Model:
@@ -104,15 +64,19 @@ def read_model(name_or_folder: str | Path, model_config_folder: str | Path | Non
     ConfigError
         If the file is absent, no JSON object, or a value in it is wrong.
     """
+    name, folder = model_folder(name_or_folder, model_config_folder)
+    return _parse(folder, name)
+
+
+def model_folder(name_or_folder: str | Path, model_config_folder: str | Path | None = None) -> tuple[str, Path]:
+    """Name and folder of a model; parameters and errors as `read_model`."""
     if not isinstance(name_or_folder, str | Path) or not str(name_or_folder):
         raise ConfigError(f"model must be a name or a folder; got {shown(name_or_folder)}.")
     if isinstance(name_or_folder, Path) or name_or_folder.startswith((".", "/", "~")):
         folder = Path(name_or_folder).expanduser()
-        name = Path(os.path.abspath(folder)).name.lower()
-    else:
-        name = name_or_folder.lower()
-        folder = _folder_of(name, model_config_folder)
-    return _parse(folder / "config.json", name)
+        return Path(os.path.abspath(folder)).name.lower(), folder
+    name = name_or_folder.lower()
+    return name, _folder_of(name, model_config_folder)
 
 
 def model_from_mapping(where: str, mapping: object) -> Model:
@@ -124,11 +88,12 @@ def model_from_mapping(where: str, mapping: object) -> Model:
         If a key is unknown or absent, or a value out of its bounds.
     """
     optional = {"weight_bytes", "kv_heads"}
-    required = [field.name for field in fields(Model) if field.default is MISSING and field.name not in optional]
-    values = check_keys(where, mapping, [field.name for field in fields(Model)], required)
+    plain = [field for field in fields(Model) if field.name not in _DERIVED]
+    required = [field.name for field in plain if field.default is MISSING and field.name not in optional]
+    values = check_keys(where, mapping, [field.name for field in plain], required)
     values.setdefault("kv_heads", values["heads"])
     values.setdefault("weight_bytes", values["activation_bytes"])
-    for field in fields(Model):
+    for field in plain:
         if field.name in values:
             values[field.name] = _checked(f"{where}.{field.name}", field.name, field.type, values[field.name])
     _check_kv_heads(where, values["kv_heads"], values["heads"])
@@ -138,9 +103,10 @@ def model_from_mapping(where: str, mapping: object) -> Model:
 
 def _checked(where: str, key: str, kind: Any, value: object) -> object:
     if kind is int:
-        return check_int(where, value, 1 if key in ("layers", "hidden", "heads", "kv_heads") else 0, _MOST_COUNT)
+        return check_int(where, value, 1 if key in ("layers", "hidden", "heads", "kv_heads") else 0, MOST_COUNT)
     if kind is float:
-        return check_number(where, value, above=0) if key.endswith("_bytes") else check_number(where, value, 0)
+        above = 0 if key in ("activation_bytes", "weight_bytes") else None
+        return check_number(where, value, None if above == 0 else 0, above=above)
     if not isinstance(value, kind):
         raise ConfigError(f"{where} must be {'true or false' if kind is bool else 'a text'}; got {shown(value)}.")
     return value
@@ -160,109 +126,106 @@ def _folder_of(name: str, user_folder: str | Path | None) -> Path:
     return parent / short
 
 
-def _parse(path: Path, name: str) -> Model:
-    """The model of a configuration file; rules of the BLIS reference simulator, August 2026.
+def _parse(folder: Path, name: str) -> Model:
+    """The model of a folder; rules of the BLIS reference simulator, August 2026, for what its formulas need.
 
     A value of the wrong kind is an error here; there it counts as absent.
     """
-    config = _read_json(path)
-    where = str(path)
-    heads = _required(where, config, "num_attention_heads")
-    intermediate = _first_count(where, config, _INTERMEDIATE)
-    expert_intermediate = _first_count(where, config, ("moe_intermediate_size",))
-    shared_experts = _first_count(where, config, ("n_shared_experts",))
-    shared_width = _first_count(where, config, ("shared_expert_intermediate_size",))
-    activation_bytes = _activation_bytes(where, config)
-    kv_heads = _first_count(where, config, _KV_HEADS) or heads
-    _check_kv_heads(where, kv_heads, heads)
-    rope = config.get("rope_scaling")
-    rope = rope if isinstance(rope, Mapping) else {}
-    return Model(
+    configuration = _read_json(folder / "config.json")
+    beside = read_json(folder / QUANTISATION_FILE).get("quantization") if is_file(folder / QUANTISATION_FILE) else None
+    stored = quantisation(configuration, beside, name)
+    heads = configuration.required("num_attention_heads", "n_head", "n_heads")
+    own_kv_heads = kv_heads(configuration)
+    _check_kv_heads(configuration.where, own_kv_heads, heads)
+    rope = _rope(configuration)
+    model = Model(
         name=name,
-        layers=_required(where, config, "num_hidden_layers"),
-        hidden=_required(where, config, "hidden_size"),
+        layers=count_layers(configuration),
+        hidden=configuration.required("hidden_size", "n_embd", "d_model"),
         heads=heads,
-        kv_heads=kv_heads,
-        intermediate=intermediate,
-        activation_bytes=activation_bytes,
-        weight_bytes=weight_bytes(where, config, name, activation_bytes),
-        vocab=_first_count(where, config, ("vocab_size",)),
-        experts=_first_count(where, config, _EXPERT_COUNTS, at_least=2),
-        experts_per_token=_first_count(where, config, ("num_experts_per_tok",)),
-        expert_intermediate=expert_intermediate,
-        shared_experts=shared_experts,
-        shared_expert_intermediate=shared_width or shared_experts * (expert_intermediate or intermediate),
-        interleave_step=_first_count(where, config, ("interleave_moe_layer_step",)),
-        dense_intermediate=_first_count(where, config, ("intermediate_size_mlp",)),
-        first_dense_layers=_first_count(where, config, ("first_k_dense_replace",)),
-        head_dim=_first_count(where, config, ("head_dim",)),
-        kv_lora_rank=_first_count(where, config, ("kv_lora_rank",)),
-        qk_rope_head_dim=_first_count(where, config, ("qk_rope_head_dim",)),
-        tied_embeddings=_flag(where, config, "tie_word_embeddings"),
-        activation=_text(where, config, "hidden_act"),
-        model_type=_text(where, config, "model_type"),
-        max_positions=_first_count(where, config, ("max_position_embeddings",)),
-        rope_type=_text(where, rope, "type") or _text(where, rope, "rope_type"),
-        rope_factor=_rope_factor(where, rope),
-        rope_original_positions=_first_count(where, rope, ("original_max_position_embeddings",)),
+        kv_heads=own_kv_heads,
+        intermediate=configuration.count(*WIDTHS) or configuration.count(*EXPERT_WIDTHS),
+        activation_bytes=configuration.element_bytes(),
+        weight_bytes=stored.weight_bytes,
+        vocab=configuration.count("vocab_size", "padded_vocab_size"),
+        experts=configuration.count(*EXPERT_COUNTS, at_least=2),
+        experts_per_token=configuration.count(*EXPERTS_PER_TOKEN),
+        expert_intermediate=configuration.count(*EXPERT_WIDTHS),
+        shared_experts=configuration.count("n_shared_experts", "num_shared_experts"),
+        shared_expert_intermediate=shared_width(configuration),
+        interleave_step=configuration.count("interleave_moe_layer_step"),
+        dense_intermediate=configuration.count(*DENSE_WIDTHS),
+        first_dense_layers=configuration.count("first_k_dense_replace"),
+        head_dim=configuration.count("head_dim", "attention_head_dim"),
+        kv_lora_rank=configuration.count("kv_lora_rank"),
+        qk_rope_head_dim=configuration.count("qk_rope_head_dim"),
+        kv_element_bytes=kv_element_bytes(configuration, beside),
+        tied_embeddings=is_tied(configuration),
+        activation=configuration.text("mlp_hidden_act", "hidden_activation", "hidden_act"),
+        model_type=configuration.text("model_type"),
+        max_positions=configuration.count(*_LENGTHS),
+        rope_type=rope.text("type", "rope_type"),
+        rope_factor=rope.factor("factor"),
+        rope_original_positions=rope.count("original_max_position_embeddings"),
     )
+    return _counted(model, configuration, stored)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    """The file's object, with the entries of its `text_config` laid over it."""
+def _counted(model: Model, configuration: Configuration, stored: Quantisation) -> Model:
+    """The model with what it stores; where that cannot be told, with the reason.
+
+    A reason is no error yet: who gives the number of KV blocks needs none of it.
+    """
+    try:
+        plan = plan_layers(configuration, model.layers, model.experts)
+        mixtures = sum(layer.feed_forward is FeedForward.MIXTURE for layer in plan)
+        changes: dict[str, Any] = {"listed_mixtures": mixtures if lists_mixtures(configuration) else 0}
+        blocks = block_heads(configuration, model.layers)
+        ordinary = blocks is None and all(layer.mixer is Mixer.FULL for layer in plan)
+        if blocks is not None:
+            changes["kv_heads"] = max((one.keys for one in blocks if one is not None), default=model.kv_heads)
+        caches = token_caches(configuration, plan)
+        if not caches:
+            raise ConfigError(f"{configuration.where}: no layer attends; give the number of KV blocks.")
+        if not ordinary or len(caches) != 1 or caches[0].elements != 2 * _head_width(model):
+            changes["token_caches"] = caches
+        weights = weigh(configuration, plan, stored)
+        if not model.intermediate:  # layers of widths of their own: the mean
+            matrices = 3 if is_gated(configuration) else 2
+            dense = sum(part.n_weights for part in weights if part.part == "dense")
+            changes["intermediate"] = dense // (matrices * model.hidden * model.layers)
+        return replace(model, states=sequence_states(configuration, plan), weights=weights, **changes)
+    except ConfigError as error:
+        return replace(model, uncounted=str(error))
+
+
+def _head_width(model: Model) -> int:
+    return model.head_dim or model.hidden // model.heads
+
+
+def _read_json(path: Path) -> Configuration:
+    """The file's object, with the entries of its text section laid over it."""
     if not is_file(path):
         raise ConfigError(f"model: {shown(str(path))} must be a model's configuration file; there is none.")
-    config = read_json(path)
-    nested = config.get("text_config")
-    return {**config, **nested} if isinstance(nested, dict) else config
+    values = read_json(path)
+    for key in ("text_config", "llm_config", "language_config"):
+        nested = values.get(key)
+        if isinstance(nested, dict):
+            values = {**values, **nested}
+    return Configuration(str(path), values)
 
 
-def _required(where: str, config: Mapping[str, Any], key: str) -> int:
-    return check_int(f"{where}: {key}", config.get(key), 1, _MOST_COUNT)
-
-
-def _first_count(where: str, config: Mapping[str, Any], keys: tuple[str, ...], at_least: int = 1) -> int:
-    """The first value of `keys` that is `at_least` so large, or 0."""
-    for key in keys:
-        value = config.get(key)
-        count = 0 if value is None else check_int(f"{where}: {key}", value, 0, _MOST_COUNT)
-        if count >= at_least:
-            return count
-    return 0
+def _rope(configuration: Configuration) -> Configuration:
+    """How positions are scaled: one section, or that of the layers that attend to all tokens."""
+    for key in ("rope_scaling", "rope_parameters"):
+        section = configuration.values.get(key)
+        if isinstance(section, Mapping):
+            full = section.get("full_attention")
+            return configuration.inside(key, full if isinstance(full, Mapping) else section)
+    return Configuration(configuration.where, {})
 
 
 def _check_kv_heads(where: str, kv_heads: int, heads: int) -> None:
     """Each key and value head serves equally many query heads."""
     if heads % kv_heads:
         raise ConfigError(f"{where}: key and value heads must divide the {heads} attention heads; got {kv_heads}.")
-
-
-def _text(where: str, config: Mapping[str, Any], key: str) -> str:
-    value = config.get(key)
-    if value is not None and not isinstance(value, str):
-        raise ConfigError(f"{where}: {key} must be a text; got {shown(value)}.")
-    return value or ""
-
-
-def _flag(where: str, config: Mapping[str, Any], key: str) -> bool:
-    value = config.get(key)
-    if value is not None and not isinstance(value, bool):
-        raise ConfigError(f"{where}: {key} must be true or false; got {shown(value)}.")
-    return bool(value)
-
-
-def _rope_factor(where: str, rope: Mapping[str, Any]) -> float:
-    factor = rope.get("factor")
-    return 0.0 if factor is None else check_number(f"{where}: rope_scaling.factor", factor, minimum=0)
-
-
-def _activation_bytes(where: str, config: Mapping[str, Any]) -> float:
-    """Bytes of the declared element type: `torch_dtype` if it is a text, else `dtype`."""
-    key = "torch_dtype" if isinstance(config.get("torch_dtype"), str) else "dtype"
-    kind = config.get(key)
-    if kind not in BYTES_PER_ELEMENT:
-        raise UnknownChoiceError(
-            f"{where}: torch_dtype or dtype must name an element type; got {shown(kind)}"
-            f"{nearest(str(kind), BYTES_PER_ELEMENT)} Types: {', '.join(sorted(BYTES_PER_ELEMENT))}."
-        )
-    return BYTES_PER_ELEMENT[kind]

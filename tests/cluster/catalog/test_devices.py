@@ -47,7 +47,8 @@ def test_a_name_is_exact_and_the_nearest_is_offered():
         read_device("h100")
 
     assert str(caught.value) == (
-        "device: no choice named 'h100'; did you mean 'H100'? Choices: A100-80, A100-SXM, H100, L40S."
+        "device: no choice named 'h100'; did you mean 'H100'? Choices: A100-80, A100-SXM, B200, "
+        "B300, GB200, GB300, H100, H200, L40S, RTX-PRO-6000."
     )
 
 

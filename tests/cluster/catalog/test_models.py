@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from blis.cluster.catalog import Model, model_from_mapping, read_model
@@ -78,7 +80,10 @@ def test_a_name_is_lower_cased_and_its_vendor_does_not_name_the_folder():
 def test_mixture_layers_follow_the_interleaving():
     assert read_model("qwen3-14b").mixture_layers == 0
     assert read_model("mixtral-8x7b-v0.1").mixture_layers == 32
-    assert read_model("llama-4-scout-17b-16e-instruct-fp8-dynamic").mixture_layers == 24
+    # The steps of Scout and Maverick: every layer, and every second one.
+    scout = read_model("llama-4-scout-17b-16e-instruct-fp8-dynamic")
+    assert scout.mixture_layers == 48
+    assert replace(scout, interleave_step=2).mixture_layers == 24
 
 
 def test_a_folder_is_read_by_path_and_named_by_its_last_part(tmp_path):
@@ -132,6 +137,12 @@ def test_nested_text_entries_lie_over_the_outer_ones(tmp_path):
         ({"torch_dtype": "float32"}, "activation_bytes", 4),
         ({"torch_dtype": None, "dtype": "float16"}, "activation_bytes", 2),
         ({"torch_dtype": 7, "dtype": "nf4"}, "activation_bytes", 1),
+        ({"intermediate_size": None, "moe_intermediate_size": 96, "num_experts": 4}, "intermediate", 96),
+        ({"num_experts": 4, "top_k_experts": 3}, "experts_per_token", 3),
+        ({"max_position_embeddings": None, "max_sequence_length": 2048}, "max_positions", 2048),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": 4.0}}, "rope_factor", 4),
+        ({"rope_parameters": {"full_attention": {"rope_type": "yarn"}}}, "rope_type", "yarn"),
+        ({"torch_dtype": None}, "activation_bytes", 2),  # as engines do for gpt-oss, whose file names no type
         ({"tie_word_embeddings": True}, "tied_embeddings", True),
         ({"head_dim": 32.0}, "head_dim", 32),
         ({"rope_scaling": {"type": "yarn", "rope_type": "other", "factor": 4}}, "rope_type", "yarn"),
@@ -170,13 +181,13 @@ def test_an_unknown_model_is_answered_with_the_nearest():
             "rope_scaling.factor must be a finite number ≥ 0; got 'two'.",
         ),
         (
-            {"torch_dtype": "bfloat61"},
-            "torch_dtype or dtype must name an element type; got 'bfloat61'; did you mean 'bfloat16'? "
+            {"torch_dtype": None, "dtype": ["bfloat16"]},
+            "torch_dtype or dtype must name an element type; got ['bfloat16']; did you mean 'bfloat16'? "
             "Types: bfloat16, float16, float32, fp8, int4, int8, nf4, uint8.",
         ),
         (
-            {"torch_dtype": None},
-            "torch_dtype or dtype must name an element type; got None. "
+            {"torch_dtype": "bfloat61"},
+            "torch_dtype or dtype must name an element type; got 'bfloat61'; did you mean 'bfloat16'? "
             "Types: bfloat16, float16, float32, fp8, int4, int8, nf4, uint8.",
         ),
     ],

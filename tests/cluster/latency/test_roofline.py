@@ -8,13 +8,14 @@ from blis.cluster.catalog import Device, Model, read_device, read_model
 from blis.cluster.latency import roofline
 from blis.cluster.latency.roofline import Params, prepare, step_time
 from blis.foundation.errors import ConfigError
+from tests.cluster.latency.reference_models import read_as_reference
 from tests.cluster.latency.traces import TRACES, batch_of, random_batches
 
 SCOUT = "llama-4-scout-17b-16e-instruct-fp8-dynamic"
 
 
 def prepared(model, device, tensor_parallel, **changes):
-    return prepare(Params(), read_model(model), replace(read_device(device), **changes), tensor_parallel)
+    return prepare(Params(), read_as_reference(model), replace(read_device(device), **changes), tensor_parallel)
 
 
 # Step lengths that the reference simulator printed for these traces.

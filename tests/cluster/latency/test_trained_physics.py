@@ -8,13 +8,14 @@ from blis.cluster.catalog import read_device, read_model
 from blis.cluster.latency import trained_physics
 from blis.cluster.latency.trained_physics import BETA, Params, prepare, step_time
 from blis.foundation.errors import ConfigError
+from tests.cluster.latency.reference_models import read_as_reference
 from tests.cluster.latency.traces import TRACES, batch_of, random_batches
 
 SCOUT = "llama-4-scout-17b-16e-instruct-fp8-dynamic"
 
 
 def prepared(model, device, tensor_parallel, params=None):
-    return prepare(params or Params(), read_model(model), read_device(device), tensor_parallel)
+    return prepare(params or Params(), read_as_reference(model), read_device(device), tensor_parallel)
 
 
 def exact_time_us(model, device, tensor_parallel, batch):

@@ -1,0 +1,101 @@
+"""`python -m experiments.fidelity [--json OUT] [--part public|judge|all] [--models NAME ...] ...`: judge by real runs.
+
+Simulates every measured run of aggregated serving, and reports how far off TPOT and TTFT are, by model, GPU, engine and
+tensor parallelism. Exit status: 0 done, 2 wrong input, 130 interrupted.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from blis.command.ending import Arguments, ending
+from blis.foundation.checks import check_choice
+from blis.foundation.errors import ConfigError
+from blis.foundation.files import write_text_whole
+from experiments.fidelity.measuring import KINDS, Measured, measure
+from experiments.fidelity.points import PARTS, Point, read_points
+from experiments.fidelity.printing import print_report
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Judge as the command line says and return the exit status."""
+    parsed = _parser().parse_args(arguments)
+    return ending(lambda: _run(parsed))
+
+
+def _run(parsed: argparse.Namespace) -> None:
+    points = _chosen(parsed)
+    if parsed.json and not Path(parsed.json).resolve().parent.is_dir():
+        raise ConfigError(f"--json: {parsed.json!r} must be in a folder that exists.")
+    measured = measure(points, tuple(parsed.latency), Path(parsed.tables), parsed.processes, fit=parsed.fit)
+    if parsed.json:
+        write_text_whole("--json", Path(parsed.json), json.dumps(_document(measured, parsed.part), indent=1) + "\n")
+    print_report(measured, by_deployment=parsed.by_deployment)
+
+
+def _chosen(parsed: argparse.Namespace) -> list[Point]:
+    everything = read_points(parsed.part)
+    for name, of in (("models", "model"), ("systems", "system"), ("engines", "engine")):
+        wanted = getattr(parsed, name)
+        for one in wanted or ():
+            check_choice(f"--{name}", one, {getattr(point, of) for point in everything})
+        everything = [point for point in everything if not wanted or getattr(point, of) in wanted]
+    if not everything:
+        raise ConfigError("--models, --systems and --engines must leave at least one point; they leave none.")
+    return everything
+
+
+def _document(measured: Measured, part: str) -> dict[str, object]:
+    """Every point by itself: whoever doubts a median can look."""
+    return {
+        "part": part,
+        "points": [
+            {
+                "id": one.point.id,
+                "public": one.point.is_public,
+                "latency": kind,
+                "measured_tpot_ms": one.point.tpot_ms,
+                "simulated_tpot_ms": one.tpot_ms,
+                "measured_ttft_ms": one.point.ttft_ms,
+                "simulated_ttft_ms": one.ttft_ms,
+            }
+            for kind, judged in measured.judged.items()
+            for one in judged
+        ],
+        "not_priced": [
+            {"id": point.id, "latency": kind, "why": why}
+            for kind, refused in measured.not_priced.items()
+            for point, why in refused
+        ],
+        "fitted": [
+            {"group": list(group), "factor": fit.factor, "step_us": fit.step_us}
+            for group, fit in sorted(measured.fitted.items())
+        ],
+    }
+
+
+def _parser() -> Arguments:
+    parser = Arguments(
+        prog="python -m experiments.fidelity", description="Judge the simulator by real serving runs (needs silicon)."
+    )
+    parser.add_argument("--json", metavar="OUT", help="write every point to a file")
+    parser.add_argument(
+        "--part", choices=PARTS, default="all", help="public: to fit on; judge: kept aside; default all"
+    )
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="only these, as the sample calls them")
+    parser.add_argument("--systems", nargs="+", metavar="NAME", help="only these: h100_sxm, h200_sxm, b200_sxm ...")
+    parser.add_argument("--engines", nargs="+", metavar="NAME", help="only these: vllm, sglang, trtllm")
+    parser.add_argument(
+        "--latency", nargs="+", choices=KINDS, default=["silicon"], help="latency models to judge; default silicon"
+    )
+    parser.add_argument("--fit", action="store_true", help="also with a factor and an overhead fitted on public points")
+    parser.add_argument("--by-deployment", action="store_true", help="a row for every model, GPU, engine and width")
+    parser.add_argument("--tables", metavar="FOLDER", default="outputs/fidelity/tables", help="where tables are kept")
+    parser.add_argument("--processes", type=int, default=2, help="at once; default 2")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Simulates many measured runs at once, and gathers what came of them."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from blis.cluster.latency import LatencyModel
+from blis.cluster.latency.silicon import coefficients
+from blis.foundation.errors import ConfigError
+from experiments.fidelity.fitting import NO_FIT, Fit, fitted, group_of
+from experiments.fidelity.judging import Judged
+from experiments.fidelity.memory import kv_blocks_of
+from experiments.fidelity.points import Point
+from experiments.fidelity.pricing import table_of
+from experiments.fidelity.simulating import simulate_point
+
+KINDS = ("silicon",)
+FITTED = "silicon, fitted"
+
+
+@dataclass(slots=True)
+class Measured:
+    """What came of the points, by latency model."""
+
+    judged: dict[str, list[Judged]] = field(default_factory=dict)
+    not_priced: dict[str, list[tuple[Point, str]]] = field(default_factory=dict)
+    fitted: dict[Hashable, Fit] = field(default_factory=dict)
+
+
+def measure(points: Sequence[Point], kinds: Sequence[str], tables: Path, processes: int, *, fit: bool) -> Measured:
+    """Simulate all points under each kind of prices.
+
+    Parameters
+    ----------
+    points : sequence of Point
+    kinds : sequence of str     latency models
+    tables : Path               where tables made from kernels are kept
+    processes : int             at once
+    fit : bool                  also with what is fitted on the public points
+
+    Returns
+    -------
+    Measured
+        Points in the order of the file, whatever the number of processes.
+    """
+    measured = Measured()
+    for kind in kinds:
+        judged, refused = _simulated(points, kind, {}, tables, processes)
+        measured.judged[kind], measured.not_priced[kind] = judged, refused
+    if fit and "silicon" in measured.judged:
+        measured.fitted = fitted(measured.judged["silicon"])
+        again = [one.point for one in measured.judged["silicon"]]
+        measured.judged[FITTED], _ = _simulated(again, "silicon", measured.fitted, tables, processes)
+        measured.not_priced[FITTED] = []
+    return measured
+
+
+def _simulated(
+    points: Sequence[Point], kind: str, fits: Mapping[Hashable, Fit], tables: Path, processes: int
+) -> tuple[list[Judged], list[tuple[Point, str]]]:
+    batches: dict[tuple[object, ...], list[Point]] = defaultdict(list)
+    for point in points:
+        batches[point.deployment].append(point)
+    judged, refused = {}, {}
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        tasks = [
+            pool.submit(_batch, batch, kind, [fits.get(group_of(point), NO_FIT) for point in batch], tables)
+            for batch in batches.values()
+        ]
+        for task in _shown(tasks):
+            for point, outcome in task.result():
+                if isinstance(outcome, Judged):
+                    judged[point.id] = outcome
+                else:
+                    refused[point.id] = (point, outcome)
+    return (
+        [judged[point.id] for point in points if point.id in judged],
+        [refused[point.id] for point in points if point.id in refused],
+    )
+
+
+def _shown(tasks: list) -> list:
+    """The tasks as they end, with a bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(
+        as_completed(tasks),
+        "simulating",
+        len(tasks),
+        console=Console(stderr=True),
+        disable=not Console(stderr=True).is_terminal,
+    )
+
+
+def _batch(points: list[Point], kind: str, fits: list[Fit], tables: Path) -> list[tuple[Point, Judged | str]]:
+    """All points of one deployment: its prices are looked up once."""
+    try:
+        table = table_of(points[0], tables)
+        blocks = [kv_blocks_of(point, tables) for point in points]
+    except ConfigError as error:
+        return [(point, str(error)) for point in points]
+    outcomes: list[tuple[Point, Judged | str]] = []
+    for point, fit, count in zip(points, fits, blocks, strict=True):
+        # The overhead is added before the factor multiplies.
+        prices = coefficients(table, fit.factor, fit.step_us / fit.factor)
+        latency = LatencyModel(prices, 0.0, 0.0, 0.0, 0.0)
+        outcomes.append((point, Judged(point, *simulate_point(point, kind, latency, count))))
+    return outcomes

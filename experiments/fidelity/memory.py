@@ -1,0 +1,48 @@
+"""KV blocks of the servers that were measured: what the checkpoint leaves of their GPUs' memory."""
+
+import shutil
+from pathlib import Path
+
+from blis.cluster.catalog import read_device, read_model
+from blis.cluster.kv_capacity import Load, kv_blocks
+from experiments.fidelity.points import Point, package_folder
+from experiments.fidelity.pricing import DEVICES, shape_of
+from experiments.fidelity.simulating import BLOCK_SIZE_TOKENS
+
+#: Shipped models of the same shape in the precision of the sample.
+_SHIPPED = {
+    ("meta-llama/Llama-3.1-70B", "fp8"): "llama-3.1-70b-instruct-fp8",
+    ("meta-llama/Llama-3.1-70B", "fp4"): "llama-3.1-70b-instruct-fp8",
+    ("Qwen/Qwen3-32B", "fp8"): "qwen3-32b-fp8",
+}
+
+
+def kv_blocks_of(point: Point, folder: Path) -> int:
+    """KV blocks of a point's server, all ranks together.
+
+    Raises
+    ------
+    ConfigError
+        If the model's memory cannot be counted, or does not fit.
+    """
+    shipped = _SHIPPED.get((point.model, point.precision))
+    model = read_model(shipped) if shipped else read_model(_configuration(shape_of(point), folder))
+    protocol = point.protocol
+    load = Load(protocol.step_token_budget, protocol.max_running_requests)
+    device = read_device(DEVICES[point.system])
+    tensor_parallel, _, data_parallel = point.widths
+    return data_parallel * kv_blocks(
+        model, device, tensor_parallel, BLOCK_SIZE_TOKENS, protocol.memory_utilisation, load
+    )
+
+
+def _configuration(name: str, folder: Path) -> Path:
+    """A folder with the published configuration of a model that the package knows by `name`."""
+    target = folder / "models" / name.replace("/", "--")
+    source = package_folder() / "model_configs"
+    for file in ("config.json", "hf_quant_config.json"):
+        published = source / f"{name.replace('/', '--')}_{file}"
+        if published.is_file() and not (target / file).is_file():
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(published, target / file)
+    return target

@@ -1,0 +1,60 @@
+"""One measured run, simulated: a closed loop of users on one instance."""
+
+from typing import Any
+
+import numpy as np
+
+from blis.cluster.instances import Cluster, Instance
+from blis.cluster.latency import LatencyModel
+from blis.foundation.randomness import stream
+from blis.prepare import bind_run
+from blis.simulate import Simulation
+from blis.workload.prefixes.chained_keys import PrefixKeys
+from blis.workload.requests import Requests
+from blis.workload.table import requests_of
+from experiments.fidelity.points import Point
+
+BLOCK_SIZE_TOKENS = 16
+SEED = 1
+
+
+def requests_of_point(point: Point) -> Requests:
+    """Every user's requests, one behind the other."""
+    protocol = point.protocol
+    users, rounds = point.concurrency, protocol.rounds
+    n = users * rounds
+    random = stream(SEED, "fidelity", point.id)
+    lengths = {}
+    for name, nominal in (("input_tokens", point.input_tokens), ("output_tokens", point.output_tokens)):
+        least = max(1, int(nominal * protocol.least_share))
+        lengths[name] = random.integers(least, nominal + 1, n)
+    rows = np.arange(n)
+    return requests_of(
+        arrival_us=np.repeat(np.arange(rounds), users).astype(np.int64),
+        keys=PrefixKeys(np.zeros(n + 1, np.int64), np.empty(0, np.int64), np.arange(n)),
+        block_size_tokens=BLOCK_SIZE_TOKENS,
+        after=np.where(rows < users, -1, rows - users),
+        **lengths,
+    )
+
+
+def simulate_point(point: Point, kind: str, latency: LatencyModel, kv_blocks: int) -> tuple[float, float]:
+    """Mean TTFT and mean time per output token [ms] over all requests."""
+    protocol = point.protocol
+    requests = requests_of_point(point)
+    instance = Instance(
+        kv_blocks=kv_blocks,
+        max_running_requests=protocol.max_running_requests,
+        step_token_budget=protocol.step_token_budget * point.widths[2],
+        latency=latency,
+    )
+    simulation = Simulation(requests, bind_run(Cluster((instance,), kind, BLOCK_SIZE_TOKENS)), record_steps=False).run()
+    return _means_ms(requests, simulation.state.requests)
+
+
+def _means_ms(requests: Requests, outcome: Any) -> tuple[float, float]:
+    ttft_us = outcome.first_token_us - outcome.arrival_us
+    decode_us = outcome.finished_us - outcome.first_token_us
+    several = requests.output_tokens > 1
+    tpot_us = decode_us[several] / (requests.output_tokens[several] - 1)
+    return float(ttft_us.mean()) / 1e3, float(tpot_us.mean()) / 1e3
