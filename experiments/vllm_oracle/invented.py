@@ -243,6 +243,25 @@ def tight(seed: int) -> dict:
     )
 
 
+def hostile(seed: int) -> dict:
+    """The same with still less memory, larger priorities, other step times, batches down to one, and sudden crowds."""
+    scenario = tight(seed)
+    rng = random.Random(seed)
+    params = scenario["params"]
+    params["max_num_seqs"] = rng.choice([1, 2, 3, 4, 8, 16, 16])
+    params["max_num_batched_tokens"] = max(params["max_num_seqs"], rng.choice([16, 17, 20, 32, 48, 256]))
+    params["kv_blocks"] = rng.choice([21, 22, 24, 27, 33])
+    params["async_scheduling"] = rng.random() < 0.75
+    params["policy"] = rng.choice(["fcfs", "priority"])
+    params["long_prefill_token_threshold"] = rng.choice([0, 0, 1, 5, 10, 30])
+    params["watermark"] = rng.choice([0.0, 0.05, 0.1, 0.3])
+    params["beta_us"] = rng.choice([[6000.0, 20.0, 60.0], [1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [500.0, 300.0, 10.0]])
+    if rng.random() < 0.3:
+        for row in scenario["requests"]:
+            row["arrival_us"] //= 100
+    return scenario | {"name": f"h-{seed}"}
+
+
 def large() -> list[dict]:
     """One situation after the other, of some hundred requests each."""
     return [
@@ -270,7 +289,12 @@ def large() -> list[dict]:
 
 
 #: Collections by name; those that are made by seed have one scenario for each.
-COLLECTIONS: dict[str, Callable[[int], dict] | None] = {"large": None, "tight": tight, "mix": mix}
+COLLECTIONS: dict[str, Callable[[int], dict] | None] = {
+    "large": None,
+    "tight": tight,
+    "hostile": hostile,
+    "mix": mix,
+}
 LAST_SEED = 59  #: of a collection by seed, unless other seeds are asked for
 
 
