@@ -28,6 +28,7 @@ class Protocol:
     least_share: float  #: of the nominal lengths, from which they are drawn up to 1
     step_token_budget: int
     max_running_requests: int
+    async_scheduling: bool  #: the engine composes a step while the one before it runs
     memory_utilisation: float  #: share of each GPU's memory that the server was given
 
 
@@ -106,6 +107,7 @@ class Point:
             least_share=0.8 if self.is_inferencemax else 1.0,
             step_token_budget=8192,
             max_running_requests=max(256, self.concurrency),
+            async_scheduling=True,
             memory_utilisation=0.95 if self.model in _GIVEN_MORE_MEMORY else 0.9,
         )
 

@@ -47,6 +47,8 @@ def simulate_point(point: Point, kind: str, latency: LatencyModel, kv_blocks: in
         max_running_requests=protocol.max_running_requests,
         step_token_budget=protocol.step_token_budget * point.widths[2],
         latency=latency,
+        async_scheduling=protocol.async_scheduling,
+        prefix_caching=False,
     )
     simulation = Simulation(requests, bind_run(Cluster((instance,), kind, BLOCK_SIZE_TOKENS)), record_steps=False).run()
     return _means_ms(requests, simulation.state.requests)
