@@ -171,24 +171,24 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
     Attention of decodes is priced by their number and the tokens that they read. Both sums are additive, so chunks of
     several requests need no list.
     """
-    ranks = coefficients[RANKS]
-    prompts, decodes = batch.prefill_tokens / ranks, batch.decode_requests / ranks
+    share = 1.0 / coefficients[RANKS]
+    prompts, decodes = batch.prefill_tokens * share, batch.decode_requests * share
     time_us = coefficients[STEP_US]
     if batch.prefill_requests > 0:
         time_us += along(coefficients, MIXED, _LAST_DENSE, DENSE_BITS, prompts + decodes)
         time_us += across(
             coefficients, PROMPT_ATTENTION, _LAST_PROMPT, _LAST_PAIR, PAIR_BITS,
-            prompts, batch.prefill_attention_x2 / (2.0 * ranks),
+            prompts, batch.prefill_attention_x2 * 0.5 * share,
         )  # fmt: skip
     elif batch.decode_requests > 0:
         time_us += along(coefficients, DECODE, _LAST_DENSE, DENSE_BITS, decodes)
     else:
         return 1
-    time_us += along(coefficients, LOGITS, _LAST_LOGIT, LOGIT_BITS, batch.prefill_requests / ranks + decodes)
+    time_us += along(coefficients, LOGITS, _LAST_LOGIT, LOGIT_BITS, batch.prefill_requests * share + decodes)
     if batch.decode_requests > 0:
         time_us += across(
             coefficients, DECODE_ATTENTION, _LAST_REQUEST, _LAST_CONTEXT, CONTEXT_BITS,
-            decodes, batch.decode_context_tokens / ranks,
+            decodes, batch.decode_context_tokens * share,
         )  # fmt: skip
     time_us *= coefficients[SCALE]
     if not time_us < LARGEST_US:
