@@ -120,6 +120,8 @@ def _latency(point: Point, kind: str, fit: Fit, tables: Path) -> LatencyModel:
     """Prices of a point's server; only measured kernels take a fit, whose overhead is added before its factor."""
     if kind == "silicon":
         prices = coefficients(table_of(point, tables), fit.factor, fit.step_us / fit.factor)
+        if point.engine == "trtllm":  # its front end is no Python server, for which the overheads were found
+            return LatencyModel(prices, 0.0, 0.0, 0.0, 0.0)
         return LatencyModel(prices, REQUEST_US, REQUEST_US_PER_TOKEN, 0.0, 0.0)
     latency = answer("latency", kind)
     model, device = model_of(point, tables), read_device(DEVICES[point.system])
