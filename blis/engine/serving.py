@@ -44,6 +44,7 @@ def can_serve_at_once(world: World, state: State, instance: int) -> bool:
 
 @kernel
 def serve_at_once(world: World, state: State, instance: int) -> None:
+    """Give every decode its block and its key, and the prompts what the budget leaves."""
     step, instances = state.scratch.step, state.instances
     phase = instances.step_number[instance] % world.settings.block_size_tokens
     take_blocks(world.settings, instances, state.cache, state.seen, instance, state.batches.crossing[instance, phase])

@@ -1,6 +1,6 @@
-"""This file checks, one by one and in both simulators, the rules by which vLLM forms batches; times are derived by hand.
+"""This file checks, one by one and in both simulators, the rules by which vLLM forms batches.
 
-Steps take 100 µs, 10 for each prompt token and 5 for each decode; blocks have 4 tokens.
+Times are derived by hand. Steps take 100 µs, 10 for each prompt token and 5 for each decode; blocks have 4 tokens.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def test_what_a_victim_was_served_goes_back_to_the_budget(simulator: Simulate) -
 
     result = simulator(case(kv_blocks=3, **BY_PRIORITY), rows, CORRECTED)
 
-    # At 285 R0 has its decode when R1 finds no block: R0 gives way, the step is R1's alone, 105. R1 takes the block that
-    # R0 had not filled, so that R0 finds the other one at 705, and computes 2 of its 6 tokens: 120.
+    # At 285 R0 has its decode when R1 finds no block: R0 gives way, the step is R1's alone, 105. R1 takes the block
+    # that R0 had not filled, so that R0 finds the other one at 705, and computes 2 of its 6 tokens: 120.
     assert times(result) == [(140, 825, 0), (275, 695, 130)]
     assert [row["preemptions"] for row in result["requests"]] == [1, 0]
     assert [row["cached_blocks"] for row in result["requests"]] == [1, 0]
