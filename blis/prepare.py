@@ -91,8 +91,8 @@ def _checked_limits(cluster: Cluster, semantics: Semantics) -> Records:
     limits = cluster.limits(semantics)
     if limits.async_scheduling.any() and not semantics.resume_keeps_output:
         raise ConfigError(
-            "cluster: async_scheduling needs the semantics corrected or vllm-0.32; the recorded reference composes a step "
-            "when it starts."
+            "cluster: async_scheduling needs the semantics corrected or vllm-0.32; the recorded reference composes a "
+            "step when it starts."
         )
     return limits
 

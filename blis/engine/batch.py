@@ -7,7 +7,7 @@ in `scratch.step`.
 """
 
 from blis.engine._jit import kernel
-from blis.engine.blocks import find, has_room, take_blocks
+from blis.engine.blocks import has_room, take_blocks
 from blis.engine.codes import (
     AT_VICTIM,
     BAD_TARGET,
@@ -41,7 +41,6 @@ from blis.engine.members import (
     decode_position,
     fill_known,
     is_decoding,
-    key_of,
     link_phases,
     unlink_phases,
 )
@@ -55,6 +54,7 @@ from blis.engine.preempting import (
     take_back,
 )
 from blis.engine.prefill import compute_chunk, free_blocks, next_chunk
+from blis.engine.serving import can_serve_at_once, serve_at_once
 from blis.engine.state import LOG_ENTRIES, LOST_ENTRIES, OWN_PLACES, PAUSES, State
 from blis.engine.step_end import finish_step, note_event, start_us
 from blis.engine.taking import UNSORTED, take_waiting
@@ -82,8 +82,8 @@ def start_step(world: World, state: State, instance: int, now_us: int) -> int:
     step[STAGE] = SERVING
     if instances.steps_under_way[instance] > 0:
         step[UNDER_WAY] = 1
-    if _can_serve_at_once(world, state, instance):
-        _serve_at_once(world, state, instance)
+    if can_serve_at_once(world, state, instance):
+        serve_at_once(world, state, instance)
         _begin_taking(state, instance)
     return DONE
 
@@ -165,102 +165,6 @@ def _has_room(world: World, state: State, nodes: int) -> bool:
         and log.counters[LOST_ENTRIES] + batch <= log.lost.shape[0]
         and log.counters[PAUSES] + batch <= log.pauses.shape[0]
     )
-
-
-@kernel
-def fills_are_independent(world: World, state: State, instance: int, phase: int) -> bool:
-    """Whether the keyed blocks that fill in this phase can get their keys in any order with blocks being taken.
-
-    The order matters where two requests write the same, and, unless all copies can be found, where a key already has a
-    block or a block lost its place in the index to a copy.
-    """
-    request = state.batches.fill_head[instance, phase]
-    if world.settings.outputs_share_keys and state.requests.fill_next[request] >= 0:
-        return False
-    if world.settings.copies_findable:
-        return True
-    if state.instances.stale_blocks[instance] > 0:
-        return False
-    while request >= 0:
-        block = decode_position(state, instance, request) // world.settings.block_size_tokens
-        identity = key_of(world, state, request, block) * world.settings.n_instances + instance
-        if find(state.cache, identity) >= 0:
-            return False
-        request = state.requests.fill_next[request]
-    return True
-
-
-@kernel
-def _fill_phase(world: World, state: State, instance: int, phase: int, stored_now: int) -> None:
-    """Give their keys to all decode blocks that are full in this phase, before or with the token stored now."""
-    request = state.batches.fill_head[instance, phase]
-    while request >= 0:
-        following = state.requests.fill_next[request]
-        known = decode_position(state, instance, request) + stored_now
-        fill_known(world, state, instance, request, known)
-        request = following
-
-
-@kernel
-def _can_fill_at_once(world: World, state: State, instance: int, phase: int) -> bool:
-    return state.batches.fill_head[instance, phase] < 0 or fills_are_independent(world, state, instance, phase)
-
-
-@kernel
-def _phase_before(world: World, phase: int) -> int:
-    return phase - 1 if phase > 0 else world.settings.block_size_tokens - 1
-
-
-@kernel
-def _can_serve_at_once(world: World, state: State, instance: int) -> bool:
-    """Whether serving all running requests together gives what serving them one by one would."""
-    instances = state.instances
-    decoding = instances.decode_requests[instance]
-    budget = world.limits.step_token_budget[instance]
-    if decoding > budget or instances.left_out_requests[instance] > 0:
-        return False
-    size = world.settings.block_size_tokens
-    phase = instances.step_number[instance] % size
-    needed = state.batches.crossing[instance, phase]
-    budget -= decoding
-    members = state.batches.prefilling[instance]
-    count = instances.prefilling_requests[instance]
-    if count > 0 and decoding > 0 and state.requests.batch_rank[members[0]] < instances.last_decode_rank[instance]:
-        return False
-    for place in range(count):
-        request = members[place]
-        stored = state.requests.stored_tokens[request]
-        chunk = next_chunk(world, state, instance, state.requests.text_tokens[request] - stored, budget)
-        needed += -(-(stored + chunk) // size) - -(-stored // size)
-        budget -= chunk
-    if needed > free_blocks(world, state, instance):
-        return False
-    if instances.fills_are_due[instance]:
-        if not _can_fill_at_once(world, state, instance, _phase_before(world, phase)):
-            return False
-    return state.scratch.step[UNDER_WAY] != 0 or _can_fill_at_once(world, state, instance, phase)
-
-
-@kernel
-def _serve_at_once(world: World, state: State, instance: int) -> None:
-    step, instances = state.scratch.step, state.instances
-    phase = instances.step_number[instance] % world.settings.block_size_tokens
-    take_blocks(world.settings, instances, state.cache, state.seen, instance, state.batches.crossing[instance, phase])
-    if instances.fills_are_due[instance]:
-        _fill_phase(world, state, instance, _phase_before(world, phase), 0)
-    if not step[UNDER_WAY]:
-        _fill_phase(world, state, instance, phase, 1)
-    step[DECODE_REQUESTS] = instances.decode_requests[instance]
-    step[DECODE_CONTEXT] = instances.decode_context_tokens[instance]
-    step[BUDGET] -= instances.decode_requests[instance]
-    members = state.batches.prefilling[instance]
-    for place in range(instances.prefilling_requests[instance]):
-        if step[BUDGET] <= 0:
-            break
-        request = members[place]
-        stored = state.requests.stored_tokens[request]
-        chunk = next_chunk(world, state, instance, state.requests.text_tokens[request] - stored, step[BUDGET])
-        compute_chunk(world, state, instance, request, chunk, stored)
 
 
 @kernel

@@ -23,12 +23,12 @@ def shared_blocks(world: World, request: int) -> int:
 @kernel
 def keyed_blocks(world: World, state: State, request: int) -> int:
     """Leading blocks that get a key when they fill."""
+    shared, own_key = shared_blocks(world, request), state.requests.own_key[request]
+    if shared == 0 and own_key < 0:
+        return 0
     if state.requests.detached_blocks[request] > 0 or not has_keys(world, state, request):
         return 0
-    shared = shared_blocks(world, request)
-    if state.requests.own_key[request] >= 0:
-        return shared + own_blocks(world, request)
-    return shared
+    return shared + own_blocks(world, request) if own_key >= 0 else shared
 
 
 @kernel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ RECORDINGS = {
     "tight-again": ("tight", (1000, 1299), 18_000),
     "hostile": ("hostile", (3000, 3249), 15_000),
 }
+#: Those that take more than a few seconds.
+LONG = ("tight-again", "hostile")
 #: Every so many scenarios are replayed by the slow simulator.
 SLOW_SHARE = {"tight": 1, "tight-again": 10, "hostile": 5}
 
@@ -38,7 +41,12 @@ def recorded(name: str) -> tuple[list[dict[str, Any]], dict[str, Recorded]]:
     return scenarios, read_recording(str(path))
 
 
-@pytest.mark.parametrize("name", RECORDINGS)
+def named(names: Iterable[str]) -> list[Any]:
+    """The names as parameters; the long ones are marked."""
+    return [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in names]
+
+
+@pytest.mark.parametrize("name", named(RECORDINGS))
 def test_every_request_and_the_number_of_steps_are_those_of_vllm(name: str) -> None:
     listed, theirs = recorded(name)
     scenarios = scenarios_of(name, listed)
@@ -54,7 +62,7 @@ def test_every_request_and_the_number_of_steps_are_those_of_vllm(name: str) -> N
     assert not verdict.differs, verdict.lines
 
 
-@pytest.mark.parametrize("name", SLOW_SHARE)
+@pytest.mark.parametrize("name", named(SLOW_SHARE))
 def test_the_slow_simulator_agrees_too(name: str) -> None:
     listed, theirs = recorded(name)
 
