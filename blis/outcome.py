@@ -22,14 +22,14 @@ class RequestOutcome:
     #: that of the workload, or the think time after the end of the request that it waited for, once that has ended
     arrival_us: Int64Vector
     instance: Int64Vector  #: where it was routed
-    #: arrival to the first token; that of an earlier life if a preempted request has no newer one
+    #: arrival to the first token; where preemption loses all, that of an earlier life if there is no newer one
     ttft_us: Int64Vector
     e2e_us: Int64Vector  #: arrival to the last token; completed requests only
-    scheduling_delay_us: Int64Vector  #: arrival to the step that last took it from the queue
+    scheduling_delay_us: Int64Vector  #: arrival to being taken from the queue: first, or last if preemption loses all
     itl_mean_us: Float64Vector  #: mean time between its tokens; completed requests with two tokens or more
     preemptions: Int64Vector
-    cached_blocks: Int64Vector  #: prefix blocks found when it was last taken
-    computed_tokens: Int64Vector  #: prompt tokens computed, work lost to preemption included
+    cached_blocks: Int64Vector  #: prefix blocks found when it was last taken, those of what it had written included
+    computed_tokens: Int64Vector  #: tokens computed before it decoded, those computed again after a preemption included
     routing_score: Float64Vector  #: of the chosen instance; needs record_routing
     routing_regret: Float64Vector  #: best score minus that; needs record_routing
 

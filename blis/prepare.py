@@ -12,6 +12,7 @@ from blis.engine import codes
 from blis.engine.answers import addresses, compiled_answer
 from blis.engine.fields import Records
 from blis.foundation.answers import QUESTIONS
+from blis.foundation.errors import ConfigError
 from blis.foundation.semantics import CORRECTED, Semantics, semantics
 from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind_all
 from blis.scenario import Policy, Scenario
@@ -78,11 +79,22 @@ def bind_run(
         semantics=semantics,
         horizon_us=horizon_us,
         settings={**_cluster_settings(cluster, semantics, horizon_us), **_policy_settings(bound)},
-        limits=cluster.limits(),
+        limits=_checked_limits(cluster, semantics),
         coefficients=cluster.coefficients(),
         answers=addresses(_functions(cluster, bound)),
         parameters=rows([bound[question].parameters for question in QUESTIONS]),
     )
+
+
+def _checked_limits(cluster: Cluster, semantics: Semantics) -> Records:
+    """The instances' limits; two steps under way need the rules of the engine that has them."""
+    limits = cluster.limits(semantics)
+    if limits.async_scheduling.any() and not semantics.resume_keeps_output:
+        raise ConfigError(
+            "cluster: async_scheduling needs the semantics corrected or vllm-0.32; the recorded reference composes a "
+            "step when it starts."
+        )
+    return limits
 
 
 def rows(vectors: list[np.ndarray]) -> np.ndarray:
@@ -97,6 +109,7 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
     flags = semantics._asdict()
     flags.pop("blocks_fit_memory")  # the cluster has its blocks
     load_counts_once, ties_are_drawn = flags.pop("load_counts_once"), flags.pop("ties_are_drawn")
+    del flags["async_scheduling"], flags["reserve_full_isl"]  # of the instances
     index_blocks = 0 if flags.pop("index_is_cache_sized") else REFERENCE_INDEX_BLOCKS
     return {
         "n_instances": len(cluster.instances),

@@ -9,6 +9,7 @@ from blis.engine.batch_sums import SMALLEST
 from blis.engine.fields import Records, limit_table
 from blis.foundation.answers import answer
 from blis.foundation.errors import ConfigError
+from blis.foundation.semantics import CORRECTED, Semantics
 from blis.foundation.units import frozen
 
 
@@ -22,6 +23,10 @@ class Instance:
     latency: LatencyModel
     long_prefill_threshold_tokens: int = 0  #: 0: none
     max_model_len_tokens: int = 0  #: 0: none
+    async_scheduling: bool | None = None  #: two steps under way at a time; None: as the semantics have it
+    kv_watermark: float = 0.0  #: share of the blocks that must stay free when a request joins others
+    reserve_full_isl: bool | None = None  #: a request is taken if its whole prompt fits; None: as the semantics have it
+    prefix_caching: bool = True  #: blocks can be found again
     model: str = ""
     hardware: str = ""
     tensor_parallel: int = 1
@@ -45,8 +50,8 @@ class Cluster:
         if not self.instances:
             raise ConfigError("cluster.instances must hold at least one instance; got none.")
 
-    def limits(self) -> Records:
-        """The instances' numbers as the kernel reads them."""
+    def limits(self, semantics: Semantics = CORRECTED) -> Records:
+        """The instances' numbers as the kernel reads them; the semantics say what an instance leaves open."""
         own = (
             "kv_blocks",
             "max_running_requests",
@@ -59,6 +64,7 @@ class Cluster:
         for one in self.instances:
             row = {name: getattr(one, name) for name in own}
             row["total_blocks"] = row.pop("kv_blocks")
+            row |= _batch_rules(one, semantics)
             row |= {
                 "queueing_us": one.latency.queueing_us,
                 "queueing_us_per_token": one.latency.queueing_us_per_token,
@@ -74,3 +80,18 @@ class Cluster:
     def coefficients(self) -> np.ndarray:
         """Latency coefficients, float64 (n_instances, k), read-only."""
         return frozen(np.stack([one.latency.coefficients for one in self.instances]), np.float64)
+
+
+def _batch_rules(one: Instance, semantics: Semantics) -> dict[str, float]:
+    """How an instance forms its batches."""
+
+    def chosen(own: bool | None, otherwise: bool) -> int:
+        return int(otherwise if own is None else own)
+
+    return {
+        "async_scheduling": chosen(one.async_scheduling, semantics.async_scheduling),
+        # vLLM counts the block that it keeps for itself.
+        "watermark_blocks": int(one.kv_watermark * (one.kv_blocks + 1)),
+        "reserve_full_isl": chosen(one.reserve_full_isl, semantics.reserve_full_isl),
+        "prefix_caching": int(one.prefix_caching),
+    }

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from blis.cluster.kv_capacity import KV_CACHE_DTYPES
 from blis.foundation.answers import answer, choices
-from blis.foundation.checks import check_choice, check_int, check_keys, check_number
+from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 
 #: Who gets a request that several instances are equally good for: one that the seed draws, or the first of them.
@@ -48,7 +48,9 @@ BATCH_LIMITS = {
     name: _POOL_NUMBERS[name] for name in ("step_token_budget", "max_running_requests", "long_prefill_threshold_tokens")
 }
 _POOL_TEXTS = ("model", "hardware", "model_config_folder", "hardware_folder")
-_POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, "memory_utilisation", "kv_cache_dtype", "latency")
+_POOL_SWITCHES = ("async_scheduling", "reserve_full_isl", "prefix_caching")
+_POOL_CHOICES = ("memory_utilisation", "kv_cache_dtype", "kv_watermark", "latency")
+_POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, *_POOL_SWITCHES, *_POOL_CHOICES)
 _DEFAULT_LATENCY = "affine"
 
 
@@ -68,6 +70,10 @@ class Pool:
     step_token_budget: int = 2048
     long_prefill_threshold_tokens: int = 0  #: 0: none
     max_model_len_tokens: int | None = None  #: None: the model's own; 0: none
+    async_scheduling: bool | None = None  #: two steps under way at a time; None: as the semantics have it
+    kv_watermark: float = 0.0  #: [0, 1], share of the KV blocks that must stay free when a request joins others
+    reserve_full_isl: bool | None = None  #: a request is taken if its whole prompt fits; None: as the semantics have it
+    prefix_caching: bool | None = None  #: blocks can be found again; None: as the semantics have it, which is yes
     model_config_folder: str | None = None  #: where to look for models instead of the shipped ones
     hardware_folder: str | None = None  #: where to look for devices instead of the shipped ones
 
@@ -150,6 +156,10 @@ def _pool_values(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         checked[name] = value
     for name, rule in _POOL_NUMBERS.items():
         checked[name] = _whole(values, name, rule, where)
+    for name in _POOL_SWITCHES:
+        checked[name] = None if values.get(name) is None else check_flag(f"{where}.{name}", values[name])
+    watermark = values.get("kv_watermark", 0.0)
+    checked["kv_watermark"] = check_number(f"{where}.kv_watermark", watermark, 0, 1)
     utilisation = values.get("memory_utilisation", 0.9)
     checked["memory_utilisation"] = check_number(f"{where}.memory_utilisation", utilisation, maximum=1, above=0)
     checked["kv_cache_dtype"] = check_choice(

@@ -1,17 +1,19 @@
 """One step of an instance: serve the running requests, take waiting ones, price the batch, complete.
 
-A step happens entirely at its start, for every observer; the times it hands out are those of its end.
+A step happens entirely when it is composed, for every observer; the times it hands out are those of its end. Where
+two steps may be under way, who is done stays until that end: see `blis.engine.two_steps`.
 Forming a batch can stop (to let Python decide, or to let arrays grow) and go on: what it has done so far is
 in `scratch.step`.
 """
 
 from blis.engine._jit import kernel
-from blis.engine.blocks import find, has_room, take_blocks
+from blis.engine.blocks import has_room, take_blocks
 from blis.engine.codes import (
     AT_VICTIM,
     BAD_TARGET,
     BETWEEN_STEPS,
     BUDGET,
+    CHUNK,
     CURSOR,
     DECODE_CONTEXT,
     DECODE_REQUESTS,
@@ -25,32 +27,39 @@ from blis.engine.codes import (
     NO_TRACE,
     NOW_US,
     PREEMPTED,
+    RUNNING,
     SERVING,
     SORTED,
     STAGE,
     TAKEN_FROM,
     TAKING,
+    UNDER_WAY,
     VICTIM,
 )
 from blis.engine.heap import replace_finish
 from blis.engine.members import (
     decode_position,
-    fill_block,
-    first_decode_step,
-    key_of,
-    keyed_blocks,
+    fill_known,
+    is_decoding,
     link_phases,
-    own_blocks,
-    preempt,
-    unlink_fill,
     unlink_phases,
 )
 from blis.engine.observation import begin_sample, end_sample, has_trace_room, record_preemption
+from blis.engine.preempting import (
+    end_part,
+    fill_candidates,
+    first_candidate,
+    new_own_blocks,
+    preempt,
+    take_back,
+)
 from blis.engine.prefill import compute_chunk, free_blocks, next_chunk
-from blis.engine.state import OWN_PLACES, State
-from blis.engine.step_end import finish_step, note_event
+from blis.engine.serving import can_serve_at_once, serve_at_once
+from blis.engine.state import LOG_ENTRIES, LOST_ENTRIES, OWN_PLACES, PAUSES, State
+from blis.engine.step_end import finish_step, note_event, start_us
 from blis.engine.taking import UNSORTED, take_waiting
-from blis.engine.views import NAMES_VICTIM, PREEMPTION, BatchView, World, victim_at
+from blis.engine.two_steps import wait_for_step
+from blis.engine.views import NAMES_VICTIM, PREEMPTION, World, victim_at
 from blis.engine.waiting import prioritise_request
 
 _NOBODY = -1
@@ -60,8 +69,7 @@ _NOBODY = -1
 def start_step(world: World, state: State, instance: int, now_us: int) -> int:
     """Begin the step that is due now; return DONE, or GROW before anything has happened."""
     step, instances = state.scratch.step, state.instances
-    step[NEED_NODES] = most_new_nodes(world, state, instance)
-    if not _has_room(world, state, step[NEED_NODES]):
+    if not has_room_for_step(world, state, instance):
         return GROW
     note_event(state, instance, now_us)
     instances.step_number[instance] += 1
@@ -72,10 +80,20 @@ def start_step(world: World, state: State, instance: int, now_us: int) -> int:
     step[SORTED] = UNSORTED
     step[VICTIM] = _NOBODY
     step[STAGE] = SERVING
-    if _can_serve_at_once(world, state, instance):
-        _serve_at_once(world, state, instance)
+    if instances.steps_under_way[instance] > 0:
+        step[UNDER_WAY] = 1
+    if can_serve_at_once(world, state, instance):
+        serve_at_once(world, state, instance)
         _begin_taking(state, instance)
     return DONE
+
+
+@kernel
+def has_room_for_step(world: World, state: State, instance: int) -> bool:
+    """Whether there is room for whatever one step, and the end of another, can add without a preemption."""
+    step = state.scratch.step
+    step[NEED_NODES] = most_new_nodes(world, state, instance)
+    return _has_room(world, state, step[NEED_NODES])
 
 
 @kernel
@@ -83,22 +101,40 @@ def continue_step(world: World, state: State) -> int:
     """Go on with the step in `scratch.step`; return DONE or the reason why it could not be finished."""
     step = state.scratch.step
     instance = step[INSTANCE]
-    if step[STAGE] == SERVING:
+    while step[STAGE] == SERVING:
         status = _serve_in_order(world, state, instance)
         if status != DONE:
             return status
+        if step[PREEMPTED] and _is_free(world, state, instance):
+            if step[UNDER_WAY]:
+                step[STAGE] = BETWEEN_STEPS
+                wait_for_step(state, instance)
+                return DONE
+            step[PREEMPTED] = 0  # it took no time, so the next step begins at once
+            step[CURSOR] = 0
+            continue
+        _leave_out_rest(world, state, instance)
         _begin_taking(state, instance)
     status = take_waiting(world, state, instance)
     if status != DONE:
         return status
     step[STAGE] = BETWEEN_STEPS
+    if step[UNDER_WAY] and _is_free(world, state, instance):
+        wait_for_step(state, instance)
+        return DONE
     if world.settings.trace_level == NO_TRACE:
         finish_step(world, state, instance)
     else:
-        begin_sample(world, state, instance)
+        begin_sample(world, state, instance, start_us(world, state, instance, step[NOW_US]))
         finish_step(world, state, instance)
         end_sample(state, instance)
     return DONE
+
+
+@kernel
+def _is_free(world: World, state: State, instance: int) -> bool:
+    """Whether the step in the making serves nobody, and so takes no time."""
+    return world.settings.empty_step_is_free and state.scratch.step[BUDGET] == world.limits.step_token_budget[instance]
 
 
 @kernel
@@ -113,7 +149,7 @@ def most_new_nodes(world: World, state: State, instance: int) -> int:
     if world.settings.n_keys == 0 and state.cache.counters[OWN_PLACES] == 0:
         return 0
     batch = state.batches.members.shape[1]
-    return world.limits.step_token_budget[instance] // world.settings.block_size_tokens + 2 * batch + 2
+    return world.limits.step_token_budget[instance] // world.settings.block_size_tokens + 4 * batch + 2
 
 
 @kernel
@@ -122,88 +158,13 @@ def _has_room(world: World, state: State, nodes: int) -> bool:
         changes = 4 * nodes + 2 * state.instances.shape[0]
         if 2 * (state.seen.counters[1] + changes) > state.seen.slots.shape[0]:
             return False
-    return has_room(state.cache, nodes) and state.log.counters[0] + 2 <= state.log.entries.shape[0]
-
-
-@kernel
-def fills_are_independent(world: World, state: State, instance: int, phase: int) -> bool:
-    """Whether the keyed blocks that fill in this phase can get their keys in any order with blocks being taken.
-
-    The order matters only where a key already has a block, a block lost its place in the index to a copy, or two
-    requests write the same.
-    """
-    if state.instances.stale_blocks[instance] > 0:
-        return False
-    request = state.batches.fill_head[instance, phase]
-    if world.settings.outputs_share_keys and state.requests.fill_next[request] >= 0:
-        return False
-    while request >= 0:
-        block = decode_position(state, instance, request) // world.settings.block_size_tokens
-        identity = key_of(world, state, request, block) * world.settings.n_instances + instance
-        if find(state.cache, identity) >= 0:
-            return False
-        request = state.requests.fill_next[request]
-    return True
-
-
-@kernel
-def fill_phase(world: World, state: State, instance: int, phase: int) -> None:
-    """Give their keys to all keyed decode blocks that fill in this phase."""
-    size = world.settings.block_size_tokens
-    request = state.batches.fill_head[instance, phase]
-    while request >= 0:
-        following = state.requests.fill_next[request]
-        block = decode_position(state, instance, request) // size
-        fill_block(world, state, instance, request, block)
-        if keyed_blocks(world, state, request) <= block + 1:
-            unlink_fill(state, instance, request)
-        request = following
-
-
-@kernel
-def _can_serve_at_once(world: World, state: State, instance: int) -> bool:
-    """Whether serving all running requests together gives what serving them one by one would."""
-    instances = state.instances
-    decoding = instances.decode_requests[instance]
-    budget = world.limits.step_token_budget[instance]
-    if decoding > budget or instances.left_out_requests[instance] > 0:
-        return False
-    size = world.settings.block_size_tokens
-    phase = instances.step_number[instance] % size
-    needed = state.batches.crossing[instance, phase]
-    budget -= decoding
-    members = state.batches.prefilling[instance]
-    count = instances.prefilling_requests[instance]
-    if count > 0 and decoding > 0 and state.requests.batch_rank[members[0]] < instances.last_decode_rank[instance]:
-        return False
-    for place in range(count):
-        request = members[place]
-        stored = state.requests.stored_tokens[request]
-        chunk = next_chunk(world, instance, world.workload.table.input_tokens[request] - stored, budget)
-        needed += -(-(stored + chunk) // size) - -(-stored // size)
-        budget -= chunk
-    if needed > free_blocks(world, state, instance):
-        return False
-    return state.batches.fill_head[instance, phase] < 0 or fills_are_independent(world, state, instance, phase)
-
-
-@kernel
-def _serve_at_once(world: World, state: State, instance: int) -> None:
-    step, instances = state.scratch.step, state.instances
-    phase = instances.step_number[instance] % world.settings.block_size_tokens
-    take_blocks(world.settings, instances, state.cache, state.seen, instance, state.batches.crossing[instance, phase])
-    fill_phase(world, state, instance, phase)
-    step[DECODE_REQUESTS] = instances.decode_requests[instance]
-    step[DECODE_CONTEXT] = instances.decode_context_tokens[instance]
-    step[BUDGET] -= instances.decode_requests[instance]
-    members = state.batches.prefilling[instance]
-    for place in range(instances.prefilling_requests[instance]):
-        if step[BUDGET] <= 0:
-            break
-        request = members[place]
-        stored = state.requests.stored_tokens[request]
-        chunk = next_chunk(world, instance, world.workload.table.input_tokens[request] - stored, step[BUDGET])
-        compute_chunk(world, state, instance, request, chunk, stored)
+    log, batch = state.log, state.batches.members.shape[1]
+    return (
+        has_room(state.cache, nodes)
+        and log.counters[LOG_ENTRIES] + 2 <= log.entries.shape[0]
+        and log.counters[LOST_ENTRIES] + batch <= log.lost.shape[0]
+        and log.counters[PAUSES] + batch <= log.pauses.shape[0]
+    )
 
 
 @kernel
@@ -215,40 +176,45 @@ def _serve_in_order(world: World, state: State, instance: int) -> int:
     while step[CURSOR] < instances.running_requests[instance] and step[BUDGET] > 0:
         request = batch[step[CURSOR]]
         stored = requests.stored_tokens[request]
-        remaining = world.workload.table.input_tokens[request] - stored
-        chunk = next_chunk(world, instance, remaining, step[BUDGET])
+        remaining = requests.text_tokens[request] - stored
         if remaining > 0:
-            needed = -(-(stored + chunk) // size) - -(-stored // size)
-        else:
+            if step[CHUNK] == 0:  # what victims give back to the budget does not make it larger
+                step[CHUNK] = next_chunk(world, state, instance, remaining, step[BUDGET])
+            needed = -(-(stored + step[CHUNK]) // size) - -(-stored // size)
+        elif is_decoding(state, instance, request):
             needed = 1 if decode_position(state, instance, request) % size == 0 else 0
+        else:  # its last token is under way
+            step[CURSOR] += 1
+            continue
         if needed > free_blocks(world, state, instance):
             status = _preempt_one(world, state, instance)
             if status != DONE:
                 return status
+            if requests.status[request] == RUNNING:
+                continue
+            step[CHUNK] = 0
+            if world.settings.victim_among_all:
+                break
             continue
         if remaining > 0:
-            compute_chunk(world, state, instance, request, chunk, stored)
+            compute_chunk(world, state, instance, request, step[CHUNK], stored)
+            step[CHUNK] = 0
         else:
             _decode_one(world, state, instance, request)
         step[CURSOR] += 1
-    _leave_out_rest(world, state, instance)
     return DONE
 
 
 @kernel
 def _decode_one(world: World, state: State, instance: int, request: int) -> None:
     step, requests = state.scratch.step, state.requests
-    size = world.settings.block_size_tokens
     position = decode_position(state, instance, request)
-    if position % size == 0:
+    if position % world.settings.block_size_tokens == 0:
         take_blocks(world.settings, state.instances, state.cache, state.seen, instance, 1)
-    if (position + 1) % size == 0 and requests.fill_previous[request] != -1:
-        fill_block(world, state, instance, request, position // size)
-        if keyed_blocks(world, state, request) <= position // size + 1:
-            unlink_fill(state, instance, request)
-    if requests.left_out_us[request] > 0:
-        if state.instances.step_number[instance] == first_decode_step(world, state, request):
-            state.instances.left_out_requests[instance] -= 1
+    if requests.fill_previous[request] != -1:
+        fill_known(world, state, instance, request, position)
+        if not step[UNDER_WAY] or requests.left_out_us[request] > 0:
+            fill_known(world, state, instance, request, position + 1)
     step[DECODE_REQUESTS] += 1
     step[DECODE_CONTEXT] += position
     step[BUDGET] -= 1
@@ -262,8 +228,10 @@ def _leave_out_rest(world: World, state: State, instance: int) -> None:
     step[LEFT_TO] = instances.running_requests[instance]
     for place in range(step[LEFT_FROM], step[LEFT_TO]):
         request = state.batches.members[instance, place]
-        if requests.stored_tokens[request] < world.workload.table.input_tokens[request]:
+        if requests.stored_tokens[request] < requests.text_tokens[request] or not is_decoding(state, instance, request):
             continue
+        end_part(world, state, instance, request, instances.step_number[instance] - 1)
+        requests.decoding_since[request] = instances.step_number[instance] + 1
         unlink_phases(world, state, instance, request)
         requests.decode_base[request] -= 1
         requests.finish_step[request] += 1
@@ -278,9 +246,9 @@ def _leave_out_rest(world: World, state: State, instance: int) -> None:
 
 @kernel
 def _preempt_one(world: World, state: State, instance: int) -> int:
-    """Preempt the member that the policy names, among those not yet served in this step."""
-    step, instances, requests = state.scratch.step, state.instances, state.requests
-    first = step[CURSOR]
+    """Preempt the member that the policy names, among those that may have to give way."""
+    step, instances = state.scratch.step, state.instances
+    first = first_candidate(world, state)
     count = instances.running_requests[instance] - first
     if world.settings.ranks_victims:
         # All at one moment: priorities of different moments cannot be compared.
@@ -298,13 +266,11 @@ def _preempt_one(world: World, state: State, instance: int) -> int:
     if choice < 0 or choice >= count:
         return BAD_TARGET
     victim = state.batches.members[instance, first + choice]
-    own = own_blocks(world, victim)
-    log = state.log
+    own = new_own_blocks(world, state, victim)
     if (
         not _has_room(world, state, step[NEED_NODES] + own)
         or not has_trace_room(world, state)
         or state.cache.counters[OWN_PLACES] + own > state.cache.own_held.shape[0]
-        or log.counters[1] + 1 > log.lost.shape[0]
     ):
         step[NEED_NODES] += own
         step[NEED_OWN] = own
@@ -312,33 +278,9 @@ def _preempt_one(world: World, state: State, instance: int) -> int:
     step[VICTIM] = _NOBODY
     if world.settings.trace_level != NO_TRACE:
         record_preemption(world, state, instance, victim)
-    preempt(world, state, instance, victim)
+    is_served = first + choice < step[CURSOR]
+    if is_served:
+        take_back(world, state, instance, victim)
+    preempt(world, state, instance, victim, is_served)
     step[PREEMPTED] = 1
-    requests.left_out_us[victim] = 0
     return DONE
-
-
-@kernel
-def fill_candidates(world: World, state: State, instance: int) -> BatchView:
-    """What the choice of a victim may see: the members not yet served in this step."""
-    step, requests, room = state.scratch.step, state.requests, state.scratch.candidates
-    count = state.instances.running_requests[instance] - step[CURSOR]
-    for place in range(count):
-        request = state.batches.members[instance, step[CURSOR] + place]
-        stored = requests.stored_tokens[request]
-        if stored >= world.workload.table.input_tokens[request]:
-            stored = state.instances.step_number[instance] + requests.decode_base[request]
-        room[0, place] = requests.priority[request]
-        room[1, place] = requests.arrival_us[request]
-        room[2, place] = world.workload.table.input_tokens[request]
-        room[3, place] = stored
-        room[4, place] = requests.preemptions[request]
-    return BatchView(
-        step[NOW_US],
-        count,
-        room[0, :count],
-        room[1, :count],
-        room[2, :count],
-        room[3, :count],
-        room[4, :count],
-    )

@@ -2,7 +2,8 @@
 
 Blocks that no other request can ever find are interchangeable, so they are only counted; a block has a node
 while its key can be looked up. New blocks come from the front of an instance's free list, freed ones go to
-its end.
+its end, or to its front if they have no key. Blocks of one content form a chain from the oldest to the
+youngest, and the index names the oldest.
 """
 
 from blis.engine._jit import cached_kernel, kernel
@@ -82,6 +83,8 @@ def new_node(store: BlockStore, identity: int) -> int:
     store.nodes.node_id[node] = identity
     store.nodes.references[node] = 0
     store.nodes.is_current[node] = 1
+    store.nodes.next_copy[node] = -1
+    store.nodes.previous_copy[node] = node
     store.nodes.run[node] = 0
     return node
 
@@ -108,6 +111,36 @@ def append(store: BlockStore, head: int, node: int) -> None:
 def append_run(store: BlockStore, head: int, count: int) -> None:
     """Put `count` keyless blocks at the new end of the list of `head`."""
     store.nodes.run[store.nodes.previous[head]] += count
+
+
+@kernel
+def prepend_run(store: BlockStore, head: int, count: int) -> None:
+    """Put `count` keyless blocks at the old end of the list of `head`: they are the next to be taken."""
+    store.nodes.run[head] += count
+
+
+@kernel
+def _append_copy(store: BlockStore, first: int, node: int) -> None:
+    """Put a node at the young end of the chain of copies that begins with `first`."""
+    youngest = store.nodes.previous_copy[first]
+    store.nodes.next_copy[youngest] = node
+    store.nodes.previous_copy[node] = youngest
+    store.nodes.previous_copy[first] = node
+    store.nodes.is_current[node] = 0
+
+
+@kernel
+def _remove_copy(store: BlockStore, first: int, node: int) -> int:
+    """Take a node out of the chain that begins with `first`; return what it begins with now, -1 if it is empty."""
+    before, after = store.nodes.previous_copy[node], store.nodes.next_copy[node]
+    if node == first:
+        if after >= 0:
+            store.nodes.previous_copy[after] = before
+            store.nodes.is_current[after] = 1
+        return after
+    store.nodes.next_copy[before] = after
+    store.nodes.previous_copy[after if after >= 0 else first] = before
+    return first
 
 
 @kernel
@@ -157,6 +190,15 @@ def _evict_oldest(settings: Records, instances: Records, cache: BlockStore, seen
     identity = cache.nodes.node_id[node]
     unlink(cache, node)
     named = find(cache, identity)
+    if settings.copies_findable:
+        first = _remove_copy(cache, named, node)
+        if first < 0:
+            forget(cache, identity)
+            note_change(settings, seen, identity, True)
+        elif first != named:
+            set_index(cache, identity, first)
+        recycle(cache, node)
+        return
     if cache.nodes.is_current[node] == 0:
         instances.stale_blocks[instance] -= 1
     if named >= 0:
@@ -207,9 +249,14 @@ def give_back(instances: Records, cache: BlockStore, instance: int, node: int) -
 
 @kernel
 def register(settings: Records, instances: Records, cache: BlockStore, seen: SeenCache, instance: int, key: int) -> int:
-    """Give the block just filled its key; return its node, or -1 when an earlier copy stays the one found."""
+    """Give the block just filled its key; return its node, or -1 where an earlier copy is the only one to be found."""
     identity = key * settings.n_instances + instance
     named = find(cache, identity)
+    if named >= 0 and settings.copies_findable:
+        node = new_node(cache, identity)
+        cache.nodes.references[node] = 1
+        _append_copy(cache, named, node)
+        return node
     if named >= 0:
         if settings.first_copy_stays:
             return -1

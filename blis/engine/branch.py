@@ -109,6 +109,10 @@ def _copy_instances(world: World, base: State, branch: State) -> None:
             copy.members[instance, place] = batches.members[instance, place]
         for place in range(base.instances.prefilling_requests[instance]):
             copy.prefilling[instance, place] = batches.prefilling[instance, place]
+        for place in range(base.instances.ending_requests[instance]):
+            copy.ending[instance, place] = batches.ending[instance, place]
+        for place in range(base.instances.returning_requests[instance]):
+            copy.returning[instance, place] = batches.returning[instance, place]
         for place in range(base.instances.decode_requests[instance]):
             copy.finish_step[instance, place] = batches.finish_step[instance, place]
             copy.finish_request[instance, place] = batches.finish_request[instance, place]

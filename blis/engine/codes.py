@@ -60,7 +60,9 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     INSTANCE,
     NOW_US,
     CURSOR,  # position in the batch of the member to be served next
+    CHUNK,  # tokens that it is to compute, once that is known; 0: not yet
     BUDGET,  # tokens left
+    UNDER_WAY,  # 1: the step before has not ended yet
     PREEMPTED,  # 1 once a member was preempted
     SORTED,  # waiting requests in the sorted part; -1: not sorted yet
     VICTIM,  # choice of a Python policy; -1: none
@@ -71,6 +73,7 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     PREFILL_PROMPT_X2,
     DECODE_REQUESTS,
     DECODE_CONTEXT,
+    REPLAYED,  # decodes that compute again the last token that a request had written when it was preempted
     N_MEMBERS,  # requests that finish their prompt in this step
     LEFT_FROM,  # positions in the batch that the budget left out
     LEFT_TO,
@@ -79,6 +82,6 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     NEED_NODES,  # room that the block store lacked
     NEED_OWN,
     N_STEP_PLACES,
-) = range(23)
+) = range(26)
 
 BETWEEN_STEPS, SERVING, TAKING = range(3)

@@ -16,7 +16,7 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
     """Run steps in which a constant batch only decodes, as long as they start before `until_us`; return their number.
 
     Each costs O(1). The run ends before a step in which a request completes, a keyed block fills or is
-    evicted, or blocks are lacking.
+    evicted, or blocks are lacking. Where two steps may be under way, one is: the run composes the next ones.
     """
     instances = state.instances
     decoding = instances.decode_requests[instance]
@@ -27,7 +27,7 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
         or decoding != running
         or instances.left_out_requests[instance] > 0
         or decoding > world.limits.step_token_budget[instance]
-        or (instances.queued_requests[instance] > 0 and running < world.limits.max_running_requests[instance])
+        or (instances.waiting_head[instance] >= 0 and running < world.limits.max_running_requests[instance])
     ):
         return count
     size = world.settings.block_size_tokens
@@ -35,9 +35,21 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
     number = instances.step_number[instance] + 1
     phase = number % size
     now_us = instances.next_step_us[instance]
+    is_ahead = world.limits.async_scheduling[instance] != 0
+    if is_ahead and (
+        instances.steps_under_way[instance] != 1
+        or instances.ending_requests[instance] > 0
+        or instances.returning_requests[instance] > 0
+    ):
+        return count
+    begin_us = instances.busy_until_us[instance] if is_ahead else now_us
+    first_us = begin_us
+    # A block gets its key in the step that fills it, or in the one behind.
+    fill = number - 1 if is_ahead else number
+    fill_phase = fill % size
     while now_us < until_us and number < last and state.log.counters[0] + 2 <= state.log.entries.shape[0]:
         takes = state.batches.crossing[instance, phase]
-        if takes > state.cache.nodes.run[instance] or state.batches.fill_head[instance, phase] >= 0:
+        if takes > state.cache.nodes.run[instance] or state.batches.fill_head[instance, fill_phase] >= 0:
             break
         state.cache.nodes.run[instance] -= takes
         instances.used_blocks[instance] += takes
@@ -51,17 +63,23 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
         instances.decode_context_tokens[instance] = context + decoding
         note_event(state, instance, now_us)
         instances.step_fixed[instance] = 2 * now_us
-        now_us += step_us
+        now_us = begin_us if is_ahead else now_us + step_us
+        begin_us += step_us
         count += 1
         number += 1
         phase += 1
         if phase == size:
             phase = 0
+        fill_phase += 1
+        if fill_phase == size:
+            fill_phase = 0
     if count > 0:
         if world.settings.trace_level != NO_TRACE:
-            start_us = instances.next_step_us[instance]
-            sample_decodes(state, instance, start_us, count, now_us - start_us)
+            sample_decodes(state, instance, first_us, count, begin_us - first_us)
         instances.step_number[instance] = number - 1
         instances.next_step_us[instance] = now_us
-        instances.busy_until_us[instance] = now_us
+        instances.busy_until_us[instance] = begin_us
+        if is_ahead:
+            instances.steps_under_way[instance] = 2
+            instances.fills_are_due[instance] = 1
     return count

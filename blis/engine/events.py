@@ -7,7 +7,7 @@ runs by itself up to the next event of the cluster.
 """
 
 from blis.engine._jit import kernel
-from blis.engine.batch import continue_step, start_step
+from blis.engine.batch import continue_step, has_room_for_step, start_step
 from blis.engine.codes import (
     BETWEEN_STEPS,
     DONE,
@@ -27,8 +27,9 @@ from blis.engine.heap import AS_QUEUED, meld, without_root
 from blis.engine.observation import has_trace_room
 from blis.engine.state import State
 from blis.engine.step_end import note_event
+from blis.engine.two_steps import end_steps
 from blis.engine.views import World
-from blis.engine.waiting import enqueue
+from blis.engine.waiting import count_waiting, enqueue
 
 
 @kernel
@@ -97,6 +98,7 @@ def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None
         return
     requests.status[request] = QUEUED
     instances.input_tokens[instance] += world.workload.table.input_tokens[request]
+    count_waiting(state, instance, request)
     enqueue(world, state, instance, request, False)
     if instances.next_step_us[instance] == NEVER_US:
         start_us = now_us
@@ -151,6 +153,12 @@ def advance(world: World, state: State, instance: int, until_us: int) -> int:
                 return STALLED
             if not has_trace_room(world, state):
                 return GROW
+            if world.limits.async_scheduling[instance]:
+                if not has_room_for_step(world, state, instance):
+                    return GROW
+                if not end_steps(world, state, instance, step_us):
+                    cluster[EVENTS] += 1
+                    continue
             steps = run_decodes(world, state, instance, min(until_us, queueing_us))
             cluster[EVENTS] += max(steps, 1)
             if steps > 0:

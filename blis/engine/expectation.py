@@ -52,11 +52,14 @@ def expected_ttft_us(world: World, state: State, instance: int, request: int, no
 def _next_step_us(instances: Records, instance: int, now_us: int, queueing_us: float) -> float:
     """Time until a step begins that can take a request which enters the queue after `queueing_us`."""
     free_us = max(0.0, float(instances.busy_until_us[instance] - now_us))
-    if free_us >= queueing_us or instances.running_requests[instance] == 0:
+    composed_us = free_us
+    if instances.steps_under_way[instance] > 0:  # the step that begins when the engine is free is composed earlier
+        composed_us = max(0.0, float(instances.next_step_us[instance] - now_us))
+    if composed_us >= queueing_us or instances.running_requests[instance] == 0:
         return max(free_us, queueing_us)
     # Steps of about the last one's length follow each other; it must wait for the one that it enters into.
     step_us = float(max(1, instances.step_us[instance]))
-    return free_us + np.ceil((queueing_us - free_us) / step_us) * step_us
+    return free_us + np.ceil((queueing_us - composed_us) / step_us) * step_us
 
 
 @kernel
@@ -70,7 +73,7 @@ def _tokens_ahead(world: World, state: State, instance: int) -> int:
         waiting = int(waiting * (1.0 - hit))
     for place in range(instances.prefilling_requests[instance]):
         request = state.batches.prefilling[instance, place]
-        waiting += world.workload.table.input_tokens[request] - requests.stored_tokens[request]
+        waiting += requests.text_tokens[request] - requests.stored_tokens[request]
     return waiting
 
 

@@ -72,8 +72,8 @@ def safe_until_us(world: World, state: State) -> int:
         if instances.next_event_us[instance] == NEVER_US:
             continue
         steps = world.settings.least_steps
-        if instances.pending_requests[instance] > 0:
-            steps = 1  # it may be dropped at once
+        if instances.pending_requests[instance] > 0 or instances.resuming_requests[instance] > 0:
+            steps = 1  # it may be dropped at once, or lack no more than its last token
         if instances.decode_requests[instance] > 0:
             first = state.batches.finish_step[instance, 0]
             steps = max(1, min(steps, first - instances.step_number[instance]))

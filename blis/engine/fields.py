@@ -41,6 +41,10 @@ LIMIT_FIELDS = {
     "step_token_budget": (_I, 0),
     "long_prefill_threshold_tokens": (_I, 0),  # 0: none
     "max_model_len_tokens": (_I, 0),  # 0: none
+    "async_scheduling": (_I, 0),  # two steps are under way at a time
+    "watermark_blocks": (_I, 0),  # that must stay free when a request joins others
+    "reserve_full_isl": (_I, 0),  # a request is taken if its whole prompt fits
+    "prefix_caching": (_I, 0),  # blocks can be found again
     "queueing_us": (_F, 0),
     "queueing_us_per_token": (_F, 0),
     "output_token_us": (_I, 0),
@@ -92,6 +96,13 @@ SETTING_FIELDS = {
     "waiting_counts": (_I, 0),
     "reads_at_start": (_I, 0),
     "order_by_kind": (_I, 0),
+    "resume_keeps_output": (_I, 0),
+    "threshold_needs_company": (_I, 0),
+    "keyless_freed_first": (_I, 0),
+    "final_token_unstored": (_I, 0),
+    "copies_findable": (_I, 0),
+    "victim_among_all": (_I, 0),
+    "empty_step_is_free": (_I, 0),
 }
 
 REQUEST_FIELDS = {
@@ -100,18 +111,26 @@ REQUEST_FIELDS = {
     "instance": (_I, -1),  # -1: not routed
     "queued_us": (_I, 0),  # when it enters, or entered, the instance's wait queue
     "routing_rank": (_I, 0),  # how many were routed before it
-    "scheduled_us": (_I, -1),  # start of the step that last took it; -1
+    "scheduled_us": (_I, -1),  # when it was taken: first, or last if preemption loses all; -1
     "first_token_us": (_I, -1),  # -1
     "finished_us": (_I, -1),  # arrival + E2E; -1
+    "leaves_us": (_I, -1),  # the same as soon as its last step has been composed; -1
     "preemptions": (_I, 0),
     "cached_blocks": (_I, -1),  # found when it was last taken; -1
-    "computed_tokens": (_I, 0),  # prompt tokens computed, repeated work included
-    "stored_tokens": (_I, 0),  # prompt tokens in the cache while it is in the batch
+    "text_tokens": (_I, 0),  # to be computed before it decodes: its prompt, and what it had written when preempted
+    "computed_tokens": (_I, 0),  # of those, repeated work included
+    "stored_tokens": (_I, 0),  # of those, in the cache while it is in the batch
+    "registered_blocks": (_I, 0),  # leading blocks that have got their keys
+    "chunk_step": (_I, 0),  # step number of its latest chunk of text
+    "chunk_tokens": (_I, 0),
+    "earlier_chunk_step": (_I, 0),  # that of the chunk before
+    "decoding_since": (_I, 0),  # step number of the first decode since it was taken, preempted or left out
+    "paused_us": (_I, 0),  # time of its latest token when it was preempted
     "decode_base": (_I, 0),  # a decoding request holds step number + base tokens before that step
     "finish_step": (_I, 0),  # step number of its last token
     "batch_rank": (_I, 0),  # how many the instance took before it
-    "clock_mark_us": (_I, 0),  # the instance's step clock at its first token
-    "left_out_us": (_I, 0),  # time it was left out of steps before its first decode
+    "clock_mark_us": (_I, 0),  # end of the step of its first token, and what later time does not count
+    "left_out_us": (_I, 0),  # time it has been left out of steps since its latest token
     "detached_blocks": (_I, 0),  # leading blocks it uses without holding them
     "own_key": (_I, -1),  # first of the keys it got when first preempted; -1
     "priority": (_F, 0),  # larger is more urgent
@@ -142,7 +161,12 @@ INSTANCE_FIELDS = {
     "prefilling_requests": (_I, 0),
     "decode_requests": (_I, 0),
     "decode_context_tokens": (_I, 0),  # tokens held by decoding requests
-    "left_out_requests": (_I, 0),  # decoding requests that wait for their first decode
+    "left_out_requests": (_I, 0),  # decoding requests that the latest step left out
+    "resuming_requests": (_I, 0),  # that have written something and wait, or compute it anew
+    "steps_under_way": (_I, 0),  # composed and not yet ended, where two may be
+    "fills_are_due": (_I, 0),  # 1: blocks that the latest step fills get their keys with the next
+    "ending_requests": (_I, 0),  # whose last token is under way
+    "returning_requests": (_I, 0),  # preempted while a step that serves them is under way
     "batch_rank": (_I, 0),  # requests taken so far
     "last_decode_rank": (_I, -1),  # largest rank that ever began to decode
     "used_blocks": (_I, 0),
@@ -178,6 +202,8 @@ NODE_FIELDS = {
     "is_current": (_I, 0),  # 1 when the index names this node
     "previous": (_I, 0),
     "next": (_I, 0),
+    "next_copy": (_I, 0),  # next younger block of the same content; -1
+    "previous_copy": (_I, 0),  # next older; of the one that the index names, the youngest
 }
 
 SLOT_FIELDS = {"slot_id": (_I, 0), "slot_node": (_I, 0)}  # id + 1; 0 is empty
@@ -194,7 +220,20 @@ LOG_FIELDS = {
     "instance": (np.int32, 0),
 }
 
-LOST_FIELDS = {"first": (_I, 0), "last": (_I, 0), "instance": (_I, 0)}  # step numbers, inclusive
+LOST_FIELDS = {
+    "first": (_I, 0),  # step numbers, inclusive
+    "last": (_I, 0),
+    "instance": (_I, 0),
+    "request": (_I, 0),
+}
+
+PAUSE_FIELDS = {
+    "instance": (_I, 0),
+    "request": (_I, 0),
+    "life": (_I, 0),  # preemptions of the request before it
+    "step": (_I, 0),  # number of the step whose decode ended it; 0: it was no decode
+    "pause_us": (_I, 0),  # before that step, or all of it if the step is 0
+}
 
 ROUTING_FIELDS = {
     "request": (_I, -1),

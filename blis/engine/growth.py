@@ -15,7 +15,7 @@ def grown(state: State) -> State:
         cache=_grown_store(state.cache, int(step[NEED_NODES]) + 1, int(step[NEED_OWN])),
         router=_grown_store(state.router, int(cluster[NEED_ROUTER_NODES]) + 2, 0),
         seen=_grown_seen(state.seen, 4 * int(step[NEED_NODES]) + 2 * len(state.instances)),
-        log=_grown_log(state.log),
+        log=_grown_log(state.log, state.batches.members.shape[1]),
         trace=_grown_trace(state.trace),
     )
 
@@ -82,11 +82,14 @@ def _resized(seen: SeenCache, n_slots: int) -> SeenCache:
     return larger
 
 
-def _grown_log(log: StepLog) -> StepLog:
-    entries, lost = int(log.counters[0]), int(log.counters[1])
+def _grown_log(log: StepLog, largest_batch: int) -> StepLog:
+    entries, lost, pauses = (int(count) for count in log.counters)
     room = 2 * (entries + 2) if entries + 2 > len(log.entries) else 0
-    lost_room = 2 * (lost + 1) if lost + 1 > len(log.lost) else 0
-    return log._replace(entries=_longer(log.entries, room), lost=_longer(log.lost, lost_room))
+    lost_room = 2 * (lost + largest_batch) if lost + largest_batch > len(log.lost) else 0
+    pause_room = 2 * (pauses + largest_batch) if pauses + largest_batch > len(log.pauses) else 0
+    return log._replace(
+        entries=_longer(log.entries, room), lost=_longer(log.lost, lost_room), pauses=_longer(log.pauses, pause_room)
+    )
 
 
 def _grown_trace(trace: TraceLog) -> TraceLog:

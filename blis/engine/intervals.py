@@ -5,8 +5,8 @@ import numpy as np
 from blis.engine._jit import cached_kernel
 from blis.engine.codes import COMPLETED, RUNNING
 from blis.engine.fields import Records
-from blis.engine.state import State, StepLog, Workload
-from blis.foundation.units import Int64Vector
+from blis.engine.state import LOST_ENTRIES, PAUSES, State, Workload
+from blis.foundation.units import BoolVector, Int64Vector
 
 #: Steps below this length [µs] are counted in an array indexed by their length.
 _DIRECT_US = 2**20
@@ -17,40 +17,57 @@ def count_intervals(
 ) -> tuple[Int64Vector, Int64Vector]:
     """Distinct intervals of completed requests, ascending [µs], and how often each occurs.
 
-    Only a request's last life counts. What a decoding request waited while the token budget left it out is part of
-    its first interval if the semantics say so. Needs `record_steps`; without it the arrays are empty.
+    Where preemption loses what a request has written, only its last life counts; else its pauses count as well. What a
+    decoding request waited while a step left it out is part of its next interval if the semantics say so. Needs
+    `record_steps`; without it the arrays are empty.
     """
     entries = state.log.entries[: state.log.counters[0]]
     if not settings.record_steps or not len(entries):
         return np.empty(0, np.int64), np.empty(0, np.int64)
     lengths, kind = _distinct_lengths(entries.step_us)
-    requests, table = state.requests, workload.table
-    left_out_us, status, outputs = requests.left_out_us, requests.status, table.output_tokens
-    decoding = (status == RUNNING) & (requests.stored_tokens >= table.input_tokens)
-    decoding &= (outputs > 1) & (requests.first_token_us >= 0)
-    waited = (status == COMPLETED) & (left_out_us > 0) & bool(settings.waiting_counts)
-    of_interest = np.flatnonzero(decoding | waited)  # few, mostly none: the rest is in the log as it is
-    first = requests.finish_step[of_interest] - outputs[of_interest] + 2
-    where, is_late = requests.instance[of_interest], waited[of_interest]
+    pauses = _pauses_that_count(settings, state)
     values, counts = [], []
     for instance in range(settings.n_instances):
-        here = where == instance
         last_step = int(state.instances.step_number[instance])
-        changes = _lost_steps(state.log, instance, last_step)
-        changes += np.bincount(np.minimum(first[here & ~is_late], last_step + 1), minlength=last_step + 2)
-        late = np.flatnonzero(here & is_late)
-        np.add.at(changes, first[late], 1)
-        np.add.at(changes, first[late] + 1, -1)
+        changes = _lost_steps(settings, state, instance, last_step)
+        own_pauses = pauses[pauses.instance == instance]
+        late = own_pauses[own_pauses.step > 0]
+        np.add.at(changes, late.step, 1)
+        np.add.at(changes, late.step + 1, -1)
+        _add_unfinished(changes, workload, state, instance, last_step)
         changes[last_step + 1] = 0
         tokens = np.zeros(len(lengths), np.int64)
         add_steps(entries, kind, instance, changes, tokens, bool(changes.any()))
         found = np.flatnonzero(tokens)
         own = entries[entries.instance == instance] if len(late) else entries[:0]
-        late_us = np.repeat(own.step_us, own.steps)[first[late] - 1] + left_out_us[of_interest[late]]
-        values += [lengths[found] + limits.output_token_us[instance], late_us + limits.output_token_us[instance]]
-        counts += [tokens[found], np.ones(len(late), np.int64)]
+        late_us = np.repeat(own.step_us, own.steps)[late.step - 1] + late.pause_us
+        whole_us = own_pauses.pause_us[own_pauses.step == 0]
+        irregular_us = np.concatenate([late_us, whole_us])
+        values += [lengths[found] + limits.output_token_us[instance], irregular_us + limits.output_token_us[instance]]
+        counts += [tokens[found], np.ones(len(irregular_us), np.int64)]
     distinct, place = np.unique(np.concatenate(values), return_inverse=True)
     return distinct, np.bincount(place, np.concatenate(counts), len(distinct)).astype(np.int64)
+
+
+def _pauses_that_count(settings: Records, state: State) -> Records:
+    """Pauses of completed requests; where preemption loses all, of their last lives."""
+    pauses = state.log.pauses[: state.log.counters[PAUSES]]
+    counts: BoolVector = state.requests.status[pauses.request] == COMPLETED
+    if not settings.resume_keeps_output:
+        counts &= pauses.life == state.requests.preemptions[pauses.request]
+    return pauses[counts]
+
+
+def _add_unfinished(changes: Int64Vector, workload: Workload, state: State, instance: int, last_step: int) -> None:
+    """Count the decodes of requests that still run among those to be left out, from their last break on."""
+    requests = state.requests
+    decoding = (requests.instance == instance) & (requests.status == RUNNING) & (requests.first_token_us >= 0)
+    decoding &= (requests.stored_tokens >= requests.text_tokens) & (workload.table.output_tokens > 1)
+    first = requests.decoding_since[decoding]
+    last = np.minimum(requests.finish_step[decoding], last_step)
+    has_decoded = last >= first
+    np.add.at(changes, first[has_decoded], 1)
+    np.add.at(changes, last[has_decoded] + 1, -1)
 
 
 def _distinct_lengths(step_us: Int64Vector) -> tuple[Int64Vector, Int64Vector]:
@@ -62,11 +79,13 @@ def _distinct_lengths(step_us: Int64Vector) -> tuple[Int64Vector, Int64Vector]:
     return lengths, kind.astype(np.int64)
 
 
-def _lost_steps(log: StepLog, instance: int, last_step: int) -> Int64Vector:
-    """Change, at each step number, of the decode tokens that belong to preempted lives."""
+def _lost_steps(settings: Records, state: State, instance: int, last_step: int) -> Int64Vector:
+    """Change, at each step number, of the decode tokens in ended parts of lives that do not count."""
     changes = np.zeros(last_step + 2, np.int64)
-    lost = log.lost[: log.counters[1]]
+    lost = state.log.lost[: state.log.counters[LOST_ENTRIES]]
     lost = lost[lost.instance == instance]
+    if settings.resume_keeps_output:
+        lost = lost[state.requests.status[lost.request] != COMPLETED]
     np.add.at(changes, lost["first"], 1)
     np.add.at(changes, lost["last"] + 1, -1)
     return changes

@@ -76,7 +76,7 @@ def _check_requests(workload: Workload, limits: Records, state: State, instance:
     ended = int(counters.completed_requests + counters.dropped_requests)
     _require("in flight is routed and not ended", instance, len(here) - ended, int(counters.in_flight_requests))
     waiting = (requests.instance == instance) & (requests.status == QUEUED)
-    tokens = int(workload.table.input_tokens[waiting].sum())
+    tokens = int(requests.text_tokens[waiting].sum())
     _require("waiting tokens are counted", instance, tokens, int(counters.queued_tokens))
     excess = max(0, int(counters.running_requests) - int(limits.max_running_requests[instance]))
     _require("a batch keeps to its largest size", instance, 0, excess)

@@ -1,13 +1,17 @@
-"""What happens to one member of a batch: its blocks, its way into and out of decoding, its end."""
+"""What happens to one member of a batch: its blocks, its way into and out of decoding, its end.
+
+What a request computes before it decodes is its text: its prompt, and behind it what it had written when it was
+preempted.
+"""
 
 from blis.engine._jit import kernel
-from blis.engine.blocks import append_run, claim, find, give_back, register, take_blocks
-from blis.engine.codes import COMPLETED, NEVER_US, QUEUED
+from blis.engine.blocks import append_run, claim, find, give_back, prepend_run, register, take_blocks
+from blis.engine.codes import COMPLETED, NEVER_US, RUNNING
 from blis.engine.feedback import release_followers
-from blis.engine.heap import push_finish, remove_finish
-from blis.engine.state import NEXT_OWN_KEY, OWN_PLACES, State
+from blis.engine.heap import push_finish
+from blis.engine.state import State
 from blis.engine.views import World
-from blis.engine.waiting import enqueue
+from blis.engine.waiting import forget_waiting
 
 
 @kernel
@@ -19,12 +23,29 @@ def shared_blocks(world: World, request: int) -> int:
 @kernel
 def keyed_blocks(world: World, state: State, request: int) -> int:
     """Leading blocks that get a key when they fill."""
-    if state.requests.detached_blocks[request] > 0:
+    shared, own_key = shared_blocks(world, request), state.requests.own_key[request]
+    if shared == 0 and own_key < 0:
         return 0
-    shared = shared_blocks(world, request)
-    if state.requests.own_key[request] >= 0:
-        return max(shared, world.workload.table.prompt_blocks[request])
-    return shared
+    if state.requests.detached_blocks[request] > 0 or not has_keys(world, state, request):
+        return 0
+    return shared + own_blocks(world, request) if own_key >= 0 else shared
+
+
+@kernel
+def has_keys(world: World, state: State, request: int) -> bool:
+    """Whether the instance of a request keeps blocks to be found again."""
+    return world.limits.prefix_caching[state.requests.instance[request]] != 0
+
+
+@kernel
+def own_blocks(world: World, request: int) -> int:
+    """Blocks that only the request itself can find again: each needs a key of its own once it is preempted."""
+    whole = world.workload.table.prompt_blocks[request]
+    if world.settings.resume_keeps_output:
+        outputs = max(world.workload.table.output_tokens[request], 1)
+        stored = world.workload.table.input_tokens[request] + outputs - 1
+        whole = stored // world.settings.block_size_tokens
+    return max(0, whole - shared_blocks(world, request))
 
 
 @kernel
@@ -56,11 +77,13 @@ def _set_held(world: World, state: State, request: int, block: int, node: int) -
 
 @kernel
 def cached_prefix(world: World, state: State, instance: int, request: int) -> tuple[int, int]:
-    """Leading prompt blocks found in the instance's cache, and how many of them are free; their nodes go to scratch."""
+    """Leading blocks of its text found in the instance's cache, and how many are free; their nodes go to scratch."""
     n_instances = world.settings.n_instances
     shared = shared_blocks(world, request)
-    whole = world.workload.table.prompt_blocks[request]
+    whole = state.requests.text_tokens[request] // world.settings.block_size_tokens
     last = whole if state.requests.own_key[request] >= 0 else min(shared, whole)
+    if not world.limits.prefix_caching[instance]:
+        last = 0
     found = 0
     free = 0
     while found < last:
@@ -81,16 +104,32 @@ def claim_prefix(world: World, state: State, instance: int, request: int, count:
         node = state.scratch.hits[block]
         claim(state.instances, state.cache, instance, node)
         _set_held(world, state, request, block, node)
+    state.requests.registered_blocks[request] = count
     state.instances.cache_hits[instance] += count
     state.instances.cache_hit_tokens[instance] += count * world.settings.block_size_tokens
 
 
 @kernel
 def fill_block(world: World, state: State, instance: int, request: int, block: int) -> None:
-    """A keyed block has just become full."""
+    """A keyed block has just become full, and all of its tokens are known."""
     key = key_of(world, state, request, block)
     node = register(world.settings, state.instances, state.cache, state.seen, instance, key)
     _set_held(world, state, request, block, node)
+    state.requests.registered_blocks[request] = block + 1
+
+
+@kernel
+def fill_known(world: World, state: State, instance: int, request: int, known_tokens: int) -> None:
+    """Give a decode block its key if the known tokens fill it just now and it has none yet."""
+    size = world.settings.block_size_tokens
+    if known_tokens % size != 0:
+        return
+    block = known_tokens // size - 1
+    keyed = keyed_blocks(world, state, request)
+    if state.requests.registered_blocks[request] <= block < keyed:
+        fill_block(world, state, instance, request, block)
+    if keyed <= block + 1:
+        unlink_fill(state, instance, request)
 
 
 @kernel
@@ -115,13 +154,21 @@ def store_tokens(world: World, state: State, instance: int, request: int, start:
 
 
 @kernel
-def release(world: World, state: State, instance: int, request: int, stored_tokens: int) -> None:
-    """Give back all blocks of a request that stores so many tokens, the last block first."""
+def release(world: World, state: State, instance: int, request: int, stored_tokens: int, known_tokens: int) -> None:
+    """Give back all blocks of a request that stores so many tokens, the last block first.
+
+    Blocks that the first `known_tokens` do not fill have no key.
+    """
     size = world.settings.block_size_tokens
     instances, cache = state.instances, state.cache
     first = state.requests.detached_blocks[request]
     end = -(-stored_tokens // size)
-    keyed = min(keyed_blocks(world, state, request), stored_tokens // size)
+    full = known_tokens // size if world.limits.prefix_caching[instance] else 0
+    if world.settings.keyless_freed_first and end > full:
+        prepend_run(cache, instance, end - full)
+        instances.used_blocks[instance] -= end - full
+        end = full
+    keyed = min(keyed_blocks(world, state, request), full)
     if end > max(keyed, first):
         count = end - max(keyed, first)
         append_run(cache, instance, count)
@@ -189,29 +236,41 @@ def unlink_phases(world: World, state: State, instance: int, request: int) -> No
 
 
 @kernel
+def is_decoding(state: State, instance: int, request: int) -> bool:
+    """Whether a member of the batch has computed its text and has steps to come from the present one on."""
+    requests = state.requests
+    return (
+        requests.stored_tokens[request] >= requests.text_tokens[request]
+        and requests.finish_step[request] >= state.instances.step_number[instance]
+    )
+
+
+@kernel
+def written_tokens(world: World, state: State, request: int) -> int:
+    """Output tokens that are part of the request's text: what it had written when it was preempted."""
+    return state.requests.text_tokens[request] - world.workload.table.input_tokens[request]
+
+
+@kernel
 def begin_decode(world: World, state: State, instance: int, request: int) -> None:
-    """The present step finished the prompt: decoding starts in the next one, and its end is known."""
+    """The present step finished the text: decoding starts in the next one, and its end is known."""
     requests, instances = state.requests, state.instances
-    prompt = world.workload.table.input_tokens[request]
+    text = requests.text_tokens[request]
+    left = world.workload.table.output_tokens[request] - written_tokens(world, state, request)
     number = instances.step_number[instance]
-    requests.decode_base[request] = prompt - number - 1
-    requests.finish_step[request] = number + world.workload.table.output_tokens[request] - 1
+    requests.decode_base[request] = text - number - 1
+    requests.finish_step[request] = number + left - 1
+    requests.decoding_since[request] = number + 1
     count = instances.decode_requests[instance]
     push_finish(
         state.batches.finish_step[instance], state.batches.finish_request[instance], count,
         requests.finish_step[request], request,
     )  # fmt: skip
     instances.decode_requests[instance] = count + 1
-    instances.decode_context_tokens[instance] += prompt
+    instances.decode_context_tokens[instance] += text
     if requests.batch_rank[request] > instances.last_decode_rank[instance]:
         instances.last_decode_rank[instance] = requests.batch_rank[request]
     link_phases(world, state, instance, request)
-
-
-@kernel
-def first_decode_step(world: World, state: State, request: int) -> int:
-    """Number of the step in which the request decoded, or will decode, for the first time."""
-    return state.requests.finish_step[request] - world.workload.table.output_tokens[request] + 2
 
 
 @kernel
@@ -233,108 +292,49 @@ def remove_from_batch(state: State, instance: int, request: int) -> None:
 
 
 @kernel
-def complete(world: World, state: State, instance: int, request: int, stored_tokens: int, step_end_us: int) -> None:
-    """The request has produced its last token in the present step: store it, free everything, note the times."""
-    requests, instances, settings = state.requests, state.instances, world.settings
+def announce(world: World, state: State, instance: int, request: int, step_end_us: int) -> None:
+    """The request's last step, composed just now, ends then: whoever waits for its end can set out."""
+    requests = state.requests
     outputs = world.workload.table.output_tokens[request]
-    size = settings.block_size_tokens
-    if outputs > 0:
-        if stored_tokens % size != 0 or instances.used_blocks[instance] < world.limits.total_blocks[instance]:
-            store_tokens(world, state, instance, request, stored_tokens, stored_tokens + 1)
-            stored_tokens += 1
-        else:
-            instances.allocation_failures[instance] += 1
-    release(world, state, instance, request, stored_tokens)
-    requests.stored_tokens[request] = stored_tokens
     end_us = requests.first_token_us[request]
     if outputs > 1:
-        end_us += instances.step_clock_us[instance] - requests.clock_mark_us[request]
+        end_us += step_end_us - requests.clock_mark_us[request]
         end_us += (outputs - 1) * world.limits.output_token_us[instance]
     if outputs > 0:
         end_us += world.limits.completion_us[instance]
-    requests.finished_us[request] = end_us
-    requests.status[request] = COMPLETED
-    remove_from_batch(state, instance, request)
-    instances.in_flight_requests[instance] -= 1
-    instances.completed_requests[instance] += 1
-    instances.completed_tokens[instance] += outputs
+    requests.leaves_us[request] = end_us
     if world.settings.lookahead_us != NEVER_US:
         # Where time left out by the budget does not count, the end lies before what has happened since.
         release_followers(world, state, request, max(end_us, step_end_us))
+
+
+@kernel
+def complete(world: World, state: State, instance: int, request: int, stored_tokens: int) -> None:
+    """The request has its last token: free everything, after storing that token if it is to be and there is room."""
+    requests, instances = state.requests, state.instances
+    outputs = world.workload.table.output_tokens[request]
+    if requests.status[request] == RUNNING:
+        if outputs > 0 and not world.settings.final_token_unstored:
+            stored_tokens += _store_final(world, state, instance, request, stored_tokens)
+        release(world, state, instance, request, stored_tokens, stored_tokens)
+        remove_from_batch(state, instance, request)
+    else:  # preempted while its last token was under way
+        forget_waiting(state, instance, request)
+    requests.stored_tokens[request] = stored_tokens
+    requests.finished_us[request] = requests.leaves_us[request]
+    requests.status[request] = COMPLETED
+    instances.in_flight_requests[instance] -= 1
+    instances.completed_requests[instance] += 1
+    instances.completed_tokens[instance] += outputs
     instances.idle_preemptions[instance] = 0
-    if step_end_us <= settings.horizon_us:
-        instances.clock_us[instance] = max(instances.clock_us[instance], step_end_us)
 
 
 @kernel
-def own_blocks(world: World, request: int) -> int:
-    """Prompt blocks that no other request shares: each needs a key of its own once the request is preempted."""
-    whole = world.workload.table.prompt_blocks[request]
-    return max(0, whole - shared_blocks(world, request))
-
-
-@kernel
-def _key_own_blocks(world: World, state: State, instance: int, request: int) -> None:
-    """A first preemption makes the request's own blocks worth finding: its next life may meet them again."""
-    requests, cache = state.requests, state.cache
-    count = own_blocks(world, request)
-    if requests.own_key[request] >= 0 or count == 0 or requests.detached_blocks[request] > 0:
-        return
-    requests.own_key[request] = cache.counters[NEXT_OWN_KEY]
-    cache.counters[NEXT_OWN_KEY] += count
-    cache.counters[OWN_PLACES] += count
-    shared = shared_blocks(world, request)
-    full = requests.stored_tokens[request] // world.settings.block_size_tokens
-    for block in range(shared, min(full, shared + count)):
-        fill_block(world, state, instance, request, block)
-
-
-@kernel
-def preempt(world: World, state: State, instance: int, request: int) -> None:
-    """Send a running request back to the front of the queue; it loses all its work."""
-    requests, instances, log = state.requests, state.instances, state.log
-    prompt = world.workload.table.input_tokens[request]
-    stored = requests.stored_tokens[request]
-    if stored >= prompt:
-        first = first_decode_step(world, state, request)
-        last = instances.step_number[instance] - 1
-        if world.settings.record_steps and last >= first:
-            entry = log.counters[1]
-            log.lost.instance[entry] = instance
-            log.lost.first[entry] = first
-            log.lost.last[entry] = last
-            log.counters[1] = entry + 1
-        if requests.left_out_us[request] > 0:
-            if last < first:
-                instances.left_out_requests[instance] -= 1
-            requests.left_out_us[request] = 0
-        unlink_phases(world, state, instance, request)
-        count = instances.decode_requests[instance]
-        remove_finish(state.batches.finish_step[instance], state.batches.finish_request[instance], count, request)
-        instances.decode_requests[instance] = count - 1
-        stored = decode_position(state, instance, request)
-        instances.decode_context_tokens[instance] -= stored
-    else:
-        _remove_prefilling(state, instance, request)
-    _key_own_blocks(world, state, instance, request)
-    release(world, state, instance, request, stored)
-    remove_from_batch(state, instance, request)
-    requests.stored_tokens[request] = 0
-    requests.detached_blocks[request] = 0
-    requests.preemptions[request] += 1
-    requests.status[request] = QUEUED
-    instances.preemptions[instance] += 1
-    instances.idle_preemptions[instance] += 1
-    enqueue(world, state, instance, request, True)
-
-
-@kernel
-def _remove_prefilling(state: State, instance: int, request: int) -> None:
-    members = state.batches.prefilling[instance]
-    count = state.instances.prefilling_requests[instance]
-    place = 0
-    while members[place] != request:
-        place += 1
-    for later in range(place, count - 1):
-        members[later] = members[later + 1]
-    state.instances.prefilling_requests[instance] = count - 1
+def _store_final(world: World, state: State, instance: int, request: int, stored_tokens: int) -> int:
+    """Store the last token of an output if there is room; return how many tokens that is."""
+    instances, size = state.instances, world.settings.block_size_tokens
+    if stored_tokens % size == 0 and instances.used_blocks[instance] >= world.limits.total_blocks[instance]:
+        instances.allocation_failures[instance] += 1
+        return 0
+    store_tokens(world, state, instance, request, stored_tokens, stored_tokens + 1)
+    return 1

@@ -20,7 +20,7 @@ from blis.engine.codes import (
     STOPPED_BY,
     TAKEN_FROM,
 )
-from blis.engine.members import decode_position
+from blis.engine.preempting import stored_tokens
 from blis.engine.prefill import free_blocks
 from blis.engine.reference import by_reference
 from blis.engine.state import State
@@ -49,22 +49,19 @@ def record_preemption(world: World, state: State, instance: int, request: int) -
     trace = state.trace
     entry = trace.counters[PREEMPTIONS]
     trace.counters[PREEMPTIONS] = entry + 1
-    stored = state.requests.stored_tokens[request]
-    if stored >= world.workload.table.input_tokens[request]:
-        stored = decode_position(state, instance, request)
     trace.preemptions.clock_us[entry] = state.scratch.step[NOW_US]
     trace.preemptions.instance[entry] = instance
     trace.preemptions.request[entry] = request
     trace.preemptions.running_requests[entry] = state.instances.running_requests[instance]
-    trace.preemptions.lost_tokens[entry] = stored
+    trace.preemptions.lost_tokens[entry] = stored_tokens(world, state, instance, request)
 
 
 @kernel
-def begin_sample(world: World, state: State, instance: int) -> None:
+def begin_sample(world: World, state: State, instance: int, start_us: int) -> None:
     """Describe the batch that has just been formed; the sample counts once `end_sample` has given its length."""
     step, instances, samples = state.scratch.step, state.instances, state.trace.samples
     entry = state.trace.counters[SAMPLES]
-    samples.clock_us[entry] = step[NOW_US]
+    samples.clock_us[entry] = start_us
     samples.steps[entry] = 1
     samples.instance[entry] = instance
     samples.queued_requests[entry] = instances.queued_requests[instance]
@@ -79,7 +76,7 @@ def begin_sample(world: World, state: State, instance: int) -> None:
     samples.inverted_request[entry] = -1
     samples.passed_request[entry] = -1
     samples.stopped_by[entry] = _stopped_by(world, state, instance)
-    if instances.queued_requests[instance] == 0:
+    if instances.waiting_head[instance] < 0:
         return
     if step[STOPPED_BY] == BLOCKS_LACKING:
         blocked = first_waiting(world, state, instance)
@@ -114,7 +111,7 @@ def sample_decodes(state: State, instance: int, start_us: int, steps: int, lengt
     samples.prefill_tokens[entry] = 0
     samples.decode_requests[entry] = instances.decode_requests[instance]
     samples.used_blocks[entry] = instances.used_blocks[instance]
-    samples.stopped_by[entry] = BATCH_FULL if instances.queued_requests[instance] > 0 else QUEUE_EMPTY
+    samples.stopped_by[entry] = BATCH_FULL if instances.waiting_head[instance] >= 0 else QUEUE_EMPTY
     samples.blocked_request[entry] = -1
     samples.fitting_request[entry] = -1
     samples.inverted_requests[entry] = 0
@@ -125,7 +122,7 @@ def sample_decodes(state: State, instance: int, start_us: int, steps: int, lengt
 @kernel
 def _stopped_by(world: World, state: State, instance: int) -> int:
     step, instances = state.scratch.step, state.instances
-    if instances.queued_requests[instance] == 0:
+    if instances.waiting_head[instance] < 0:
         return QUEUE_EMPTY
     if step[PREEMPTED] != 0:
         return AFTER_PREEMPTION

@@ -20,6 +20,7 @@ from blis.engine.fields import (
     LOG_FIELDS,
     LOST_FIELDS,
     NODE_FIELDS,
+    PAUSE_FIELDS,
     PREEMPTION_FIELDS,
     REQUEST_FIELDS,
     ROUTING_FIELDS,
@@ -37,7 +38,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
     """The state before the first event: nothing has arrived, every block is free."""
     n, m = len(workload.table), settings.n_instances
     largest_batch = int(max(1, min(limits.max_running_requests.max(), max(n, 1))))
-    largest_prompt = int(workload.table.input_tokens.max()) if n else 1
+    longest = int((workload.table.input_tokens + workload.table.output_tokens).max()) if n else 1
     instances = records(INSTANCE_FIELDS, m)
     scratch = Scratch(
         cluster=np.zeros(N_CLUSTER_PLACES, np.int64),
@@ -48,15 +49,16 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         affinity_blocks=np.zeros(m, np.int64),
         scores=np.zeros(m, np.float64),
         scorer_scores=np.zeros((max(settings.n_scorers, 1), m), np.float64),
-        hits=np.empty(largest_prompt // settings.block_size_tokens + 1, np.int64),
-        members=np.empty(largest_batch + 1, np.int64),
+        hits=np.empty(longest // settings.block_size_tokens + 1, np.int64),
+        members=np.empty(2 * largest_batch + 1, np.int64),
         order=np.empty(max(n, 1), np.int64),
-        candidates=np.empty((5, largest_batch), np.float64),
+        candidates=np.empty((6, largest_batch), np.float64),
     )
     for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT):
         scratch.cluster[place] = -1
     requests = records(REQUEST_FIELDS, n)
     requests.arrival_us[:] = workload.table.arrival_us
+    requests.text_tokens[:] = workload.table.input_tokens
     return State(
         requests=requests,
         instances=instances,
@@ -67,9 +69,10 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         seen=SeenCache(np.array([1, 0]), records(SEEN_FIELDS, 256)),
         scratch=scratch,
         log=StepLog(
-            np.zeros(2, np.int64),
+            np.zeros(3, np.int64),
             records(LOG_FIELDS, 1024 + (8 * n if settings.record_steps else 0)),
-            records(LOST_FIELDS, 64),
+            records(LOST_FIELDS, 64 + largest_batch),
+            records(PAUSE_FIELDS, 64 + largest_batch),
         ),
         trace=new_trace(n, settings),
     )
@@ -114,6 +117,8 @@ def _new_batches(m: int, largest_batch: int, block_size_tokens: int) -> Batches:
         prefilling=np.empty((m, largest_batch), np.int64),
         finish_step=np.empty((m, largest_batch), np.int64),
         finish_request=np.empty((m, largest_batch), np.int64),
+        ending=np.empty((m, 2 * largest_batch), np.int64),
+        returning=np.empty((m, largest_batch), np.int64),
         crossing=np.zeros((m, block_size_tokens), np.int64),
         fill_head=np.full((m, block_size_tokens), -1, np.int64),
     )

@@ -27,6 +27,8 @@ class Batches(NamedTuple):
     prefilling: Int64Vector  # (m, b) those of them that still compute their prompt
     finish_step: Int64Vector  # (m, b) heap of decoding requests by last step
     finish_request: Int64Vector  # (m, b)
+    ending: Int64Vector  # (m, 2 b) whose last token is under way, in the order of its step
+    returning: Int64Vector  # (m, b) preempted while a step that serves them was under way, in the order of preemption
     crossing: Int64Vector  # (m, B) decoding requests that need a block in steps of this phase
     fill_head: Int64Vector  # (m, B) decoding requests whose keyed block fills in steps of this phase
 
@@ -66,17 +68,18 @@ class Scratch(NamedTuple):
     scores: Float64Vector  # (m,) composite scores of the last routing decision
     scorer_scores: Float64Vector  # (K, m)
     hits: Int64Vector  # (largest prompt in blocks + 1,)
-    members: Int64Vector  # (b + 1,) requests that finish their prompt, or complete, in this step
+    members: Int64Vector  # (2 b + 1,) requests that finish their text, or leave, in this step
     order: Int64Vector  # (n or 1,) waiting requests as a heap, when the order changes over time
-    candidates: Float64Vector  # (5, b) what the victim's choice may see
+    candidates: Float64Vector  # (6, b) what the victim's choice may see
 
 
 class StepLog(NamedTuple):
-    """Step lengths with their decode tokens, run-length coded, and the tokens that were lost to preemption."""
+    """Step lengths with their decode tokens, run-length coded, and what differs from step to step."""
 
-    counters: Int64Vector  # (2,) entries, lost entries
+    counters: Int64Vector  # (3,) entries, lost entries, pauses
     entries: Records  # growable; LOG_FIELDS
-    lost: Records  # growable; LOST_FIELDS: one decode token in each of these steps belongs to a preempted life
+    lost: Records  # growable; LOST_FIELDS: one decode token in each of these steps is of a part of a life that ended
+    pauses: Records  # growable; PAUSE_FIELDS: tokens that came later than one step after the one before
 
 
 class TraceLog(NamedTuple):
@@ -108,3 +111,4 @@ class State(NamedTuple):
 
 
 NODES_MADE, NODE_RECYCLED, INDEXED, NEXT_OWN_KEY, OWN_PLACES = range(5)
+LOG_ENTRIES, LOST_ENTRIES, PAUSES = range(3)  # places of the step log's counters

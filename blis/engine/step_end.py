@@ -1,4 +1,7 @@
-"""The end of a step: price the batch, advance its members, complete those that are done, fix the next step."""
+"""What follows from a batch: price it, advance its members, complete those that are done, fix the next step.
+
+Where two steps may be under way, a step begins when the one before it ends, and who is done leaves when it ends.
+"""
 
 import numpy as np
 
@@ -17,33 +20,48 @@ from blis.engine.codes import (
     PREFILL_REQUESTS,
     PREFILL_TOKENS,
     PREFILL_X2,
+    REPLAYED,
 )
 from blis.engine.heap import replace_finish
 from blis.engine.members import (
+    announce,
     begin_decode,
     complete,
     decode_position,
+    is_decoding,
     unlink_phases,
+    written_tokens,
 )
-from blis.engine.state import State
+from blis.engine.state import PAUSES, State
 from blis.engine.views import TIMES_STEP, World, step_time_at
+
+
+@kernel
+def start_us(world: World, state: State, instance: int, now_us: int) -> int:
+    """When a step that is composed now begins."""
+    if world.limits.async_scheduling[instance]:
+        return max(now_us, state.instances.busy_until_us[instance])
+    return now_us
 
 
 @kernel
 def finish_step(world: World, state: State, instance: int) -> None:
     """Price the batch, advance its members, complete those that are done, fix the next step."""
     step, instances, requests = state.scratch.step, state.instances, state.requests
-    now_us = step[NOW_US]
     sums = BatchSums(
         step[PREFILL_REQUESTS], step[PREFILL_TOKENS], step[PREFILL_HISTORY], step[PREFILL_X2], step[PREFILL_PROMPT_X2],
         step[DECODE_REQUESTS], step[DECODE_CONTEXT],
     )  # fmt: skip
     step_us = max(np.int64(1), step_time_at(world.answers[TIMES_STEP])(sums, world.coefficients[instance]))
-    account_step(world, state, instance, step_us, step[DECODE_REQUESTS])
-    instances.decode_context_tokens[instance] += step[DECODE_REQUESTS]
+    decoded = step[DECODE_REQUESTS] - step[REPLAYED]
+    end_us = start_us(world, state, instance, step[NOW_US]) + step_us
+    account_step(world, state, instance, step_us, decoded)
+    instances.decode_context_tokens[instance] += decoded
+    if instances.left_out_requests[instance] > 0:
+        _end_pauses(world, state, instance)
     for place in range(step[LEFT_FROM], step[LEFT_TO]):
         request = state.batches.members[instance, place]
-        if requests.stored_tokens[request] >= world.workload.table.input_tokens[request]:
+        if is_decoding(state, instance, request):
             if requests.left_out_us[request] == 0:
                 instances.left_out_requests[instance] += 1
             requests.left_out_us[request] += step_us
@@ -53,19 +71,58 @@ def finish_step(world: World, state: State, instance: int) -> None:
     members = state.scratch.members
     for place in range(step[N_MEMBERS]):
         request = members[place]
-        requests.first_token_us[request] = now_us + step_us + world.limits.output_token_us[instance]
-        requests.clock_mark_us[request] = instances.step_clock_us[instance]
-        if world.workload.table.output_tokens[request] > 1:
+        written = written_tokens(world, state, request)
+        if written == 0:
+            requests.first_token_us[request] = end_us + world.limits.output_token_us[instance]
+            requests.clock_mark_us[request] = end_us
+        else:
+            _note_pause(world, state, instance, request, 0, end_us - requests.paused_us[request])
+            instances.resuming_requests[instance] -= 1
+        if world.workload.table.output_tokens[request] - written > 1:
             begin_decode(world, state, instance, request)
         else:
+            requests.finish_step[request] = instances.step_number[instance]
+            requests.decoding_since[request] = instances.step_number[instance] + 1
             members[n_ending] = request
             n_ending += 1
     if step[N_MEMBERS] > 0:
         _forget_finished_prompts(world, state, instance)
     n_ending = pop_finished(state, instance, n_ending)
     if n_ending > 0:
-        complete_members(world, state, instance, n_ending, now_us + step_us)
-    fix_next_step(world, state, instance, now_us, step_us)
+        end_members(world, state, instance, n_ending, end_us)
+    if world.limits.async_scheduling[instance]:
+        fix_next_turn(state, instance, step[NOW_US], end_us)
+    else:
+        fix_next_step(world, state, instance, step[NOW_US], step_us)
+
+
+@kernel
+def _end_pauses(world: World, state: State, instance: int) -> None:
+    """Members that were left out and have decoded now: their token comes late, by the time that they were left out."""
+    requests, step = state.requests, state.scratch.step
+    for place in range(step[LEFT_FROM]):
+        request = state.batches.members[instance, place]
+        if requests.left_out_us[request] == 0 or not is_decoding(state, instance, request):
+            continue
+        if world.settings.waiting_counts:
+            number = state.instances.step_number[instance]
+            _note_pause(world, state, instance, request, number, requests.left_out_us[request])
+        requests.left_out_us[request] = 0
+        state.instances.left_out_requests[instance] -= 1
+
+
+@kernel
+def _note_pause(world: World, state: State, instance: int, request: int, number: int, pause_us: int) -> None:
+    """Keep that a token comes later than one step after the one before it."""
+    if not world.settings.record_steps:
+        return
+    pauses, entry = state.log.pauses, state.log.counters[PAUSES]
+    pauses.instance[entry] = instance
+    pauses.request[entry] = request
+    pauses.life[entry] = state.requests.preemptions[request]
+    pauses.step[entry] = number
+    pauses.pause_us[entry] = pause_us
+    state.log.counters[PAUSES] = entry + 1
 
 
 @kernel
@@ -74,7 +131,7 @@ def _forget_finished_prompts(world: World, state: State, instance: int) -> None:
     kept = 0
     for place in range(state.instances.prefilling_requests[instance]):
         request = members[place]
-        if state.requests.stored_tokens[request] < world.workload.table.input_tokens[request]:
+        if state.requests.stored_tokens[request] < state.requests.text_tokens[request]:
             members[kept] = request
             kept += 1
     state.instances.prefilling_requests[instance] = kept
@@ -97,25 +154,39 @@ def pop_finished(state: State, instance: int, n_ending: int) -> int:
 
 
 @kernel
-def complete_members(world: World, state: State, instance: int, n_ending: int, step_end_us: int) -> None:
-    """Complete the requests in `scratch.members`, in batch order."""
+def sort_members(state: State, count: int) -> None:
+    """Put the requests in `scratch.members` into batch order."""
     members, requests = state.scratch.members, state.requests
-    for place in range(1, n_ending):
+    for place in range(1, count):
         request = members[place]
         before = place - 1
         while before >= 0 and requests.batch_rank[members[before]] > requests.batch_rank[request]:
             members[before + 1] = members[before]
             before -= 1
         members[before + 1] = request
+
+
+@kernel
+def end_members(world: World, state: State, instance: int, n_ending: int, step_end_us: int) -> None:
+    """The requests in `scratch.members` get their last token from the present step, which ends then."""
+    members, requests, instances = state.scratch.members, state.requests, state.instances
+    sort_members(state, n_ending)
     for place in range(n_ending):
         request = members[place]
-        stored = world.workload.table.input_tokens[request]
-        if world.workload.table.output_tokens[request] > 1:
+        stored = requests.text_tokens[request]
+        if requests.decoding_since[request] <= instances.step_number[instance]:
             # One token more than before this step: the step itself stored it.
             stored = decode_position(state, instance, request) + 1
-            state.instances.decode_context_tokens[instance] -= stored
+            instances.decode_context_tokens[instance] -= stored
             unlink_phases(world, state, instance, request)
-        complete(world, state, instance, request, stored, step_end_us)
+        announce(world, state, instance, request, step_end_us)
+        if world.limits.async_scheduling[instance]:
+            state.batches.ending[instance, instances.ending_requests[instance]] = request
+            instances.ending_requests[instance] += 1
+        else:
+            complete(world, state, instance, request, stored)
+    if not world.limits.async_scheduling[instance] and step_end_us <= world.settings.horizon_us:
+        instances.clock_us[instance] = max(instances.clock_us[instance], step_end_us)
 
 
 @kernel
@@ -130,6 +201,17 @@ def fix_next_step(world: World, state: State, instance: int, now_us: int, step_u
     else:
         instances.next_step_us[instance] = NEVER_US
     instances.busy_until_us[instance] = now_us + step_us
+
+
+@kernel
+def fix_next_turn(state: State, instance: int, now_us: int, end_us: int) -> None:
+    """A step that ends then has been composed: the next is composed when it starts, or now if none was under way."""
+    instances = state.instances
+    instances.fills_are_due[instance] = 1 if instances.steps_under_way[instance] > 0 else 0
+    instances.steps_under_way[instance] += 1
+    instances.next_step_us[instance] = max(now_us, instances.busy_until_us[instance])
+    instances.busy_until_us[instance] = end_us
+    instances.step_fixed[instance] = 2 * now_us
 
 
 @kernel

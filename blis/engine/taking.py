@@ -31,14 +31,14 @@ def prospect(world: World, state: State, instance: int, request: int, budget: in
     -------
     tuple of int
         Cached blocks that it finds, those of them that it would hold, those that it would use without holding them,
-        prompt tokens of its first chunk, and free blocks that it needs.
+        tokens of its first chunk, and blocks that must be free.
     """
-    size = world.settings.block_size_tokens
-    prompt = world.workload.table.input_tokens[request]
+    size, limits = world.settings.block_size_tokens, world.limits
+    text = state.requests.text_tokens[request]
     found, found_free = cached_prefix(world, state, instance, request)
     claimed = found
     detached = 0
-    if found * size == prompt:
+    if found * size == text:
         if world.settings.recompute_cached_prompt:
             claimed = found - 1
             found = claimed
@@ -46,8 +46,12 @@ def prospect(world: World, state: State, instance: int, request: int, budget: in
                 found_free -= 1
         else:
             claimed, found_free, detached = 0, 0, found
-    chunk = next_chunk(world, instance, prompt - found * size, budget)
-    return found, claimed, detached, chunk, -(-chunk // size) + found_free
+    chunk = next_chunk(world, state, instance, text - found * size, budget)
+    stored = text - found * size if limits.reserve_full_isl[instance] else chunk
+    needed = -(-stored // size) + found_free
+    if state.instances.running_requests[instance] > 0:
+        needed += limits.watermark_blocks[instance]
+    return found, claimed, detached, chunk, needed
 
 
 @kernel
@@ -56,7 +60,7 @@ def take_waiting(world: World, state: State, instance: int) -> int:
     step, instances, requests = state.scratch.step, state.instances, state.requests
     size = world.settings.block_size_tokens
     while (
-        instances.queued_requests[instance] > 0
+        instances.waiting_head[instance] >= 0
         and instances.running_requests[instance] < world.limits.max_running_requests[instance]
         and step[BUDGET] > 0
         and step[PREEMPTED] == 0
@@ -83,7 +87,7 @@ def take_waiting(world: World, state: State, instance: int) -> int:
         requests.stored_tokens[request] = found * size
         history = found * size if world.settings.history_includes_cached else 0
         compute_chunk(world, state, instance, request, chunk, history)
-        if found * size + chunk < world.workload.table.input_tokens[request]:
+        if found * size + chunk < state.requests.text_tokens[request]:
             waiting_prompts = instances.prefilling_requests[instance]
             state.batches.prefilling[instance, waiting_prompts] = request
             instances.prefilling_requests[instance] = waiting_prompts + 1
@@ -100,5 +104,6 @@ def _join(world: World, state: State, instance: int, request: int, found: int) -
     requests.batch_rank[request] = instances.batch_rank[instance]
     instances.batch_rank[instance] += 1
     requests.status[request] = RUNNING
-    requests.scheduled_us[request] = now_us
+    if requests.scheduled_us[request] < 0 or not world.settings.resume_keeps_output:
+        requests.scheduled_us[request] = now_us
     requests.cached_blocks[request] = found

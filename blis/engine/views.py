@@ -73,7 +73,7 @@ class QueueView(NamedTuple):
 
 
 class BatchView(NamedTuple):
-    """Running requests that may be preempted, in the order in which they were taken; arrays of length n_candidates."""
+    """Running requests that may have to give way, in the order of taking; arrays of length n_candidates."""
 
     clock_us: int
     n_candidates: int
@@ -82,6 +82,7 @@ class BatchView(NamedTuple):
     input_tokens: Float64Vector
     stored_tokens: Float64Vector  #: tokens in the cache
     preemptions: Float64Vector  #: so far
+    request: Float64Vector  #: position in the order of arrival
 
 
 _VECTOR = types.float64[::1]

@@ -79,13 +79,26 @@ def rank_request(world: World, state: State, instance: int, request: int, clock_
 
 
 @kernel
-def enqueue(world: World, state: State, instance: int, request: int, at_front: bool) -> None:
-    """Put a request into the wait queue: at the end, or at the front after a preemption."""
-    requests, instances = state.requests, state.instances
+def count_waiting(state: State, instance: int, request: int) -> None:
+    """Count a request as waiting, whether or not it can be taken yet."""
+    instances = state.instances
     instances.queued_requests[instance] += 1
-    instances.queued_tokens[instance] += world.workload.table.input_tokens[request]
+    instances.queued_tokens[instance] += state.requests.text_tokens[request]
     if instances.queued_requests[instance] > instances.peak_queue[instance]:
         instances.peak_queue[instance] = instances.queued_requests[instance]
+
+
+@kernel
+def forget_waiting(state: State, instance: int, request: int) -> None:
+    """Undo `count_waiting`."""
+    state.instances.queued_requests[instance] -= 1
+    state.instances.queued_tokens[instance] -= state.requests.text_tokens[request]
+
+
+@kernel
+def enqueue(world: World, state: State, instance: int, request: int, at_front: bool) -> None:
+    """Put a request that counts as waiting into the wait queue: at the end, or at the front after a preemption."""
+    requests, instances = state.requests, state.instances
     if world.settings.queue_kind == FIXED_ORDER:
         # The order never changes, so one reference time serves all: time 0.
         rank_request(world, state, instance, request, 0)
@@ -126,8 +139,7 @@ def take_first(world: World, state: State, instance: int, n_sorted: int) -> None
     """Remove the request that `first_waiting` names; `n_sorted` requests are left in the sorted part."""
     requests, instances = state.requests, state.instances
     request = first_waiting(world, state, instance)
-    instances.queued_requests[instance] -= 1
-    instances.queued_tokens[instance] -= world.workload.table.input_tokens[request]
+    forget_waiting(state, instance, request)
     if world.settings.queue_kind == FIXED_ORDER:
         instances.waiting_head[instance] = without_root(AS_TAKEN, world.workload, requests, request)
         return

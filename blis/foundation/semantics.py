@@ -6,7 +6,7 @@ from blis.foundation.checks import check_choice
 
 
 class Semantics(NamedTuple):
-    """One flag for each point on which the presets differ; True is always the corrected behaviour."""
+    """One flag for each point on which the presets differ; True is the corrected behaviour, but for the last one."""
 
     busy_until_step_ends: bool
     """An instance whose batch and queue are empty is busy until its step ends; else new work may overlap it."""
@@ -46,13 +46,45 @@ class Semantics(NamedTuple):
     """KV blocks that are derived from memory are those that the GPUs hold; else, as published, the memory of a
     tensor-parallel group divided by the block bytes of one GPU."""
 
+    resume_keeps_output: bool
+    """A preempted request keeps what it has written, and recomputes it with its prompt; else it starts from nothing."""
 
-CORRECTED = Semantics(*[True] * len(Semantics._fields))
+    threshold_needs_company: bool
+    """A request that is alone on its instance computes its prompt in chunks as large as the budget; else it too keeps
+    to the threshold of long prompts."""
+
+    reserve_full_isl: bool
+    """A request is taken if its whole prompt fits into the free blocks; else if its first chunk does. A pool may say
+    otherwise."""
+
+    keyless_freed_first: bool
+    """Of freed blocks, those that nobody can find again are the next to be taken; else all wait behind the others."""
+
+    final_token_unstored: bool
+    """The last token of an output needs no room; else it takes some if there is any."""
+
+    copies_findable: bool
+    """Of blocks with one content the next oldest is found once the oldest has gone; else the second never is."""
+
+    victim_among_all: bool
+    """Whoever is running may have to give way, even if served in this step already; else only who has not been yet."""
+
+    empty_step_is_free: bool
+    """A step that finds nobody to serve takes no time; else it takes as long as the latency model says."""
+
+    async_scheduling: bool
+    """Two steps are under way at a time: one is composed when the one before it starts; else when it starts itself. A
+    pool may say otherwise: real engines run in both ways, and the corrected behaviour is the second."""
+
+
+VLLM_0_32 = Semantics(*[True] * len(Semantics._fields))
+CORRECTED = VLLM_0_32._replace(async_scheduling=False)
 REFERENCE_2026_04 = Semantics(*[False] * len(Semantics._fields))._replace(order_by_kind=True)
 REFERENCE_2026_02 = REFERENCE_2026_04._replace(load_counts_once=True, order_by_kind=False)
 
 PRESETS = {
     "corrected": CORRECTED,
+    "vllm-0.32": VLLM_0_32,
     "reference-2026-04": REFERENCE_2026_04,
     "reference-2026-02": REFERENCE_2026_02,
 }

@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 
 from blis.engine._jit import plain
-from blis.engine.batch import fill_candidates
 from blis.engine.codes import (
     CLOCK_US,
-    CURSOR,
     DECISION,
     INSTANCE,
     IS_DECIDED,
@@ -18,6 +16,7 @@ from blis.engine.codes import (
     ROUTING_HEAD,
     VICTIM,
 )
+from blis.engine.preempting import fill_candidates, first_candidate
 from blis.engine.signals import router_view
 from blis.engine.views import ADMISSION, PREEMPTION, PRIORITY, ROUTING, SCHEDULING, World
 from blis.engine.waiting import queue_view, request_view
@@ -27,6 +26,7 @@ from blis.policies.stop import Stop
 
 _router_view, _queue_view = plain(router_view), plain(queue_view)
 _request_view, _fill_candidates = plain(request_view), plain(fill_candidates)
+_first_candidate = plain(first_candidate)
 
 
 def _world(simulation: Stop) -> World:
@@ -83,7 +83,7 @@ def decide_victim(simulation: Stop) -> None:
     """Ask the preemption policy who gives way; Python priorities of all who may are worked out at this moment."""
     world, state = _world(simulation), simulation.state
     step = state.scratch.step
-    instance, first = int(step[INSTANCE]), int(step[CURSOR])
+    instance, first = int(step[INSTANCE]), int(_first_candidate(world, state))
     if simulation.prepared.policies["priority"].is_python:
         seen_queue = _queue_view(world, state.instances, instance, int(step[NOW_US]))
         for member in state.batches.members[instance, first : state.instances.running_requests[instance]].tolist():

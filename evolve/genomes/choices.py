@@ -112,7 +112,7 @@ def name_victims(
         See `evolve.genomes.situations.Situations`: the requests of a queue, now taken to be running.
     priorities : float64 (situations, requests)
         As `rank_requests` found them.
-    room : float64 (5, requests)
+    room : float64 (6, requests)
         To work in.
     victims : int64 (situations, requests)
         Filled.
@@ -125,9 +125,19 @@ def name_victims(
             room[2, request] = waiting[place, request, 1]
             room[3, request] = waiting[place, request, 1]
             room[4, request] = waiting[place, request, 4]
+            room[5, request] = request
         for turn in range(waiting.shape[1]):
             left = np.int64(count)
-            view = BatchView(clock_us[place], left, room[0], room[1], room[2], room[3], room[4])  # type: ignore[arg-type]
+            view = BatchView(
+                clock_us[place],
+                left,  # type: ignore[arg-type]
+                room[0],
+                room[1],
+                room[2],
+                room[3],
+                room[4],
+                room[5],
+            )
             chosen = victim_at(answers[2])(view, parameters, memory)
             victims[place, turn] = chosen
             count -= 1

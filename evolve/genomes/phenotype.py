@@ -123,6 +123,6 @@ def _queue_order(priority: BoundPolicy, scheduling: BoundPolicy, preemption: Bou
         if sorts:
             yield np.lexsort((names, arrival_us, keys), axis=-1).astype(np.int8).tobytes()
     victims = np.empty(shape, np.int64)
-    room = np.empty((5, shape[1]))
+    room = np.empty((6, shape[1]))
     name_victims(places, parameters[2], memory, known.queue[:, 0], known.waiting, priorities, room, victims)
     yield victims.astype(np.int8).tobytes()

@@ -164,7 +164,8 @@ def _digest(scenario: Scenario, cluster: Cluster, requests: Requests) -> str:
     """The contents count, and the seed that draws ties; not the names and files that they come from."""
     digest = hashlib.sha256(program_version().encode())
     digest.update(f"{scenario.seed} {scenario.horizon_us} {scenario.semantics} {scenario.slo!r}".encode())
-    digest.update(cluster.limits().tobytes() + cluster.coefficients().tobytes())
+    limits = cluster.limits(semantics(scenario.semantics))
+    digest.update(limits.tobytes() + cluster.coefficients().tobytes())
     shared = [
         value for value in (getattr(cluster, field.name) for field in fields(cluster)) if not isinstance(value, tuple)
     ]

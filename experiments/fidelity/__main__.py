@@ -13,8 +13,9 @@ from pathlib import Path
 from blis.command.ending import Arguments, ending
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError
-from blis.foundation.files import write_text_whole
+from blis.foundation.files import write_text_whole, write_whole
 from experiments.fidelity.measuring import KINDS, Measured, measure
+from experiments.fidelity.plotting import write_figure
 from experiments.fidelity.points import PARTS, Point, read_points
 from experiments.fidelity.printing import print_report
 
@@ -27,11 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(parsed: argparse.Namespace) -> None:
     points = _chosen(parsed)
-    if parsed.json and not Path(parsed.json).resolve().parent.is_dir():
-        raise ConfigError(f"--json: {parsed.json!r} must be in a folder that exists.")
+    for name in ("json", "plot"):
+        path = getattr(parsed, name)
+        if path and not Path(path).resolve().parent.is_dir():
+            raise ConfigError(f"--{name}: {path!r} must be in a folder that exists.")
     measured = measure(points, tuple(parsed.latency), Path(parsed.tables), parsed.processes, fit=parsed.fit)
     if parsed.json:
         write_text_whole("--json", Path(parsed.json), json.dumps(_document(measured, parsed.part), indent=1) + "\n")
+    if parsed.plot:
+        write_whole("--plot", Path(parsed.plot), lambda aside: write_figure(measured, aside))
     print_report(measured, by_deployment=parsed.by_deployment)
 
 
@@ -81,6 +86,7 @@ def _parser() -> Arguments:
         prog="python -m experiments.fidelity", description="Judge the simulator by real serving runs (needs silicon)."
     )
     parser.add_argument("--json", metavar="OUT", help="write every point to a file")
+    parser.add_argument("--plot", metavar="OUT.png", help="draw measured against simulated")
     parser.add_argument(
         "--part", choices=PARTS, default="all", help="public: to fit on; judge: kept aside; default all"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from blis.cluster.catalog import read_device
 from blis.cluster.latency import LatencyModel
-from blis.cluster.latency.silicon import coefficients
+from blis.cluster.latency.silicon import REQUEST_US, REQUEST_US_PER_TOKEN, coefficients
 from blis.foundation.answers import answer
 from blis.foundation.errors import ConfigError
 from experiments.fidelity.fitting import NO_FIT, Fit, fitted, group_of
@@ -119,9 +119,10 @@ def _batch(points: list[Point], kind: str, fits: list[Fit], tables: Path) -> lis
 def _latency(point: Point, kind: str, fit: Fit, tables: Path) -> LatencyModel:
     """Prices of a point's server; only measured kernels take a fit, whose overhead is added before its factor."""
     if kind == "silicon":
-        return LatencyModel(
-            coefficients(table_of(point, tables), fit.factor, fit.step_us / fit.factor), 0.0, 0.0, 0.0, 0.0
-        )
+        prices = coefficients(table_of(point, tables), fit.factor, fit.step_us / fit.factor)
+        if point.engine == "trtllm":  # its front end is no Python server, for which the overheads were found
+            return LatencyModel(prices, 0.0, 0.0, 0.0, 0.0)
+        return LatencyModel(prices, REQUEST_US, REQUEST_US_PER_TOKEN, 0.0, 0.0)
     latency = answer("latency", kind)
     model, device = model_of(point, tables), read_device(DEVICES[point.system])
     if kind == "affine":

@@ -1,4 +1,4 @@
-"""The servers that were measured, as the catalogue knows them: their models, and the KV blocks that fit beside these."""
+"""The servers that were measured, as the catalogue knows them: their models, and the KV blocks beside these."""
 
 import shutil
 from pathlib import Path

@@ -3,7 +3,8 @@
 A row is one server under one load: so many requests in flight, mean TTFT and mean time per output token. What the
 rows do not say, the public scripts of their source do (InferenceMAX, whose results most rows are): ten requests per
 user, all users start at once, lengths drawn between 0.8 and 1.0 times the nominal ones, no end-of-sequence token, the
-prefix cache off, means over all requests.
+prefix cache off, means over all requests. The other family (paths with `/data/`) has one length for all; its TTFT of
+eight users at 1,024 tokens is that of one or two prompts, not of eight, so its users did not go in step.
 """
 
 import csv
@@ -25,9 +26,11 @@ class Protocol:
     """How the load was made."""
 
     rounds: int  #: requests per user
+    starts_at_once: bool  #: all users; else at moments of their own, and what they did first does not count
     least_share: float  #: of the nominal lengths, from which they are drawn up to 1
     step_token_budget: int
     max_running_requests: int
+    async_scheduling: bool  #: the engine composes a step while the one before it runs
     memory_utilisation: float  #: share of each GPU's memory that the server was given
 
 
@@ -76,7 +79,7 @@ class Point:
     @property
     def is_inferencemax(self) -> bool:
         """Whether the public scripts drove it."""
-        return self.source.startswith(("db-dump", "source_file=20"))
+        return "/data/" not in self.source
 
     @property
     def deployment(self) -> tuple[object, ...]:
@@ -103,9 +106,11 @@ class Point:
         """How it was driven, as far as is known; what is not known is as in the public scripts."""
         return Protocol(
             rounds=10,
+            starts_at_once=self.is_inferencemax,
             least_share=0.8 if self.is_inferencemax else 1.0,
             step_token_budget=8192,
             max_running_requests=max(256, self.concurrency),
+            async_scheduling=True,
             memory_utilisation=0.95 if self.model in _GIVEN_MORE_MEMORY else 0.9,
         )
 

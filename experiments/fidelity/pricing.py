@@ -1,8 +1,10 @@
 """Prices of the deployments that were measured: tables made from kernels, kept in a folder from run to run."""
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
+from blis.cluster.steps import making, table
 from blis.cluster.steps.file import SUFFIX, read_table, written
 from blis.cluster.steps.making import SYSTEMS, Quantised, make_table
 from blis.cluster.steps.table import Deployed, StepTable
@@ -55,6 +57,13 @@ def _types(point: Point) -> Quantised:
     return Quantised()
 
 
+@cache
+def _made_by() -> str:
+    """A mark of how tables are made: those of another way are not used again."""
+    sources = (making.__file__, table.__file__)
+    return hashlib.sha256(b"".join(Path(source).read_bytes() for source in sources)).hexdigest()[:8]
+
+
 def table_of(point: Point, folder: Path) -> StepTable:
     """The table of a point's deployment, from the folder or made now.
 
@@ -78,10 +87,10 @@ def table_of(point: Point, folder: Path) -> StepTable:
     types = _types(point)
     shape = shape_of(point)
     words = f"{deployed.name}--{shape.replace('/', '--')}--{types.weights or 'own'}--{types.experts or 'own'}"
-    path = folder / f"{words}--{hashlib.sha256(words.encode()).hexdigest()[:6]}{SUFFIX}"
+    path = folder / f"{words}--{_made_by()}{SUFFIX}"
     if path.is_file():
         return read_table(path)
-    table = make_table(deployed, shape, types)
+    made = make_table(deployed, shape, types)
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(written(table))
-    return table
+    path.write_text(written(made))
+    return made

@@ -7,6 +7,7 @@ import numpy as np
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import LatencyModel
 from blis.foundation.randomness import stream
+from blis.foundation.units import Int64Vector
 from blis.prepare import bind_run
 from blis.simulate import Simulation
 from blis.workload.prefixes.chained_keys import PrefixKeys
@@ -29,6 +30,9 @@ def requests_of_point(point: Point) -> Requests:
         least = max(1, int(nominal * protocol.least_share))
         lengths[name] = random.integers(least, nominal + 1, n)
     rows = np.arange(n)
+    if not protocol.starts_at_once:
+        # Users that began together and write equally much would go in step for ever.
+        lengths["output_tokens"][:users] = random.integers(1, point.output_tokens + 1, users)
     return requests_of(
         arrival_us=np.repeat(np.arange(rounds), users).astype(np.int64),
         keys=PrefixKeys(np.zeros(n + 1, np.int64), np.empty(0, np.int64), np.arange(n)),
@@ -39,7 +43,7 @@ def requests_of_point(point: Point) -> Requests:
 
 
 def simulate_point(point: Point, kind: str, latency: LatencyModel, kv_blocks: int) -> tuple[float, float]:
-    """Mean TTFT and mean time per output token [ms] over all requests."""
+    """Mean TTFT and mean time per output token [ms] over all requests that count."""
     protocol = point.protocol
     requests = requests_of_point(point)
     instance = Instance(
@@ -47,14 +51,17 @@ def simulate_point(point: Point, kind: str, latency: LatencyModel, kv_blocks: in
         max_running_requests=protocol.max_running_requests,
         step_token_budget=protocol.step_token_budget * point.widths[2],
         latency=latency,
+        async_scheduling=protocol.async_scheduling,
+        prefix_caching=False,
     )
     simulation = Simulation(requests, bind_run(Cluster((instance,), kind, BLOCK_SIZE_TOKENS)), record_steps=False).run()
-    return _means_ms(requests, simulation.state.requests)
+    counted = slice(0 if protocol.starts_at_once else point.concurrency, None)
+    return _means_ms(requests.output_tokens[counted], simulation.state.requests[counted])
 
 
-def _means_ms(requests: Requests, outcome: Any) -> tuple[float, float]:
+def _means_ms(output_tokens: Int64Vector, outcome: Any) -> tuple[float, float]:
     ttft_us = outcome.first_token_us - outcome.arrival_us
     decode_us = outcome.finished_us - outcome.first_token_us
-    several = requests.output_tokens > 1
-    tpot_us = decode_us[several] / (requests.output_tokens[several] - 1)
+    several = output_tokens > 1
+    tpot_us = decode_us[several] / (output_tokens[several] - 1)
     return float(ttft_us.mean()) / 1e3, float(tpot_us.mean()) / 1e3

@@ -6,11 +6,11 @@ from random import Random
 from typing import Any
 
 from experiments.fuzz.case import Case
-from experiments.fuzz.draw_cluster import draw_cluster, fit_blocks
+from experiments.fuzz.draw_cluster import draw_batch_rules, draw_cluster, fit_blocks
 from experiments.fuzz.draw_policies import draw_policies
 from experiments.fuzz.draw_workload import draw_rows, draw_workload
 
-SEMANTICS = ("corrected",) * 5 + ("reference-2026-04",) * 2 + ("reference-2026-02",)
+SEMANTICS = ("corrected",) * 4 + ("vllm-0.32",) * 4 + ("reference-2026-04",) * 2 + ("reference-2026-02",)
 #: Requests of a case, by mode: without compiled kernels a request costs a thousand times as much.
 MOST_REQUESTS = {"compiled": (12, 40, 40, 60, 120), "bounds": (12, 40, 60), "python": (4, 8, 12)}
 
@@ -31,16 +31,18 @@ def draw_case(seed: int, number: int, mode: str) -> Case:
     else:
         workload, longest = draw_workload(random, random.randint(1, most), pace_us, is_pressed)
     fit_blocks(random, cluster, longest, is_pressed)
+    semantics = random.choice(SEMANTICS)
+    draw_batch_rules(random, cluster, may_be_ahead=not semantics.startswith("reference"))
     scenario: dict[str, Any] = {
         "cluster": cluster,
         "policies": draw_policies(random, is_pressed),
-        "semantics": random.choice(SEMANTICS),
+        "semantics": semantics,
         "seed": random.randint(0, 2**32),
     }
     if workload is not None:
         scenario["workload"] = workload
     # Under the reference's semantics what can never finish is preempted for ever.
-    if random.random() < (0.15 if scenario["semantics"] == "corrected" else 0.5):
+    if random.random() < (0.5 if semantics.startswith("reference") else 0.15):
         scenario["horizon_us"] = _horizon_us(random, rows, pace_us)
     return Case(
         scenario=scenario,

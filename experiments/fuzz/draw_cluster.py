@@ -61,6 +61,17 @@ def fit_blocks(random: Random, cluster: dict[str, Any], longest_tokens: int, is_
             pool["max_model_len_tokens"] = random.randint(1, longest_tokens + 2)
 
 
+def draw_batch_rules(random: Random, cluster: dict[str, Any], may_be_ahead: bool) -> None:
+    """Let every second pool say how its engine forms batches; two steps under way only where the semantics allow it."""
+    for pool in cluster["instances"]:
+        if random.random() < 0.5:
+            continue
+        pool["reserve_full_isl"] = random.choice((None, True, False))
+        pool["prefix_caching"] = random.choice((None, True, True, False))
+        pool["kv_watermark"] = random.choice((0.0, 0.0, 0.02, 0.1, 0.5, 1.0))
+        pool["async_scheduling"] = random.choice((None, True, False)) if may_be_ahead else None
+
+
 def _limits(random: Random, is_pressed: bool) -> dict[str, int]:
     return {
         "max_running_requests": random.choice((3, 4, 5, 6, 8, 64) if is_pressed else (1, 1, 2, 3, 5, 8, 64)),

@@ -42,6 +42,15 @@ def _given(subject: Subject) -> Iterator[str]:
         yield "long prefill threshold"
     if any(one.max_model_len_tokens for one in cluster.instances):
         yield "longest request of the model"
+    limits_of = subject.prepared.limits
+    if limits_of.async_scheduling.any():
+        yield "two steps under way"
+    if not limits_of.reserve_full_isl.all():
+        yield "taken by the first chunk"
+    if limits_of.watermark_blocks.any():
+        yield "watermark"
+    if not limits_of.prefix_caching.all():
+        yield "no prefix caching"
     for name in ("admission_latency_us", "routing_latency_us", "snapshot_refresh_us", "cache_signal_delay_us"):
         if getattr(cluster, name):
             yield name.removesuffix("_us").replace("_", " ")

@@ -17,6 +17,8 @@ PLAIN_CLUSTER = {
     "admission_latency_us": 0, "routing_latency_us": 0, "snapshot_refresh_us": 0, "cache_signal_delay_us": 0,
     "latency": {"kind": "affine", "alpha_us": [0, 0, 0], "beta_us": [100, 10, 5]},
 }  # fmt: skip
+#: Keys of a pool that say how its engine forms batches; without them it is as the semantics have it.
+BATCH_RULES = ("async_scheduling", "reserve_full_isl", "kv_watermark", "prefix_caching")
 PLAIN_POOL = {"long_prefill_threshold_tokens": 0, "max_running_requests": 256, "step_token_budget": 2048}
 PLAIN_ROW = {"output_tokens": 0, "round": 0, "slo_class": "", "think_us": 0, "after": -1, "arrival_us": 0}
 
@@ -99,7 +101,7 @@ def _plainer_scenarios(case: Case) -> Iterator[Case]:
         plainer += [{**pool, name: value} for name, value in PLAIN_POOL.items() if pool[name] != value]
         plainer += [
             {key: value for key, value in pool.items() if key != name}
-            for name in ("latency", "max_model_len_tokens")
+            for name in ("latency", "max_model_len_tokens", *BATCH_RULES)
             if name in pool
         ]
         for one in plainer:

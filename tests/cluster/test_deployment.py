@@ -9,7 +9,7 @@ import pytest
 from blis.cluster.deployment import build_cluster
 from blis.cluster.plan import cluster_plan
 from blis.foundation.errors import ConfigError
-from blis.foundation.semantics import CORRECTED, REFERENCE_2026_04
+from blis.foundation.semantics import CORRECTED, REFERENCE_2026_04, semantics
 from blis.result import simulate
 from blis.scenario import Scenario
 
@@ -83,3 +83,15 @@ def test_a_models_folder_of_unknown_layers_serves_with_blocks_that_are_given(tmp
     assert build_cluster(cluster_plan({**plan, "kv_blocks": 7})).instances[0].kv_blocks == 7
     with pytest.raises(ConfigError, match=r"cluster: .*config\.json: layer_types names the unknown kind of layer"):
         build_cluster(cluster_plan(plan))
+
+
+def test_a_pool_says_how_its_engine_forms_batches_or_the_semantics_do() -> None:
+    own = {"async_scheduling": True, "reserve_full_isl": False, "kv_watermark": 0.1, "prefix_caching": False}
+    pools = [{"count": 1, "kv_blocks": 99, **own}, {"count": 1}]
+
+    limits = build_cluster(cluster_plan({**LLAMA_2, "instances": pools})).limits(semantics("corrected"))
+    of_vllm = build_cluster(cluster_plan(LLAMA_2)).limits(semantics("vllm-0.32"))
+
+    names = ["async_scheduling", "reserve_full_isl", "watermark_blocks", "prefix_caching"]
+    assert [limits[name].tolist() for name in names] == [[1, 0], [0, 1], [10, 0], [0, 1]]
+    assert [of_vllm[name].tolist() for name in names] == [[1], [1], [0], [1]]

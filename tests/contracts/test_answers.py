@@ -102,6 +102,6 @@ def test_the_same_situation_gets_the_same_number(question: str, name: str) -> No
 @pytest.mark.parametrize("name", choices("preemption"))
 def test_of_equal_candidates_the_newest_gives_way(name: str) -> None:
     policy = bind("preemption", "preemption", name)
-    view = BatchView(0, 3, *(np.ones(3) for _ in range(5)))
+    view = BatchView(0, 3, *(np.ones(3) for _ in range(5)), np.arange(3.0))
 
     assert plain(policy.decide)(view, policy.parameters, memory_for(policy, 1, 10)) == 2

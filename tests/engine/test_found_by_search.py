@@ -18,6 +18,8 @@ from blis.prepare import bind_run
 from blis.simulate import Simulation
 from blis.workload import labels, table
 from blis.workload.prefixes import keys as prefix_keys
+from tests.reference.naive import simulate
+from tests.reference.test_worked_examples import case, requests
 
 BLOCK = 4
 
@@ -83,17 +85,23 @@ def test_february_queues_before_a_step_that_was_fixed_after_the_routing() -> Non
     assert result.instances.steps.tolist() == [2]
 
 
-def test_equal_outputs_written_side_by_side_are_keyed_in_batch_order() -> None:
+@pytest.mark.parametrize("preset", ["corrected", "vllm-0.32", "reference-2026-04"])
+def test_equal_outputs_written_side_by_side_are_keyed_in_batch_order(preset: str) -> None:
     prompts = [[1, 1, 2, 1, 1], [1, 1], [1, 1], [1]]
     outputs: list[list[int]] = [[], [2, 1, 1], [], [1, 2, 1, 1]]
     keys = prefix_keys.keys_of_tokens(prompts, outputs, 2)
     rows = [(3, len(prompt), len(output)) for prompt, output in zip(prompts, outputs, strict=True)]
+    alpha_us, beta_us = (0, 2, 7), (10.5, 0.7, 3.3)
+    one = case(alpha_us, beta_us, kv_blocks=4, block_size_tokens=2, max_running_requests=64)
+    texts = [{"text": prompt + output} for prompt, output in zip(prompts, outputs, strict=True)]
 
-    result = run(rows, keys=keys, block=2, kv_blocks=4, alpha_us=(0, 2, 7), beta_us=(10.5, 0.7, 3.3))
+    result = run(rows, keys=keys, block=2, kv_blocks=4, alpha_us=alpha_us, beta_us=beta_us, preset=preset)
+    naive = simulate(one, [row | text for row, text in zip(requests(*rows), texts, strict=True)], preset)
 
-    # As the naive simulator, given the same tokens.
-    assert result.requests.cached_blocks[0] == 1
-    assert (result.instances.cache_hits[0], result.instances.cache_misses[0]) == (1, 8)
+    assert result.requests.cached_blocks.tolist() == [row["cached_blocks"] for row in naive["requests"]]
+    assert result.requests.e2e_us.tolist() == [row["e2e_us"] for row in naive["requests"]]
+    assert result.instances.cache_hits[0] == naive["cache_hits"]
+    assert result.instances.cache_misses[0] == naive["cache_misses"]
 
 
 def class_priority(view: Any, request: Any, params: Any, memory: Any) -> float:

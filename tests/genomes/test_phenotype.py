@@ -46,9 +46,9 @@ EQUAL = {
         {"priority": formula("0"), "scheduling": "priority-fcfs"},
         {"priority": "constant", "scheduling": "priority-fcfs"},
     ),
-    "equal priorities have the newest victim": (
+    "of equal priorities the last arrival gives way, as by age": (
         {"priority": "constant", "preemption": "lowest-priority"},
-        {"priority": "constant", "preemption": "newest"},
+        {"priority": "slo-based", "preemption": "lowest-priority"},
     ),
     "twice the same": (
         {"routing": formula("queued_tokens neg queued_tokens queued_tokens max sub")},

@@ -100,6 +100,10 @@ def cluster_of(case: Case) -> Cluster:
         step_token_budget=case["step_token_budget"],
         latency=_latency(case["latency"]),
         long_prefill_threshold_tokens=case["long_prefill_threshold"],
+        async_scheduling=case.get("async_scheduling"),
+        kv_watermark=case.get("kv_watermark", 0.0),
+        reserve_full_isl=case.get("reserve_full_isl"),
+        prefix_caching=case.get("prefix_caching", True),
     )
     return Cluster(
         (one,) * case["instances"],
@@ -123,6 +127,7 @@ def policies_of(case: Case) -> dict[str, Any]:
         "routing": chosen,
         "priority": case["priority_policy"],
         "scheduling": case["scheduler"],
+        "preemption": case.get("preemption", "newest"),
     }
 
 
@@ -190,7 +195,7 @@ def _instance(index: int, requests: list[SimpleNamespace], done: Outcome) -> Sim
     return SimpleNamespace(
         index=index,
         completed=[r for r in requests if r.instance == index and r.status == "completed"],
-        queue=range(own.queued_requests[index]),
+        n_waiting=int(own.queued_requests[index]),
         batch=range(own.running_requests[index]),
         dropped=int(own.dropped_requests[index]),
         preemptions=int(own.preemptions[index]),

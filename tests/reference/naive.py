@@ -128,16 +128,16 @@ class Simulator:
             if request.status == "dropped":
                 self._let_followers_come(request, now + 1)  # nobody hears of it in the past
         elif event.kind == "step":
-            n_completed = len(instance.completed)
-            end_us, has_completed = instance.step(now)
-            for left in instance.completed[n_completed:]:
-                assert left.e2e_us is not None
+            due_us, ending = instance.step(now)
+            for left in ending:
+                leaves_us = left.last_token_is_out_us + (instance.latency.completion_us if left.output else 0)
                 # Where time left out by the budget does not count, the end lies before what has happened since.
-                self._let_followers_come(left, max(left.arrival_us + left.e2e_us, end_us))
-            if has_completed:  # the requests leave at the end of the step: it moves the clock, nothing else
-                self._schedule(end_us, "leaving", instance)
+                self._let_followers_come(left, max(leaves_us, left.last_token_us))
+            if ending and not instance.has_two_batches:
+                # The requests leave at the end of the step: it moves the clock, nothing else.
+                self._schedule(due_us, "leaving", instance)
             if instance.has_step_due:
-                self._schedule(end_us, "step", instance)
+                self._schedule(due_us, "step", instance)
 
 
 def simulate(case: dict[str, Any], requests: list[dict[str, Any]], semantics: str) -> dict[str, Any]:

@@ -23,14 +23,15 @@ class Block:
 class BlockPool:
     """All blocks of one instance, the table of keys, and the counters of hits and misses."""
 
-    def __init__(self, n_blocks: int, block_size: int, keys: Keys, semantics: Semantics) -> None:
+    def __init__(self, n_blocks: int, block_size: int, keys: Keys, semantics: Semantics, has_keys: bool = True) -> None:
         self.n_blocks = n_blocks
+        self.has_keys = has_keys  # False: nothing is ever found
         self.block_size = block_size
         self.keys = keys
         self.semantics = semantics
         # The free list: the next block to take first, the block freed last at the end.
         self.free: OrderedDict[Block, None] = OrderedDict((Block(number), None) for number in range(n_blocks))
-        self.table: dict[int, Block] = {}
+        self.table: dict[int, list[Block]] = {}  # the blocks of each key, the one that is found first
         self.hits = 0
         self.misses = 0
 
@@ -45,19 +46,21 @@ class BlockPool:
         for key in prompt_keys:
             if key not in self.table:
                 break
-            found.append(self.table[key])
+            found.append(self.table[key][0])
         return found
 
-    def store(self, request: Request, start: int, end: int, cached: list[Block]) -> bool:
+    def free_after(self, cached: list[Block]) -> int:
+        """Free blocks that are left once these are held."""
+        return len(self.free) - sum(block.holders == 0 for block in cached)
+
+    def store(self, request: Request, start: int, end: int, cached: list[Block], n_spared: int = 0) -> bool:
         """Store tokens [start, end) behind the request's blocks, or behind cached ones; False: no room.
 
-        A refusal changes nothing. Cached blocks that are free count as blocks needed.
+        A refusal changes nothing. Cached blocks that are free count as blocks needed; `n_spared` must stay free.
         """
         n_tokens = end - start
-        n_spare = self._room_in_last_block(request)
-        n_new = -(-max(n_tokens - n_spare, 0) // self.block_size)
-        n_free_hits = sum(block.holders == 0 for block in cached)
-        if n_new + n_free_hits > len(self.free):
+        n_new = -(-max(n_tokens - self._room_in_last_block(request), 0) // self.block_size)
+        if n_new + n_spared > self.free_after(cached):
             return False
         for block in cached:
             if block.holders == 0:
@@ -65,30 +68,40 @@ class BlockPool:
             block.holders += 1
             self.hits += 1
             request.blocks.append(block)
+        request.n_keyed += len(cached)
         for position in range(start, end):
             if self._room_in_last_block(request) == 0:
                 request.blocks.append(self._take())
             last = request.blocks[-1]
             last.tokens.append(request.token(position))
-            if len(last.tokens) == self.block_size:
-                self._give_key(request)
+            self.give_keys(request, min(position + 1, request.known) - request.n_unheld)
         return True
+
+    def give_keys(self, request: Request, n_tokens: int) -> None:
+        """Key the request's blocks that its first `n_tokens` tokens fill."""
+        while self.has_keys and request.n_keyed < n_tokens // self.block_size:
+            self._give_key(request, request.n_keyed)
+            request.n_keyed += 1
 
     def release(self, request: Request) -> None:
         """Free the blocks of a request, the last one first; keys stay until a block is taken anew."""
-        for block in reversed(request.blocks):
+        for place in reversed(range(len(request.blocks))):
+            block = request.blocks[place]
             block.holders -= 1
             if block.holders == 0:
                 self.free[block] = None
+                if self.semantics.keyless_freed_first and place >= request.n_keyed:
+                    self.free.move_to_end(block, last=False)
         request.blocks = []
+        request.n_keyed = 0
 
     def _room_in_last_block(self, request: Request) -> int:
         return self.block_size - len(request.blocks[-1].tokens) if request.blocks else 0
 
     def _take(self) -> Block:
         block, _ = self.free.popitem(last=False)
-        if block.is_keyed and (not self.semantics.first_copy_is_found or self.table.get(block.content) is block):
-            self.table.pop(block.content, None)
+        if block.is_keyed:
+            self._forget(block)
         block.tokens = []
         block.content = Keys.ROOT
         block.is_keyed = False
@@ -96,12 +109,24 @@ class BlockPool:
         self.misses += 1
         return block
 
-    def _give_key(self, request: Request) -> None:
-        """Key the request's last block, which has just become full."""
-        block = request.blocks[-1]
-        parent = request.blocks[-2].content if len(request.blocks) > 1 else Keys.ROOT
+    def _forget(self, block: Block) -> None:
+        """Take a block out of the table; by the later of two copies, the reference forgets both."""
+        copies = self.table.get(block.content, [])
+        if block in copies:
+            copies.remove(block)
+        elif not self.semantics.first_copy_is_found:
+            copies.clear()
+        if not copies:
+            self.table.pop(block.content, None)
+
+    def _give_key(self, request: Request, place: int) -> None:
+        """Key a block that is full."""
+        block = request.blocks[place]
+        parent = request.blocks[place - 1].content if place > 0 else Keys.ROOT
         block.content = self.keys.key(parent, block.tokens)
-        if self.semantics.first_copy_is_found and block.content in self.table:
-            return
-        self.table[block.content] = block
-        block.is_keyed = True
+        copies = self.table.setdefault(block.content, [])
+        if self.semantics.copies_are_found or not copies:
+            copies.append(block)
+        elif not self.semantics.first_copy_is_found:
+            copies[0] = block
+        block.is_keyed = not self.semantics.first_copy_is_found or block in copies

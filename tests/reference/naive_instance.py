@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.reference.naive_cache import BlockPool
 from tests.reference.naive_latency import Affine, Priced, Roofline, Share
 from tests.reference.naive_priority import priority_of
 from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import Semantics
+
+
+class Step(NamedTuple):
+    """Who was served in a step that has not ended yet."""
+
+    end_us: int
+    served: list[Request]
+    sampled: set[int]  # rows of those that get a token from it
 
 
 class Instance:
@@ -35,9 +43,16 @@ class Instance:
         priority = case["priority_policy"]
         self.priority_policy = {"policy": priority} if isinstance(priority, str) else priority
         self.preemption: str = case.get("preemption", "newest")
-        self.pool = BlockPool(own["kv_blocks_per_instance"], self.block_size, keys, semantics)
+        self.has_two_batches: bool = _given(own, "async_scheduling", semantics.two_batches)
+        self.reserves: bool = _given(own, "reserve_full_isl", semantics.whole_prompt_must_fit)
+        # vLLM counts the block that it keeps for itself.
+        self.n_spared = int((own.get("kv_watermark") or 0.0) * (own["kv_blocks_per_instance"] + 1))
+        has_keys: bool = _given(own, "prefix_caching", True)
+        self.pool = BlockPool(own["kv_blocks_per_instance"], self.block_size, keys, semantics, has_keys)
 
         self.queue: list[Request] = []
+        self.returning: list[Request] = []  # preempted while a step that serves them was under way
+        self.under_way: list[Step] = []
         self.batch: list[Request] = []
         self.n_pending = 0  # routed here, not yet queued
         self.n_in_flight = 0  # routed here, neither completed nor dropped
@@ -72,25 +87,83 @@ class Instance:
         self.has_step_due = True
         return max(now, self.busy_until_us) if self.semantics.busy_until_step_end else now
 
-    def step(self, now: int) -> tuple[int, bool]:
-        """Run a step, which happens entirely at its start; its end, and whether a request completed."""
-        served = self._form_batch(now)
-        self.steps += 1
-        self.sum_queue += len(self.queue)
-        self.sum_batch += len(self.batch)
-        self.peak_blocks = max(self.peak_blocks, self.pool.n_used)
+    @property
+    def n_waiting(self) -> int:
+        """Requests that wait to be taken, those included that cannot be taken yet."""
+        return len(self.queue) + len(self.returning)
 
-        step_us = self.latency.step_us([share for _, share in served])
+    def step(self, now: int) -> tuple[int, list[Request]]:
+        """Do what is due now; when to come again, and who has got, or will get, the last token by what was begun."""
+        return self._turn(now) if self.has_two_batches else self._single_step(now)
+
+    def _single_step(self, now: int) -> tuple[int, list[Request]]:
+        """Run a step, which happens entirely at its start."""
+        served = self._form_batch(now)
+        while not served and (self.batch or self.queue) and self.semantics.empty_step_is_free:
+            served = self._form_batch(now)
+        step_us = self._account(served)
         for request, share in served:
-            self._advance(request, share, now, step_us)
-        finished = [request for request in self.batch if request.position == request.final_position]
+            self._advance(request, share, now, now + step_us)
+        finished = [request for request in self.batch if request.is_over]
         for request in finished:
+            self._learn(request)
             self._complete(request)
+        for request, _ in served:
+            self._learn(request)
 
         self.has_step_due = bool(self.batch or self.queue)
         self.busy_until_us = now + step_us
-        self.last_step_us = step_us
-        return now + step_us, bool(finished)
+        return now + step_us, finished
+
+    def _turn(self, now: int) -> tuple[int, list[Request]]:
+        """End the step that ends now, and compose steps until two are under way or one finds nobody to serve."""
+        while self.under_way and self.under_way[0].end_us <= now:
+            self._end(self.under_way.pop(0))
+        ending = []
+        while len(self.under_way) < 2 and (self.batch or self.queue or self.returning):
+            served = self._form_batch(now)
+            if not served:
+                if self.under_way:
+                    break
+                continue
+            start_us = max(now, self.busy_until_us)
+            end_us = start_us + self._account(served)
+            sampled = set()
+            for request, share in served:
+                before = request.under_way
+                self._advance(request, share, start_us, end_us)
+                request.steps_under_way += 1
+                if request.under_way > before:
+                    sampled.add(request.row)
+                    if request.is_over:
+                        ending.append(request)
+            self.under_way.append(Step(end_us, [request for request, _ in served], sampled))
+            self.busy_until_us = end_us
+        self.has_step_due = bool(self.under_way)
+        return self.under_way[0].end_us if self.under_way else now, ending
+
+    def _end(self, step: Step) -> None:
+        """The tokens of a step are known."""
+        for request in step.served:
+            request.steps_under_way -= 1
+            if request.row in step.sampled:
+                self._learn(request)
+                if request.status == "running":
+                    self.pool.give_keys(request, request.position - request.under_way)
+                if request.written == max(len(request.output), 1):
+                    self._complete(request)
+        for request in [one for one in self.returning if one.steps_under_way == 0]:
+            self.returning.remove(request)
+            self.queue.insert(0, request)
+
+    def _account(self, served: list[tuple[Request, Share]]) -> int:
+        """Count a step; how long it takes."""
+        self.steps += 1
+        self.sum_queue += self.n_waiting
+        self.sum_batch += len(self.batch)
+        self.peak_blocks = max(self.peak_blocks, self.pool.n_used)
+        self.last_step_us = self.latency.step_us([share for _, share in served])
+        return self.last_step_us
 
     def _never_fits(self, request: Request) -> bool:
         n_tokens = len(request.prompt)
@@ -119,95 +192,132 @@ class Instance:
         budget = self.step_budget
         served: list[tuple[Request, Share]] = []
         preempted_before = self.preemptions
+        has_company = len(self.batch) + self.n_waiting > 1
+        threshold = self.threshold if has_company or not self.semantics.threshold_needs_company else 0
 
         index = 0
         while index < len(self.batch) and budget > 0:
             request = self.batch[index]
-            is_prompt = request.position < len(request.prompt)
-            n = self._chunk(len(request.prompt) - request.position, budget) if is_prompt else 1
-            if not self.pool.store(request, request.position, request.position + n, []):
-                self._preempt(self._victim(index, now))
+            if request.is_over:  # its last token is under way
+                index += 1
                 continue
-            served.append((request, Share(is_prompt, n, request.position, len(request.prompt))))
-            budget -= n
-            index += 1
+            n_left = request.known + request.under_way - request.position
+            share = self._share(request, request.position, min(n_left, threshold or n_left, budget))
+            while not self.pool.store(request, request.position, request.position + share.new_tokens, []):
+                victim = self._victim(0 if self.semantics.victims_are_all else index, now)
+                index -= self.batch.index(victim) < index
+                budget += sum(other.new_tokens for one, other in served if one is victim)
+                served = [(one, other) for one, other in served if one is not victim]
+                self._preempt(victim)
+                if victim is request:
+                    break
+            if request.status == "running":
+                served.append((request, share))
+                budget -= share.new_tokens
+                index += 1
+            elif self.semantics.victims_are_all:
+                break
 
         if self.preemptions == preempted_before and budget > 0 and len(self.batch) < self.max_running:
             self._order_queue(now)
         while self.preemptions == preempted_before and self.queue and budget > 0 and len(self.batch) < self.max_running:
             request = self.queue[0]
-            share = self._take(request, budget)
-            if share is None:
+            taken = self._take(request, min(budget, threshold or budget))
+            if taken is None:
                 break
             self.queue.pop(0)
             self.batch.append(request)
             request.status = "running"
-            request.scheduling_delay_us = now - request.arrival_us
-            served.append((request, share))
-            budget -= share.new_tokens
+            if request.scheduling_delay_us is None or not self.semantics.preempted_keeps_output:
+                request.scheduling_delay_us = now - request.arrival_us
+            served.append((request, taken))
+            budget -= taken.new_tokens
         return served
 
-    def _chunk(self, n_left: int, budget: int) -> int:
-        return min(n_left, self.threshold or n_left, budget)
+    def _share(self, request: Request, start: int, n: int, history: int | None = None) -> Share:
+        """What computing `n` tokens is charged as: a token behind all known ones is a decode, whoever wrote those."""
+        n_text = request.known + request.under_way
+        is_decode = n == 1 and start >= len(request.prompt) and start == n_text - 1
+        return Share(not is_decode, n, start if history is None else history, n_text)
 
-    def _take(self, request: Request, budget: int) -> Share | None:
+    def _take(self, request: Request, most: int) -> Share | None:
         """Give the head of the queue its cached blocks and room for its first chunk; None: no room."""
-        n_prompt = len(request.prompt)
-        hits = self.pool.leading_hits(request.prompt_keys)
-        if len(hits) * self.block_size == n_prompt and self.semantics.recompute_last_block:
+        keys = self.pool.keys.of_whole_blocks(request.text, self.block_size) if request.written else request.prompt_keys
+        hits = self.pool.leading_hits(keys)
+        if len(hits) * self.block_size == request.known and self.semantics.recompute_last_block:
             hits.pop()
         start = len(hits) * self.block_size
-        n = self._chunk(n_prompt - start, budget)
+        n = min(request.known - start, most)
         held = hits if n > 0 else []  # nothing is held where nothing is computed
-        if not self.pool.store(request, start, start + n, held):
+        n_spared = self.n_spared if self.batch else 0
+        if self.reserves:
+            n_needed = -(-request.known // self.block_size) - len(hits) + n_spared
+            if n_needed > self.pool.free_after(held):
+                return None
+        request.n_unheld = start if n == 0 else 0
+        if not self.pool.store(request, start, start + n, held, n_spared):
             return None
         request.cached_blocks = len(hits)
         request.position = start
-        history = start if self.semantics.cached_tokens_are_history else 0
-        return Share(True, n, history, n_prompt)
+        return self._share(request, start, n, start if self.semantics.cached_tokens_are_history else 0)
 
     def _victim(self, first: int, now: int) -> Request:
-        """Who gives way, among the members that were not yet served in this step."""
+        """Who gives way, among the members from a place on."""
         if self.preemption == "newest":
             return self.batch[-1]
         if self.preemption != "lowest-priority":
             raise ValueError(f"unknown preemption policy {self.preemption!r}")
-        ranked = [(priority_of(self.priority_policy, self.batch[place], self, now), -place)
-                  for place in range(first, len(self.batch))]  # fmt: skip
-        return self.batch[-min(ranked)[1]]
+        ranked = [(priority_of(self.priority_policy, one, self, now), -one.arrival_us, -one.row)
+                  for one in self.batch[first:]]  # fmt: skip
+        return self.batch[first + ranked.index(min(ranked))]
 
     def _preempt(self, victim: Request) -> None:
-        """Start again from nothing, at the front; the earlier ttft stays until it is taken again."""
+        """Give up the blocks and wait at the front; what was written stays, or everything starts again."""
         self.batch.remove(victim)
         self.pool.release(victim)
         victim.position = 0
-        victim.intervals_us = []
+        victim.n_unheld = 0
+        if not self.semantics.preempted_keeps_output:
+            victim.written = 0
+            victim.intervals_us = []
         victim.status = "queued"
         victim.preemptions += 1
         self.preemptions += 1
-        self.queue.insert(0, victim)
+        if victim.steps_under_way:
+            self.returning.append(victim)
+        else:
+            self.queue.insert(0, victim)
 
-    def _advance(self, request: Request, share: Share, now: int, step_us: int) -> None:
-        end = now + step_us
-        if share.is_prompt:
-            request.position += share.new_tokens
-            if request.position == len(request.prompt):
-                request.ttft_us = end + self.latency.per_token_us - request.arrival_us
-                request.last_token_us = end
+    def _advance(self, request: Request, share: Share, start: int, end: int) -> None:
+        """Count what a step computes; whoever has computed all that is known gets a token at its end."""
+        request.position += share.new_tokens
+        if request.position < request.known + request.under_way:
             return
-        request.position += 1
-        since = end - request.last_token_us if self.semantics.waiting_counts_in_e2e else step_us
-        request.intervals_us.append(since + self.latency.per_token_us)
+        is_first = request.written + request.under_way == 0
+        request.under_way += 1
+        if is_first:
+            request.ttft_us = end + self.latency.per_token_us - request.arrival_us
+        else:
+            since = end - request.last_token_us if self.semantics.waiting_counts_in_e2e else end - start
+            request.intervals_us.append(since + self.latency.per_token_us)
         request.last_token_us = end
 
+    def _learn(self, request: Request) -> None:
+        """A token that was under way is known."""
+        if request.under_way:
+            request.under_way -= 1
+            request.written += 1
+
     def _complete(self, request: Request) -> None:
-        """Store the final token if there is room, then free everything."""
-        if request.output:
-            position = request.final_position
-            if not self.pool.store(request, position, position + 1, []):
-                self.allocation_failures += 1
-        self.pool.release(request)
-        self.batch.remove(request)
+        """Free everything, after storing the final token if that is asked for and there is room."""
+        if request.status == "queued":  # preempted while its last token was under way
+            self.returning.remove(request)
+        else:
+            if request.output and self.semantics.final_token_is_stored:
+                if not self.pool.store(request, request.position, request.position + 1, []):
+                    self.allocation_failures += 1
+            self.pool.release(request)
+            self.batch.remove(request)
         assert request.ttft_us is not None
         request.e2e_us = request.ttft_us + sum(request.intervals_us)
         if request.output:
@@ -215,3 +325,8 @@ class Instance:
         request.status = "completed"
         self.completed.append(request)
         self.n_in_flight -= 1
+
+
+def _given(own: dict[str, Any], name: str, otherwise: bool) -> bool:
+    """What an instance is told to do, or else what its semantics say."""
+    return otherwise if own.get(name) is None else bool(own[name])

@@ -82,7 +82,7 @@ def instance_row(instance: Instance, requests: list[Request]) -> dict[str, Any]:
     return {
         "instance": instance.index,
         "completed": len(instance.completed),
-        "queued": len(instance.queue),
+        "queued": instance.n_waiting,
         "running": len(instance.batch),
         "dropped": instance.dropped,
         "preemptions": instance.preemptions,

@@ -50,7 +50,7 @@ def priority_of(policy: dict[str, Any], request: Request, instance: Instance, no
             "preemptions": request.preemptions,
             "round": request.round,
             "age_us": age,
-            "queued_requests": len(instance.queue),
+            "queued_requests": instance.n_waiting,
             "running_requests": len(instance.batch),
             "free_blocks": len(instance.pool.free),
         }

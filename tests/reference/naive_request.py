@@ -29,6 +29,11 @@ class Request:
     instance: int | None = None
     priority: float = 0.0
     position: int = 0  # tokens of prompt and output stored so far, in this life
+    written: int = 0  # output tokens that are known
+    under_way: int = 0  # output tokens of steps that have not ended yet
+    steps_under_way: int = 0  # steps that serve it and have not ended yet
+    n_unheld: int = 0  # leading tokens that it uses without holding their blocks
+    n_keyed: int = 0  # leading blocks that were given their keys
     blocks: list[Block] = field(default_factory=list)
     prompt_keys: list[int] = field(default_factory=list)  # one per whole block of the prompt
     last_token_us: int = 0  # end of the step that made the latest token
@@ -51,6 +56,27 @@ class Request:
     def final_position(self) -> int:
         """Where the request is complete; no output behaves as one output token."""
         return len(self.prompt) + max(len(self.output), 1) - 1
+
+    @property
+    def known(self) -> int:
+        """Tokens of prompt and output that are known."""
+        return len(self.prompt) + self.written
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its last token is known, or under way."""
+        return self.written + self.under_way >= max(len(self.output), 1)
+
+    @property
+    def text(self) -> list[int]:
+        """The tokens that it computes as one prompt when it is taken."""
+        return self.prompt + self.output[: self.written]
+
+    @property
+    def last_token_is_out_us(self) -> int:
+        """When the client has the last token, given that it is known or under way."""
+        assert self.ttft_us is not None
+        return self.arrival_us + self.ttft_us + sum(self.intervals_us)
 
     def token(self, position: int) -> int:
         """The token stored at a position: of the prompt, then of the output."""
@@ -91,7 +117,9 @@ def read_requests(rows: list[dict[str, Any]], block_size: int, keys: Keys) -> li
         n_prompt, n_output = columns["input_tokens"], columns["output_tokens"]
         prompt: list[int] = []
         output: list[int] = []
-        if columns.get("keys") is not None:
+        if columns.get("text") is not None:
+            prompt, output = columns["text"][:n_prompt], columns["text"][n_prompt:]
+        elif columns.get("keys") is not None:
             text = _keyed_text(columns, block_size, fresh, keyed_texts)
             prompt, output = text[:n_prompt], text[n_prompt:]
         elif columns.get("context_of", -1) not in (None, -1):

@@ -84,11 +84,11 @@ class Eyes:
     def _read(self) -> None:
         self.readings = [
             Reading(
-                len(one.queue),
+                one.n_waiting,
                 len(one.batch),
                 one.pool.n_used / one.pool.n_blocks,
                 len(one.pool.free),
-                sum(len(request.prompt) for request in one.queue),
+                sum(request.known for request in one.queue + one.returning),
                 one.last_step_us,
                 one.pool.hits / max(1, one.pool.hits + one.pool.misses),
             )

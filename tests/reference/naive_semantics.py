@@ -22,6 +22,15 @@ class Semantics(NamedTuple):
     count_first_token: bool = True  # False (February): max(output - 1, 0) output tokens per completed request
     inversions_per_class: bool = True  # False (February): among all requests of an instance
     idle_instances_in_blocking: bool = True  # as mean queue 0; False (February): left out
+    preempted_keeps_output: bool = True  # and recomputes it with its prompt; False: starts again from nothing
+    threshold_needs_company: bool = True  # False: a prompt that is alone is cut into chunks as well
+    whole_prompt_must_fit: bool = True  # to be taken; False: its first chunk. A pool may say otherwise
+    keyless_freed_first: bool = True  # a freed block without a key is the next to be taken; False: the last
+    final_token_is_stored: bool = False  # True: if there is room
+    copies_are_found: bool = True  # the next oldest of one content once the oldest is gone; False: only one is keyed
+    victims_are_all: bool = True  # who gives way may have been served in this step; False: who was not yet
+    empty_step_is_free: bool = True  # False: it takes as long as any other
+    two_batches: bool = False  # True: a step is composed when the one before it starts. A pool may say otherwise
 
 
 CORRECTED = Semantics()
@@ -36,6 +45,14 @@ REFERENCE_2026_04 = Semantics(
     load_counts_in_flight=True,
     ties_are_drawn=False,
     router_remembers_all_blocks=False,
+    preempted_keeps_output=False,
+    threshold_needs_company=False,
+    whole_prompt_must_fit=False,
+    keyless_freed_first=False,
+    final_token_is_stored=True,
+    copies_are_found=False,
+    victims_are_all=False,
+    empty_step_is_free=False,
 )
 REFERENCE_2026_02 = REFERENCE_2026_04._replace(
     load_counts_in_flight=False,
@@ -46,6 +63,7 @@ REFERENCE_2026_02 = REFERENCE_2026_04._replace(
 )
 PRESETS = {
     "corrected": CORRECTED,
+    "vllm-0.32": CORRECTED._replace(two_batches=True),
     "reference-2026-04": REFERENCE_2026_04,
     "reference-2026-02": REFERENCE_2026_02,
 }

@@ -39,10 +39,24 @@ def random_case(random: Random, semantics: str, most_requests: int = 40) -> tupl
         case["kv_blocks_per_instance"] = random.choice(
             (low, low + 1, low + random.randint(0, 6), 2 * low + random.randint(0, 9), 6 * low, 500)
         )
-    is_endless = semantics != "corrected" and largest > case["kv_blocks_per_instance"]
+    is_reference = semantics.startswith("reference")
+    is_endless = is_reference and largest > case["kv_blocks_per_instance"]
     if is_endless or random.random() < 0.25:
         case["horizon_us"] = random.randint(0, 8000) if random.random() < 0.7 else rows[-1]["arrival_us"]
+    if not is_reference:
+        case |= _batch_rules(random)
     return case, rows
+
+
+def _batch_rules(random: Random) -> dict[str, Any]:
+    """How an engine forms batches: what it is free to choose."""
+    return {
+        "async_scheduling": random.choice((None, None, True, False)),
+        "kv_watermark": random.choice((0.0, 0.0, 0.0, 0.05, 0.3)),
+        "reserve_full_isl": random.choice((None, None, True, False)),
+        "prefix_caching": random.random() < 0.85,
+        "preemption": random.choice(("newest", "newest", "lowest-priority")),
+    }
 
 
 def _case(random: Random, block_size: int) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def test_engine_and_naive_simulator_agree_on_cases_that_once_told_them_apart(
     assert_agreement(seed, semantics, most_requests)
 
 
-@pytest.mark.parametrize("semantics", ["corrected", "reference-2026-04", "reference-2026-02"])
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32", "reference-2026-04", "reference-2026-02"])
 def test_engine_and_naive_simulator_agree_on_every_request(semantics: str) -> None:
     @settings(derandomize=True, deadline=None, max_examples=100, database=None)
     @given(seed=st.integers(0, 2**32))

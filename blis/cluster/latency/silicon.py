@@ -36,6 +36,12 @@ from blis.foundation.words import shown
 
 LARGEST_US = 2**63 - 1
 
+# What a request spends outside steps: HTTP, tokenising, the way between processes. One pair for all models, GPUs and
+# loads, the best of a coarse grid for TTFT on the public half of the vLLM runs of `experiments/fidelity`, under
+# asynchronous scheduling; real servers spend more the more streams they serve.
+REQUEST_US = 10_000.0
+REQUEST_US_PER_TOKEN = 10.0
+
 # Places in the coefficient vector; the parts of the table follow the head, one behind the other.
 RANKS = 0  # of attention data parallelism: each serves its share of the batch
 SCALE = 1  # measured servers against the sum of their kernels
@@ -70,8 +76,8 @@ class Params:
     table: str | None = None  #: file of a table; None: the shipped one of model, device and degree
     scale: float = 1.0  #: > 0, factor of every step
     step_us: float = 0.0  #: ≥ 0, µs of every step beside its kernels
-    request_us: float = 0.0  #: ≥ 0, µs from a request's arrival at the server to its wait queue
-    request_us_per_token: float = 0.0  #: ≥ 0, µs the same per prompt token: tokenising
+    request_us: float = REQUEST_US  #: ≥ 0, µs from a request's sending to its wait queue
+    request_us_per_token: float = REQUEST_US_PER_TOKEN  #: ≥ 0, µs the same per prompt token
     output_token_us: float = 0.0  #: ≥ 0, µs from a token's step to the client; never delays the engine
 
     @classmethod
@@ -165,24 +171,24 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
     Attention of decodes is priced by their number and the tokens that they read. Both sums are additive, so chunks of
     several requests need no list.
     """
-    ranks = coefficients[RANKS]
-    prompts, decodes = batch.prefill_tokens / ranks, batch.decode_requests / ranks
+    share = 1.0 / coefficients[RANKS]
+    prompts, decodes = batch.prefill_tokens * share, batch.decode_requests * share
     time_us = coefficients[STEP_US]
     if batch.prefill_requests > 0:
         time_us += along(coefficients, MIXED, _LAST_DENSE, DENSE_BITS, prompts + decodes)
         time_us += across(
             coefficients, PROMPT_ATTENTION, _LAST_PROMPT, _LAST_PAIR, PAIR_BITS,
-            prompts, batch.prefill_attention_x2 / (2.0 * ranks),
+            prompts, batch.prefill_attention_x2 * 0.5 * share,
         )  # fmt: skip
     elif batch.decode_requests > 0:
         time_us += along(coefficients, DECODE, _LAST_DENSE, DENSE_BITS, decodes)
     else:
         return 1
-    time_us += along(coefficients, LOGITS, _LAST_LOGIT, LOGIT_BITS, batch.prefill_requests / ranks + decodes)
+    time_us += along(coefficients, LOGITS, _LAST_LOGIT, LOGIT_BITS, batch.prefill_requests * share + decodes)
     if batch.decode_requests > 0:
         time_us += across(
             coefficients, DECODE_ATTENTION, _LAST_REQUEST, _LAST_CONTEXT, CONTEXT_BITS,
-            decodes, batch.decode_context_tokens / ranks,
+            decodes, batch.decode_context_tokens * share,
         )  # fmt: skip
     time_us *= coefficients[SCALE]
     if not time_us < LARGEST_US:

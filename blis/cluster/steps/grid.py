@@ -50,6 +50,9 @@ def along(table: Float64Vector, start: int, last: int, bits: int, value: float) 
 def across(table: Float64Vector, start: int, last: int, other: int, bits: int, value: float, second: float) -> float:
     """Value of the surface whose rows, one for each knot of `value`, stand in `table` from `start` on."""
     row, share = place_on(value, last, bits)
-    begin = start + row * (other + 1)
-    low = along(table, begin, other, bits, second)
-    return low + share * (along(table, begin + other + 1, other, bits, second) - low)
+    column, part = place_on(second, other, bits)
+    at = start + row * (other + 1) + column
+    above = at + other + 1
+    low = table[at] + part * (table[at + 1] - table[at])
+    price: float = low + share * (table[above] + part * (table[above + 1] - table[above]) - low)
+    return price

@@ -87,6 +87,10 @@ def _case_of(subject: Subject) -> dict[str, Any]:
                 "step_token_budget": one.step_token_budget,
                 "long_prefill_threshold": one.long_prefill_threshold_tokens,
                 "max_model_len": one.max_model_len_tokens,
+                "async_scheduling": one.async_scheduling,
+                "kv_watermark": one.kv_watermark,
+                "reserve_full_isl": one.reserve_full_isl,
+                "prefix_caching": one.prefix_caching,
                 "latency": _latency_of(cluster.latency, one.latency),
             }
             for one in cluster.instances
