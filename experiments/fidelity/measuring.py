@@ -1,8 +1,7 @@
 """Simulates many measured runs at once, and gathers what came of them."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,6 +25,9 @@ _AFFINE = {
     ("meta-llama/Llama-3.1-70B", "fp8"): "redhatai/llama-3.1-nemotron-70b-instruct-hf-fp8-dynamic",
     ("Qwen/Qwen3-32B", ""): "qwen/qwen3-32b",
 }
+
+
+_Outcomes = list[tuple[Point, Judged | str]]
 
 
 @dataclass(slots=True)
@@ -72,13 +74,12 @@ def _simulated(
     for point in points:
         batches[point.deployment].append(point)
     judged, refused = {}, {}
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        tasks = [
-            pool.submit(_batch, batch, kind, [fits.get(group_of(point), NO_FIT) for point in batch], tables)
-            for batch in batches.values()
-        ]
-        for task in _shown(tasks):
-            for point, outcome in task.result():
+    tasks = [
+        (batch, kind, [fits.get(group_of(point), NO_FIT) for point in batch], tables) for batch in batches.values()
+    ]
+    with get_context("spawn").Pool(processes) as pool:  # whatever ends this block ends the processes
+        for outcomes in _shown(pool.imap_unordered(_batch, tasks), len(tasks)):
+            for point, outcome in outcomes:
                 if isinstance(outcome, Judged):
                     judged[point.id] = outcome
                 else:
@@ -89,28 +90,24 @@ def _simulated(
     )
 
 
-def _shown(tasks: list) -> list:
-    """The tasks as they end, with a bar on a terminal."""
+def _shown(outcomes: Iterable[_Outcomes], count: int) -> Iterable[_Outcomes]:
+    """The outcomes as they come, with a bar on a terminal."""
     from rich.console import Console
     from rich.progress import track
 
-    return track(
-        as_completed(tasks),
-        "simulating",
-        len(tasks),
-        console=Console(stderr=True),
-        disable=not Console(stderr=True).is_terminal,
-    )
+    console = Console(stderr=True)
+    return track(outcomes, "simulating", count, console=console, disable=not console.is_terminal)
 
 
-def _batch(points: list[Point], kind: str, fits: list[Fit], tables: Path) -> list[tuple[Point, Judged | str]]:
+def _batch(task: tuple[list[Point], str, list[Fit], Path]) -> _Outcomes:
     """All points of one deployment: its prices are looked up once."""
+    points, kind, fits, tables = task
     try:
         latencies = [_latency(points[0], kind, fit, tables) for fit in fits]
         blocks = [kv_blocks_of(point, tables) for point in points]
     except ConfigError as error:
         return [(point, str(error)) for point in points]
-    outcomes: list[tuple[Point, Judged | str]] = []
+    outcomes: _Outcomes = []
     for point, latency, count in zip(points, latencies, blocks, strict=True):
         outcomes.append((point, Judged(point, *simulate_point(point, kind, latency, count))))
     return outcomes
