@@ -125,7 +125,6 @@ REQUEST_FIELDS = {
     "chunk_tokens": (_I, 0),
     "earlier_chunk_step": (_I, 0),  # that of the chunk before
     "decoding_since": (_I, 0),  # step number of the first decode since it was taken, preempted or left out
-    "paused_us": (_I, 0),  # time of its latest token when it was preempted
     "decode_base": (_I, 0),  # a decoding request holds step number + base tokens before that step
     "finish_step": (_I, 0),  # step number of its last token
     "batch_rank": (_I, 0),  # how many the instance took before it
@@ -133,12 +132,13 @@ REQUEST_FIELDS = {
     "left_out_us": (_I, 0),  # time it has been left out of steps since its latest token
     "detached_blocks": (_I, 0),  # leading blocks it uses without holding them
     "own_key": (_I, -1),  # first of the keys it got when first preempted; -1
-    "priority": (_F, 0),  # larger is more urgent
-    "queue_key": (_F, 0),  # smaller is taken first
     "link": (_I, -1),  # next in a queue, or next sibling in a heap
     "back_link": (_I, -1),  # previous in a queue, or first child in a heap
-    "fill_next": (_I, -1),  # next of those whose block fills in the same phase
     "fill_previous": (_I, -1),
+    "paused_us": (_I, 0),  # time of its latest token when it was preempted
+    "priority": (_F, 0),  # larger is more urgent
+    "queue_key": (_F, 0),  # smaller is taken first
+    "fill_next": (_I, -1),  # next of those whose block fills in the same phase
     "routing_score": (_F, np.nan),  # of the chosen instance; NaN when not recorded
     "routing_regret": (_F, np.nan),  # best score minus that
 }
