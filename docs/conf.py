@@ -34,6 +34,7 @@ include_patterns = [
     "docs/**.md",
     "docs/reference/**.rst",
     "experiments/*/README.md",
+    "hardware/steps/README.md",
     "blis/workload/data/README.md",
 ]
 exclude_patterns = [".*", "build", "outputs"]
@@ -55,7 +56,7 @@ navigation = {
     "Evidence": ["docs/physics", "docs/semantics", "docs/validation", "docs/performance", "experiments/*/README"],
     "Python reference": ["docs/reference/blis", "docs/reference/blis.engine.views", "docs/reference/evolve"],
     "Project": ["CONTRIBUTING", "CHANGELOG"],
-    "Data": ["docs/examples/README", "docs/examples/*/README", "blis/workload/data/README"],
+    "Data": ["docs/examples/README", "docs/examples/*/README", "blis/workload/data/README", "hardware/steps/README"],
 }
 
 #: Packages of which every folder gets a page, but for those that only the commands use.
