@@ -119,7 +119,7 @@ def _searches() -> list[Call]:
         *("+baselines.mine={routing: least-loaded}", "resume=search", "budget.evaluations=5", "budget.requests=1000"),
         *("problem.genes={}", "algorithm.mutation=0.5", "evaluator.threads=2", "tracker=console"),
     )
-    reported = ("search", "seeds=3", "sweep_seeds=1", "evaluator=serial")
+    reported = ("search", "seeds=3", "sweep_seeds=2", "evaluator=serial")
     audited = ("scenario=scenario.yaml", "seeds=[1,2]", "random=1", "num_requests=100", "evaluator=serial")
     return [
         Call("evolve.run", small, (), options),
