@@ -10,6 +10,7 @@ from typing import Any
 
 from blis.command.composition import command, output_folder, python_is_allowed, task_overrides
 from blis.command.ending import termination_as_interrupt
+from blis.foundation.files import read_text
 
 #: How much evidence a search gathers by itself; a rival at random would cost as much as the search.
 REPORT: dict[str, Any] = {"seeds": 6, "sweep_seeds": 2, "random_search": False, "seed": 1}
@@ -68,7 +69,7 @@ def _search(settings: Any, folder: Path) -> None:
             Search(plan, tracker).run()
     finally:
         evaluator.close()
-    print((folder / SUMMARY).read_text(encoding="utf-8").split("\n## Fitness")[0])
+    print(read_text(folder / SUMMARY).split("\n## Fitness")[0])
     if settings.report and not (folder / "report.html").exists():
         from evolve.evidence.gathering import Options
         from evolve.evidence.reporting import report_on

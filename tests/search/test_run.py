@@ -269,3 +269,13 @@ def test_help_lists_the_choices_at_once() -> None:
     assert "cmaes, ga, gp, islands, nsga2, random" in done.stdout
     loaded = done.stderr
     assert not [name for name in ("numba", "ray", "mlflow", "deap", "matplotlib", "pandas") if f" {name}\n" in loaded]
+
+
+def test_a_damaged_summary_is_refused_in_one_line(through: Path, tmp_path: Path) -> None:
+    shutil.copytree(through, tmp_path / "run")
+    (tmp_path / "run" / "summary.md").write_bytes(b"\xd9 no text")
+    status, _, err = ended(start(tmp_path, f"resume={tmp_path / 'run'}"))
+
+    assert status == 2
+    assert "summary.md cannot be read" in err
+    assert "Traceback" not in err
