@@ -105,7 +105,7 @@ def tabulate(options: dict[str, Any]) -> dict[str, Any]:
 
     given = check_keys("tabulate", options, _KEYS, ("model", "device"))
     name, folder = model_folder(given["model"], given.get("model_config_folder"))
-    read_model(given["model"], given.get("model_config_folder"))
+    read_model(given["model"], given.get("model_config_folder"))  # a damaged configuration is told in our words
     deployed = Deployed(
         model=name.rpartition("/")[2],
         device=check_choice("device", given["device"], SYSTEMS),

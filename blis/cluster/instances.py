@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from blis.cluster.latency import LatencyModel
+from blis.engine.answers import compiled_answer
 from blis.engine.batch_sums import SMALLEST
 from blis.engine.fields import Records, limit_table
-from blis.foundation.answers import answer
 from blis.foundation.errors import ConfigError
 from blis.foundation.semantics import CORRECTED, Semantics
 from blis.foundation.units import frozen
@@ -59,7 +59,7 @@ class Cluster:
             "long_prefill_threshold_tokens",
             "max_model_len_tokens",
         )
-        step_time = answer("latency", self.latency).step_time
+        step_time = compiled_answer("latency", self.latency)
         rows = []
         for one in self.instances:
             row = {name: getattr(one, name) for name in own}

@@ -20,8 +20,3 @@ def max_model_len(model: Model) -> int:
     if model.rope_type == "yarn" and model.rope_original_positions > 0:
         stretched = model.rope_original_positions
     return int(stretched * factor)
-
-
-def fit_model_len(length_tokens: int, n_blocks: int, block_size_tokens: int) -> int:
-    """The length, cut to what all KV blocks of an instance hold [tokens]."""
-    return min(length_tokens, n_blocks * block_size_tokens)

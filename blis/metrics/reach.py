@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from blis.cluster.instances import Cluster
-from blis.cluster.latency import Reach
+from blis.cluster.steps.measured import Measured
 from blis.engine.codes import COMPLETED
 from blis.outcome import Outcome
 from blis.workload.requests import Requests
@@ -13,7 +13,7 @@ from blis.workload.requests import Requests
 
 def reach_notes(requests: Requests, cluster: Cluster, outcome: Outcome) -> Iterator[str]:
     """One note for each bound that the run may have passed: the limits of a batch, and what requests really had."""
-    reaches = [one.latency.reach for one in cluster.instances]
+    reaches = [one.latency.measured for one in cluster.instances]
     if not any(reaches):
         return
     served = outcome.requests.status == COMPLETED
@@ -32,7 +32,7 @@ def reach_notes(requests: Requests, cluster: Cluster, outcome: Outcome) -> Itera
     yield from _batch_notes(cluster, reaches)
 
 
-def _batch_notes(cluster: Cluster, reaches: list[Reach | None]) -> Iterator[str]:
+def _batch_notes(cluster: Cluster, reaches: list[Measured | None]) -> Iterator[str]:
     """Batches that the limits allow; whether there were any is not recorded."""
     for name, limit in (("step_tokens", "step_token_budget"), ("decode_requests", "max_running_requests")):
         beyond = [

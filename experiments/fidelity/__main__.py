@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from blis.command.ending import Arguments, ending
+from blis.command.ending import Arguments, ending, termination_as_interrupt
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import write_text_whole, write_whole
@@ -32,7 +32,8 @@ def _run(parsed: argparse.Namespace) -> None:
         path = getattr(parsed, name)
         if path and not Path(path).resolve().parent.is_dir():
             raise ConfigError(f"--{name}: {path!r} must be in a folder that exists.")
-    measured = measure(points, tuple(parsed.latency), Path(parsed.tables), parsed.processes, fit=parsed.fit)
+    with termination_as_interrupt():
+        measured = measure(points, tuple(parsed.latency), Path(parsed.tables), parsed.processes, fit=parsed.fit)
     if parsed.json:
         write_text_whole("--json", Path(parsed.json), json.dumps(_document(measured, parsed.part), indent=1) + "\n")
     if parsed.plot:

@@ -1,7 +1,8 @@
 """Simulates many measured runs at once, and gathers what came of them."""
 
+import signal
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -77,7 +78,8 @@ def _simulated(
     tasks = [
         (batch, kind, [fits.get(group_of(point), NO_FIT) for point in batch], tables) for batch in batches.values()
     ]
-    with get_context("spawn").Pool(processes) as pool:  # whatever ends this block ends the processes
+    ignored = (signal.SIGINT, signal.SIG_IGN)  # who is interrupted is this process, and it ends the others
+    with get_context("spawn").Pool(processes, signal.signal, ignored) as pool:
         for outcomes in _shown(pool.imap_unordered(_batch, tasks), len(tasks)):
             for point, outcome in outcomes:
                 if isinstance(outcome, Judged):
@@ -103,25 +105,26 @@ def _batch(task: tuple[list[Point], str, list[Fit], Path]) -> _Outcomes:
     """All points of one deployment: its prices are looked up once."""
     points, kind, fits, tables = task
     try:
-        latencies = [_latency(points[0], kind, fit, tables) for fit in fits]
+        priced = _prices(points[0], kind, tables)
         blocks = [kv_blocks_of(point, tables) for point in points]
     except ConfigError as error:
         return [(point, str(error)) for point in points]
     outcomes: _Outcomes = []
-    for point, latency, count in zip(points, latencies, blocks, strict=True):
-        outcomes.append((point, Judged(point, *simulate_point(point, kind, latency, count))))
+    for point, fit, count in zip(points, fits, blocks, strict=True):
+        outcomes.append((point, Judged(point, *simulate_point(point, kind, priced(fit), count))))
     return outcomes
 
 
-def _latency(point: Point, kind: str, fit: Fit, tables: Path) -> LatencyModel:
-    """Prices of a point's server; only measured kernels take a fit, whose overhead is added before its factor."""
+def _prices(point: Point, kind: str, tables: Path) -> Callable[[Fit], LatencyModel]:
+    """Prices of a point's server, by fit; only measured kernels take one, whose overhead is added before its factor."""
     if kind == "silicon":
-        prices = coefficients(table_of(point, tables), fit.factor, fit.step_us / fit.factor)
-        if point.engine == "trtllm":  # its front end is no Python server, for which the overheads were found
-            return LatencyModel(prices, 0.0, 0.0, 0.0, 0.0)
-        return LatencyModel(prices, REQUEST_US, REQUEST_US_PER_TOKEN, 0.0, 0.0)
+        table = table_of(point, tables)
+        # TensorRT-LLM's front end is no Python server, for which the overheads of a request were found.
+        outside = (0.0, 0.0) if point.engine == "trtllm" else (REQUEST_US, REQUEST_US_PER_TOKEN)
+        return lambda fit: LatencyModel(coefficients(table, fit.factor, fit.step_us / fit.factor), *outside, 0.0, 0.0)
     latency = answer("latency", kind)
     model, device = model_of(point, tables), read_device(DEVICES[point.system])
     if kind == "affine":
         model = replace(model, name=_AFFINE.get((point.model, point.precision), point.model.lower()))
-    return latency.prepare(latency.Params(), model, device, point.widths[0])
+    prepared: LatencyModel = latency.prepare(latency.Params(), model, device, point.widths[0])
+    return lambda fit: prepared

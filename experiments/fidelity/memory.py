@@ -1,10 +1,10 @@
 """The servers that were measured, as the catalogue knows them: their models, and the KV blocks beside these."""
 
-import shutil
 from pathlib import Path
 
 from blis.cluster.catalog import Model, read_device, read_model
 from blis.cluster.kv_capacity import Load, kv_blocks
+from blis.foundation.files import write_text_whole
 from experiments.fidelity.points import Point, package_folder
 from experiments.fidelity.pricing import DEVICES, shape_of
 from experiments.fidelity.simulating import BLOCK_SIZE_TOKENS
@@ -55,5 +55,5 @@ def _configuration(name: str, folder: Path) -> Path:
         published = source / f"{name.replace('/', '--')}_{file}"
         if published.is_file() and not (target / file).is_file():
             target.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(published, target / file)
+            write_text_whole("--tables", target / file, published.read_text(encoding="utf-8"))
     return target

@@ -9,6 +9,7 @@ from blis.cluster.steps.file import SUFFIX, read_table, written
 from blis.cluster.steps.making import SYSTEMS, Quantised, make_table
 from blis.cluster.steps.table import Deployed, StepTable
 from blis.foundation.errors import ConfigError
+from blis.foundation.files import write_text_whole
 from experiments.fidelity.points import Point
 
 #: The published checkpoint that a run served, by model and precision, where its element types are its own.
@@ -92,5 +93,5 @@ def table_of(point: Point, folder: Path) -> StepTable:
         return read_table(path)
     made = make_table(deployed, shape, types)
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(written(made))
+    write_text_whole("--tables", path, written(made))  # another process may make, or read, the same one
     return made

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from blis.cluster.catalog import read_model
-from blis.cluster.model_length import fit_model_len, max_model_len
+from blis.cluster.model_length import max_model_len
 
 QWEN = read_model("qwen3-14b")
 SCOUT = "llama-4-scout-17b-16e-instruct-fp8-dynamic"
@@ -33,9 +33,3 @@ def test_the_longest_sequence_of_shipped_models():
     assert max_model_len(read_model("deepseek-v2-lite")) == 163_840
     assert max_model_len(read_model("llama-3.1-70b-instruct")) == 131_072
     assert max_model_len(read_model(SCOUT)) == 10_485_760
-
-
-def test_the_longest_sequence_is_cut_to_the_blocks():
-    assert fit_model_len(10_485_760, 27_345, 16) == 437_520
-    assert fit_model_len(4096, 27_345, 16) == 4096
-    assert fit_model_len(100, 6, 16) == 96

@@ -10,18 +10,9 @@ To add a latency model: one new file with `Params`, `prepare` and `step_time`.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from blis.cluster.steps.measured import Measured
 from blis.foundation.units import Float64Vector
-
-
-class Reach(NamedTuple):
-    """How far measurements go that prices rest on; beyond, they are continued."""
-
-    step_tokens: int  #: new tokens of one step
-    decode_requests: int  #: of one step
-    context_tokens: int  #: of one decode
-    prompt_tokens: int  #: of one prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +25,4 @@ class LatencyModel:
     queueing_us_per_token: float
     output_token_us: float  #: added, truncated, to every output token; never delays the engine
     completion_us: float  #: added, truncated, once to the end-to-end time of a request with output
-    reach: Reach | None = None  #: None: the prices rest on no table
+    measured: Measured | None = None  #: how far the table reaches that the prices rest on; None: they rest on none

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blis.cluster.catalog import Device, Model
-from blis.cluster.latency import LatencyModel, Reach
+from blis.cluster.latency import LatencyModel
 from blis.cluster.steps.grid import across, along
 from blis.cluster.steps.shipped import ENGINES, find_table
 from blis.cluster.steps.table import (
@@ -137,14 +137,13 @@ def prepare(params: Params, model: Model | None, device: Device | None, tensor_p
         data_parallel=params.data_parallel,
     )
     table = find_table(wanted, params.table)
-    measured = table.measured
     return LatencyModel(
         coefficients=coefficients(table, params.scale, params.step_us),
         queueing_us=params.request_us,
         queueing_us_per_token=params.request_us_per_token,
         output_token_us=params.output_token_us,
         completion_us=0.0,
-        reach=Reach(measured.step_tokens, measured.decode_requests, measured.context_tokens, measured.prompt_tokens),
+        measured=table.measured,
     )
 
 

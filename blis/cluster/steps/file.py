@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from blis.cluster.steps.table import FIRST_AXIS, PARTS, SECOND_AXIS, SHAPES, Deployed, Measured, StepTable, base_of
+from blis.cluster.steps.measured import Measured
+from blis.cluster.steps.table import FIRST_AXIS, PARTS, SECOND_AXIS, SHAPES, Deployed, StepTable, base_of
 from blis.foundation.checks import check_int, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import read_text

@@ -28,8 +28,9 @@ from typing import Any
 
 import numpy as np
 
+from blis.cluster.steps.measured import Measured
 from blis.cluster.steps.reach import reach
-from blis.cluster.steps.table import FIRST_AXIS, SECOND_AXIS, SHAPES, Deployed, Measured, StepTable, base_of, rising
+from blis.cluster.steps.table import FIRST_AXIS, SECOND_AXIS, SHAPES, Deployed, StepTable, base_of, rising
 from blis.foundation.errors import ConfigError, UnknownChoiceError
 from blis.foundation.words import shown
 

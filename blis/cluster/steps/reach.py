@@ -6,7 +6,7 @@ The package answers beyond them too, by its own estimates, and does not say so.
 from collections.abc import Iterable
 from pathlib import Path
 
-from blis.cluster.steps.table import Measured
+from blis.cluster.steps.measured import Measured
 from blis.foundation.errors import ConfigError
 
 #: Families of tables, the files that bound a number, and the column that holds it.

@@ -55,7 +55,7 @@ def _shipped(wanted: Deployed) -> StepTable:
     same = [name for name in tables if name.startswith(f"{wanted.model}--")]
     found = f" Tables of this model: {', '.join(same)}." if same else ""
     raise UnknownChoiceError(
-        f"latency silicon: no table for {wanted.name!r}{nearest(wanted.name, tables)}{found} To make it: "
+        f"latency silicon: no table for {wanted.name!r}{nearest(wanted.name, same or tables)}{found} To make it: "
         f"{making(wanted)}"
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from blis.cluster.steps.grid import knots
+from blis.cluster.steps.measured import Measured
 from blis.foundation.units import Float64Vector
 
 DENSE_OCTAVES, DENSE_BITS = 17, 3  # up to 131,072 tokens of a step, 8 knots an octave
@@ -58,16 +59,6 @@ class Deployed:
         if self.data_parallel > 1:
             parts.append(f"dp{self.data_parallel}")
         return "--".join([*parts, self.engine])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """How far measurements reach; what lies beyond was estimated by the source, or continued along the last piece."""
-
-    step_tokens: int  #: largest number of tokens in one step
-    decode_requests: int
-    context_tokens: int  #: longest context of a decode
-    prompt_tokens: int  #: longest prompt, history included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

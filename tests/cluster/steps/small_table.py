@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from blis.cluster.steps.table import FIRST_AXIS, SECOND_AXIS, Deployed, Measured, StepTable
+from blis.cluster.steps.measured import Measured
+from blis.cluster.steps.table import FIRST_AXIS, SECOND_AXIS, Deployed, StepTable
 
 DEPLOYED = Deployed(model="small", device="H100", tensor_parallel=1, engine="vllm")
 
