@@ -84,7 +84,7 @@ def make_table(deployed: Deployed, model: str, quantised: Quantised | None = Non
     ConfigError
         If the package is absent, or has no tables for the deployment.
     """
-    with _answering(deployed):
+    with _quiet():
         kernels = _Kernels(deployed, model, quantised or Quantised())
         decode, logits = rising(kernels.dense("decode")), rising(kernels.logits())
         mixed = np.maximum(rising(kernels.dense("mixed")), decode)
@@ -118,7 +118,9 @@ class _Kernels:
     """The package's answers about one deployment."""
 
     def __init__(self, deployed: Deployed, model: str, quantised: Quantised) -> None:
-        self._handle = _compiled(deployed, model, quantised)
+        self._deployed = deployed
+        with _asking(deployed):
+            self._handle = _compiled(deployed, model, quantised)
         self.source = _source(deployed)
         self._system, self._engine = SYSTEMS[deployed.device], deployed.engine
         self._n_prompt, self._n_decode = _count(self._prompt), _count(self._decode)
@@ -144,13 +146,15 @@ class _Kernels:
         return not math.isclose(near, far, rel_tol=1e-9)
 
     def _prompt(self, places: Sequence[int], requests: int = 1, tokens: int = 64, history: int = 0) -> list[Operation]:
-        found: list[Operation] = self._handle.evaluate_context_ops(
-            list(places), batch_size=requests, s=tokens, prefix=history
-        )
+        with _asking(self._deployed):
+            found: list[Operation] = self._handle.evaluate_context_ops(
+                list(places), batch_size=requests, s=tokens, prefix=history
+            )
         return found
 
     def _decode(self, places: Sequence[int], requests: int = 1, context: int = 64) -> list[Operation]:
-        found: list[Operation] = self._handle.evaluate_generation_ops(list(places), batch_size=requests, s=context)
+        with _asking(self._deployed):
+            found: list[Operation] = self._handle.evaluate_generation_ops(list(places), batch_size=requests, s=context)
         return found
 
     def dense(self, part: str) -> np.ndarray:
@@ -261,8 +265,8 @@ def _count(ask: Callable[[Sequence[int]], list[Operation]]) -> int:
     while True:
         try:
             ask([place])
-        except ValueError as error:
-            if "out of range" in str(error):
+        except ConfigError as error:
+            if "out of range" in str(error.__cause__):
                 return place
             raise
         place += 1
@@ -350,18 +354,25 @@ def _package(name: str) -> Any:
 
 
 @contextmanager
-def _answering(deployed: Deployed) -> Iterator[None]:
-    """Say in one line what the package lacks, and keep its remarks on fallbacks: it is asked thousands of questions."""
+def _quiet() -> Iterator[None]:
+    """Keep the package's remarks on fallbacks to itself: it is asked thousands of questions."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
+def _asking(deployed: Deployed) -> Iterator[None]:
+    """Say in one line what the package lacks; it raises errors of many kinds, so only calls to it stand below this."""
     try:
         yield
     except ConfigError:
         raise
     except Exception as error:
         raise ConfigError(f"no measured kernels for {deployed.name}: {_lacking(error)}.") from error
-    finally:
-        logging.disable(before)
 
 
 def _lacking(error: Exception) -> str:
