@@ -1,6 +1,6 @@
 """From a scenario's plan to the cluster that serves: looks up models, devices and coefficients, sizes the KV cache."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -32,22 +32,46 @@ TABLE_BLOCK_TOKENS = 16
 LONGEST_US = 1e9
 
 
-class _Parts(NamedTuple):
-    """What a pool's latency and KV capacity are derived from, as far as they need it."""
+class Parts(NamedTuple):
+    """What was looked up for a pool: what its latency and KV capacity are derived from, as far as they need it."""
 
+    place: Deployment
     model: Model | None
     device: Device | None
     coefficients: Coefficients | None  #: row of the table, where the latency comes from it
+    longest_tokens: int  #: longest sequence that is served; 0: unlimited
 
 
-def build_cluster(plan: ClusterPlan, where: str = "cluster", semantics: Semantics = CORRECTED) -> Cluster:
+def look_up(plan: ClusterPlan, where: str = "cluster") -> tuple[Parts, ...]:
+    """Read what each pool needs of models, devices and coefficients; batch limits of the plan play no part.
+
+    Raises
+    ------
+    ConfigError
+        If a model, a device or a row of coefficients does not exist.
+    """
+    found = []
+    for place, pool in enumerate(plan.pools):
+        at = _name(plan, place, where)
+        with _located(at):
+            found.append(_parts(plan, pool, at))
+    return tuple(found)
+
+
+def build_cluster(
+    plan: ClusterPlan,
+    where: str = "cluster",
+    semantics: Semantics = CORRECTED,
+    parts: Sequence[Parts] | None = None,
+) -> Cluster:
     """The cluster of a plan.
 
     Parameters
     ----------
     plan : ClusterPlan
-    where : str             what messages call it
-    semantics : Semantics   says how KV blocks are derived from the GPUs' memory
+    where : str               what messages call it
+    semantics : Semantics     says how KV blocks are derived from the GPUs' memory
+    parts : sequence of Parts what `look_up` found, where plans differ in batch limits alone; None: looked up now
 
     Returns
     -------
@@ -59,10 +83,10 @@ def build_cluster(plan: ClusterPlan, where: str = "cluster", semantics: Semantic
         If a model, a device or a row of coefficients does not exist, or a model does not fit.
     """
     instances: list[Instance] = []
-    for place, pool in enumerate(plan.pools):
-        at = where if len(plan.pools) == 1 else f"{where}.instances[{place}]"
+    for place, (pool, found) in enumerate(zip(plan.pools, parts or look_up(plan, where), strict=True)):
+        at = _name(plan, place, where)
         with _located(at):
-            instances += [_instance(plan, pool, at, semantics)] * pool.count
+            instances += [_instance(plan, pool, found, at, semantics)] * pool.count
     return Cluster(
         instances=tuple(instances),
         latency=plan.latency,
@@ -76,23 +100,26 @@ def build_cluster(plan: ClusterPlan, where: str = "cluster", semantics: Semantic
     )
 
 
-def _instance(plan: ClusterPlan, pool: Pool, where: str, semantics: Semantics) -> Instance:
-    place = _deployment(pool, where)
-    parts = _parts(plan, pool, place, where)
+def _name(plan: ClusterPlan, place: int, where: str) -> str:
+    """What messages call a pool."""
+    return where if len(plan.pools) == 1 else f"{where}.instances[{place}]"
+
+
+def _instance(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics: Semantics) -> Instance:
     return Instance(
-        kv_blocks=pool.kv_blocks or _derived_blocks(plan, pool, place, parts, where, semantics),
+        kv_blocks=pool.kv_blocks or _derived_blocks(plan, pool, parts, where, semantics),
         max_running_requests=pool.max_running_requests,
         step_token_budget=pool.step_token_budget,
-        latency=_latency_model(plan, pool, place, parts, where),
+        latency=_latency_model(plan, pool, parts, where),
         long_prefill_threshold_tokens=pool.long_prefill_threshold_tokens,
-        max_model_len_tokens=_longest_tokens(pool, parts.model),
+        max_model_len_tokens=parts.longest_tokens,
         async_scheduling=pool.async_scheduling,
         kv_watermark=pool.kv_watermark,
         reserve_full_isl=pool.reserve_full_isl,
         prefix_caching=pool.prefix_caching is not False,
         model=pool.model or "",
-        hardware=place.gpu,
-        tensor_parallel=place.tensor_parallel,
+        hardware=parts.place.gpu,
+        tensor_parallel=parts.place.tensor_parallel,
     )
 
 
@@ -112,16 +139,16 @@ def _deployment(pool: Pool, where: str) -> Deployment:
     return Deployment(pool.hardware or default.gpu, pool.tensor_parallel or default.tensor_parallel)
 
 
-def _parts(plan: ClusterPlan, pool: Pool, place: Deployment, where: str) -> _Parts:
+def _parts(plan: ClusterPlan, pool: Pool, where: str) -> Parts:
     """Read what is needed and nothing more: coefficients exist for models whose shape is not shipped."""
-    coefficients = None
+    place, coefficients = _deployment(pool, where), None
     if isinstance(pool.latency, AffineParams) and pool.latency.alpha_us is None:
         if pool.model is None:
             raise ConfigError(f"{where}: latency affine needs alpha_us and beta_us, or a model to look them up by.")
         coefficients = find_coefficients(pool.model, place.gpu, place.tensor_parallel, pool.latency.vllm_version)
     knows_blocks = pool.kv_blocks is not None or (coefficients is not None and coefficients.kv_blocks is not None)
     if plan.latency == "affine" and knows_blocks:
-        return _Parts(None, None, coefficients)
+        return Parts(place, None, None, coefficients, _longest_tokens(pool, None))
     if pool.model is None or not place.gpu:
         needed = "kv_blocks" if plan.latency == "affine" else f"latency {plan.latency}"
         raise ConfigError(
@@ -129,14 +156,11 @@ def _parts(plan: ClusterPlan, pool: Pool, place: Deployment, where: str) -> _Par
             if plan.latency == "affine"
             else f"{where}: {needed} needs a model and hardware; give both."
         )
-    return _Parts(
-        read_model(pool.model, pool.model_config_folder), read_device(place.gpu, pool.hardware_folder), coefficients
-    )
+    model = read_model(pool.model, pool.model_config_folder)
+    return Parts(place, model, read_device(place.gpu, pool.hardware_folder), coefficients, _longest_tokens(pool, model))
 
 
-def _derived_blocks(
-    plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Parts, where: str, semantics: Semantics
-) -> int:
+def _derived_blocks(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics: Semantics) -> int:
     """KV blocks from the table, kept equal in memory for other block sizes, else from what the GPUs leave free."""
     row = parts.coefficients
     if row is not None and row.kv_blocks is not None:
@@ -149,7 +173,7 @@ def _derived_blocks(
         return blocks
     assert parts.model is not None  # for the type checker: `_parts` read both, as nothing gives the blocks
     assert parts.device is not None
-    memory = (parts.model, parts.device, place.tensor_parallel, plan.block_size_tokens, pool.memory_utilisation)
+    memory = (parts.model, parts.device, parts.place.tensor_parallel, plan.block_size_tokens, pool.memory_utilisation)
     if not semantics.blocks_fit_memory:
         return published_kv_blocks(*memory)
     return kv_blocks(*memory, Load(pool.step_token_budget, pool.max_running_requests), pool.kv_cache_dtype)
@@ -167,7 +191,7 @@ def _longest_tokens(pool: Pool, model: Model | None) -> int:
     return 0 if model is None else max_model_len(model)
 
 
-def _latency_model(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Parts, where: str) -> LatencyModel:
+def _latency_model(plan: ClusterPlan, pool: Pool, parts: Parts, where: str) -> LatencyModel:
     params: Any = pool.latency
     for name in ("alpha_us", "beta_us", "beta"):
         for number in getattr(params, name, None) or ():
@@ -175,7 +199,7 @@ def _latency_model(plan: ClusterPlan, pool: Pool, place: Deployment, parts: _Par
     if parts.coefficients is not None:
         params = AffineParams(parts.coefficients.alpha_us, parts.coefficients.beta_us)
     prepared: LatencyModel = answer("latency", plan.latency).prepare(
-        params, parts.model, parts.device, place.tensor_parallel
+        params, parts.model, parts.device, parts.place.tensor_parallel
     )
     return prepared
 

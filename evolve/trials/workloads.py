@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import blis
-from blis.cluster.deployment import build_cluster
+from blis.cluster.deployment import Parts, build_cluster, look_up
 from blis.cluster.instances import Cluster
 from blis.engine._jit import source_hash
 from blis.foundation.semantics import semantics
@@ -36,6 +36,7 @@ class Prepared:
     """Everything of a simulation but its policies."""
 
     scenario: Scenario  #: without policies
+    parts: tuple[Parts, ...]  #: what was looked up for the cluster
     cluster: Cluster
     requests: Requests
     digest: str  #: content address of all of it, and of the program
@@ -107,22 +108,24 @@ def prepare(mapping: Mapping[str, Any], requests: Requests | None = None) -> Pre
         If the scenario cannot be built.
     """
     scenario = Scenario.from_mapping(mapping)
-    cluster = build_cluster(scenario.cluster, semantics=semantics(scenario.semantics))
+    parts = look_up(scenario.cluster)
+    cluster = build_cluster(scenario.cluster, semantics=semantics(scenario.semantics), parts=parts)
     if requests is None:
         requests = scenario.requests()
-    return Prepared(scenario, cluster, requests, _digest(scenario, cluster, requests))
+    return Prepared(scenario, parts, cluster, requests, _digest(scenario, cluster, requests))
 
 
 def with_limits(prepared: Prepared, limits: Mapping[str, int]) -> Cluster:
     """The cluster with these batch limits in every instance: as `blis.policies.bundle.with_limits` of its plan.
 
-    It is built anew, because memory that a smaller batch does not need holds KV blocks.
+    It is sized anew, because memory that a smaller batch does not need holds KV blocks; nothing is read again.
     """
     if not limits:
         return prepared.cluster
     plan = prepared.scenario.cluster
     pools = tuple(replace(pool, **limits) for pool in plan.pools)  # type: ignore[arg-type]
-    return build_cluster(replace(plan, pools=pools), semantics=semantics(prepared.scenario.semantics))
+    rules = semantics(prepared.scenario.semantics)
+    return build_cluster(replace(plan, pools=pools), semantics=rules, parts=prepared.parts)
 
 
 def requests_as_arrays(requests: Requests) -> dict[str, Any]:

@@ -15,6 +15,7 @@ class Call(NamedTuple):
 
 _SMALL = ("cluster.instances=2", "workload.num_requests=20")
 _ROOFLINE = (*_SMALL, "cluster.latency.kind=roofline")
+_SILICON = (*_SMALL, "cluster.latency.kind=silicon", "cluster.tensor_parallel=2")
 _RUN = "blis.run"
 _DESCRIBE = "blis.workload.__main__"
 _CONVERT = "blis.convert"
@@ -55,6 +56,10 @@ _WORKLOAD = (
     *("workload=servegen workload.path=servegen", "workload=distribution workload.arrival=gamma"),
 )
 
+_TABULATED = (
+    *("tensor_parallel=2", "engine=vllm", "expert_parallel=1", "data_parallel=1", "to=made.csv", "overwrite=true"),
+    *("model_config_folder=model", "device=L40S", "--json"),
+)
 _CONVERTED = (
     *("azure.csv", "burstgpt.csv", "mooncake.jsonl", "trace.yaml", "spec.yaml", "shared.yaml", "./servegen"),
     *("bailian.jsonl", "bench.json"),
@@ -80,6 +85,9 @@ def calls(with_search: bool) -> list[Call]:
         Call(_RUN, ("workload=servegen", "workload.path=servegen", "workload.num_requests=20"), ("servegen",)),
         Call(_RUN, (*_ROOFLINE, "cluster.model=./model"), ("model",), _CLUSTER),
         Call(_RUN, (*_ROOFLINE, "cluster.hardware_folder=hardware"), ("hardware",), _CLUSTER),
+        Call(_RUN, (*_SILICON, "cluster.latency.table=steps.csv"), ("steps.csv",), _CLUSTER),
+        Call(_RUN, _SILICON, (), ("cluster.latency.scale=1.1", "cluster.latency.step_us=100", *_CLUSTER)),
+        Call("blis.tabulate", ("model=./model", "device=H100"), ("model",), _TABULATED),
         Call(_RUN, ("--config-dir", "run", "--config-name", "config", "hydra.run.dir=again"), ("run/config.yaml",)),
         Call(_RUN, (*_SMALL, "hydra.run.dir=run"), ("run",), ("plots=true", "trace=summary")),
         Call("blis.verify", ("case",), ("case",), ("--json", "run", "nosuch")),

@@ -133,7 +133,8 @@ def make_inputs(folder: Path, with_search: bool) -> None:
     model = folder / "model"
     model.mkdir()
     shutil.copy(next((ROOT / "model_configs").glob("*llama-3.1-8b-instruct/config.json")), model)
-    shutil.copytree(ROOT / "hardware", folder / "hardware")
+    shutil.copytree(ROOT / "hardware", folder / "hardware", ignore=shutil.ignore_patterns("steps"))
+    shutil.copy(ROOT / "hardware" / "steps" / "llama-3.1-8b-instruct--H100--tp2--vllm.csv", folder / "steps.csv")
     small = ["workload=distribution", "workload.num_requests=30", "cluster.instances=2"]
     _called(folder, "blis.run", *small, "trace=decisions", "counterfactual=rollout", "counterfactual.decisions=3",
             "export_requests=true", "hydra.run.dir=run")  # fmt: skip

@@ -7,7 +7,7 @@ from blis.cluster.steps.file import SUFFIX, read_table
 from blis.cluster.steps.table import Deployed, StepTable
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError, UnknownChoiceError
-from blis.foundation.files import check_path, shipped_folder
+from blis.foundation.files import check_path, is_file, shipped_folder
 
 ENGINES = ("vllm", "sglang", "trtllm")
 
@@ -46,12 +46,13 @@ def making(wanted: Deployed) -> str:
 
 
 def _shipped(wanted: Deployed) -> StepTable:
-    tables = shipped()
-    if wanted.name in tables:
-        table = _read(tables[wanted.name])
+    path = _folder() / f"{wanted.name}{SUFFIX}"
+    if is_file(path):
+        table = _read(path)
         if table.deployed != wanted:
-            raise ConfigError(f"{tables[wanted.name]} must be of {wanted.name}; its head says {table.deployed.name}.")
+            raise ConfigError(f"{path} must be of {wanted.name}; its head says {table.deployed.name}.")
         return table
+    tables = shipped()
     same = [name for name in tables if name.startswith(f"{wanted.model}--")]
     found = f" Tables of this model: {', '.join(same)}." if same else ""
     raise UnknownChoiceError(
