@@ -13,6 +13,7 @@ from typing import Any
 from blis.command.composition import command, output_folder
 from blis.command.ending import tell
 from blis.command.overrides import translated
+from blis.foundation.answers import choices
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import write_text_whole, write_whole
@@ -27,6 +28,7 @@ class SaturationSettings:
     """What one measurement is told to do."""
 
     scenario: str  #: name or path
+    physics: str | None  #: kind of latency model; None: the scenario's own
     num_requests: int  #: ≥ 100, of each run
     seeds: tuple[int, ...]
     precision: float  #: relative width of the last bracket
@@ -45,11 +47,13 @@ class SaturationSettings:
         """
         given = check_keys("saturation", mapping, _KEYS, _KEYS)
         node = given["scenario"]
-        name = check_keys("scenario", node if node is not None else {}, ("name",)).get("name")
+        chosen = check_keys("scenario", node if node is not None else {}, ("name", "physics"))
+        name, physics = chosen.get("name"), chosen.get("physics")
         if not isinstance(name, str) or not name:
             raise ConfigError("scenario must be given; add scenario=NAME, a file of conf/scenario or a path.")
         return cls(
             scenario=name,
+            physics=None if physics is None else check_choice("scenario.physics", physics, choices("latency")),
             num_requests=check_int("num_requests", given["num_requests"], 100),
             seeds=tuple(check_int(f"seeds[{k}]", seed, 0) for k, seed in enumerate(_list("seeds", given["seeds"]))),
             precision=check_number("precision", given["precision"], 1e-4, 0.5),
@@ -108,15 +112,18 @@ def measure(settings: SaturationSettings, scenario: Any) -> dict[str, Any]:
 
     def probe_at(rate: float) -> Probe:
         if rate not in probes:
-            probes[rate] = probe(scenario, rate, settings.num_requests, settings.seeds)
+            probes[rate] = probe(scenario, rate, settings.num_requests, settings.seeds, settings.physics)
         return probes[rate]
 
-    start = flood_throughput(scenario, settings.num_requests, settings.seeds[0])
+    physics = settings.physics or scenario.physics
+    start = flood_throughput(scenario, settings.num_requests, settings.seeds[0], settings.physics)
     rate = saturation_rate(probe_at, start, settings.precision)
     return {
         "scenario": scenario.name,
         "saturation_rate": rate,
-        "written_rate": scenario.saturation_rate,
+        "physics": physics,
+        "own_physics": scenario.physics,
+        "written_rates": dict(scenario.saturation_rates),
         "policies": REFERENCE_POLICIES,
         "num_requests": settings.num_requests,
         "seeds": list(settings.seeds),
@@ -140,8 +147,12 @@ def _row(probe: Any) -> dict[str, Any]:
 
 
 def _print_text(document: dict[str, Any]) -> None:
-    written = document["written_rate"]
-    print(f"{document['scenario']}: saturation_rate: {document['saturation_rate']:.4g} # requests/s")
+    written = document["written_rates"].get(document["physics"])
+    rates = {**document["written_rates"], document["physics"]: document["saturation_rate"]}
+    text = f"{document['saturation_rate']:.4g}"
+    line = "{" + ", ".join(f"{kind}: {rate:.4g}" for kind, rate in rates.items()) + "}"
+    is_own = list(rates) == [document["own_physics"]]
+    print(f"{document['scenario']}: saturation_rate: {text if is_own else line} # requests/s")
     print(f"in the file: {'nothing yet' if written is None else f'{written:.4g}'}")
     print(f"{'load':>5} {'requests/s':>11} {'completed/s':>12} {'in time/s':>10} {'TTFT p50 [ms]':>14} {'p99 [ms]':>9}")
     for row in document["sweep"]:

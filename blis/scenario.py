@@ -12,8 +12,9 @@ from blis.cluster.plan import ClusterPlan, cluster_plan
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_choice, check_int, check_keys
 from blis.foundation.errors import ConfigError
-from blis.foundation.semantics import PRESETS
+from blis.foundation.semantics import PRESETS, semantics
 from blis.foundation.slo_targets import SHIPPED, SloTargets
+from blis.unloaded import slo_targets
 from blis.workload.plan import WorkloadPlan, generate_requests, workload_plan
 from blis.workload.requests import Requests
 
@@ -42,8 +43,8 @@ class Scenario:
         ----------
         mapping : mapping
             Keys `cluster` and `workload` (mappings), and, if the default is not wanted, `policies` (question to name or
-            {policy: name, parameter: value ...}), `horizon_us`, `semantics`, `seed`, `slo` (class to targets, see
-            `blis.foundation.slo_targets`).
+            {policy: name, parameter: value ...}), `horizon_us`, `semantics`, `seed`, `slo` (class to targets, in
+            milliseconds or as multiples, see `blis.unloaded`).
         where : str
             Path of the mapping, for messages.
 
@@ -58,14 +59,20 @@ class Scenario:
         horizon_us = given.get("horizon_us")
         if horizon_us is not None:
             horizon_us = check_int(f"{at}horizon_us", horizon_us, 1, LATEST_US, "µs")
+        cluster = cluster_plan(given["cluster"], f"{at}cluster")
+        workload = workload_plan(given["workload"], f"{at}workload")
+        rules = check_choice(f"{at}semantics", given.get("semantics", "corrected"), PRESETS)
+        slo = SHIPPED
+        if given.get("slo") is not None:
+            slo = slo_targets(f"{at}slo", given["slo"], cluster, workload, semantics(rules))
         return cls(
-            cluster=cluster_plan(given["cluster"], f"{at}cluster"),
-            workload=workload_plan(given["workload"], f"{at}workload"),
+            cluster=cluster,
+            workload=workload,
             policies=_policies(given.get("policies"), f"{at}policies"),
             horizon_us=horizon_us,
-            semantics=check_choice(f"{at}semantics", given.get("semantics", "corrected"), PRESETS),
+            semantics=rules,
             seed=check_int(f"{at}seed", given.get("seed", 42), 0),
-            slo=SHIPPED if given.get("slo") is None else SloTargets.from_mapping(f"{at}slo", given["slo"]),
+            slo=slo,
         )
 
     def requests(self, seed: int | None = None) -> Requests:

@@ -3,6 +3,9 @@
 Where every client is a number of users who wait for their answers (a closed loop), arrivals follow the completions:
 nobody sends at a rate, no rate saturates the cluster, and the file has neither `load` nor `saturation_rate`. The
 concurrency, an absolute number, says how busy the cluster is.
+
+A scenario can be met under other physics than its own: `saturation_rate` then gives a rate for each kind of latency
+model, as the same load is another rate where steps cost something else.
 """
 
 import os
@@ -11,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blis.cluster.plan import cluster_plan
 from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path, conf_folder
 from blis.foundation.strict_yaml import read_yaml
+from blis.foundation.words import listed
 from blis.scenario import Scenario
 from blis.workload.plan import workload_plan
 from blis.workload.requests import MOST_REQUESTS
@@ -35,7 +40,8 @@ class ScenarioFile:
 
     name: str
     tension: str  #: which wishes pull against each other, in one line
-    saturation_rate: float | None  #: > 0 [requests/s], what `python -m blis.saturation` measured; None: nothing yet
+    physics: str  #: kind of the latency model that the cluster has, unless told otherwise
+    saturation_rates: Mapping[str, float]  #: kind of latency model -> what `python -m blis.saturation` measured, > 0
     load: float | None  #: > 0, arrival rate as a factor of that, unless told otherwise; None: nobody sends at a rate
     num_requests: int  #: ≥ 1, unless told otherwise
     cluster: Mapping[str, Any]
@@ -44,7 +50,9 @@ class ScenarioFile:
     horizon_us: int | None  #: ≥ 1 [µs]
     source: str  #: what names it on a command line: its name if it is shipped, else its path
 
-    def mapping(self, load: float | None = None, num_requests: int | None = None) -> dict[str, Any]:
+    def mapping(
+        self, load: float | None = None, num_requests: int | None = None, physics: str | None = None
+    ) -> dict[str, Any]:
         """The scenario as `Scenario.from_mapping` reads it, without policies and seed.
 
         Parameters
@@ -53,27 +61,33 @@ class ScenarioFile:
             Arrival rate as a factor of the saturation rate; None: the file's.
         num_requests : int ≥ 1, optional
             None: the file's.
+        physics : str, optional
+            Kind of the latency model; None: the file's.
 
         Raises
         ------
         ConfigError
             If a value is out of range, the saturation rate has not been measured, or there is no rate to scale.
         """
+        kind = self.physics if physics is None else check_choice("scenario.physics", physics, choices("latency"))
         if self.load is None:
             if load is not None:
                 raise ConfigError(
                     f"scenario.load must be left out in {self.name}, which has no rate but a concurrency; got {load!r}."
                 )
-            return self._mapping({}, num_requests)
+            return self._mapping({}, num_requests, kind)
         factor = self.load if load is None else check_number("scenario.load", load, above=0)
-        if self.saturation_rate is None:
+        if kind not in self.saturation_rates:
             raise ConfigError(
-                f"scenario {self.name}: saturation_rate must be > 0 [requests/s]; got null. Measure it with "
-                f"python -m blis.saturation scenario={self.source}, and write the value into the file."
+                f"scenario {self.name}: saturation_rate must be > 0 [requests/s] under {kind}; got "
+                f"{listed(self.saturation_rates) or 'none'}. Measure it with python -m blis.saturation "
+                f"scenario={self.source} scenario.physics={kind}, and write the value into the file."
             )
-        return self.mapping_at_rate(factor * self.saturation_rate, num_requests)
+        return self.mapping_at_rate(factor * self.saturation_rates[kind], num_requests, kind)
 
-    def mapping_at_rate(self, rate: float, num_requests: int | None = None) -> dict[str, Any]:
+    def mapping_at_rate(
+        self, rate: float, num_requests: int | None = None, physics: str | None = None
+    ) -> dict[str, Any]:
         """The same at an arrival rate [requests/s], whatever saturates the cluster.
 
         Raises
@@ -87,9 +101,9 @@ class ScenarioFile:
                 "for their answers."
             )
         checked = check_number(f"scenario {self.name}: rate", rate, above=0, unit="requests/s")
-        return self._mapping({"rate": checked}, num_requests)
+        return self._mapping({"rate": checked}, num_requests, physics or self.physics)
 
-    def _mapping(self, rate: Mapping[str, float], num_requests: int | None) -> dict[str, Any]:
+    def _mapping(self, rate: Mapping[str, float], num_requests: int | None, physics: str) -> dict[str, Any]:
         count = self.num_requests if num_requests is None else num_requests
         document: dict[str, Any] = {
             "cluster": _copied(self.cluster),
@@ -99,6 +113,8 @@ class ScenarioFile:
                 "num_requests": check_int("scenario.num_requests", count, 1, MOST_REQUESTS),
             },
         }
+        if physics != self.physics:
+            document["cluster"] = _with_physics(document["cluster"], physics)
         if self.slo:
             document["slo"] = _copied(self.slo)
         if self.horizon_us is not None:
@@ -145,11 +161,13 @@ def _scenario_file(path: Path, document: object) -> ScenarioFile:
     num_requests = check_int(f"{where}: num_requests", given["num_requests"], 1, MOST_REQUESTS)
     workload = _workload(f"{where}: workload", given["workload"], path.parent)
     has_rate = _has_rate(f"{where}: workload", workload, num_requests)
-    saturation_rate, load = _rates(where, given) if has_rate else _no_rates(where, given)
+    physics = cluster_plan(given["cluster"], f"{where}: cluster").latency
+    saturation_rates, load = _rates(where, given, physics) if has_rate else _no_rates(where, given)
     scenario = ScenarioFile(
         name=path.stem,
         tension=tension.strip(),
-        saturation_rate=saturation_rate,
+        physics=physics,
+        saturation_rates=saturation_rates,
         load=load,
         num_requests=num_requests,
         cluster=dict(given["cluster"]),
@@ -163,23 +181,41 @@ def _scenario_file(path: Path, document: object) -> ScenarioFile:
     return scenario
 
 
-def _rates(where: str, given: Mapping[str, Any]) -> tuple[float | None, float]:
-    """Saturation rate and load."""
+def _rates(where: str, given: Mapping[str, Any], physics: str) -> tuple[dict[str, float], float]:
+    """Saturation rates and load; one number is the rate under the cluster's own physics, null none at all."""
     check_keys(where, given, given, _OF_RATES)
-    rate = given["saturation_rate"]
-    if rate is not None:
-        rate = check_number(f"{where}: saturation_rate", rate, above=0, unit="requests/s")
-    return rate, check_number(f"{where}: load", given["load"], above=0)
+    rates = given["saturation_rate"]
+    if not isinstance(rates, Mapping):
+        rates = {physics: rates}
+    at = f"{where}: saturation_rate"
+    check_keys(at, rates, choices("latency"))
+    measured = {
+        kind: check_number(
+            at if rates is not given["saturation_rate"] else f"{at}.{kind}", rate, above=0, unit="requests/s"
+        )
+        for kind, rate in rates.items()
+        if rate is not None
+    }
+    return measured, check_number(f"{where}: load", given["load"], above=0)
 
 
-def _no_rates(where: str, given: Mapping[str, Any]) -> tuple[None, None]:
+def _no_rates(where: str, given: Mapping[str, Any]) -> tuple[dict[str, float], None]:
     """The same where nobody sends at a rate."""
     for key in _OF_RATES:
         if key in given:
             raise ConfigError(
                 f"{where}: {key} must be left out where every client has a concurrency; got {given[key]!r}."
             )
-    return None, None
+    return {}, None
+
+
+def _with_physics(cluster: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The cluster with another latency model, which has its default parameters, in every pool."""
+    instances = cluster.get("instances")
+    if isinstance(instances, list | tuple):
+        instances = [{key: value for key, value in pool.items() if key != "latency"} for pool in instances]
+        cluster = {**cluster, "instances": instances}
+    return {**cluster, "latency": {"kind": kind}}
 
 
 def _has_rate(where: str, workload: Mapping[str, Any], num_requests: int) -> bool:

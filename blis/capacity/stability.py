@@ -74,15 +74,17 @@ class Probe:
         return self.rate * self.share_in_time
 
 
-def probe(scenario: ScenarioFile, rate: float, num_requests: int, seeds: Sequence[int]) -> Probe:
-    """Run a scenario at an arrival rate [requests/s] with each seed.
+def probe(
+    scenario: ScenarioFile, rate: float, num_requests: int, seeds: Sequence[int], physics: str | None = None
+) -> Probe:
+    """Run a scenario at an arrival rate [requests/s] with each seed, under its own physics or another.
 
     Raises
     ------
     ConfigError
         If the requests are too few to tell, or the scenario cannot be built.
     """
-    flows = [_flow(_run(scenario, rate, num_requests, seed)) for seed in seeds]
+    flows = [_flow(_run(scenario, rate, num_requests, seed, physics)) for seed in seeds]
     n_arrived = sum(flow.arrived for flow in flows)
     ttft = figures_ms("ttft", np.concatenate([flow.ttft_us for flow in flows]))
     return Probe(
@@ -152,13 +154,13 @@ def doubts(rate: float, overloaded: Probe) -> tuple[str, ...]:
     return ()
 
 
-def flood_throughput(scenario: ScenarioFile, num_requests: int, seed: int) -> float:
+def flood_throughput(scenario: ScenarioFile, num_requests: int, seed: int, physics: str | None = None) -> float:
     """Completions per second of requests that arrive all at once: a guess at the capacity.
 
     From the middle half of the completions, while the system neither fills nor runs dry. No more than a guess: a flood
     leaves less room for cached prefixes than traffic that the cluster can carry, and old signals send it to one place.
     """
-    _, finish_us, _ = _served(_run(scenario, FLOOD_RATE, num_requests, seed))
+    _, finish_us, _ = _served(_run(scenario, FLOOD_RATE, num_requests, seed, physics))
     finish_us = np.sort(finish_us)
     first, last = len(finish_us) // 4, 3 * len(finish_us) // 4
     if last == first or finish_us[last] == finish_us[first]:
@@ -166,9 +168,9 @@ def flood_throughput(scenario: ScenarioFile, num_requests: int, seed: int) -> fl
     return float((last - first) * US_PER_S / (finish_us[last] - finish_us[first]))
 
 
-def _run(scenario: ScenarioFile, rate: float, num_requests: int, seed: int) -> Result:
+def _run(scenario: ScenarioFile, rate: float, num_requests: int, seed: int, physics: str | None) -> Result:
     """One run to its end: a horizon would hide the backlog."""
-    mapping = scenario.mapping_at_rate(rate, num_requests)
+    mapping = scenario.mapping_at_rate(rate, num_requests, physics)
     mapping.pop("horizon_us", None)
     return simulate(Scenario.from_mapping({**mapping, "policies": REFERENCE_POLICIES, "seed": seed}))
 

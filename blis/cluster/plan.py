@@ -51,7 +51,7 @@ _POOL_TEXTS = ("model", "hardware", "model_config_folder", "hardware_folder")
 _POOL_SWITCHES = ("async_scheduling", "reserve_full_isl", "prefix_caching")
 _POOL_CHOICES = ("memory_utilisation", "kv_cache_dtype", "kv_watermark", "latency")
 _POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, *_POOL_SWITCHES, *_POOL_CHOICES)
-_DEFAULT_LATENCY = "affine"
+_DEFAULT_LATENCY = "silicon"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

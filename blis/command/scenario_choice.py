@@ -8,11 +8,15 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
 from blis.scenario_file import read_scenario
 
-KEYS = ("name", "load", "num_requests")
+KEYS = ("name", "load", "num_requests", "physics")
 #: Parts of the configuration that a scenario gives.
 PARTS = ("cluster", "workload", "slo", "horizon_us")
-#: A key of the node, and what it sets in the workload.
-_SETS = {"load": "workload.rate", "num_requests": "workload.num_requests"}
+#: A key of the node, what it sets, and the part that this belongs to.
+_SETS = {
+    "load": ("workload.rate", "workload"),
+    "num_requests": ("workload.num_requests", "workload"),
+    "physics": ("cluster.latency", "cluster"),
+}
 
 
 def with_scenario(document: Mapping[str, Any], overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -21,7 +25,7 @@ def with_scenario(document: Mapping[str, Any], overrides: Sequence[str] = ()) ->
     Parameters
     ----------
     document : mapping
-        The configuration, composed and resolved; `scenario` is absent, null, a name, or {name, load, num_requests}.
+        The configuration, composed and resolved; `scenario` is absent, null, a name, or a mapping with `KEYS`.
     overrides : sequence of str
         What the command line overrode, as Hydra was told it: these keys keep their composed values, and a group chosen
         there (`cluster=NAME`) keeps all of them.
@@ -39,12 +43,13 @@ def with_scenario(document: Mapping[str, Any], overrides: Sequence[str] = ()) ->
             if node.get(key) is not None:
                 raise ConfigError(f"scenario.{key} needs scenario=NAME; got {shown(node[key])} without one.")
         return replaced
-    for key, target in _SETS.items():
-        if node.get(key) is not None and (target in explicit or "workload" in explicit):
+    for key, (target, part) in _SETS.items():
+        set_beside = any(other in (target, part) or other.startswith(f"{target}.") for other in explicit)
+        if node.get(key) is not None and set_beside:
             raise ConfigError(
                 f"scenario.{key} sets {target}: give one of them; got {shown(node[key])} beside the other."
             )
-    mapping = read_scenario(node["name"]).mapping(node.get("load"), node.get("num_requests"))
+    mapping = read_scenario(node["name"]).mapping(node.get("load"), node.get("num_requests"), node.get("physics"))
     for part in PARTS:
         if part in mapping and part not in explicit:
             replaced[part] = mapping[part]

@@ -33,6 +33,7 @@ class Dossier:
     changes: Sequence[Change]
     load: Sweep
     staleness: Sweep
+    physics: Sweep
     notes: Sequence[str] = ()  #: what a reader must know: what was left out, replaced or undefined
 
     @property

@@ -95,12 +95,14 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     names = [one.name for one in held_out]
     loads = [Condition(name, load=load) for name in names for load in sweeps.LOADS]
     ages = [Condition(name, snapshot_refresh_us=age_us) for name in names for age_us in sweeps.REFRESHES_US]
+    kinds = sweeps.known_physics(held_out)
+    prices = [Condition(name, physics=kind) for name in names for kind in kinds]
     seeds = unseen_seeds(settings, options.seeds)
     few = seeds[: options.sweep_seeds]
     question = [""]
     laboratory = Laboratory(
         held_out,
-        [*loads, *ages],
+        [*loads, *ages, *prices],
         options.evaluator,
         lambda count: done(question[0], count),
         settings.rules.goals.needs_trace,
@@ -132,6 +134,8 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         question[0] = "staleness"
         ages_us = [float(age_us) for age_us in sweeps.REFRESHES_US]
         staleness = sweeps.examine(champion, few_rivals, ages_us, sweeps.at_refresh, names, few, **common)
+        question[0] = "prices"
+        physics = sweeps.examine(champion, few_rivals, kinds, sweeps.at_physics, names, few, **common)
     finally:
         laboratory.close()
     notes += constraint_notes(judged.reasons)
@@ -156,6 +160,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         changes=changes,
         load=load,
         staleness=staleness,
+        physics=physics,
         notes=notes,
     )
 

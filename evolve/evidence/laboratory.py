@@ -125,4 +125,7 @@ def under(scenario: SuiteScenario, condition: Condition) -> SuiteScenario:
     if condition.snapshot_refresh_us is not None:
         name = f"{name}, refresh {condition.snapshot_refresh_us}"
         file = replace(file, cluster={**file.cluster, "snapshot_refresh_us": condition.snapshot_refresh_us})
-    return replace(scenario, name=name, file=file, load=load)
+    physics = scenario.physics
+    if condition.physics is not None:
+        name, physics = f"{name}, {condition.physics}", condition.physics
+    return replace(scenario, name=name, file=file, load=load, physics=physics)

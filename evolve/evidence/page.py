@@ -34,6 +34,7 @@ def html(dossier: Dossier) -> str:
         "Which parts matter": _parts(dossier),
         "How exact its numbers must be": _changes(dossier),
         "At other loads": _curves(dossier.load, "load, as a factor of the saturation rate [1]"),
+        "Under other prices": _prices(dossier.physics),
         "With older signals": _curves(dossier.staleness, "age that reported signals may reach [µs]"),
     }
     kind = "better" if dossier.is_better else "not"
@@ -120,6 +121,15 @@ def _changes(dossier: Dossier) -> Any:
         effects = [one.consequence for one in own]
         bars.append(_bars(f"times {factor:g}", [one.name for one in own], effects, COLOURS[place]))
     return _horizontal(bars, "change of fitness [%]; left of 0: the champion's number is better") if bars else None
+
+
+def _prices(sweep: Sweep) -> Any:
+    kinds = list(sweep.values)
+    bars = [
+        _bars(rival, kinds, effects, COLOURS[place % len(COLOURS)])
+        for place, (rival, effects) in enumerate(sweep.gains.items())
+    ]
+    return _horizontal(bars, "champion's gain in fitness [%]; right of 0: it is better") if bars and kinds else None
 
 
 def _curves(sweep: Sweep, title: str) -> Any:

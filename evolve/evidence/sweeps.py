@@ -1,13 +1,15 @@
-"""Does the champion's lead hold at other loads, and with older signals?"""
+"""Does the champion's lead hold at other loads, with older signals, and where steps cost something else?"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from evolve.comparing import Effect, Objective
 from evolve.comparing.gains import gains
 from evolve.comparing.intervals import effect
 from evolve.evidence import Condition, Measure, Policies
 from evolve.records import Phenotype
+from evolve.trials.suite import SuiteScenario
 
 #: Arrival rates as factors of the saturation rate: from ease to overload.
 LOADS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
@@ -19,15 +21,15 @@ REFRESHES_US = (0, 10_000, 50_000, 100_000, 500_000)
 class Sweep:
     """The champion's gain over each rival at each value of something."""
 
-    values: tuple[float, ...]
+    values: tuple[Any, ...]  #: numbers, or names
     gains: Mapping[str, tuple[Effect, ...]]  #: rival -> an effect for each value
 
 
 def examine(
     champion: Phenotype,
     rivals: Policies,
-    values: Sequence[float],
-    condition: Callable[[str, float], Condition],
+    values: Sequence[Any],
+    condition: Callable[[str, Any], Condition],
     scenarios: Sequence[str],
     seeds: Sequence[int],
     objectives: Sequence[Objective],
@@ -58,3 +60,22 @@ def at_load(scenario: str, value: float) -> Condition:
 def at_refresh(scenario: str, value: float) -> Condition:
     """The scenario with signals that may be so old [µs]."""
     return Condition(scenario, snapshot_refresh_us=int(value))
+
+
+def at_physics(scenario: str, value: str) -> Condition:
+    """The scenario with steps that cost what another kind of latency model says, at the load that it has."""
+    return Condition(scenario, physics=value)
+
+
+def known_physics(scenarios: Sequence[SuiteScenario]) -> list[str]:
+    """The kinds of latency models under which the rate of each scenario is known, those that are searched with first.
+
+    A scenario without a rate can be met under any of them.
+    """
+    rated = [one.file.saturation_rates for one in scenarios if one.file.load is not None]
+    own = dict.fromkeys(one.physics or one.file.physics for one in scenarios)
+    return [
+        kind
+        for kind in (*own, *sorted({kind for rates in rated for kind in rates} - set(own)))
+        if all(kind in rates for rates in rated)
+    ]

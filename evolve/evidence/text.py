@@ -54,6 +54,13 @@ def markdown(dossier: Dossier) -> str:
         "",
         *_sweep(dossier.staleness, "snapshot_refresh_us", "{:,.0f}"),
         "",
+        "## Under other prices",
+        "",
+        "What a step costs, as kinds of latency models say it; the load is the same factor of what the cluster then",
+        f"carries. The first is what the scenarios have. {_STRONGEST}",
+        "",
+        *_sweep(dossier.physics, "cluster.latency.kind", "{}"),
+        "",
     ]
     if dossier.notes:
         lines += ["## Notes", "", *(f"- {note}" for note in dossier.notes), ""]

@@ -39,7 +39,7 @@ def summary_text(plan: Plan, spending: Spending, finals: Finals) -> str:
         f"Found in generation {champion.individual.generation}; complexity {champion.individual.size:g}. "
         "To repeat a run of its test, in this folder:",
         "",
-        *_command(finals.test),
+        *_command(plan, finals.test),
         "",
         "## Fitness",
         "",
@@ -107,11 +107,12 @@ def _description(plan: Plan, individual: Individual) -> list[str]:
     return [f"- {gene}: `{line}`" for gene, line in plan.problem.describe(individual.genome).items()]
 
 
-def _command(judgement: Judgement) -> list[str]:
+def _command(plan: Plan, judgement: Judgement) -> list[str]:
     task, _ = judgement.records[0]
-    name, _, load = task.scenario.partition("@")
-    words = ["blis policies=champion.yaml", f"scenario={name}"]
-    words += [f"scenario.load={load}"] if load else []
+    scenario = plan.suite.scenario(task.scenario)
+    words = ["blis policies=champion.yaml", f"scenario={scenario.file.source}"]
+    words += [f"scenario.load={scenario.load:g}"] if scenario.load != scenario.file.load else []
+    words += [f"scenario.physics={scenario.physics}"] if scenario.physics else []
     return ["```", " ".join([*words, f"scenario.num_requests={task.num_requests}", f"seed={task.seed}"]), "```"]
 
 

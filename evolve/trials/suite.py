@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from blis.foundation.answers import choices
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.scenario_file import ScenarioFile, read_scenario
@@ -23,10 +24,15 @@ MOST_SEED = 2**63 - 1
 class SuiteScenario:
     """A scenario at one load and one length."""
 
-    name: str  #: unique within its role: the file's name, with "@<load>" behind it where the suite sets the load
+    name: str  #: unique within its role: the file's name, and what the suite sets: "@<load>", "/<physics>"
     file: ScenarioFile
     load: float | None  #: arrival rate as a factor of the saturation rate; None where nobody sends at a rate
     num_requests: int
+    physics: str | None = None  #: kind of latency model; None: the file's own
+
+    def mapping(self, num_requests: int) -> dict[str, Any]:
+        """The scenario with so many requests, as `Scenario.from_mapping` reads it, without policies and seed."""
+        return self.file.mapping(self.load, num_requests, self.physics)
 
     def requests_at(self, num_requests: int | None) -> int:
         """How many requests a fidelity of `num_requests` means here: never more than the suite says; None: as many."""
@@ -49,7 +55,8 @@ class Suite:
         where : str
             Path of the mapping, for messages.
         mapping : mapping
-            Role -> {scenarios: names, paths, or {name, load, num_requests}; seeds: whole numbers}; all three roles.
+            Role -> {scenarios: names, paths, or {name, load, num_requests, physics}; seeds: whole numbers}; all three
+            roles.
 
         Raises
         ------
@@ -129,21 +136,25 @@ def _scenarios(where: str, value: object) -> tuple[SuiteScenario, ...]:
 def _scenario(where: str, value: object) -> SuiteScenario:
     given: dict[str, Any] = {"name": value}
     if isinstance(value, Mapping):
-        given = check_keys(where, value, ("name", "load", "num_requests"), ("name",))
+        given = check_keys(where, value, ("name", "load", "num_requests", "physics"), ("name",))
     name = given["name"]
     if not isinstance(name, str):
         raise ConfigError(f"{where} must be a scenario's name, or a mapping with the key 'name'; got {value!r}.")
     file = read_scenario(name)
-    load, num_requests = given.get("load"), given.get("num_requests")
+    load, num_requests, physics = given.get("load"), given.get("num_requests"), given.get("physics")
     if load is not None:
         load = check_number(f"{where}.load", load, above=0)
     if num_requests is not None:
         num_requests = check_int(f"{where}.num_requests", num_requests, 1, MOST_REQUESTS)
+    if physics is not None:
+        check_choice(f"{where}.physics", physics, choices("latency"))
+    of_load, of_physics = "" if load is None else f"@{load:g}", "" if physics is None else f"/{physics}"
     return SuiteScenario(
-        name=file.name if load is None else f"{file.name}@{load:g}",
+        name=f"{file.name}{of_load}{of_physics}",
         file=file,
         load=file.load if load is None else load,
         num_requests=num_requests or file.num_requests,
+        physics=physics,
     )
 
 

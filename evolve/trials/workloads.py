@@ -72,7 +72,7 @@ class Workloads:
     def mapping(self, key: WorkloadKey) -> dict[str, Any]:
         """The scenario, as `Scenario.from_mapping` reads it."""
         scenario = self.suite.scenario(key.scenario)
-        return {**scenario.file.mapping(scenario.load, key.num_requests), "seed": key.seed}
+        return {**scenario.mapping(key.num_requests), "seed": key.seed}
 
     def prepared(self, key: WorkloadKey) -> Prepared:
         """The workload, built when it is asked for first.

@@ -5,11 +5,23 @@ from pathlib import Path
 
 import numpy as np
 
+from blis.cluster.deployment import build_cluster
+from blis.cluster.plan import cluster_plan
 from blis.outcome import outcome
 from blis.prepare import bind_run
 from blis.simulate import Simulation
-from experiments.bench import llama_cluster, poisson_requests
+from experiments.bench import poisson_requests
 
+CLUSTER = {
+    "instances": 4,
+    "model": "meta-llama/llama-3.1-8b-instruct",
+    "hardware": "H100",
+    "tensor_parallel": 1,
+    "latency": {"kind": "silicon"},
+    "step_token_budget": 8192,
+}
+
+RATE = 24.0  #: requests/s
 POLICIES = {
     "round-robin": "round-robin",
     "least-loaded": "least-loaded",
@@ -29,8 +41,9 @@ def main() -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    requests = poisson_requests(10_000, 45.0, prefix_groups=60, prefix_share=0.9, prefix_tokens=4096)
-    cluster = llama_cluster(4, kv_blocks=12_000)
+    requests = poisson_requests(10_000, RATE, prefix_groups=200, prefix_share=0.9, prefix_tokens=4096)
+    cluster = build_cluster(cluster_plan(CLUSTER))
+    print(f"{cluster.instances[0].kv_blocks} KV blocks of {cluster.block_size_tokens} tokens an instance")
     figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
     print("policy                              hit rate  TTFT p50  p99 [ms]  simulated in [ms]")
     for name, policy in POLICIES.items():
@@ -45,7 +58,9 @@ def main() -> None:
         style = "--" if name.startswith("precise") else "-"
         axes.plot(ttft_ms, np.linspace(0, 1, len(ttft_ms)), style, label=name)
     axes.set(xscale="log", xlabel="TTFT [ms]", ylabel="share of requests", ylim=(0, 1))
-    axes.set_title("Four Llama-3.1-8B instances, 45 requests/s, 60 shared prefixes of 4096 tokens", fontsize=10)
+    axes.set_title(
+        f"Four Llama-3.1-8B instances, {RATE:.0f} requests/s, 200 shared prefixes of 4096 tokens", fontsize=10
+    )
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     figure.savefig(Path(__file__).parent / "routing.png", dpi=130)

@@ -136,7 +136,7 @@ def test_written_rate_is_measured_again() -> None:
     measured = saturation.measure(settings("overload-mixed-slo", num_requests=8000), scenario)
 
     assert measured["notes"] == []
-    assert measured["saturation_rate"] == pytest.approx(scenario.saturation_rate, rel=0.03)
+    assert measured["saturation_rate"] == pytest.approx(scenario.saturation_rates["silicon"], rel=0.03)
 
 
 def test_runs_too_short_to_fill_the_cluster_are_noted() -> None:
@@ -145,7 +145,7 @@ def test_runs_too_short_to_fill_the_cluster_are_noted() -> None:
     short = saturation.measure(settings("stale-signals", num_requests=4000, seeds=[1]), scenario)
 
     assert "the runs are too short to fill the cluster" in short["notes"][0]
-    assert short["saturation_rate"] < 0.8 * scenario.saturation_rate
+    assert short["saturation_rate"] < 0.8 * scenario.saturation_rates["silicon"]
 
 
 def test_throughput_that_falls_under_overload_is_noted() -> None:
@@ -171,6 +171,21 @@ def test_command_prints_the_line_for_the_file_and_draws(tmp_path: Path, monkeypa
     assert sorted(file.name for file in (tmp_path / "here").iterdir()) == ["saturation.json", "saturation.png"]
 
 
+def test_line_holds_the_rates_of_other_physics_too(tmp_path: Path, monkeypatch, capsys) -> None:
+    path = write_single_server(tmp_path, "constant")
+    document = yaml.safe_load(Path(path).read_text())
+    document["cluster"] |= {"model": "qwen/qwen2.5-7b-instruct", "hardware": "H100", "tensor_parallel": 1}
+    Path(path).write_text(yaml.safe_dump({**document, "saturation_rate": 77.0}))
+    monkeypatch.chdir(tmp_path)
+
+    assert run_saturation(f"scenario={path}", "scenario.physics=roofline", "plots=false") == 0
+    first, second, *_ = capsys.readouterr().out.splitlines()
+
+    line = yaml.safe_load(first.removeprefix("single: "))
+    assert line["saturation_rate"] == {"affine": 77.0, "roofline": pytest.approx(33, abs=10)}
+    assert second == "in the file: nothing yet"
+
+
 def test_json_is_the_file_and_the_same_each_time(tmp_path: Path, monkeypatch, capsys) -> None:
     path = write_single_server(tmp_path, "poisson")
     monkeypatch.chdir(tmp_path)
@@ -184,7 +199,7 @@ def test_json_is_the_file_and_the_same_each_time(tmp_path: Path, monkeypatch, ca
     document = json.loads(printed[0])
     rates = [row["rate"] for row in document["search"]]
     assert rates == sorted(rates)
-    assert document["written_rate"] is None
+    assert (document["physics"], document["written_rates"]) == ("affine", {})
 
 
 @pytest.mark.parametrize(

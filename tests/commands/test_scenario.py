@@ -19,14 +19,18 @@ def scenario(**others: object) -> Scenario:
     return Scenario.from_mapping({"cluster": LLAMA, "workload": CHATBOT, **others})
 
 
+def test_steps_have_measured_prices_unless_told_otherwise() -> None:
+    assert cluster_plan(LLAMA) == cluster_plan({**LLAMA, "latency": {"kind": "silicon"}})
+
+
 def test_blocks_come_from_the_table_of_coefficients() -> None:
-    (instance,) = build_cluster(cluster_plan(LLAMA)).instances
+    (instance,) = build_cluster(cluster_plan({**LLAMA, "latency": "affine"})).instances
 
     assert instance.kv_blocks == 132139
 
 
 def test_blocks_of_another_size_keep_the_memory() -> None:
-    (instance,) = build_cluster(cluster_plan({**LLAMA, "block_size_tokens": 32})).instances
+    (instance,) = build_cluster(cluster_plan({**LLAMA, "latency": "affine", "block_size_tokens": 32})).instances
 
     assert instance.kv_blocks == 132139 * 16 // 32
 
@@ -68,18 +72,18 @@ def test_deployment_defaults_to_the_published_one() -> None:
 
 
 def test_pools_differ_where_they_say_so() -> None:
-    pools = [{"count": 2}, {"count": 1, "hardware": "A100-80", "max_running_requests": 3}]
+    pools = [{"count": 2}, {"count": 1, "hardware": "H200", "max_running_requests": 3}]
 
     first, second, third = build_cluster(cluster_plan({**LLAMA, "instances": pools})).instances
 
     assert first == second
-    assert (third.hardware, third.max_running_requests, third.step_token_budget) == ("A100-80", 3, 2048)
+    assert (third.hardware, third.max_running_requests, third.step_token_budget) == ("H200", 3, 2048)
 
 
 def test_message_names_the_pool() -> None:
     pools = [{"count": 2}, {"hardware": "T4"}]
 
-    with pytest.raises(ConfigError, match=r"cluster\.instances\[1\]: coefficients: no row"):
+    with pytest.raises(ConfigError, match=r"cluster\.instances\[1\]: device: no choice named 'T4'"):
         build_cluster(cluster_plan({**LLAMA, "instances": pools}))
 
 

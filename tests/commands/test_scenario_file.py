@@ -59,6 +59,48 @@ def test_rate_is_load_times_saturation_rate(tmp_path: Path) -> None:
     }
 
 
+def test_other_physics_have_their_own_rate_and_price(tmp_path: Path) -> None:
+    pools = [{"count": 1, "latency": LATENCY}, {"count": 2, "hardware": "H100"}]
+    cluster = {**SMALL["cluster"], "instances": pools}
+    scenario = read_scenario(write(tmp_path, cluster=cluster, saturation_rate={"affine": 10.0, "roofline": 30.0}))
+
+    own, other = scenario.mapping(), scenario.mapping(physics="roofline")
+
+    assert (own["cluster"], own["workload"]["rate"]) == (cluster, 5.0)
+    assert other["workload"]["rate"] == 15.0
+    assert other["cluster"] == {
+        **cluster,
+        "instances": [{"count": 1}, {"count": 2, "hardware": "H100"}],
+        "latency": {"kind": "roofline"},
+    }
+    assert scenario.physics == "affine"
+
+
+def test_physics_without_a_rate_say_how_to_measure(tmp_path: Path) -> None:
+    scenario = read_scenario(write(tmp_path))
+
+    with pytest.raises(ConfigError, match=r"under silicon; got affine\. Measure it with .*scenario.physics=silicon"):
+        scenario.mapping(physics="silicon")
+    with pytest.raises(ConfigError, match=r"scenario\.physics: no choice named 'silicone'; did you mean 'silicon'"):
+        scenario.mapping(physics="silicone")
+
+
+def test_users_meet_any_physics(tmp_path: Path) -> None:
+    scenario = read_scenario(write(tmp_path, **CLOSED))
+
+    assert scenario.mapping(physics="roofline")["cluster"]["latency"] == {"kind": "roofline"}
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name != "closed-chat"])
+def test_shipped_scenario_has_measured_prices_and_others(name: str) -> None:
+    scenario = read_scenario(name)
+
+    assert scenario.physics == "silicon"
+    assert list(scenario.saturation_rates) == ["silicon", "trained-physics", "roofline"]
+    pools = scenario.cluster["instances"]
+    assert not any("kv_blocks" in part for part in (scenario.cluster, *(pools if isinstance(pools, list) else [])))
+
+
 def test_mapping_is_a_copy(tmp_path: Path) -> None:
     scenario = read_scenario(write(tmp_path))
 
@@ -84,7 +126,6 @@ def test_shipped_scenario_runs_alike_each_time(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in names() if name != "closed-chat"])
 def test_load_of_a_shipped_scenario_scales_its_arrivals(name: str) -> None:
     scenario = read_scenario(name)
-    assert scenario.saturation_rate is not None
 
     spans_us = [
         int(np.ptp(Scenario.from_mapping(scenario.mapping(load, 2000)).requests(1).arrival_us)) for load in (0.5, 2.0)
@@ -92,13 +133,13 @@ def test_load_of_a_shipped_scenario_scales_its_arrivals(name: str) -> None:
 
     # not quite the factor of four: pauses, tools and days last as long at any rate
     assert 2.0 < spans_us[0] / spans_us[1] < 5.0
-    assert scenario.mapping(0.5)["workload"]["rate"] == 0.5 * scenario.saturation_rate
+    assert scenario.mapping(0.5)["workload"]["rate"] == 0.5 * scenario.saturation_rates["silicon"]
 
 
 def test_shipped_users_have_no_load() -> None:
     scenario = read_scenario("closed-chat")
 
-    assert (scenario.load, scenario.saturation_rate) == (None, None)
+    assert (scenario.load, scenario.saturation_rates) == (None, {})
     assert "rate" not in scenario.mapping()["workload"]
     with pytest.raises(ConfigError, match=r"scenario\.load must be left out in closed-chat"):
         scenario.mapping(load=0.9)
@@ -139,6 +180,9 @@ def test_missing_file_is_refused() -> None:
         ({"tension": "one\ntwo"}, "tension must be one line of text"),
         ({"saturation_rate": 0}, "saturation_rate must be a finite number > 0"),
         ({"saturation_rate": float("nan")}, "saturation_rate must be a finite number > 0"),
+        ({"saturation_rate": {"afine": 3}}, "saturation_rate: unknown key 'afine'; did you mean 'affine'"),
+        ({"saturation_rate": {"roofline": 0}}, "saturation_rate.roofline must be a finite number > 0"),
+        ({"slo": {"default": {"ttft_multiple": 0}}}, "slo.default.ttft_multiple must be a finite number > 0"),
         ({"load": -1}, "load must be a finite number > 0"),
         ({"load": float("inf")}, "load must be a finite number > 0"),
         ({"num_requests": 1.5}, "num_requests must be an int"),
@@ -166,7 +210,8 @@ def test_wrong_file_is_refused_by_its_path(changes: dict[str, object], words: st
 def test_unmeasured_scenario_says_how_to_measure(tmp_path: Path) -> None:
     scenario = read_scenario(write(tmp_path, saturation_rate=None))
 
-    with pytest.raises(ConfigError, match=r"saturation_rate must be > 0 .* blis.saturation scenario=.*small.yaml"):
+    measure = r"saturation_rate must be > 0 .* blis.saturation scenario=.*small.yaml scenario.physics=affine"
+    with pytest.raises(ConfigError, match=measure):
         scenario.mapping()
     assert scenario.mapping_at_rate(3.0)["workload"]["rate"] == 3.0
 
@@ -266,6 +311,12 @@ def test_chosen_group_wins_as_a_whole(run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("scenario.physics=roofline",), "scenario.physics needs scenario=NAME; got 'roofline' without one"),
+        (
+            ("scenario=load-spikes", "scenario.physics=roofline", "cluster.latency.kind=silicon"),
+            "scenario.physics sets cluster.latency: give one",
+        ),
+        (("scenario=load-spikes", "scenario.physics=affine"), "saturation_rate must be > 0 [requests/s] under affine"),
         (("scenario.load=1",), "scenario.load needs scenario=NAME; got 1 without one"),
         (("scenario=load-spikes", "scenario.loads=1"), "scenario: unknown key 'loads'; did you mean 'load'"),
         (("scenario=load-spikes", "scenario.load=1", "workload.rate=3"), "scenario.load sets workload.rate: give one"),

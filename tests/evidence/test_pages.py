@@ -40,6 +40,9 @@ def dossier(measured: Callable[..., Measure], objectives: list[Objective]) -> Do
         changes=sensitivity.examine(champion, genes, where, seeds, objectives, measure, 1),
         load=sweeps.examine(champion, rivals, (0.7, 1.2), sweeps.at_load, where, seeds, objectives, measure, 1),
         staleness=sweeps.examine(champion, rivals, (0, 5e4), sweeps.at_refresh, where, seeds, objectives, measure, 1),
+        physics=sweeps.examine(
+            champion, rivals, ("silicon", "roofline"), sweeps.at_physics, where, seeds, objectives, measure, 1
+        ),
         notes=["random search was left out </script><script>alert(1)</script>"],
     )
 
@@ -62,6 +65,7 @@ def test_the_report_answers_every_question(dossier: Dossier) -> None:
         "How exact",
         "At other loads",
         "older signals",
+        "Under other prices",
     ):
         assert f"## {title}" in text or title in text
     assert "| routing/queue-depth " in text
@@ -76,7 +80,7 @@ def test_the_page_needs_no_network_and_runs_nothing_foreign(dossier: Dossier) ->
     assert "<link" not in page
     assert "alert(1)</script>" not in page
     assert "llm-d &lt;3:2:2&gt;" in page
-    assert page.count('class="plotly-graph-div"') == 5
+    assert page.count('class="plotly-graph-div"') == 6
 
 
 def test_the_page_is_the_same_each_time(dossier: Dossier) -> None:
@@ -98,7 +102,7 @@ def test_a_champion_without_numbers_has_a_report_too(dossier: Dossier, tmp_path:
     bare = dataclasses.replace(dossier, parts=[], changes=[], classes=[], notes=[])
 
     assert "(nothing to show)" in markdown(bare)
-    assert html(bare).count('class="plotly-graph-div"') == 3
+    assert html(bare).count('class="plotly-graph-div"') == 4
 
 
 def _unbounded(dossier: Dossier) -> object:

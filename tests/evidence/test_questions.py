@@ -1,13 +1,16 @@
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from blis.scenario_file import read_scenario
 from evolve.comparing import Objective, comparison
 from evolve.comparing.verdict import is_better, verdict
 from evolve.evidence import Condition, Measure, ablation, classes, lead, sensitivity, sweeps
 from evolve.records import Phenotype, Record
+from evolve.trials.suite import SuiteScenario
 from tests.evidence.policies import phenotype, weighted
 
 Measured = Callable[..., Measure]
@@ -190,6 +193,29 @@ def test_sweeps_show_where_the_lead_ends(measured: Measured, objectives: list[Ob
 
     assert [effect.reading for effect in sweep.gains["rr"]] == ["better", "worse"]
     assert sweep.gains["rr"][0].gain_percent == pytest.approx(30.0)
+
+
+def test_prices_are_those_that_every_scenario_with_a_rate_knows(
+    measured: Measured, objectives: list[Objective]
+) -> None:
+    def one(name: str, **changes: object) -> SuiteScenario:
+        file = replace(read_scenario(name), **changes)
+        return SuiteScenario(name, file, file.load, file.num_requests)
+
+    rates = {"roofline": 1.0, "silicon": 2.0, "affine": 3.0}
+    scenarios = [one("unfair"), one("bursty", saturation_rates=rates), one("closed-chat")]
+
+    def quality(policy: Phenotype, condition: Condition) -> float:
+        return 2.0 if condition.physics == "silicon" and policy.policies["routing"]["policy"] == "weighted" else 1.0
+
+    kinds = sweeps.known_physics(scenarios)
+    sweep = sweeps.examine(
+        phenotype(routing=weighted(queue_depth=1.0)), {"rr": phenotype()}, kinds, sweeps.at_physics, ["a"], SEEDS,
+        objectives, measured(quality), 1,
+    )  # fmt: skip
+
+    assert kinds == ["silicon", "roofline"]
+    assert [effect.reading for effect in sweep.gains["rr"]] == ["better", "unclear"]
 
 
 def test_classes_are_compared_where_both_sides_have_a_figure() -> None:

@@ -35,10 +35,10 @@ def test_a_scenario_where_policy_matters_passes(audit):
 
 
 def test_the_table_names_each_scenario(audit):
-    status, out, _ = audit("scenario=[kv-pressure,cache-warmup]")
+    status, out, _ = audit("scenario=[kv-pressure,heterogeneous]")
 
     assert status == 0
-    assert out.index("kv-pressure") < out.index("cache-warmup")
+    assert out.index("kv-pressure") < out.index("heterogeneous")
     assert "size-segregation" not in out
 
 

@@ -36,6 +36,23 @@ def test_roles_hold_scenarios_and_seeds():
     assert (heavy.load, heavy.num_requests) == (0.7, 50)
 
 
+def test_a_scenario_can_be_met_under_other_physics():
+    other = {"name": "stale-signals", "physics": "roofline"}
+    suite = Suite.from_mapping("suite", changed("test.scenarios", ["cache-warmup", other]))
+
+    scenario = suite.scenario("stale-signals/roofline")
+    mapping = scenario.mapping(100)
+
+    assert mapping["cluster"]["latency"] == {"kind": "roofline"}
+    assert mapping["workload"]["rate"] == scenario.file.load * scenario.file.saturation_rates["roofline"]
+    assert suite.scenario("stale-signals").mapping(100)["cluster"]["latency"] == {"kind": "silicon"}
+
+
+def test_unknown_physics_are_refused():
+    with pytest.raises(ConfigError, match=r"scenarios\[0\].physics: no choice named 'roof'; did you mean 'roofline'"):
+        Suite.from_mapping("suite", changed("test.scenarios", [{"name": "unfair", "physics": "roof"}]))
+
+
 def test_what_a_suite_leaves_open_the_scenario_says():
     suite = Suite.from_mapping("suite", MAPPING)
 
