@@ -35,7 +35,10 @@ def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: S
         **network_figures(requests, outcome.requests),
         **modality_figures(requests),
         "instances": _instance_blocks(served, cluster, outcome),
-        "classes": _groups("slo_class", served, requests.slo_class, requests.slo_classes, end_us),
+        "classes": [
+            block | {"slo_targets": targets.of(block["slo_class"])._asdict()}
+            for block in _groups("slo_class", served, requests.slo_class, requests.slo_classes, end_us)
+        ],
         "tenants": _groups("tenant", served, requests.tenant, requests.tenants, end_us),
         "models": _groups("model", served, model, models.names, end_us),
         "notes": [*requests.notes, *reach_notes(requests, cluster, outcome)],

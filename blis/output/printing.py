@@ -34,6 +34,7 @@ def print_text(metrics: Mapping[str, Any], engine_s: float) -> None:
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(_cluster_table(metrics))
     console.print(_latency_table(metrics))
+    console.print(_target_table(metrics["classes"]))
     for words, name, blocks in (("class", "slo_class", "classes"), ("tenant", "tenant", "tenants")):
         if len(metrics[blocks]) > 1:
             console.print(_group_table(words, name, metrics[blocks]))
@@ -72,6 +73,15 @@ def _latency_table(metrics: Mapping[str, Any]) -> Any:
         if f"{name}_mean_ms" not in metrics:
             continue
         table.add_row(words, *(_number(metrics[f"{name}_{figure}_ms"], 1) for figure in _FIGURES))
+    return table
+
+
+def _target_table(blocks: Sequence[Mapping[str, Any]]) -> Any:
+    names = {"ttft_ms": "TTFT [ms]", "itl_ms": "between tokens, mean [ms]", "e2e_ms": "E2E [ms]"}
+    table = _table("promised to class", *names.values())
+    for one in blocks[:MOST_SHOWN]:
+        bounds = (_number(one["slo_targets"][name], 1) for name in names)
+        table.add_row(one["slo_class"] or "(unnamed)", *bounds)
     return table
 
 

@@ -131,9 +131,9 @@ def test_search_without_an_answer_ends(share: float, words: str) -> None:
 
 
 def test_written_rate_is_measured_again() -> None:
-    scenario = read_scenario("overload-mixed-slo")
+    scenario = read_scenario("cache-warmup")
 
-    measured = saturation.measure(settings("overload-mixed-slo", num_requests=8000), scenario)
+    measured = saturation.measure(settings("cache-warmup", num_requests=8000), scenario)
 
     assert measured["notes"] == []
     assert measured["saturation_rate"] == pytest.approx(scenario.saturation_rates["silicon"], rel=0.03)

@@ -19,7 +19,7 @@ LONG = [
 
 
 def notes(folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> list[str]:
-    deployed = Deployed(model="llama-3.1-8b-instruct", device="H100", tensor_parallel=2, engine="vllm")
+    deployed = Deployed(model="llama-3.1-8b-instruct", device="H100", tensor_parallel=1, engine="vllm")
     (folder / "table.csv").write_text(written(small_table(deployed)))
     priced = ["cluster.latency.kind=silicon", f"cluster.latency.table={folder / 'table.csv'}"]
     workload = ["workload=distribution", "workload.num_requests=5", "workload.rate=1"]

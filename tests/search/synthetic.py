@@ -124,9 +124,19 @@ def make_search(
     store: dict[str, Record] = {}
     judge: Any = SyntheticJudge(store, noise)
     scenarios = {
-        role: (SimpleNamespace(name=f"{role}-scenario", requests_at=lambda asked: asked or 1000),) for role in SEEDS
+        role: (
+            SimpleNamespace(
+                name=f"{role}-scenario",
+                requests_at=lambda asked: asked or 1000,
+                file=SimpleNamespace(source=f"{role}-scenario", load=None),
+                load=None,
+                physics=None,
+            ),
+        )
+        for role in SEEDS
     }
-    suite: Any = SimpleNamespace(scenarios=scenarios, seeds=SEEDS)
+    by_name = {one.name: one for (one,) in scenarios.values()}
+    suite: Any = SimpleNamespace(scenarios=scenarios, seeds=SEEDS, scenario=by_name.__getitem__)
     plan = Plan(
         folder=folder,
         labels=Labels("weights", algorithm, "synthetic", 3),
