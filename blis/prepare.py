@@ -9,7 +9,7 @@ import numpy as np
 from blis.cluster.deployment import build_cluster
 from blis.cluster.instances import Cluster
 from blis.engine import codes
-from blis.engine.answers import addresses, compiled_answer
+from blis.engine.answers import addresses, compiled_answer, compiled_line
 from blis.engine.fields import Records
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.errors import ConfigError
@@ -157,7 +157,7 @@ def _functions(cluster: Cluster, policies: Mapping[str, BoundPolicy]) -> list[An
         return compiled_answer(question, DEFAULT_POLICIES[question]) if policy.is_python else policy.decide
 
     functions = [function(question) for question in QUESTIONS]
-    functions.append(compiled_answer("latency", cluster.latency))
+    functions += [compiled_answer("latency", cluster.latency), compiled_line(cluster.latency)]
     functions.append(_urgency(policies["priority"]))
     return functions + [compiled_answer("scoring", name) for name in policies["routing"].scorers]
 

@@ -2,7 +2,8 @@
 
 numba stamps a cached kernel with the content of the file that defines it, so a changed callee in another
 file would leave stale machine code behind. The cache folder's name is therefore a hash of every engine
-source and the contract of every folder of compiled answers: after any change there, nothing stale can be found.
+source, the contract of every folder of compiled answers, and the grid that tables of prices are read by: after any
+change there, nothing stale can be found.
 
 Kernels allocate nothing, so they run without numba's reference counts (`_nrt=False`), which cost ten times
 the work itself.
@@ -27,7 +28,7 @@ def source_hash() -> str:
     """Content address of everything that machine code is made of."""
     digest = hashlib.sha256(f"{numba.__version__} {numba.config.BOUNDSCHECK}".encode())
     contracts = [*_PACKAGE.glob("policies/*/__init__.py"), _PACKAGE / "cluster" / "latency" / "__init__.py"]
-    sources = [*_PACKAGE.glob("engine/*.py"), *contracts]
+    sources = [*_PACKAGE.glob("engine/*.py"), *contracts, _PACKAGE / "cluster" / "steps" / "grid.py"]
     for source in sorted(sources):
         digest.update(source.relative_to(_PACKAGE).as_posix().encode() + source.read_bytes())
     return digest.hexdigest()[:16]

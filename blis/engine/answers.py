@@ -9,6 +9,7 @@ from numba.core import config
 
 from blis.engine import views
 from blis.engine._jit import compiled
+from blis.engine.line import no_line
 from blis.engine.reference import address_of
 from blis.foundation.answers import FOLDERS, answer
 
@@ -28,6 +29,12 @@ SIGNATURES = {
 def compiled_answer(question: str, name: str) -> Callable[..., Any]:
     """The compiled verb of an answer."""
     return compiled(SIGNATURES[question], getattr(answer(question, name), FOLDERS[question].verb))
+
+
+@cache
+def compiled_line(latency: str) -> Callable[..., Any]:
+    """The compiled `decode_line` of a latency model, or of none."""
+    return compiled(views.DECODE_LINE, getattr(answer("latency", latency), "decode_line", no_line))
 
 
 def addresses(functions: Sequence[Callable[..., Any]]) -> Any:

@@ -190,6 +190,11 @@ INSTANCE_FIELDS = {
     "batch_sum": (_I, 0),  # sum over steps of the batch size
     "peak_queue": (_I, 0),
     "log_entry": (_I, -1),  # last entry in the step log; -1
+    "line_requests": (_I, 0),  # of how many decodes the latest line of prices is, see blis.engine.line; 0: none yet
+    "line_first_context": (_I, 0),  # where it begins
+    "line_last_context": (_I, 0),  # where it ends, inclusive
+    "line_us": (_F, 0.0),  # what a step costs there where it begins, not truncated
+    "line_per_token_us": (_F, 0.0),  # what a token of context adds
     "is_known": (_I, 1),  # 0 in signals that were never read
     "last_cold_use": (_I, -1),  # rank of the last cold request sent here; -1
     "last_routed": (_I, -1),  # routing rank of the last request sent here; -1
@@ -214,9 +219,11 @@ SEEN_FIELDS = {
 }  # id + 1; 2 · generation + (1 if present at the reading)
 
 LOG_FIELDS = {
-    "step_us": (_I, 0),
+    "step_us": (_I, 0),  # of the first step
+    "part_us": (_F, 0.0),  # what it was truncated by, where the others lie on a line with it
+    "rise_us": (_F, 0.0),  # of each step above the one before it, before truncation
     "decode_tokens": (np.int32, 0),  # of each step
-    "steps": (np.int32, 0),  # equal steps in a row
+    "steps": (np.int32, 0),  # in a row
     "instance": (np.int32, 0),
 }
 

@@ -6,6 +6,7 @@ from blis.engine._jit import cached_kernel
 from blis.engine.codes import COMPLETED, RUNNING
 from blis.engine.fields import Records
 from blis.engine.state import LOST_ENTRIES, PAUSES, State, Workload
+from blis.engine.step_log import logged_us, step_lengths
 from blis.foundation.units import BoolVector, Int64Vector
 
 #: Steps below this length [µs] are counted in an array indexed by their length.
@@ -24,7 +25,7 @@ def count_intervals(
     entries = state.log.entries[: state.log.counters[0]]
     if not settings.record_steps or not len(entries):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    lengths, kind = _distinct_lengths(entries.step_us)
+    entries, lengths, kind = _distinct_lengths(entries)
     pauses = _pauses_that_count(settings, state)
     values, counts = [], []
     for instance in range(settings.n_instances):
@@ -40,7 +41,7 @@ def count_intervals(
         add_steps(entries, kind, instance, changes, tokens, bool(changes.any()))
         found = np.flatnonzero(tokens)
         own = entries[entries.instance == instance] if len(late) else entries[:0]
-        late_us = np.repeat(own.step_us, own.steps)[late.step - 1] + late.pause_us
+        late_us = step_lengths(own)[late.step - 1] + late.pause_us
         whole_us = own_pauses.pause_us[own_pauses.step == 0]
         irregular_us = np.concatenate([late_us, whole_us])
         values += [lengths[found] + limits.output_token_us[instance], irregular_us + limits.output_token_us[instance]]
@@ -70,13 +71,21 @@ def _add_unfinished(changes: Int64Vector, workload: Workload, state: State, inst
     np.add.at(changes, last[has_decoded] + 1, -1)
 
 
-def _distinct_lengths(step_us: Int64Vector) -> tuple[Int64Vector, Int64Vector]:
-    """Lengths that steps may have, ascending, and each step's place among them; short ones are their own place."""
-    longest = int(step_us.max())
+def _distinct_lengths(entries: Records) -> tuple[Records, Int64Vector, Int64Vector]:
+    """Entries, lengths that their steps may have, ascending, and each entry's first place among them.
+
+    Short lengths are their own place; else each step has an entry of its own.
+    """
+    last_us = entries.step_us + (entries.part_us + (entries.steps - 1) * entries.rise_us).astype(np.int64)
+    longest = int(np.maximum(entries.step_us, last_us).max())
     if longest < _DIRECT_US:
-        return np.arange(longest + 1), step_us
-    lengths, kind = np.unique(step_us, return_inverse=True)
-    return lengths, kind.astype(np.int64)
+        return entries, np.arange(longest + 1), entries.step_us
+    single: Records = np.repeat(entries, entries.steps)
+    single.step_us = step_lengths(entries)
+    single.part_us = single.rise_us = 0
+    single.steps = 1
+    lengths, kind = np.unique(single.step_us, return_inverse=True)
+    return single, lengths, kind.astype(np.int64)
 
 
 def _lost_steps(settings: Records, state: State, instance: int, last_step: int) -> Int64Vector:
@@ -101,10 +110,12 @@ def add_steps(
     for entry in range(entries.shape[0]):
         if entries.instance[entry] != instance:
             continue
-        if not has_losses:
+        if not has_losses and entries.rise_us[entry] == 0.0:
             tokens[kind[entry]] += np.int64(entries.decode_tokens[entry]) * entries.steps[entry]
             continue
-        for _ in range(entries.steps[entry]):
-            number += 1
-            lost += changes[number]
-            tokens[kind[entry]] += entries.decode_tokens[entry] - lost
+        for place in range(entries.steps[entry]):
+            if has_losses:
+                number += 1
+                lost += changes[number]
+            above = logged_us(entries, entry, place) - entries.step_us[entry]
+            tokens[kind[entry] + above] += entries.decode_tokens[entry] - lost

@@ -33,6 +33,7 @@ from blis.engine.members import (
     written_tokens,
 )
 from blis.engine.state import PAUSES, State
+from blis.engine.step_log import log_step
 from blis.engine.views import TIMES_STEP, World, step_time_at
 
 
@@ -55,7 +56,7 @@ def finish_step(world: World, state: State, instance: int) -> None:
     step_us = max(np.int64(1), step_time_at(world.answers[TIMES_STEP])(sums, world.coefficients[instance]))
     decoded = step[DECODE_REQUESTS] - step[REPLAYED]
     end_us = start_us(world, state, instance, step[NOW_US]) + step_us
-    account_step(world, state, instance, step_us, decoded)
+    _account_step(world, state, instance, step_us, decoded)
     instances.decode_context_tokens[instance] += decoded
     if instances.left_out_requests[instance] > 0:
         _end_pauses(world, state, instance)
@@ -215,7 +216,7 @@ def fix_next_turn(state: State, instance: int, now_us: int, end_us: int) -> None
 
 
 @kernel
-def account_step(world: World, state: State, instance: int, step_us: int, decode_tokens: int) -> None:
+def _account_step(world: World, state: State, instance: int, step_us: int, decode_tokens: int) -> None:
     """Count a step whose batch is formed and whose members have not yet completed."""
     instances = state.instances
     instances.step_us[instance] = step_us
@@ -227,27 +228,10 @@ def account_step(world: World, state: State, instance: int, step_us: int, decode
     if used > instances.peak_blocks[instance]:
         instances.peak_blocks[instance] = used
     if world.settings.record_steps:
-        log_step(state, instance, step_us, decode_tokens)
+        log_step(state, instance, step_us, decode_tokens, 0.0, 0.0)
 
 
 @kernel
 def note_event(state: State, instance: int, now_us: int) -> None:
     """Keep the time of the instance's latest event; the end of a step that completed something is one."""
     state.instances.clock_us[instance] = max(state.instances.clock_us[instance], now_us)
-
-
-@kernel
-def log_step(state: State, instance: int, step_us: int, decode_tokens: int) -> None:
-    """Append a step to the log; equal steps in a row share an entry."""
-    log = state.log
-    entry = state.instances.log_entry[instance]
-    if entry >= 0 and log.entries.step_us[entry] == step_us and log.entries.decode_tokens[entry] == decode_tokens:
-        log.entries.steps[entry] += 1
-        return
-    entry = log.counters[0]
-    log.counters[0] = entry + 1
-    log.entries.instance[entry] = instance
-    log.entries.step_us[entry] = step_us
-    log.entries.decode_tokens[entry] = decode_tokens
-    log.entries.steps[entry] = 1
-    state.instances.log_entry[instance] = entry

@@ -12,6 +12,7 @@ from numba import types
 
 from blis.engine.batch_sums import BatchSums
 from blis.engine.fields import Records
+from blis.engine.line import Line
 from blis.engine.reference import Reference, caller_of
 from blis.engine.state import Workload
 from blis.foundation.units import Float64Vector, Int64Vector
@@ -112,6 +113,7 @@ BATCH_VIEW = _named(
     BatchView, {name: _VECTOR for name in BatchView._fields if name not in ("clock_us", "n_candidates")}
 )
 BATCH_SUMS = _named(BatchSums, {})
+_LINE = _named(Line, dict.fromkeys(("time_us", "per_token_us"), types.float64))
 
 # Router views are large, so they are handed over by reference.
 ROUTER_VIEW, REQUEST_VIEW, QUEUE_VIEW = Reference(_ROUTER_VIEW), Reference(_REQUEST_VIEW), Reference(_QUEUE_VIEW)
@@ -124,10 +126,11 @@ PRIORITISE = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 ORDER = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 VICTIM = _INTEGER(BATCH_VIEW, _VECTOR, _VECTOR)
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
+DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 
 #: Places of the answers' addresses; the scorers follow from FIRST_SCORER. RANKS_URGENCY is the priority that the
 #: chosen one stands for: inversions are judged by it.
-ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, TIMES_STEP, RANKS_URGENCY, FIRST_SCORER = range(8)
+ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, FIRST_SCORER = range(9)
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)
@@ -135,6 +138,7 @@ prioritise_at = caller_of(PRIORITISE)
 order_at = caller_of(ORDER)
 victim_at = caller_of(VICTIM)
 step_time_at = caller_of(STEP_TIME)
+decode_line_at = caller_of(DECODE_LINE)
 score_at = caller_of(SCORE)
 
 #: Rows of the parameters and of the memory: the questions in the order in which a request meets them.

@@ -10,7 +10,7 @@ To add a row: one new file with `measure`.
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -64,13 +64,21 @@ def poisson_requests(num_requests: int, rate: float, **changes: Any) -> Requests
 
 def median_wall_s(run: Callable[[], object], repeats: int = REPEATS) -> float:
     """Median time of `run`, after one run that is not counted."""
-    run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
+    (wall_s,) = median_walls_s([run], repeats)
+    return wall_s
+
+
+def median_walls_s(runs: Sequence[Callable[[], object]], repeats: int = REPEATS) -> list[float]:
+    """Median time of each of `runs`, taken in turn, so that a noisy minute is shared by what is compared."""
+    for run in runs:
         run()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    times: list[list[float]] = [[] for _ in runs]
+    for _ in range(repeats):
+        for run, own in zip(runs, times, strict=True):
+            start = time.perf_counter()
+            run()
+            own.append(time.perf_counter() - start)
+    return [statistics.median(own) for own in times]
 
 
 def simulate_once(requests: Requests, cluster: Cluster, policies: dict[str, Any] | None = None) -> Simulation:

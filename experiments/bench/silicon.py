@@ -1,5 +1,7 @@
 """The headline under prices of measured kernels; the ratio is to the same requests under three coefficients."""
 
+from functools import partial
+
 import numpy as np
 
 from blis.cluster.catalog import read_device, read_model
@@ -10,7 +12,7 @@ from experiments.bench import (
     KV_BLOCKS,
     Measurement,
     llama_cluster,
-    median_wall_s,
+    median_walls_s,
     peak_rss_mb,
     poisson_requests,
     simulate_once,
@@ -20,8 +22,8 @@ from experiments.bench import (
 def measure() -> Measurement:
     """Time of one evaluation."""
     requests, affine, measured = poisson_requests(10_000, 40.0), llama_cluster(4), _cluster(4)
-    affine_s, wall_s = (
-        median_wall_s(lambda c=cluster: simulate_once(requests, c), 15) for cluster in (affine, measured)
+    affine_s, wall_s = median_walls_s(
+        [partial(simulate_once, requests, cluster) for cluster in (affine, measured)], repeats=15
     )
     steps = [
         int(np.sum(simulate_once(requests, cluster).state.instances.step_number)) for cluster in (affine, measured)

@@ -6,7 +6,14 @@ per-request overheads. `step_time(batch, coefficients) -> int64` [µs, ≥ 1: a 
 clock] is compiled: `batch` is a `BatchSums`, `coefficients` the float64 vector; it costs O(1), so a step's
 price never depends on the batch size. It never falls when a sum grows: closed loops rely on that.
 
-To add a latency model: one new file with `Params`, `prepare` and `step_time`.
+A third function makes runs of decodes cheaper, and nothing else. `decode_line(decodes, context, coefficients) -> Line`,
+compiled too, says what steps of so many decodes alone (≥ 1) cost as a straight line in `context`, the sum of the tokens
+that they have stored, and between which contexts, the given one among them, that holds. A line is the price before
+truncation, right to all but its last bits (`blis.engine.line.TOLERANCE`); where a whole microsecond lies within them
+the engine asks `step_time`. A price that stays the same may be given as any within its microsecond: the middle is never
+in doubt. Where a price bends, the line ends at the bend, or before it.
+
+To add a latency model: one new file with `Params`, `prepare` and `step_time`; `decode_line` once it is worth it.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,9 @@ import numpy as np
 
 from blis.cluster.catalog import Device, Model, find_coefficients
 from blis.cluster.latency import LatencyModel
+from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
+from blis.engine.line import ANY_CONTEXT, Line
 from blis.foundation.checks import check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
@@ -107,11 +109,17 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
 
     Source: "blackbox" model of the BLIS reference simulator, April 2026; added left to right in doubles.
     """
-    time_us = (
-        coefficients[PER_STEP]
-        + coefficients[PER_PROMPT_TOKEN] * batch.prefill_tokens
-        + coefficients[PER_DECODE] * batch.decode_requests
-    )
+    return _whole_us(batch.prefill_tokens, batch.decode_requests, coefficients)
+
+
+def decode_line(decodes: int, context: int, coefficients: Float64Vector) -> Line:
+    """The one price of so many decodes, whatever their context: the middle of its microsecond, which is certain."""
+    return Line(0, ANY_CONTEXT, _whole_us(0, decodes, coefficients) + 0.5, 0.0)
+
+
+@kernel
+def _whole_us(prompt: int, decodes: int, coefficients: Float64Vector) -> int:
+    time_us = coefficients[PER_STEP] + coefficients[PER_PROMPT_TOKEN] * prompt + coefficients[PER_DECODE] * decodes
     if not time_us < LARGEST_US:
         return LARGEST_US
     return max(1, int(time_us))

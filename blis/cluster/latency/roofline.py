@@ -13,7 +13,9 @@ import numpy as np
 from blis.cluster.catalog import Device, Model
 from blis.cluster.latency import LatencyModel
 from blis.cluster.latency._shape import both, check_rates, check_shape, peak_tflops
+from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
+from blis.engine.line import Line, larger
 from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.units import Float64Vector
 
@@ -121,6 +123,40 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
     """
     if batch.prefill_requests == 0 and batch.decode_requests == 0:
         return 1
+    compute_s, memory_s = _times_s(batch, coefficients)
+    time_us = max(compute_s, memory_s) * US_PER_S
+    if not time_us < LARGEST_US:
+        return LARGEST_US
+    return max(1, int(time_us))
+
+
+def decode_line(decodes: int, context: int, coefficients: Float64Vector) -> Line:
+    """What steps of so many decodes cost, as long as arithmetic, or memory traffic, stays the slower of the two.
+
+    Parameters
+    ----------
+    decodes : int                ≥ 1
+    context : int                sum of the tokens that they have stored
+    coefficients : float64 (14,) places as named at the top of this file
+
+    Returns
+    -------
+    Line, from `context` on.
+    """
+    compute_s, memory_s = _times_s(BatchSums(0, 0, 0, 0, 0, decodes, context), coefficients)
+    n_devices = coefficients[TENSOR_PARALLEL]
+    compute_rise_s = coefficients[FLOPS_PER_PAIR] / n_devices / coefficients[DECODE_FLOPS_PER_S]
+    memory_rise_s = coefficients[KV_BYTES_PER_TOKEN] / n_devices / coefficients[BYTES_PER_S]
+    return larger(
+        context,
+        compute_s * US_PER_S, compute_rise_s * US_PER_S,
+        memory_s * US_PER_S, memory_rise_s * US_PER_S,
+    )  # fmt: skip
+
+
+@kernel
+def _times_s(batch: BatchSums, coefficients: Float64Vector) -> tuple[float, float]:
+    """What the arithmetic of a step takes, and its memory traffic [s]."""
     new_tokens = batch.prefill_tokens + batch.decode_requests
     stored_tokens = batch.prefill_history_tokens + batch.decode_context_tokens
 
@@ -145,11 +181,7 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
         + coefficients[ACTIVATION_BYTES_PER_TOKEN] * new_tokens
     )
     memory_s = (weight_bytes / n_devices + token_bytes / n_devices) / coefficients[BYTES_PER_S]
-
-    time_us = max(compute_s, memory_s) * US_PER_S
-    if not time_us < LARGEST_US:
-        return LARGEST_US
-    return max(1, int(time_us))
+    return compute_s, memory_s
 
 
 def _set_work(values: Float64Vector, model: Model) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from blis.cluster.catalog import Device, Model
 from blis.cluster.latency import LatencyModel
-from blis.cluster.steps.grid import across, along
+from blis.cluster.steps.grid import across, along, slope_across
 from blis.cluster.steps.shipped import ENGINES, find_table
 from blis.cluster.steps.table import (
     CONTEXT_BITS,
@@ -29,6 +29,7 @@ from blis.cluster.steps.table import (
     StepTable,
 )
 from blis.engine.batch_sums import BatchSums
+from blis.engine.line import ANY_CONTEXT, Line
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
@@ -193,3 +194,29 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
     if not time_us < LARGEST_US:
         return LARGEST_US
     return max(1, int(time_us))
+
+
+def decode_line(decodes: int, context: int, coefficients: Float64Vector) -> Line:
+    """What steps of so many decodes cost, up to the next knot of their context.
+
+    Parameters
+    ----------
+    decodes : int              ≥ 1
+    context : int              sum of the tokens that they have stored
+    coefficients : float64     as `prepare` says
+
+    Returns
+    -------
+    Line, from `context` on; the sum of the same parts as in `step_time`.
+    """
+    share = 1.0 / coefficients[RANKS]
+    each, read = decodes * share, context * share
+    time_us = coefficients[STEP_US]
+    time_us += along(coefficients, DECODE, _LAST_DENSE, DENSE_BITS, each)
+    time_us += along(coefficients, LOGITS, _LAST_LOGIT, LOGIT_BITS, each)
+    time_us += across(coefficients, DECODE_ATTENTION, _LAST_REQUEST, _LAST_CONTEXT, CONTEXT_BITS, each, read)
+    slope_us, end = slope_across(
+        coefficients, DECODE_ATTENTION, _LAST_REQUEST, _LAST_CONTEXT, CONTEXT_BITS, each, read
+    )  # fmt: skip
+    last_context = min(end * coefficients[RANKS], float(ANY_CONTEXT))
+    return Line(context, int(last_context), time_us * coefficients[SCALE], slope_us * share * coefficients[SCALE])

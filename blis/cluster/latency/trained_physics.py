@@ -13,7 +13,9 @@ import numpy as np
 from blis.cluster.catalog import Device, Model
 from blis.cluster.latency import LatencyModel
 from blis.cluster.latency._shape import both, check_rates, check_shape, peak_tflops
+from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
+from blis.engine.line import ANY_CONTEXT, Line, larger
 from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
@@ -166,10 +168,41 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
 
     Source: as `prepare`, in its order. A chunk's attention is priced by the prompt's whole length, as fitted.
     """
-    prompt, decodes, context = batch.prefill_tokens, batch.decode_requests, batch.decode_context_tokens
-    n_requests = batch.prefill_requests + decodes
-    if n_requests == 0:
+    if batch.prefill_requests + batch.decode_requests == 0:
         return 1
+    time_us = _time_us(batch, coefficients)
+    if not time_us < LARGEST_US:
+        return LARGEST_US
+    return max(1, int(time_us))
+
+
+def decode_line(decodes: int, context: int, coefficients: Float64Vector) -> Line:
+    """What steps of so many decodes cost: one line, or the larger of compute and KV traffic, as long as it stays so.
+
+    Parameters
+    ----------
+    decodes : int                ≥ 1
+    context : int                sum of the tokens that they have stored
+    coefficients : float64 (28,) places as named at the top of this file
+
+    Returns
+    -------
+    Line, from `context` on.
+    """
+    time_us = _time_us(BatchSums(0, 0, 0, 0, 0, decodes, context), coefficients)
+    compute_us, kv_us = _decode_parts_us(decodes, context, coefficients)
+    compute_rise_us = coefficients[ATTENTION_FLOPS] / coefficients[FLOPS_PER_US]
+    kv_rise_us = coefficients[KV_BYTES] / coefficients[BYTES_PER_US]
+    weight = coefficients[DECODE_COMPUTE]
+    if coefficients[DECODE_SPLIT] > 0.0:
+        return Line(context, ANY_CONTEXT, time_us, weight * compute_rise_us + coefficients[DECODE_KV] * kv_rise_us)
+    part = larger(context, compute_us, compute_rise_us, kv_us, kv_rise_us)
+    return Line(context, part.last_context, time_us, weight * part.per_token_us)
+
+
+@kernel
+def _time_us(batch: BatchSums, coefficients: Float64Vector) -> float:
+    prompt, decodes, context = batch.prefill_tokens, batch.decode_requests, batch.decode_context_tokens
     n_devices, share = coefficients[TENSOR_PARALLEL], coefficients[REDUCE_SHARE]
     flops_per_us, bytes_per_us = coefficients[FLOPS_PER_US], coefficients[BYTES_PER_US]
     visited, hidden, width = coefficients[EXPERTS_PER_TOKEN], coefficients[HIDDEN], coefficients[EXPERT_WIDTH]
@@ -185,10 +218,7 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
     if coefficients[PREFILL_SPLIT] > 0.0:
         prefill_us = coefficients[PREFILL_COMPUTE] * compute_us + coefficients[PREFILL_KV] * kv_us
 
-    routed = mixture_layers * (decodes * visited / n_devices) * 6.0 * hidden * width
-    feed_forward = routed + shared * decodes / n_devices + dense * decodes / n_devices
-    compute_us = (projection * decodes / n_devices + pair * context + feed_forward) / flops_per_us
-    kv_us = coefficients[KV_BYTES] * (context + decodes) / bytes_per_us
+    compute_us, kv_us = _decode_parts_us(decodes, context, coefficients)
     decode_us = coefficients[DECODE_COMPUTE] * max(compute_us, kv_us)
     if coefficients[DECODE_SPLIT] > 0.0:
         decode_us = coefficients[DECODE_COMPUTE] * compute_us + coefficients[DECODE_KV] * kv_us
@@ -198,19 +228,30 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
     communication_us += coefficients[DENSE_LAYERS] * reduce_bytes * share / bytes_per_us
     communication_us += mixture_layers * reduce_bytes * share / bytes_per_us
 
-    time_us = (
+    time_us: float = (
         prefill_us
         + decode_us
         + coefficients[WEIGHTS_US]
         + coefficients[COMMUNICATION] * communication_us
         + coefficients[LAYERS_US]
-        + coefficients[REQUEST_US] * n_requests
+        + coefficients[REQUEST_US] * (batch.prefill_requests + decodes)
         + coefficients[STEP_US]
         + coefficients[MIXTURE_US]
     )
-    if not time_us < LARGEST_US:
-        return LARGEST_US
-    return max(1, int(time_us))
+    return time_us
+
+
+@kernel
+def _decode_parts_us(decodes: int, context: int, coefficients: Float64Vector) -> tuple[float, float]:
+    """Compute and KV traffic of the decodes."""
+    n_devices, hidden, width = coefficients[TENSOR_PARALLEL], coefficients[HIDDEN], coefficients[EXPERT_WIDTH]
+    shared, dense, pair = coefficients[SHARED_FLOPS], coefficients[DENSE_FLOPS], coefficients[ATTENTION_FLOPS]
+    visited, mixture_layers = coefficients[EXPERTS_PER_TOKEN], coefficients[MIXTURE_LAYERS]
+    routed = mixture_layers * (decodes * visited / n_devices) * 6.0 * hidden * width
+    feed_forward = routed + shared * decodes / n_devices + dense * decodes / n_devices
+    projections = coefficients[PROJECTION_FLOPS] * decodes / n_devices
+    compute_us = (projections + pair * context + feed_forward) / coefficients[FLOPS_PER_US]
+    return compute_us, coefficients[KV_BYTES] * (context + decodes) / coefficients[BYTES_PER_US]
 
 
 def _set_rates(values: Float64Vector, model: Model, device: Device, tensor_parallel: int) -> None:

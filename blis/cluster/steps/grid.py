@@ -38,6 +38,12 @@ def place_on(value: float, last: int, bits: int) -> tuple[int, float]:
 
 
 @kernel
+def knot_at(place: int, bits: int) -> float:
+    """The knot of that number."""
+    return 2.0 ** (place >> bits) * (1.0 + (place & ((1 << bits) - 1)) / (1 << bits))
+
+
+@kernel
 def along(table: Float64Vector, start: int, last: int, bits: int, value: float) -> float:
     """Value of the curve whose knots stand in `table` from `start` on."""
     below, share = place_on(value, last, bits)
@@ -56,3 +62,20 @@ def across(table: Float64Vector, start: int, last: int, other: int, bits: int, v
     low = table[at] + part * (table[at + 1] - table[at])
     price: float = low + share * (table[above] + part * (table[above + 1] - table[above]) - low)
     return price
+
+
+@kernel
+def slope_across(
+    table: Float64Vector, start: int, last: int, other: int, bits: int, value: float, second: float
+) -> tuple[float, float]:
+    """How steep the surface of `across` is along its second axis, and up to where there."""
+    if second < 1.0:
+        return 0.0, 1.0
+    row, share = place_on(value, last, bits)
+    column, _ = place_on(second, other, bits)
+    at = start + row * (other + 1) + column
+    above = at + other + 1
+    knot, end = knot_at(column, bits), knot_at(column + 1, bits)
+    low, high = table[at + 1] - table[at], table[above + 1] - table[above]
+    slope: float = (low + share * (high - low)) / (end - knot)
+    return slope, end if column + 1 < other else np.inf
