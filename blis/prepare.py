@@ -89,12 +89,28 @@ def bind_run(
 def _checked_limits(cluster: Cluster, semantics: Semantics) -> Records:
     """The instances' limits; two steps under way need the rules of the engine that has them."""
     limits = cluster.limits(semantics)
+    _check_drafts(cluster, limits, semantics)
     if limits.async_scheduling.any() and not semantics.resume_keeps_output:
         raise ConfigError(
             "cluster: async_scheduling needs the semantics corrected or vllm-0.32; the recorded reference composes a "
             "step when it starts."
         )
     return limits
+
+
+def _check_drafts(cluster: Cluster, limits: Records, semantics: Semantics) -> None:
+    """Speculative decoding has the rules of the engine that has it, and one step under way at a time."""
+    if not limits.draft_tokens.any():
+        return
+    if not semantics.resume_keeps_output:
+        raise ConfigError(
+            "cluster: speculative needs the semantics corrected or vllm-0.32; the recorded reference does not draft."
+        )
+    if (limits.async_scheduling.astype(bool) & (limits.draft_tokens > 0)).any():
+        raise ConfigError(
+            "cluster: speculative must not be combined with async_scheduling true, which would compose a step before "
+            "it is known how many drafts the one before it accepted; leave async_scheduling out, or set it to false."
+        )
 
 
 def rows(vectors: list[np.ndarray]) -> np.ndarray:

@@ -73,6 +73,7 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     PREFILL_PROMPT_X2,
     DECODE_REQUESTS,
     DECODE_CONTEXT,
+    DRAFT_TOKENS,  # that the decodes verify, beside the token of each
     REPLAYED,  # decodes that compute again the last token that a request had written when it was preempted
     N_MEMBERS,  # requests that finish their prompt in this step
     LEFT_FROM,  # positions in the batch that the budget left out
@@ -82,6 +83,6 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     NEED_NODES,  # room that the block store lacked
     NEED_OWN,
     N_STEP_PLACES,
-) = range(26)
+) = range(27)
 
 BETWEEN_STEPS, SERVING, TAKING = range(3)

@@ -45,6 +45,9 @@ LIMIT_FIELDS = {
     "watermark_blocks": (_I, 0),  # that must stay free when a request joins others
     "reserve_full_isl": (_I, 0),  # a request is taken if its whole prompt fits
     "prefix_caching": (_I, 0),  # blocks can be found again
+    "draft_tokens": (_I, 0),  # drafted for each decode; 0: none
+    "acceptance_rate": (_F, 0),  # probability of a draft to be accepted, given that those before it were
+    "drafting_us": (_I, 0),  # that a step with drafts takes longer by their making
     "queueing_us": (_F, 0),
     "queueing_us_per_token": (_F, 0),
     "output_token_us": (_I, 0),
@@ -63,6 +66,7 @@ SETTING_FIELDS = {
     "cache_signal_delay_us": (_I, 0),  # 0: prefix signals are live
     "router_index_blocks": (_I, 0),  # that the router remembers of each instance; 0: as many as the instance has
     "tie_key": (_I, 0),  # how ties between instances are broken, see blis.engine.choice
+    "acceptance_key": (_I, 0),  # from which drafts are accepted, see blis.engine.drafts
     "horizon_us": (_I, 0),
     "max_events": (_I, 0),
     "max_idle_preemptions": (
@@ -122,7 +126,7 @@ REQUEST_FIELDS = {
     "stored_tokens": (_I, 0),  # of those, in the cache while it is in the batch
     "registered_blocks": (_I, 0),  # leading blocks that have got their keys
     "chunk_step": (_I, 0),  # step number of its latest chunk of text
-    "chunk_tokens": (_I, 0),
+    "chunk_tokens": (_I, 0),  # of that, or of its latest decode with the drafts
     "earlier_chunk_step": (_I, 0),  # that of the chunk before
     "decoding_since": (_I, 0),  # step number of the first decode since it was taken, preempted or left out
     "decode_base": (_I, 0),  # a decoding request holds step number + base tokens before that step
@@ -130,6 +134,9 @@ REQUEST_FIELDS = {
     "batch_rank": (_I, 0),  # how many the instance took before it
     "clock_mark_us": (_I, 0),  # end of the step of its first token, and what later time does not count
     "left_out_us": (_I, 0),  # time it has been left out of steps since its latest token
+    "reached_tokens": (_I, 0),  # while it decodes with drafts: tokens that its blocks have room for or held, drafts too
+    "keyed_tokens": (_I, 0),  # the same: tokens that were known when it was last served, so that their blocks have keys
+    "accepted_tokens": (_I, 0),  # drafts that became output
     "detached_blocks": (_I, 0),  # leading blocks it uses without holding them
     "own_key": (_I, -1),  # first of the keys it got when first preempted; -1
     "link": (_I, -1),  # next in a queue, or next sibling in a heap
@@ -184,6 +191,9 @@ INSTANCE_FIELDS = {
     "in_flight_requests": (_I, 0),  # routed, not yet finished
     "completed_requests": (_I, 0),
     "completed_tokens": (_I, 0),  # that completed requests produced
+    "drafted_decodes": (_I, 0),  # decodes that had drafts
+    "draft_tokens": (_I, 0),  # that these verified
+    "accepted_tokens": (_I, 0),  # of those, also behind the end of an output
     "dropped_requests": (_I, 0),
     "input_tokens": (_I, 0),  # prompts that entered the queue
     "queue_sum": (_I, 0),  # sum over steps of the queue length after forming the batch

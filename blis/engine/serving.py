@@ -18,7 +18,7 @@ def can_serve_at_once(world: World, state: State, instance: int) -> bool:
     instances = state.instances
     decoding = instances.decode_requests[instance]
     budget = world.limits.step_token_budget[instance]
-    if decoding > budget or instances.left_out_requests[instance] > 0:
+    if decoding > budget or instances.left_out_requests[instance] > 0 or world.limits.draft_tokens[instance] > 0:
         return False
     size = world.settings.block_size_tokens
     phase = instances.step_number[instance] % size
