@@ -73,12 +73,14 @@ def accept_drafts(world: World, state: State, instance: int) -> None:
     """Let those that the present step has served get their accepted drafts, beside the token that each decode gives."""
     instances, requests = state.instances, state.requests
     number = instances.step_number[instance]
+    key, rate = world.settings.acceptance_key, world.limits.acceptance_rate[instance]
     for place in range(state.scratch.step[LEFT_FROM]):
         request = state.batches.members[instance, place]
         drafts = requests.chunk_tokens[request] - 1
         if requests.chunk_step[request] == number or drafts <= 0:
             continue
-        accepted = accepted_drafts(world, state, instance, request, drafts)
+        written = decode_position(state, instance, request) + 1 - world.workload.table.input_tokens[request]
+        accepted = accepted_drafts(key, world.workload.table.number[request], written, rate, drafts)
         instances.drafted_decodes[instance] += 1
         instances.draft_tokens[instance] += drafts
         instances.accepted_tokens[instance] += accepted
@@ -96,12 +98,18 @@ def accept_drafts(world: World, state: State, instance: int) -> None:
 
 
 @kernel
-def accepted_drafts(world: World, state: State, instance: int, request: int, drafts: int) -> int:
-    """How many leading drafts of a decode are accepted: at least k of them with the k-th power of the rate."""
-    written = decode_position(state, instance, request) + 1 - world.workload.table.input_tokens[request]
-    number = world.workload.table.number[request]
-    draw = mixed(draw_of(world.settings.acceptance_key, number) ^ mixed(written))
-    rate = world.limits.acceptance_rate[instance]
+def accepted_drafts(acceptance_key: int, number: int, written_tokens: int, rate: float, drafts: int) -> int:
+    """How many leading drafts of a decode are accepted: at least k of them with the k-th power of the rate.
+
+    Parameters
+    ----------
+    acceptance_key : int    of 32 bits, from the seed
+    number : int            of the request
+    written_tokens : int    output tokens that it has before the decode
+    rate : float            probability of a draft to be accepted, given that those before it were
+    drafts : int            how many there are
+    """
+    draw = mixed(draw_of(acceptance_key, number) ^ mixed(written_tokens))
     accepted, bound = 0, _ALL_DRAWS * rate
     while accepted < drafts and draw < bound:
         accepted += 1
