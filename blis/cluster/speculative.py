@@ -8,10 +8,9 @@ section 3.1. Their mean is what servers report, so it is what a pool is given; t
 from dataclasses import dataclass
 
 from blis.foundation.checks import check_int, check_keys, check_number
-from blis.foundation.errors import ConfigError
-from blis.foundation.words import shown
 
 MOST_DRAFT_TOKENS = 1024
+MOST_DRAFT_US = 1e6
 _HALVINGS = 60  #: of [0, 1] until a probability is as exact as floats are
 
 
@@ -34,13 +33,10 @@ class Speculative:
         """
         given = check_keys(where, mapping, tuple(cls.__slots__), ("draft_tokens", "accepted_tokens"))
         drafts = check_int(f"{where}.draft_tokens", given["draft_tokens"], 1, MOST_DRAFT_TOKENS, "tokens")
-        accepted = check_number(f"{where}.accepted_tokens", given["accepted_tokens"], 0, unit="tokens")
-        if accepted > drafts:
-            raise ConfigError(
-                f"{where}.accepted_tokens must be at most draft_tokens, {drafts}; got {shown(given['accepted_tokens'])}."
-            )
+        accepted = check_number(f"{where}.accepted_tokens", given["accepted_tokens"], 0, drafts, "tokens")
         own_us = given.get("draft_token_us")
-        return cls(drafts, accepted, check_number(f"{where}.draft_token_us", 0.0 if own_us is None else own_us, 0, 1e9, "µs"))
+        draft_us = check_number(f"{where}.draft_token_us", 0.0 if own_us is None else own_us, 0, MOST_DRAFT_US, "µs")
+        return cls(drafts, accepted, draft_us)
 
     @property
     def acceptance_rate(self) -> float:
