@@ -110,6 +110,9 @@ def outcome(simulation: Simulation) -> Outcome:
             e2e_us=e2e_us,
             scheduling_delay_us=since_arrival(requests.scheduled_us),
             itl_mean_us=np.where(has_gaps, decode_us / gaps, np.nan),
+            accepted_tokens=state.drafts.accepted_tokens.copy()
+            if len(state.drafts)
+            else np.zeros(len(requests), np.int64),
             **_columns(requests, RequestOutcome, {}) | {"arrival_us": np.where(_is_called(simulation), arrival_us, -1)},
         ),
         instances=InstanceOutcome(

@@ -38,19 +38,19 @@ def drafted_blocks(world: World, state: State, instance: int, request: int) -> i
     """Blocks that a decode with its drafts needs beside those that the request has."""
     size = world.settings.block_size_tokens
     end = decode_position(state, instance, request) + state.scratch.step[CHUNK]
-    return max(0, -(-end // size) - -(-state.requests.reached_tokens[request] // size))
+    return max(0, -(-end // size) - -(-state.drafts.reached_tokens[request] // size))
 
 
 @kernel
 def decode_drafted(world: World, state: State, instance: int, request: int) -> None:
     """Let a request compute its next token and `step[CHUNK]` - 1 drafts; there are blocks enough."""
-    step, requests = state.scratch.step, state.requests
+    step, drafts = state.scratch.step, state.drafts
     position, chunk = decode_position(state, instance, request), step[CHUNK]
     needed = drafted_blocks(world, state, instance, request)
     take_blocks(world.settings, state.instances, state.cache, state.seen, instance, needed)
-    requests.reached_tokens[request] = max(requests.reached_tokens[request], position + chunk)
+    drafts.reached_tokens[request] = max(drafts.reached_tokens[request], position + chunk)
     _give_keys(world, state, instance, request, position + 1)
-    requests.chunk_tokens[request] = chunk
+    state.requests.chunk_tokens[request] = chunk
     step[DECODE_REQUESTS] += 1
     step[DECODE_CONTEXT] += position
     step[DRAFT_TOKENS] += chunk - 1
@@ -60,12 +60,12 @@ def decode_drafted(world: World, state: State, instance: int, request: int) -> N
 @kernel
 def _give_keys(world: World, state: State, instance: int, request: int, known_tokens: int) -> None:
     """Give their keys to the blocks that the known tokens fill."""
-    size, requests = world.settings.block_size_tokens, state.requests
-    first, end = requests.keyed_tokens[request] // size, known_tokens // size
+    size = world.settings.block_size_tokens
+    first, end = state.drafts.keyed_tokens[request] // size, known_tokens // size
     if end > first:
         for block in range(first, min(end, keyed_blocks(world, state, request))):
             fill_block(world, state, instance, request, block)
-    requests.keyed_tokens[request] = known_tokens
+    state.drafts.keyed_tokens[request] = known_tokens
 
 
 @kernel
@@ -89,7 +89,7 @@ def accept_drafts(world: World, state: State, instance: int) -> None:
             unlink_phases(world, state, instance, request)
             requests.decode_base[request] += gained
             requests.finish_step[request] -= gained
-            requests.accepted_tokens[request] += gained
+            state.drafts.accepted_tokens[request] += gained
             instances.decode_context_tokens[instance] += gained
             link_phases(world, state, instance, request)
     steps, members = state.batches.finish_step[instance], state.batches.finish_request[instance]

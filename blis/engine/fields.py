@@ -45,14 +45,14 @@ LIMIT_FIELDS = {
     "watermark_blocks": (_I, 0),  # that must stay free when a request joins others
     "reserve_full_isl": (_I, 0),  # a request is taken if its whole prompt fits
     "prefix_caching": (_I, 0),  # blocks can be found again
-    "draft_tokens": (_I, 0),  # drafted for each decode; 0: none
-    "acceptance_rate": (_F, 0),  # probability of a draft to be accepted, given that those before it were
-    "drafting_us": (_I, 0),  # that a step with drafts takes longer by their making
     "queueing_us": (_F, 0),
     "queueing_us_per_token": (_F, 0),
     "output_token_us": (_I, 0),
     "completion_us": (_I, 0),
     "least_step_us": (_I, 0),  # no step takes less
+    "draft_tokens": (_I, 0),  # drafted for each decode; 0: none
+    "acceptance_rate": (_F, 0),  # probability of a draft to be accepted, given that those before it were
+    "drafting_us": (_I, 0),  # that a step with drafts takes longer by their making
 }
 
 # Numbers that hold for a whole run; one record.
@@ -134,9 +134,6 @@ REQUEST_FIELDS = {
     "batch_rank": (_I, 0),  # how many the instance took before it
     "clock_mark_us": (_I, 0),  # end of the step of its first token, and what later time does not count
     "left_out_us": (_I, 0),  # time it has been left out of steps since its latest token
-    "reached_tokens": (_I, 0),  # while it decodes with drafts: tokens that its blocks have room for or held, drafts too
-    "keyed_tokens": (_I, 0),  # the same: tokens that were known when it was last served, so that their blocks have keys
-    "accepted_tokens": (_I, 0),  # drafts that became output
     "detached_blocks": (_I, 0),  # leading blocks it uses without holding them
     "own_key": (_I, -1),  # first of the keys it got when first preempted; -1
     "link": (_I, -1),  # next in a queue, or next sibling in a heap
@@ -148,6 +145,13 @@ REQUEST_FIELDS = {
     "fill_next": (_I, -1),  # next of those whose block fills in the same phase
     "routing_score": (_F, np.nan),  # of the chosen instance; NaN when not recorded
     "routing_regret": (_F, np.nan),  # best score minus that
+}
+
+# Of a request, where an instance drafts: elsewhere these fields would only cost memory.
+DRAFT_FIELDS = {
+    "reached_tokens": (_I, 0),  # tokens that it has taken blocks for, drafts included; 0: it does not decode
+    "keyed_tokens": (_I, 0),  # that were known when it was last served: the blocks that they fill have keys
+    "accepted_tokens": (_I, 0),  # drafts that became output
 }
 
 INSTANCE_FIELDS = {
@@ -191,9 +195,6 @@ INSTANCE_FIELDS = {
     "in_flight_requests": (_I, 0),  # routed, not yet finished
     "completed_requests": (_I, 0),
     "completed_tokens": (_I, 0),  # that completed requests produced
-    "drafted_decodes": (_I, 0),  # decodes that had drafts
-    "draft_tokens": (_I, 0),  # that these verified
-    "accepted_tokens": (_I, 0),  # of those, also behind the end of an output
     "dropped_requests": (_I, 0),
     "input_tokens": (_I, 0),  # prompts that entered the queue
     "queue_sum": (_I, 0),  # sum over steps of the queue length after forming the batch
@@ -203,6 +204,9 @@ INSTANCE_FIELDS = {
     "is_known": (_I, 1),  # 0 in signals that were never read
     "last_cold_use": (_I, -1),  # rank of the last cold request sent here; -1
     "last_routed": (_I, -1),  # routing rank of the last request sent here; -1
+    "drafted_decodes": (_I, 0),  # decodes that had drafts
+    "draft_tokens": (_I, 0),  # that these verified
+    "accepted_tokens": (_I, 0),  # of those, also behind the end of an output
 }
 
 NODE_FIELDS = {

@@ -155,13 +155,13 @@ def preempt(world: World, state: State, instance: int, request: int, is_served: 
             known -= 1  # the token that the step under way stores is one that it has only just got
         _stop_decoding(world, state, instance, request, stored, is_over)
         stored += 1 if is_served and not is_over else 0
-        if requests.reached_tokens[request] > 0:
-            stored, known = requests.reached_tokens[request], requests.keyed_tokens[request]
+        if world.limits.draft_tokens[instance] > 0:
+            stored, known = state.drafts.reached_tokens[request], state.drafts.keyed_tokens[request]
+            state.drafts.reached_tokens[request] = 0
     _key_own_blocks(world, state, instance, request, known)
     release(world, state, instance, request, stored, known)
     remove_from_batch(state, instance, request)
     requests.stored_tokens[request] = 0
-    requests.reached_tokens[request] = 0
     requests.registered_blocks[request] = 0
     requests.detached_blocks[request] = 0
     requests.preemptions[request] += 1

@@ -16,6 +16,7 @@ from blis.engine.codes import (
 )
 from blis.engine.fields import (
     ADMISSION_FIELDS,
+    DRAFT_FIELDS,
     INSTANCE_FIELDS,
     LOG_FIELDS,
     LOST_FIELDS,
@@ -61,6 +62,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
     requests.text_tokens[:] = workload.table.input_tokens
     return State(
         requests=requests,
+        drafts=records(DRAFT_FIELDS, n if limits.draft_tokens.any() else 0),
         instances=instances,
         signals=instances if settings.snapshot_refresh_us == 0 else _first_signals(instances, settings),
         batches=_new_batches(m, largest_batch, settings.block_size_tokens),

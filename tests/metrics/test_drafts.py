@@ -15,7 +15,9 @@ CLUSTER = {"model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "ten
 def run(*pools: dict[str, Any], **cluster: Any) -> Result:
     workload = {"kind": "distribution", "num_requests": 40, "rate": 10}
     instances = list(pools) if pools else 1
-    return simulate(Scenario.from_mapping({"cluster": CLUSTER | cluster | {"instances": instances}, "workload": workload}))
+    return simulate(
+        Scenario.from_mapping({"cluster": CLUSTER | cluster | {"instances": instances}, "workload": workload})
+    )
 
 
 def test_without_drafts_nothing_is_said_of_them() -> None:

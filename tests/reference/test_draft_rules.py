@@ -1,7 +1,7 @@
 """This file checks, one by one and in both simulators, the rules by which drafts are served.
 
-Times are derived by hand. Steps take 100 µs, 10 for each prompt token and 5 for each token of a decode, drafts included;
-blocks have 4 tokens. Decodes have three drafts, all of which are accepted, or none.
+Times are derived by hand. Steps take 100 µs, 10 for each prompt token and 5 for each token of a decode, drafts
+included; blocks have 4 tokens. Decodes have three drafts, all of which are accepted, or none.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def test_drafts_take_blocks_and_rejected_ones_leave_them(simulator: Simulate) ->
     result = simulator(case(speculative=NONE, kv_blocks=5), requests((0, 4, 5), (0, 4, 5)), CORRECTED)
 
     # 180: a block each. 320: two each. Then each needs a third, for positions 5 to 8: R1 gives way, R0 is served, 440.
-    # R1 finds its first block and computes two tokens beside R0, 140; lacks a third block again at 580 and gives way. R0
-    # ends at 700. R1 computes three of its seven tokens, 130, and a last decode, 120.
+    # R1 finds its first block and computes two tokens beside R0, 140; lacks a third block again at 580 and gives way.
+    # R0 ends at 700. R1 computes three of its seven tokens, 130, and a last decode, 120.
     assert times(result) == [(180, 700, 0), (180, 950, 0)]
     assert [row["preemptions"] for row in result["requests"]] == [0, 2]
     assert result["per_instance"][0]["steps"] == 7
