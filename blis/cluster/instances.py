@@ -105,6 +105,7 @@ def _drafts(one: Instance) -> dict[str, float]:
     """What an instance drafts for its decodes."""
     drafts = one.speculative
     return {
+        "decodes_at_once": 0 if drafts else one.step_token_budget,
         "draft_tokens": drafts.draft_tokens if drafts else 0,
         "acceptance_rate": drafts.acceptance_rate if drafts else 0.0,
         "drafting_us": drafts.drafting_us if drafts else 0,

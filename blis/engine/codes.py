@@ -3,6 +3,9 @@
 #: Later than every event.
 NEVER_US = 2**62
 
+#: The acceptance key where no instance drafts.
+NO_DRAFTS = -1
+
 # What has become of a request.
 NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED = range(6)
 STATUS_NAMES = ("not_started", "queued", "running", "completed", "rejected", "dropped")

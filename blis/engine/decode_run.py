@@ -26,8 +26,7 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
         decoding == 0
         or decoding != running
         or instances.left_out_requests[instance] > 0
-        or world.limits.draft_tokens[instance] > 0
-        or decoding > world.limits.step_token_budget[instance]
+        or decoding > world.limits.decodes_at_once[instance]
         or (instances.waiting_head[instance] >= 0 and running < world.limits.max_running_requests[instance])
     ):
         return count

@@ -39,6 +39,7 @@ LIMIT_FIELDS = {
     "total_blocks": (_I, 0),
     "max_running_requests": (_I, 0),
     "step_token_budget": (_I, 0),
+    "decodes_at_once": (_I, 0),  # that a step can serve together: as many as its budget, none where they have drafts
     "long_prefill_threshold_tokens": (_I, 0),  # 0: none
     "max_model_len_tokens": (_I, 0),  # 0: none
     "async_scheduling": (_I, 0),  # two steps are under way at a time
@@ -66,7 +67,7 @@ SETTING_FIELDS = {
     "cache_signal_delay_us": (_I, 0),  # 0: prefix signals are live
     "router_index_blocks": (_I, 0),  # that the router remembers of each instance; 0: as many as the instance has
     "tie_key": (_I, 0),  # how ties between instances are broken, see blis.engine.choice
-    "acceptance_key": (_I, 0),  # from which drafts are accepted, see blis.engine.drafts
+    "acceptance_key": (_I, 0),  # from which drafts are accepted, see blis.engine.drafts; NO_DRAFTS: there are none
     "horizon_us": (_I, 0),
     "max_events": (_I, 0),
     "max_idle_preemptions": (
@@ -322,9 +323,8 @@ def workload_table(**columns: Int64Vector) -> Records:
 def limit_table(rows: list[dict[str, float]]) -> Records:
     """The instances' limits, one mapping per instance."""
     table = records(LIMIT_FIELDS, len(rows))
-    for place, row in enumerate(rows):
-        for name in LIMIT_FIELDS:
-            table[name][place] = row[name]
+    for name in LIMIT_FIELDS:
+        table[name] = [row[name] for row in rows]
     return table
 
 
