@@ -150,8 +150,11 @@ def most_new_nodes(world: World, state: State, instance: int) -> int:
     if world.settings.n_keys == 0 and state.cache.counters[OWN_PLACES] == 0:
         return 0
     batch = state.batches.members.shape[1]
-    drafted = batch * world.limits.draft_tokens[instance]  # accepted since each member was last served
-    return world.limits.step_token_budget[instance] // world.settings.block_size_tokens + 4 * batch + 2 + drafted
+    size = world.settings.block_size_tokens
+    most = world.limits.step_token_budget[instance] // size + 4 * batch + 2
+    if world.limits.draft_tokens[instance] > 0:  # accepted since each member was last served
+        most += batch * -(-world.limits.draft_tokens[instance] // size)
+    return most
 
 
 @kernel
