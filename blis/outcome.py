@@ -30,6 +30,7 @@ class RequestOutcome:
     preemptions: Int64Vector
     cached_blocks: Int64Vector  #: prefix blocks found when it was last taken, those of what it had written included
     computed_tokens: Int64Vector  #: tokens computed before it decoded, those computed again after a preemption included
+    accepted_tokens: Int64Vector  #: drafts that became output
     routing_score: Float64Vector  #: of the chosen instance; needs record_routing
     routing_regret: Float64Vector  #: best score minus that; needs record_routing
 
@@ -58,6 +59,9 @@ class InstanceOutcome:
     batch_sum: Int64Vector  #: batch sizes summed over steps
     peak_queue: Int64Vector
     idle_preemptions: Int64Vector  #: since its last completion
+    drafted_decodes: Int64Vector  #: decodes that had drafts
+    draft_tokens: Int64Vector  #: that these verified
+    accepted_tokens: Int64Vector  #: of those, also where they lie behind the end of an output
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,9 @@ def outcome(simulation: Simulation) -> Outcome:
             e2e_us=e2e_us,
             scheduling_delay_us=since_arrival(requests.scheduled_us),
             itl_mean_us=np.where(has_gaps, decode_us / gaps, np.nan),
+            accepted_tokens=state.drafts.accepted_tokens.copy()
+            if len(state.drafts)
+            else np.zeros(len(requests), np.int64),
             **_columns(requests, RequestOutcome, {}) | {"arrival_us": np.where(_is_called(simulation), arrival_us, -1)},
         ),
         instances=InstanceOutcome(

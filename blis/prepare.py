@@ -89,12 +89,27 @@ def bind_run(
 def _checked_limits(cluster: Cluster, semantics: Semantics) -> Records:
     """The instances' limits; two steps under way need the rules of the engine that has them."""
     limits = cluster.limits(semantics)
+    if any(one.speculative for one in cluster.instances):
+        _check_drafts(limits, semantics)
     if limits.async_scheduling.any() and not semantics.resume_keeps_output:
         raise ConfigError(
             "cluster: async_scheduling needs the semantics corrected or vllm-0.32; the recorded reference composes a "
             "step when it starts."
         )
     return limits
+
+
+def _check_drafts(limits: Records, semantics: Semantics) -> None:
+    """Speculative decoding has the rules of the engine that has it, and one step under way at a time."""
+    if not semantics.resume_keeps_output:
+        raise ConfigError(
+            "cluster: speculative needs the semantics corrected or vllm-0.32; the recorded reference does not draft."
+        )
+    if (limits.async_scheduling.astype(bool) & (limits.draft_tokens > 0)).any():
+        raise ConfigError(
+            "cluster: speculative must not be combined with async_scheduling true, which would compose a step before "
+            "it is known how many drafts the one before it accepted; leave async_scheduling out, or set it to false."
+        )
 
 
 def rows(vectors: list[np.ndarray]) -> np.ndarray:
@@ -121,6 +136,7 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
         "horizon_us": codes.NEVER_US - 2 if horizon_us is None else horizon_us,
         "load_kind": codes.LOAD_PENDING if load_counts_once else codes.LOAD_IN_FLIGHT,
         "router_index_blocks": cluster.router_index_blocks or index_blocks,
+        "most_drafts": max(one.speculative.draft_tokens if one.speculative else 0 for one in cluster.instances),
         "draws_ties": ties_are_drawn if cluster.router_ties is None else cluster.router_ties == "random",
         **flags,
     }

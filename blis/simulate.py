@@ -190,11 +190,14 @@ class Simulation:
         lookahead_us = lookahead(self.requests)
         shared = dict(self.prepared.settings)
         tie_key = int(stream(self.seed, "ties").integers(2**32)) if shared.pop("draws_ties") else LOWEST_INDEX
+        most_drafts = shared.pop("most_drafts")
+        fewest_tokens = max(1, int(self.requests.output_tokens.min())) if len(self.requests) else 1
         looks = bool(shared.pop("looks")) or record_routing or lookahead_us < codes.NEVER_US
         return setting_record(
             **shared,
             looks=looks,
             tie_key=tie_key,
+            acceptance_key=int(stream(self.seed, "acceptance").integers(2**32)) if most_drafts > 0 else codes.NO_DRAFTS,
             n_keys=self.requests.n_keys,
             max_events=max_events if max_events is not None else self._event_budget(),
             max_idle_preemptions=self._preemption_budget(),
@@ -202,7 +205,7 @@ class Simulation:
             record_routing=record_routing,
             record_steps=record_steps,
             trace_level=trace,
-            least_steps=max(1, int(self.requests.output_tokens.min())) if len(self.requests) else 1,
+            least_steps=1 - -(fewest_tokens - 1) // (1 + most_drafts),
             lookahead_us=lookahead_us,
         )
 

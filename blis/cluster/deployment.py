@@ -117,6 +117,7 @@ def _instance(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics
         kv_watermark=pool.kv_watermark,
         reserve_full_isl=pool.reserve_full_isl,
         prefix_caching=pool.prefix_caching is not False,
+        speculative=pool.speculative,
         model=pool.model or "",
         hardware=parts.place.gpu,
         tensor_parallel=parts.place.tensor_parallel,

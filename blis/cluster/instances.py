@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blis.cluster.latency import LatencyModel
+from blis.cluster.speculative import Speculative
 from blis.engine.answers import compiled_answer
 from blis.engine.batch_sums import SMALLEST
 from blis.engine.fields import Records, limit_table
@@ -27,6 +28,7 @@ class Instance:
     kv_watermark: float = 0.0  #: share of the blocks that must stay free when a request joins others
     reserve_full_isl: bool | None = None  #: a request is taken if its whole prompt fits; None: as the semantics have it
     prefix_caching: bool = True  #: blocks can be found again
+    speculative: Speculative | None = None  #: drafts of every decode; None: none
     model: str = ""
     hardware: str = ""
     tensor_parallel: int = 1
@@ -65,6 +67,7 @@ class Cluster:
             row = {name: getattr(one, name) for name in own}
             row["total_blocks"] = row.pop("kv_blocks")
             row |= _batch_rules(one, semantics)
+            row |= _drafts(one)
             row |= {
                 "queueing_us": one.latency.queueing_us,
                 "queueing_us_per_token": one.latency.queueing_us_per_token,
@@ -89,9 +92,21 @@ def _batch_rules(one: Instance, semantics: Semantics) -> dict[str, float]:
         return int(otherwise if own is None else own)
 
     return {
-        "async_scheduling": chosen(one.async_scheduling, semantics.async_scheduling),
+        # An engine that drafts composes a step once it knows how many drafts the one before it accepted.
+        "async_scheduling": chosen(one.async_scheduling, semantics.async_scheduling and one.speculative is None),
         # vLLM counts the block that it keeps for itself.
         "watermark_blocks": int(one.kv_watermark * (one.kv_blocks + 1)),
         "reserve_full_isl": chosen(one.reserve_full_isl, semantics.reserve_full_isl),
         "prefix_caching": int(one.prefix_caching),
+    }
+
+
+def _drafts(one: Instance) -> dict[str, float]:
+    """What an instance drafts for its decodes."""
+    drafts = one.speculative
+    return {
+        "decodes_at_once": 0 if drafts else one.step_token_budget,
+        "draft_tokens": drafts.draft_tokens if drafts else 0,
+        "acceptance_rate": drafts.acceptance_rate if drafts else 0.0,
+        "drafting_us": drafts.drafting_us if drafts else 0,
     }

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from blis.cluster.kv_capacity import KV_CACHE_DTYPES
+from blis.cluster.speculative import Speculative
 from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
@@ -49,7 +50,7 @@ BATCH_LIMITS = {
 }
 _POOL_TEXTS = ("model", "hardware", "model_config_folder", "hardware_folder")
 _POOL_SWITCHES = ("async_scheduling", "reserve_full_isl", "prefix_caching")
-_POOL_CHOICES = ("memory_utilisation", "kv_cache_dtype", "kv_watermark", "latency")
+_POOL_CHOICES = ("memory_utilisation", "kv_cache_dtype", "kv_watermark", "speculative", "latency")
 _POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, *_POOL_SWITCHES, *_POOL_CHOICES)
 _DEFAULT_LATENCY = "silicon"
 
@@ -74,6 +75,7 @@ class Pool:
     kv_watermark: float = 0.0  #: [0, 1], share of the KV blocks that must stay free when a request joins others
     reserve_full_isl: bool | None = None  #: a request is taken if its whole prompt fits; None: as the semantics have it
     prefix_caching: bool | None = None  #: blocks can be found again; None: as the semantics have it, which is yes
+    speculative: Speculative | None = None  #: drafts of every decode; None: none
     model_config_folder: str | None = None  #: where to look for models instead of the shipped ones
     hardware_folder: str | None = None  #: where to look for devices instead of the shipped ones
 
@@ -158,6 +160,8 @@ def _pool_values(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         checked[name] = _whole(values, name, rule, where)
     for name in _POOL_SWITCHES:
         checked[name] = None if values.get(name) is None else check_flag(f"{where}.{name}", values[name])
+    drafts = values.get("speculative")
+    checked["speculative"] = None if drafts is None else Speculative.from_mapping(f"{where}.speculative", drafts)
     watermark = values.get("kv_watermark", 0.0)
     checked["kv_watermark"] = check_number(f"{where}.kv_watermark", watermark, 0, 1)
     utilisation = values.get("memory_utilisation", 0.9)

@@ -36,6 +36,7 @@ from blis.engine.codes import (
     UNDER_WAY,
     VICTIM,
 )
+from blis.engine.drafts import decode_drafted, drafted_blocks, drafted_chunk
 from blis.engine.heap import replace_finish
 from blis.engine.members import (
     decode_position,
@@ -149,7 +150,11 @@ def most_new_nodes(world: World, state: State, instance: int) -> int:
     if world.settings.n_keys == 0 and state.cache.counters[OWN_PLACES] == 0:
         return 0
     batch = state.batches.members.shape[1]
-    return world.limits.step_token_budget[instance] // world.settings.block_size_tokens + 4 * batch + 2
+    size = world.settings.block_size_tokens
+    most = world.limits.step_token_budget[instance] // size + 4 * batch + 2
+    if world.limits.draft_tokens[instance] > 0:  # accepted since each member was last served
+        most += batch * -(-world.limits.draft_tokens[instance] // size)
+    return most
 
 
 @kernel
@@ -172,6 +177,7 @@ def _serve_in_order(world: World, state: State, instance: int) -> int:
     """Serve the running requests one by one in batch order, preempting where blocks are lacking."""
     step, instances, requests = state.scratch.step, state.instances, state.requests
     size = world.settings.block_size_tokens
+    has_drafts = world.limits.draft_tokens[instance] > 0
     batch = state.batches.members[instance]
     while step[CURSOR] < instances.running_requests[instance] and step[BUDGET] > 0:
         request = batch[step[CURSOR]]
@@ -181,6 +187,10 @@ def _serve_in_order(world: World, state: State, instance: int) -> int:
             if step[CHUNK] == 0:  # what victims give back to the budget does not make it larger
                 step[CHUNK] = next_chunk(world, state, instance, remaining, step[BUDGET])
             needed = -(-(stored + step[CHUNK]) // size) - -(-stored // size)
+        elif has_drafts:
+            if step[CHUNK] == 0:
+                step[CHUNK] = drafted_chunk(world, state, instance, request)
+            needed = drafted_blocks(world, state, instance, request)
         elif is_decoding(state, instance, request):
             needed = 1 if decode_position(state, instance, request) % size == 0 else 0
         else:  # its last token is under way
@@ -198,6 +208,9 @@ def _serve_in_order(world: World, state: State, instance: int) -> int:
             continue
         if remaining > 0:
             compute_chunk(world, state, instance, request, step[CHUNK], stored)
+            step[CHUNK] = 0
+        elif has_drafts:
+            decode_drafted(world, state, instance, request)
             step[CHUNK] = 0
         else:
             _decode_one(world, state, instance, request)

@@ -14,7 +14,7 @@ class BatchSums(NamedTuple):
     prefill_history_tokens: int  #: sum of s over them
     prefill_attention_x2: int  #: sum of 2 n s + n (n - 1): twice the token pairs attended to by the stored position
     prefill_prompt_attention_x2: int  #: sum of 2 n L + n²: the same by whole prompt length
-    decode_requests: int  #: members that produce one further token
+    decode_requests: int  #: members that produce a further token; each draft that they verify counts as one more
     decode_context_tokens: int  #: sum of s over them
 
 

@@ -45,6 +45,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
         last = world.workload.table.shape[0]  # arrivals that wait for others come in no order of rows
     for request in range(since[FIRST_ROW], last):
         branch.requests[request] = base.requests[request]
+        if base.drafts.shape[0] > 0:
+            branch.drafts[request] = base.drafts[request]
     _copy_queue(base, branch, since[FIRST_PLACE])
     _copy_instances(world, base, branch)
     offsets = world.workload.key_offsets

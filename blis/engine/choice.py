@@ -36,17 +36,17 @@ def draw_of(tie_key: int, number: int) -> int:
     """The draw of the request of this number, by a key of 32 bits from the seed, or by `LOWEST_INDEX`."""
     if tie_key == LOWEST_INDEX:
         return LOWEST_INDEX
-    return _mix(tie_key ^ _mix(number & _LOW_32_BITS))
+    return mixed(tie_key ^ mixed(number & _LOW_32_BITS))
 
 
 @kernel
 def _is_drawn(tie_draw: int, instance: int, best: int) -> bool:
     """Whether an instance is drawn before an equal one of lower index."""
-    return tie_draw != LOWEST_INDEX and _mix(tie_draw ^ instance) > _mix(tie_draw ^ best)
+    return tie_draw != LOWEST_INDEX and mixed(tie_draw ^ instance) > mixed(tie_draw ^ best)
 
 
 @kernel
-def _mix(word: int) -> int:
+def mixed(word: int) -> int:
     """A one-to-one scrambling of 32 bits, in products that fit into 64.
 
     Source: T. Mueller's integer hash (H2 database, MVStore), found by search for full avalanche.

@@ -3,6 +3,9 @@
 #: Later than every event.
 NEVER_US = 2**62
 
+#: The acceptance key where no instance drafts.
+NO_DRAFTS = -1
+
 # What has become of a request.
 NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED = range(6)
 STATUS_NAMES = ("not_started", "queued", "running", "completed", "rejected", "dropped")
@@ -73,6 +76,7 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     PREFILL_PROMPT_X2,
     DECODE_REQUESTS,
     DECODE_CONTEXT,
+    DRAFT_TOKENS,  # that the decodes verify, beside the token of each
     REPLAYED,  # decodes that compute again the last token that a request had written when it was preempted
     N_MEMBERS,  # requests that finish their prompt in this step
     LEFT_FROM,  # positions in the batch that the budget left out
@@ -82,6 +86,6 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     NEED_NODES,  # room that the block store lacked
     NEED_OWN,
     N_STEP_PLACES,
-) = range(26)
+) = range(27)
 
 BETWEEN_STEPS, SERVING, TAKING = range(3)

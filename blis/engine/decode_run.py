@@ -93,7 +93,7 @@ def _only_decodes(world: World, state: State, instance: int) -> bool:
         decoding > 0
         and decoding == running
         and instances.left_out_requests[instance] == 0
-        and decoding <= world.limits.step_token_budget[instance]
+        and decoding <= world.limits.decodes_at_once[instance]
         and (instances.waiting_head[instance] < 0 or running >= world.limits.max_running_requests[instance])
     )
 

@@ -80,7 +80,7 @@ def _tokens_ahead(world: World, state: State, instance: int) -> int:
 @kernel
 def _prefill_us(world: World, state: State, instance: int, tokens: int, cached: int) -> float:
     """Time to compute so many prompt tokens, the last of which follow `cached` others, beside the present decodes."""
-    decodes = state.instances.decode_requests[instance]
+    decodes = state.instances.decode_requests[instance] * (1 + world.limits.draft_tokens[instance])
     context = state.instances.decode_context_tokens[instance]
     budget = max(1, world.limits.step_token_budget[instance] - decodes)
     whole_steps = (tokens - 1) // budget

@@ -76,7 +76,8 @@ def safe_until_us(world: World, state: State) -> int:
             steps = 1  # it may be dropped at once, or lack no more than its last token
         if instances.decode_requests[instance] > 0:
             first = state.batches.finish_step[instance, 0]
-            steps = max(1, min(steps, first - instances.step_number[instance]))
+            most = 1 + world.limits.draft_tokens[instance]  # tokens of a step
+            steps = max(1, min(steps, -(-(first - instances.step_number[instance]) // most)))
         # The step of the completion begins after the others; one microsecond is what any step takes.
         before_us = (steps - 1) * world.limits.least_step_us[instance] + 1
         earliest_us = min(earliest_us, instances.next_event_us[instance] + before_us)

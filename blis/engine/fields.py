@@ -39,6 +39,7 @@ LIMIT_FIELDS = {
     "total_blocks": (_I, 0),
     "max_running_requests": (_I, 0),
     "step_token_budget": (_I, 0),
+    "decodes_at_once": (_I, 0),  # that a step can serve together: as many as its budget, none where they have drafts
     "long_prefill_threshold_tokens": (_I, 0),  # 0: none
     "max_model_len_tokens": (_I, 0),  # 0: none
     "async_scheduling": (_I, 0),  # two steps are under way at a time
@@ -50,6 +51,9 @@ LIMIT_FIELDS = {
     "output_token_us": (_I, 0),
     "completion_us": (_I, 0),
     "least_step_us": (_I, 0),  # no step takes less
+    "draft_tokens": (_I, 0),  # drafted for each decode; 0: none
+    "acceptance_rate": (_F, 0),  # probability of a draft to be accepted, given that those before it were
+    "drafting_us": (_I, 0),  # that a step with drafts takes longer by their making
 }
 
 # Numbers that hold for a whole run; one record.
@@ -63,6 +67,7 @@ SETTING_FIELDS = {
     "cache_signal_delay_us": (_I, 0),  # 0: prefix signals are live
     "router_index_blocks": (_I, 0),  # that the router remembers of each instance; 0: as many as the instance has
     "tie_key": (_I, 0),  # how ties between instances are broken, see blis.engine.choice
+    "acceptance_key": (_I, 0),  # from which drafts are accepted, see blis.engine.drafts; NO_DRAFTS: there are none
     "horizon_us": (_I, 0),
     "max_events": (_I, 0),
     "max_idle_preemptions": (
@@ -122,7 +127,7 @@ REQUEST_FIELDS = {
     "stored_tokens": (_I, 0),  # of those, in the cache while it is in the batch
     "registered_blocks": (_I, 0),  # leading blocks that have got their keys
     "chunk_step": (_I, 0),  # step number of its latest chunk of text
-    "chunk_tokens": (_I, 0),
+    "chunk_tokens": (_I, 0),  # of that, or of its latest decode with the drafts
     "earlier_chunk_step": (_I, 0),  # that of the chunk before
     "decoding_since": (_I, 0),  # step number of the first decode since it was taken, preempted or left out
     "decode_base": (_I, 0),  # a decoding request holds step number + base tokens before that step
@@ -141,6 +146,13 @@ REQUEST_FIELDS = {
     "fill_next": (_I, -1),  # next of those whose block fills in the same phase
     "routing_score": (_F, np.nan),  # of the chosen instance; NaN when not recorded
     "routing_regret": (_F, np.nan),  # best score minus that
+}
+
+# Of a request, where an instance drafts: elsewhere these fields would only cost memory.
+DRAFT_FIELDS = {
+    "reached_tokens": (_I, 0),  # tokens that it has taken blocks for, drafts included; 0: it does not decode
+    "keyed_tokens": (_I, 0),  # that were known when it was last served: the blocks that they fill have keys
+    "accepted_tokens": (_I, 0),  # drafts that became output
 }
 
 INSTANCE_FIELDS = {
@@ -198,6 +210,9 @@ INSTANCE_FIELDS = {
     "is_known": (_I, 1),  # 0 in signals that were never read
     "last_cold_use": (_I, -1),  # rank of the last cold request sent here; -1
     "last_routed": (_I, -1),  # routing rank of the last request sent here; -1
+    "drafted_decodes": (_I, 0),  # decodes that had drafts
+    "draft_tokens": (_I, 0),  # that these verified
+    "accepted_tokens": (_I, 0),  # of those, also behind the end of an output
 }
 
 NODE_FIELDS = {
@@ -315,9 +330,8 @@ def workload_table(**columns: Int64Vector) -> Records:
 def limit_table(rows: list[dict[str, float]]) -> Records:
     """The instances' limits, one mapping per instance."""
     table = records(LIMIT_FIELDS, len(rows))
-    for place, row in enumerate(rows):
-        for name in LIMIT_FIELDS:
-            table[name][place] = row[name]
+    for name in LIMIT_FIELDS:
+        table[name] = [row[name] for row in rows]
     return table
 
 

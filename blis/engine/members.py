@@ -261,6 +261,9 @@ def begin_decode(world: World, state: State, instance: int, request: int) -> Non
     requests.decode_base[request] = text - number - 1
     requests.finish_step[request] = number + left - 1
     requests.decoding_since[request] = number + 1
+    if world.limits.draft_tokens[instance] > 0:
+        state.drafts.reached_tokens[request] = text
+        state.drafts.keyed_tokens[request] = text
     count = instances.decode_requests[instance]
     push_finish(
         state.batches.finish_step[instance], state.batches.finish_request[instance], count,
@@ -299,7 +302,10 @@ def announce(world: World, state: State, instance: int, request: int, step_end_u
     end_us = requests.first_token_us[request]
     if outputs > 1:
         end_us += step_end_us - requests.clock_mark_us[request]
-        end_us += (outputs - 1) * world.limits.output_token_us[instance]
+        arrivals = outputs - 1
+        if world.limits.draft_tokens[instance] > 0:  # the tokens of one step travel together
+            arrivals -= state.drafts.accepted_tokens[request]
+        end_us += arrivals * world.limits.output_token_us[instance]
     if outputs > 0:
         end_us += world.limits.completion_us[instance]
     requests.leaves_us[request] = end_us
@@ -316,7 +322,11 @@ def complete(world: World, state: State, instance: int, request: int, stored_tok
     if requests.status[request] == RUNNING:
         if outputs > 0 and not world.settings.final_token_unstored:
             stored_tokens += _store_final(world, state, instance, request, stored_tokens)
-        release(world, state, instance, request, stored_tokens, stored_tokens)
+        if world.limits.draft_tokens[instance] > 0 and state.drafts.reached_tokens[request] > 0:
+            reached, keyed = state.drafts.reached_tokens[request], state.drafts.keyed_tokens[request]
+            release(world, state, instance, request, reached, keyed)
+        else:
+            release(world, state, instance, request, stored_tokens, stored_tokens)
         remove_from_batch(state, instance, request)
     else:  # preempted while its last token was under way
         forget_waiting(state, instance, request)

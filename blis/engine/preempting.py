@@ -11,6 +11,7 @@ from blis.engine.codes import (
     CURSOR,
     DECODE_CONTEXT,
     DECODE_REQUESTS,
+    DRAFT_TOKENS,
     N_MEMBERS,
     NOW_US,
     PREFILL_HISTORY,
@@ -101,7 +102,9 @@ def take_back(world: World, state: State, instance: int, request: int) -> None:
     if state.requests.chunk_step[request] == state.instances.step_number[instance]:
         _take_back_chunk(world, state, request)
     elif is_decoding(state, instance, request):
-        step[BUDGET] += 1
+        drafts = max(0, state.requests.chunk_tokens[request] - 1) if world.limits.draft_tokens[instance] > 0 else 0
+        step[BUDGET] += 1 + drafts
+        step[DRAFT_TOKENS] -= drafts
         step[DECODE_REQUESTS] -= 1
         step[DECODE_CONTEXT] -= decode_position(state, instance, request)
 
@@ -152,6 +155,9 @@ def preempt(world: World, state: State, instance: int, request: int, is_served: 
             known -= 1  # the token that the step under way stores is one that it has only just got
         _stop_decoding(world, state, instance, request, stored, is_over)
         stored += 1 if is_served and not is_over else 0
+        if world.limits.draft_tokens[instance] > 0:
+            stored, known = state.drafts.reached_tokens[request], state.drafts.keyed_tokens[request]
+            state.drafts.reached_tokens[request] = 0
     _key_own_blocks(world, state, instance, request, known)
     release(world, state, instance, request, stored, known)
     remove_from_batch(state, instance, request)

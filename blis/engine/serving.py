@@ -17,9 +17,9 @@ def can_serve_at_once(world: World, state: State, instance: int) -> bool:
     """Whether serving all running requests together gives what serving them one by one would."""
     instances = state.instances
     decoding = instances.decode_requests[instance]
-    budget = world.limits.step_token_budget[instance]
-    if decoding > budget or instances.left_out_requests[instance] > 0:
+    if decoding > world.limits.decodes_at_once[instance] or instances.left_out_requests[instance] > 0:
         return False
+    budget = world.limits.step_token_budget[instance]
     size = world.settings.block_size_tokens
     phase = instances.step_number[instance] % size
     needed = state.batches.crossing[instance, phase]

@@ -8,6 +8,7 @@ from blis.engine.codes import (
     ARRIVAL_ROOT,
     N_CLUSTER_PLACES,
     N_STEP_PLACES,
+    NO_DRAFTS,
     NO_TRACE,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
@@ -16,6 +17,7 @@ from blis.engine.codes import (
 )
 from blis.engine.fields import (
     ADMISSION_FIELDS,
+    DRAFT_FIELDS,
     INSTANCE_FIELDS,
     LOG_FIELDS,
     LOST_FIELDS,
@@ -61,6 +63,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
     requests.text_tokens[:] = workload.table.input_tokens
     return State(
         requests=requests,
+        drafts=records(DRAFT_FIELDS, 0 if settings.acceptance_key == NO_DRAFTS else n),
         instances=instances,
         signals=instances if settings.snapshot_refresh_us == 0 else _first_signals(instances, settings),
         batches=_new_batches(m, largest_batch, settings.block_size_tokens),

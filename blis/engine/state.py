@@ -99,6 +99,7 @@ class State(NamedTuple):
     """Everything that moves."""
 
     requests: Records  # (n,) REQUEST_FIELDS
+    drafts: Records  # (n,) DRAFT_FIELDS where an instance drafts, else (0,)
     instances: Records  # (m,) INSTANCE_FIELDS
     signals: Records  # (m,) the same, as the router last read them; the instances themselves when signals are live
     batches: Batches

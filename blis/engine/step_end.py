@@ -10,6 +10,7 @@ from blis.engine.batch_sums import BatchSums
 from blis.engine.codes import (
     DECODE_CONTEXT,
     DECODE_REQUESTS,
+    DRAFT_TOKENS,
     LEFT_FROM,
     LEFT_TO,
     N_MEMBERS,
@@ -22,6 +23,7 @@ from blis.engine.codes import (
     PREFILL_X2,
     REPLAYED,
 )
+from blis.engine.drafts import accept_drafts
 from blis.engine.heap import replace_finish
 from blis.engine.members import (
     announce,
@@ -51,9 +53,11 @@ def finish_step(world: World, state: State, instance: int) -> None:
     step, instances, requests = state.scratch.step, state.instances, state.requests
     sums = BatchSums(
         step[PREFILL_REQUESTS], step[PREFILL_TOKENS], step[PREFILL_HISTORY], step[PREFILL_X2], step[PREFILL_PROMPT_X2],
-        step[DECODE_REQUESTS], step[DECODE_CONTEXT],
+        step[DECODE_REQUESTS] + step[DRAFT_TOKENS], step[DECODE_CONTEXT],
     )  # fmt: skip
     step_us = max(np.int64(1), step_time_at(world.answers[TIMES_STEP])(sums, world.coefficients[instance]))
+    if step[DRAFT_TOKENS] > 0:
+        step_us += world.limits.drafting_us[instance]
     decoded = step[DECODE_REQUESTS] - step[REPLAYED]
     end_us = start_us(world, state, instance, step[NOW_US]) + step_us
     _account_step(world, state, instance, step_us, decoded)
@@ -68,6 +72,8 @@ def finish_step(world: World, state: State, instance: int) -> None:
             requests.left_out_us[request] += step_us
             if not world.settings.waiting_counts:
                 requests.clock_mark_us[request] += step_us
+    if step[DRAFT_TOKENS] > 0:
+        accept_drafts(world, state, instance)
     n_ending = 0
     members = state.scratch.members
     for place in range(step[N_MEMBERS]):

@@ -8,6 +8,7 @@ from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import US_PER_S
 from blis.metrics.balance import balance_figures
 from blis.metrics.cache import cache_figures
+from blis.metrics.drafts import draft_figures
 from blis.metrics.fairness import fairness_figures
 from blis.metrics.latency import interval_figures
 from blis.metrics.load import load_figures
@@ -58,6 +59,7 @@ def cluster_block(
         **load_figures(instances, everywhere, len(requests), end_us),
         **balance_figures(instances),
         **cache_figures(instances, everywhere, end_us),
+        **draft_figures(cluster, instances, everywhere),
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from blis.cluster.instances import Cluster
+from blis.cluster.instances import Cluster, Instance
 from blis.cluster.steps.measured import Measured
 from blis.engine.codes import COMPLETED
 from blis.outcome import Outcome
@@ -34,14 +34,28 @@ def reach_notes(requests: Requests, cluster: Cluster, outcome: Outcome) -> Itera
 
 def _batch_notes(cluster: Cluster, reaches: list[Measured | None]) -> Iterator[str]:
     """Batches that the limits allow; whether there were any is not recorded."""
-    for name, limit in (("step_tokens", "step_token_budget"), ("decode_requests", "max_running_requests")):
+    for name, limit, most in (
+        ("step_tokens", "step_token_budget", _most_tokens),
+        ("decode_requests", "max_running_requests", _most_decodes),
+    ):
         beyond = [
-            (getattr(one, limit), getattr(reach, name))
+            (most(one), getattr(reach, name))
             for one, reach in zip(cluster.instances, reaches, strict=True)
-            if reach and getattr(one, limit) > getattr(reach, name)
+            if reach and most(one) > getattr(reach, name)
         ]
         if beyond:
             allowed, measured = max(beyond)
             yield (
                 f"latency: {limit} allows {allowed}, steps were measured up to {measured}; beyond, prices are continued"
             )
+
+
+def _most_tokens(one: Instance) -> int:
+    return one.step_token_budget
+
+
+def _most_decodes(one: Instance) -> int:
+    """Tokens that the decodes of a step may compute, drafts included, which are priced as decodes."""
+    if one.speculative is None:
+        return one.max_running_requests
+    return min(one.step_token_budget, one.max_running_requests * (1 + one.speculative.draft_tokens))

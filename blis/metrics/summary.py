@@ -9,6 +9,7 @@ from blis.cluster.instances import Cluster
 from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import US_PER_S, Int32Vector, Int64Vector
 from blis.metrics.cache import cache_figures
+from blis.metrics.drafts import draft_figures
 from blis.metrics.figures import cluster_block
 from blis.metrics.load import load_figures
 from blis.metrics.modalities import modality_figures
@@ -70,6 +71,7 @@ def _instance_blocks(served: Served, cluster: Cluster, outcome: Outcome) -> list
                 "vllm_estimated_duration_s": end_us / US_PER_S,
                 **load_figures(instances, itself, len(group.status), end_us),
                 **cache_figures(instances, itself, end_us),
+                **draft_figures(cluster, instances, itself),
             }
         )
     return blocks

@@ -62,6 +62,9 @@ def _cluster_table(metrics: Mapping[str, Any]) -> Any:
         ("KV use, peak and mean", f"{_percent(metrics['kv_peak_use'])}, {_percent(metrics['kv_mean_use'])}"),
         ("preemptions", f"{_number(metrics['preemptions'])} ({_number(metrics['preemption_rate'], 3)} per request)"),
     ]
+    if "mean_acceptance_length" in metrics:
+        length, rate = metrics["mean_acceptance_length"], metrics["draft_acceptance_rate"]
+        rows.append(("acceptance length", f"{_number(length, 2)} ({_percent(rate)} of the drafts)"))
     for row in rows:
         table.add_row(*row)
     return table

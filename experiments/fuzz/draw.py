@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from experiments.fuzz.case import Case
-from experiments.fuzz.draw_cluster import draw_batch_rules, draw_cluster, fit_blocks
+from experiments.fuzz.draw_cluster import draw_batch_rules, draw_cluster, draw_drafts, fit_blocks
 from experiments.fuzz.draw_policies import draw_policies
 from experiments.fuzz.draw_workload import draw_rows, draw_workload
 
@@ -33,6 +33,8 @@ def draw_case(seed: int, number: int, mode: str) -> Case:
     fit_blocks(random, cluster, longest, is_pressed)
     semantics = random.choice(SEMANTICS)
     draw_batch_rules(random, cluster, may_be_ahead=not semantics.startswith("reference"))
+    if not semantics.startswith("reference"):
+        draw_drafts(Random(f"{seed}/{number}/drafts"), cluster)
     scenario: dict[str, Any] = {
         "cluster": cluster,
         "policies": draw_policies(random, is_pressed),

@@ -72,6 +72,21 @@ def draw_batch_rules(random: Random, cluster: dict[str, Any], may_be_ahead: bool
         pool["async_scheduling"] = random.choice((None, True, False)) if may_be_ahead else None
 
 
+def draw_drafts(random: Random, cluster: dict[str, Any]) -> None:
+    """Let every second pool of every third cluster draft, one step at a time."""
+    if random.random() < 2 / 3:
+        return
+    for pool in cluster["instances"]:
+        if random.random() < 0.5:
+            continue
+        width = random.choice((1, 2, 3, 4, 7, 40))
+        mean = random.choice((0, width, width * random.random(), width * random.random()))
+        pool["speculative"] = {"draft_tokens": width, "accepted_tokens": mean}
+        if random.random() < 0.3:
+            pool["speculative"]["draft_token_us"] = random.choice((0, 0.7, 12, 1000))
+        pool["async_scheduling"] = random.choice((None, False))
+
+
 def _limits(random: Random, is_pressed: bool) -> dict[str, int]:
     return {
         "max_running_requests": random.choice((3, 4, 5, 6, 8, 64) if is_pressed else (1, 1, 2, 3, 5, 8, 64)),

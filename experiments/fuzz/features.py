@@ -45,6 +45,8 @@ def _given(subject: Subject) -> Iterator[str]:
     limits_of = subject.prepared.limits
     if limits_of.async_scheduling.any():
         yield "two steps under way"
+    if limits_of.draft_tokens.any():
+        yield "drafts"
     if not limits_of.reserve_full_isl.all():
         yield "taken by the first chunk"
     if limits_of.watermark_blocks.any():

@@ -9,6 +9,8 @@ import itertools
 import random
 from collections.abc import Callable
 
+from experiments.vllm_oracle.drafts import write_acceptance
+
 BASE = {
     "block_size": 16,
     "kv_blocks": 4000,
@@ -262,6 +264,20 @@ def hostile(seed: int) -> dict:
     return scenario | {"name": f"h-{seed}"}
 
 
+def drafting(seed: int) -> dict:
+    """Tight or hostile by turns, with drafts of all widths, one step at a time; no sequence exceeds the memory."""
+    scenario = tight(seed) if seed % 2 else hostile(seed)
+    rng = random.Random(f"drafts {seed}")
+    width = rng.randint(1, 7)
+    params = scenario["params"]
+    params["draft_tokens"] = width
+    params["accepted_tokens"] = rng.choice([0.0, float(width), width * rng.random(), width * rng.random()])
+    params["async_scheduling"] = False
+    params["max_model_len"] = params["kv_blocks"] * params["block_size"] + 1
+    write_acceptance(scenario)
+    return scenario | {"name": f"d-{seed}"}
+
+
 def large() -> list[dict]:
     """One situation after the other, of some hundred requests each."""
     return [
@@ -294,6 +310,7 @@ COLLECTIONS: dict[str, Callable[[int], dict] | None] = {
     "tight": tight,
     "hostile": hostile,
     "mix": mix,
+    "drafting": drafting,
 }
 LAST_SEED = 59  #: of a collection by seed, unless other seeds are asked for
 

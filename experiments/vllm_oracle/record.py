@@ -2,9 +2,9 @@
 
     python experiments/vllm_oracle/record.py SCENARIOS.json OUT.json [key=value ...]
 
-No model runs. Time is invented: a step lasts beta0 + beta1 * prompt tokens + beta2 * decodes, and tokens are those that
-the scenario names. Where the engine keeps two batches under way, its queue of batches is imitated here. Nothing of blis
-is imported: the two need not live in one environment.
+No model runs. Time is invented: a step lasts beta0 + beta1 * prompt tokens + beta2 * tokens of decodes, and tokens are
+those that the scenario names, as are the drafts that are accepted. Where the engine keeps two batches under way, its
+queue of batches is imitated here. Nothing of blis is imported: the two need not live in one environment.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vllm.v1.core.kv_cache_utils import get_request_block_hasher, init_none_hash
 from vllm.v1.core.sched.async_scheduler import AsyncScheduler
 from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.kv_cache_interface import FullAttentionSpec, KVCacheConfig, KVCacheGroupSpec
-from vllm.v1.outputs import ModelRunnerOutput
+from vllm.v1.outputs import DraftTokenIds, ModelRunnerOutput
 from vllm.v1.request import Request
 from vllm.v1.structured_output import StructuredOutputManager
 
@@ -42,6 +42,7 @@ DEFAULTS = {
     "reserve_full_isl": True,
     "watermark": 0.0,
     "max_model_len": 65536,
+    "draft_tokens": 0,
 }
 COLUMNS = ("ttft_us", "e2e_us", "delay_us", "cached_tokens", "preemptions")
 STEP_COLUMNS = ("begin_us", "length_us", "prompt_tokens", "decodes")
@@ -198,15 +199,16 @@ class Recording:
 
     def _compose(self, clock_us: int, begin_us: int) -> Composed:
         output = self.scheduler.schedule()
-        prompt_tokens = decodes = 0
+        prompt_tokens = decodes = decode_tokens = 0
         sampling = set()
         taken = {one.req_id for one in output.scheduled_new_reqs}
         taken |= set(getattr(output.scheduled_cached_reqs, "resumed_req_ids", ()))
         for name, n in output.num_scheduled_tokens.items():
             request, result = self.requests[name], self.results[int(name)]
             before = request.num_computed_tokens - n
-            if n == 1 and before >= request.num_prompt_tokens and before == self._n_known(request) - 1:
+            if before >= request.num_prompt_tokens and before == self._n_known(request) - 1:
                 decodes += 1
+                decode_tokens += n
             else:
                 prompt_tokens += n
             if name in taken:
@@ -220,7 +222,7 @@ class Recording:
         length_us = 0
         if output.total_num_scheduled_tokens:
             fixed, per_prompt_token, per_decode = self.params["beta_us"]
-            length_us = max(1, int(fixed + per_prompt_token * prompt_tokens + per_decode * decodes))
+            length_us = max(1, int(fixed + per_prompt_token * prompt_tokens + per_decode * decode_tokens))
             self.steps.append([begin_us, length_us, prompt_tokens, decodes])
         return Composed(output, length_us, sampling)
 
@@ -235,14 +237,15 @@ class Recording:
         names = list(composed.output.num_scheduled_tokens)
         tokens: list[list[int]] = []
         for name in names:
-            output = self.rows[int(name)]["output"]
             if name not in composed.sampling:
                 tokens.append([])
-            elif self.n_sampled[name] < len(output):
-                tokens.append([output[self.n_sampled[name]]])
-                self.n_sampled[name] += 1
-            else:
-                tokens.append([0])
+                continue
+            row, begin = self.rows[int(name)], self.n_sampled[name]
+            drafts = len(composed.output.scheduled_spec_decode_tokens.get(name, ()))
+            end = begin + 1 + (min(drafts, row["accepted"][begin]) if drafts else 0)
+            known = row["output"][begin:end]
+            tokens.append(known + [0] * (end - begin - len(known)))
+            self.n_sampled[name] = begin + len(known)
         learnt = self.scheduler.update_from_output(
             composed.output,
             ModelRunnerOutput(
@@ -254,6 +257,9 @@ class Recording:
                 pooler_output=[],
             ),
         )
+        if self.params["draft_tokens"]:
+            drafts_of = [[0] * self.params["draft_tokens"] if name in composed.sampling else [] for name in names]
+            self.scheduler.update_draft_token_ids(DraftTokenIds(names, drafts_of))
         for group in learnt.values():
             for one in group.outputs:
                 result = self.results[int(one.request_id)]

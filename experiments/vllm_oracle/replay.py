@@ -8,6 +8,7 @@ import numpy as np
 
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import affine
+from blis.cluster.speculative import Speculative
 from blis.foundation.semantics import semantics
 from blis.outcome import Outcome, outcome
 from blis.prepare import PreparedRun, bind_run
@@ -15,6 +16,7 @@ from blis.simulate import Simulation
 from blis.workload.prefixes.chained_keys import keys_of_tokens
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of
+from experiments.vllm_oracle.drafts import FIRST_NUMBER
 from experiments.vllm_oracle.recording import COLUMNS, STEP_COLUMNS
 from experiments.vllm_oracle.scenario import Scenario
 
@@ -59,7 +61,7 @@ def _steps(done: Outcome) -> list[list[int]]:
 
 def prepared(scenario: Scenario) -> PreparedRun:
     """The instance and its policies."""
-    given = scenario.params
+    given, drafts = scenario.params, scenario.params["draft_tokens"]
     instance = Instance(
         kv_blocks=given["kv_blocks"],
         max_running_requests=given["max_num_seqs"],
@@ -70,6 +72,8 @@ def prepared(scenario: Scenario) -> PreparedRun:
         kv_watermark=given["watermark"],
         reserve_full_isl=given["reserve_full_isl"],
         prefix_caching=given["prefix_caching"],
+        max_model_len_tokens=given["max_model_len"],
+        speculative=Speculative(drafts, given["accepted_tokens"]) if drafts else None,
     )
     by_priority = given["policy"] == "priority"
     policies: dict[str, Any] = {
@@ -94,6 +98,6 @@ def requests(scenario: Scenario) -> Requests:
         keys=keys,
         block_size_tokens=scenario.params["block_size"],
         # Names are compared as text where all else is equal: of one length, they are in the order of the rows.
-        number=10**9 + np.arange(len(rows)),
+        number=FIRST_NUMBER + np.arange(len(rows)),
         turn=np.array([row.priority for row in rows], np.int32),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from blis.cluster.speculative import MOST_DRAFT_TOKENS
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
@@ -29,6 +30,8 @@ PARAMETERS: dict[str, Any] = {
     "watermark": 0.0,
     "max_model_len": 65536,
     "stop_by_token": False,
+    "draft_tokens": 0,  # vLLM's num_speculative_tokens
+    "accepted_tokens": 0.0,  # of them, in the mean
 }
 _COUNTS = ("block_size", "kv_blocks", "max_num_seqs", "max_num_batched_tokens")
 _FLAGS = ("prefix_caching", "async_scheduling", "reserve_full_isl", "stop_by_token")
@@ -131,6 +134,8 @@ def _params(where: str, mapping: object) -> dict[str, Any]:
         check_flag(f"{where}.{name}", params[name])
     check_choice(f"{where}.policy", params["policy"], ("fcfs", "priority"))
     check_number(f"{where}.watermark", params["watermark"], 0, 1)
+    drafts = check_int(f"{where}.draft_tokens", params["draft_tokens"], 0, MOST_DRAFT_TOKENS, "tokens")
+    check_number(f"{where}.accepted_tokens", params["accepted_tokens"], 0, drafts, "tokens")
     beta_us = params["beta_us"]
     if not isinstance(beta_us, list) or len(beta_us) != 3:
         raise ConfigError(f"{where}.beta_us must be a list of three numbers [µs]; got {shown(beta_us)}.")
@@ -142,9 +147,9 @@ def _params(where: str, mapping: object) -> dict[str, Any]:
 
 
 def _row(where: str, mapping: object) -> Row:
-    given = check_keys(
-        where, mapping, ("arrival_us", "prompt", "output", "priority"), ("arrival_us", "prompt", "output")
-    )
+    # `accepted` tells vLLM's side what blis draws anyhow.
+    keys = ("arrival_us", "prompt", "output", "priority", "accepted")
+    given = check_keys(where, mapping, keys, ("arrival_us", "prompt", "output"))
     return Row(
         check_int(f"{where}.arrival_us", given["arrival_us"], 0, 2**53, "µs"),
         _tokens(f"{where}.prompt", given["prompt"]),

@@ -27,6 +27,7 @@ _CLUSTER = (
     *("cluster.cache_signal_delay_us=1000", "cluster.memory_utilisation=0.8", "cluster.tensor_parallel=2"),
     *("cluster.async_scheduling=true", "cluster.reserve_full_isl=false", "cluster.kv_watermark=0.1"),
     *("cluster.prefix_caching=false", "semantics=vllm-0.32"),
+    *("cluster.speculative={draft_tokens: 3, accepted_tokens: 1.8}", "cluster.speculative.draft_token_us=10"),
     *("cluster.kv_cache_dtype=fp8", "cluster=qwen-7b-h100"),
     *("cluster.model=meta-llama/llama-3.1-8b-instruct", "cluster.hardware=H100", "cluster.latency.kind=roofline"),
     *("cluster.latency={kind: affine, alpha_us: [100, 1, 2], beta_us: [1000, 10, 50]}", "cluster=qwen-7b-h100"),

@@ -108,6 +108,8 @@ WRONG = {
     "cluster.memory_utilisation=1.5": "cluster.memory_utilisation must be a finite number > 0 ≤ 1; got 1.5",
     "cluster.kv_cache_dtype=fp7": "cluster.kv_cache_dtype: no choice named 'fp7'; did you mean 'fp8'? Choices: auto, ",
     "cluster.kv_watermark=2": "cluster.kv_watermark must be a finite number in [0, 1]; got 2",
+    "cluster.speculative={draft_tokens: 3, accepted_tokens: 4}": "accepted_tokens must be a finite number in [0, 3]",
+    "cluster.speculative={draft_tokens: 0, accepted_tokens: 0}": "cluster.speculative.draft_tokens must be an int",
     "cluster.async_scheduling=perhaps": "cluster.async_scheduling must be true or false; got 'perhaps'",
     "cluster.instances=[{count: 2, prefix_caching: 1}]": "cluster.instances[0].prefix_caching must be true or false",
     "semantics=reference-2026-04 cluster.async_scheduling=true": "async_scheduling needs the semantics corrected or",

@@ -10,6 +10,7 @@ import numpy as np
 from blis.cluster.catalog import device_from_mapping, model_from_mapping
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import LatencyModel, affine, roofline
+from blis.cluster.speculative import Speculative
 from blis.engine.codes import STATUS_NAMES
 from blis.foundation.semantics import semantics as semantics_called
 from blis.outcome import Outcome, outcome
@@ -104,6 +105,8 @@ def cluster_of(case: Case) -> Cluster:
         kv_watermark=case.get("kv_watermark", 0.0),
         reserve_full_isl=case.get("reserve_full_isl"),
         prefix_caching=case.get("prefix_caching", True),
+        speculative=Speculative(**case["speculative"]) if case.get("speculative") else None,
+        max_model_len_tokens=case.get("max_model_len", 0),
     )
     return Cluster(
         (one,) * case["instances"],
@@ -207,4 +210,9 @@ def _instance(index: int, requests: list[SimpleNamespace], done: Outcome) -> Sim
         allocation_failures=int(own.allocation_failures[index]),
         end_us=int(own.end_us[index]),
         input_tokens=int(own.input_tokens[index]),
+        drafts=SimpleNamespace(
+            decodes=int(own.drafted_decodes[index]),
+            verified=int(own.draft_tokens[index]),
+            accepted=int(own.accepted_tokens[index]),
+        ),
     )

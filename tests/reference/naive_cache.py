@@ -53,13 +53,15 @@ class BlockPool:
         """Free blocks that are left once these are held."""
         return len(self.free) - sum(block.holders == 0 for block in cached)
 
-    def store(self, request: Request, start: int, end: int, cached: list[Block], n_spared: int = 0) -> bool:
+    def store(
+        self, request: Request, start: int, end: int, cached: list[Block], n_spared: int = 0, n_drafts: int = 0
+    ) -> bool:
         """Store tokens [start, end) behind the request's blocks, or behind cached ones; False: no room.
 
-        A refusal changes nothing. Cached blocks that are free count as blocks needed; `n_spared` must stay free.
+        A refusal changes nothing. Cached blocks that are free count as blocks needed; `n_spared` must stay free. Blocks
+        are taken for `n_drafts` more tokens, which nobody knows yet.
         """
-        n_tokens = end - start
-        n_new = -(-max(n_tokens - self._room_in_last_block(request), 0) // self.block_size)
+        n_new = -(-max(end - start + n_drafts - self._room(request, start), 0) // self.block_size)
         if n_new + n_spared > self.free_after(cached):
             return False
         for block in cached:
@@ -70,12 +72,18 @@ class BlockPool:
             request.blocks.append(block)
         request.n_keyed += len(cached)
         for position in range(start, end):
-            if self._room_in_last_block(request) == 0:
-                request.blocks.append(self._take())
-            last = request.blocks[-1]
-            last.tokens.append(request.token(position))
+            self.write(request, position)
             self.give_keys(request, min(position + 1, request.known) - request.n_unheld)
+        while len(request.blocks) * self.block_size < end - request.n_unheld + n_drafts:
+            request.blocks.append(self._take())
         return True
+
+    def write(self, request: Request, position: int) -> None:
+        """Put the token of a position where it belongs, in a new block if need be."""
+        place = (position - request.n_unheld) // self.block_size
+        if place == len(request.blocks):
+            request.blocks.append(self._take())
+        request.blocks[place].tokens.append(request.token(position))
 
     def give_keys(self, request: Request, n_tokens: int) -> None:
         """Key the request's blocks that its first `n_tokens` tokens fill."""
@@ -95,8 +103,9 @@ class BlockPool:
         request.blocks = []
         request.n_keyed = 0
 
-    def _room_in_last_block(self, request: Request) -> int:
-        return self.block_size - len(request.blocks[-1].tokens) if request.blocks else 0
+    def _room(self, request: Request, start: int) -> int:
+        """Tokens from a position on for which the request has blocks."""
+        return len(request.blocks) * self.block_size - (start - request.n_unheld) if request.blocks else 0
 
     def _take(self) -> Block:
         block, _ = self.free.popitem(last=False)

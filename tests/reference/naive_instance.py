@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tests.reference.naive_cache import BlockPool
+from tests.reference.naive_drafts import Drafts
 from tests.reference.naive_latency import Affine, Priced, Roofline, Share
 from tests.reference.naive_priority import priority_of
 from tests.reference.naive_request import Keys, Request
@@ -43,7 +44,8 @@ class Instance:
         priority = case["priority_policy"]
         self.priority_policy = {"policy": priority} if isinstance(priority, str) else priority
         self.preemption: str = case.get("preemption", "newest")
-        self.has_two_batches: bool = _given(own, "async_scheduling", semantics.two_batches)
+        self.drafts = Drafts(own.get("speculative"), case.get("seed", 0))
+        self.has_two_batches: bool = _given(own, "async_scheduling", semantics.two_batches and self.drafts.width == 0)
         self.reserves: bool = _given(own, "reserve_full_isl", semantics.whole_prompt_must_fit)
         # vLLM counts the block that it keeps for itself.
         self.n_spared = int((own.get("kv_watermark") or 0.0) * (own["kv_blocks_per_instance"] + 1))
@@ -106,10 +108,10 @@ class Instance:
             self._advance(request, share, now, now + step_us)
         finished = [request for request in self.batch if request.is_over]
         for request in finished:
-            self._learn(request)
+            self._learn(request, request.under_way)
             self._complete(request)
         for request, _ in served:
-            self._learn(request)
+            self._learn(request, request.under_way)
 
         self.has_step_due = bool(self.batch or self.queue)
         self.busy_until_us = now + step_us
@@ -163,7 +165,16 @@ class Instance:
         self.sum_batch += len(self.batch)
         self.peak_blocks = max(self.peak_blocks, self.pool.n_used)
         self.last_step_us = self.latency.step_us([share for _, share in served])
+        if any(share.n_drafts for _, share in served):
+            self.last_step_us += self.drafts.step_us
         return self.last_step_us
+
+    def _most_drafts(self, request: Request) -> int:
+        """Drafts behind the last known token: they end where the longest sequence, or the whole memory, does."""
+        end = self.pool.n_blocks * self.block_size
+        if self.longest:
+            end = min(end, self.longest - 1)
+        return min(self.drafts.width, end - request.position - 1)
 
     def _never_fits(self, request: Request) -> bool:
         n_tokens = len(request.prompt)
@@ -202,8 +213,12 @@ class Instance:
                 index += 1
                 continue
             n_left = request.known + request.under_way - request.position
+            n_left += self._most_drafts(request) if request.has_drafts else 0
             share = self._share(request, request.position, min(n_left, threshold or n_left, budget))
-            while not self.pool.store(request, request.position, request.position + share.new_tokens, []):
+            if request.has_drafts:
+                share = share._replace(n_drafts=share.new_tokens - 1)
+            end = request.position + share.new_tokens - share.n_drafts
+            while not self.pool.store(request, request.position, end, [], n_drafts=share.n_drafts):
                 victim = self._victim(0 if self.semantics.victims_are_all else index, now)
                 index -= self.batch.index(victim) < index
                 budget += sum(other.new_tokens for one, other in served if one is victim)
@@ -235,9 +250,9 @@ class Instance:
         return served
 
     def _share(self, request: Request, start: int, n: int, history: int | None = None) -> Share:
-        """What computing `n` tokens is charged as: a token behind all known ones is a decode, whoever wrote those."""
+        """What computing `n` tokens is charged as: from the last known token on it is a decode, whoever wrote that."""
         n_text = request.known + request.under_way
-        is_decode = n == 1 and start >= len(request.prompt) and start == n_text - 1
+        is_decode = start >= len(request.prompt) and start == n_text - 1
         return Share(not is_decode, n, start if history is None else history, n_text)
 
     def _take(self, request: Request, most: int) -> Share | None:
@@ -277,6 +292,7 @@ class Instance:
         self.pool.release(victim)
         victim.position = 0
         victim.n_unheld = 0
+        victim.has_drafts = False
         if not self.semantics.preempted_keeps_output:
             victim.written = 0
             victim.intervals_us = []
@@ -290,11 +306,18 @@ class Instance:
 
     def _advance(self, request: Request, share: Share, start: int, end: int) -> None:
         """Count what a step computes; whoever has computed all that is known gets a token at its end."""
-        request.position += share.new_tokens
+        request.position += share.new_tokens - share.n_drafts
         if request.position < request.known + request.under_way:
             return
         is_first = request.written + request.under_way == 0
         request.under_way += 1
+        request.has_drafts = self.drafts.width > 0
+        if share.n_drafts:
+            accepted = self.drafts.accept(request.number, request.written, share.n_drafts)
+            for _ in range(min(accepted, len(request.output) - request.written - 1)):
+                self.pool.write(request, request.position)
+                request.position += 1
+                request.under_way += 1
         if is_first:
             request.ttft_us = end + self.latency.per_token_us - request.arrival_us
         else:
@@ -302,11 +325,11 @@ class Instance:
             request.intervals_us.append(since + self.latency.per_token_us)
         request.last_token_us = end
 
-    def _learn(self, request: Request) -> None:
-        """A token that was under way is known."""
+    def _learn(self, request: Request, n: int = 1) -> None:
+        """The tokens of a step, which were under way, are known."""
         if request.under_way:
-            request.under_way -= 1
-            request.written += 1
+            request.under_way -= n
+            request.written += n
 
     def _complete(self, request: Request) -> None:
         """Free everything, after storing the final token if that is asked for and there is room."""

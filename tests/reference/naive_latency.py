@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 
 class Share(NamedTuple):
-    """What one request does in a step: a prompt chunk, or one decode token."""
+    """What one request does in a step: a prompt chunk, or one decode token and the drafts behind it."""
 
     is_prompt: bool
     new_tokens: int
     history_tokens: int
     prompt_tokens: int = 0  # of the whole request
+    n_drafts: int = 0  # of the new tokens
 
 
 class Affine:
@@ -31,7 +32,7 @@ class Affine:
     def step_us(self, shares: list[Share]) -> int:
         """A step with nobody served still takes beta0."""
         n_prompt = sum(share.new_tokens for share in shares if share.is_prompt)
-        n_decode = sum(not share.is_prompt for share in shares)
+        n_decode = sum(share.new_tokens for share in shares if not share.is_prompt)
         return max(1, int(self.beta[0] + self.beta[1] * n_prompt + self.beta[2] * n_decode))
 
 
@@ -83,13 +84,14 @@ class Roofline:
         )
         prompt_history = sum(share.history_tokens for share in prompts)
         decode_history = sum(share.history_tokens for share in decodes)
+        n_decode = sum(share.new_tokens for share in decodes)
 
         prefill_flops = new_tokens * self.flops_per_token + twice_pairs / 2 * self.flops_per_pair
-        decode_flops = len(decodes) * self.flops_per_token + decode_history * self.flops_per_pair
+        decode_flops = n_decode * self.flops_per_token + decode_history * self.flops_per_pair
         compute_s = prefill_flops / self.tp / self.prefill_flops_per_s
         compute_s += decode_flops / self.tp / self.decode_flops_per_s
 
-        tokens = new_tokens + len(decodes)
+        tokens = new_tokens + n_decode
         moved = self.kv_bytes * (tokens + prompt_history + decode_history) + self.activation_bytes * tokens
         memory_s = (self._weight_bytes(tokens) / self.tp + moved / self.tp) / self.bytes_per_s
         return max(1, int(max(compute_s, memory_s) * 1e6))
@@ -131,7 +133,7 @@ class Priced:
             prefill_prompt_attention_x2=sum(
                 2 * share.new_tokens * share.prompt_tokens + share.new_tokens**2 for share in prompts
             ),
-            decode_requests=len(decodes),
+            decode_requests=sum(share.new_tokens for share in decodes),
             decode_context_tokens=sum(share.history_tokens for share in decodes),
         )
 

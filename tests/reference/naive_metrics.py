@@ -95,6 +95,7 @@ def instance_row(instance: Instance, requests: list[Request]) -> dict[str, Any]:
         "sum_running_over_steps": instance.sum_batch,
         "kv_allocation_failures": instance.allocation_failures,
         "end_us": instance.end_us,
+        "drafts": [instance.drafts.decodes, instance.drafts.verified, instance.drafts.accepted],
     }
 
 

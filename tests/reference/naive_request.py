@@ -31,6 +31,7 @@ class Request:
     position: int = 0  # tokens of prompt and output stored so far, in this life
     written: int = 0  # output tokens that are known
     under_way: int = 0  # output tokens of steps that have not ended yet
+    has_drafts: bool = False  # whether there are drafts behind its latest token
     steps_under_way: int = 0  # steps that serve it and have not ended yet
     n_unheld: int = 0  # leading tokens that it uses without holding their blocks
     n_keyed: int = 0  # leading blocks that were given their keys

@@ -23,6 +23,10 @@ def simulator_of(scenario: dict[str, Any]) -> Simulator:
         "reserve_full_isl": given.get("reserve_full_isl"),
         "kv_watermark": given.get("watermark"),
         "prefix_caching": given.get("prefix_caching"),
+        "max_model_len": given.get("max_model_len", 0),
+        "speculative": {name: given[name] for name in ("draft_tokens", "accepted_tokens")}
+        if given.get("draft_tokens")
+        else None,
         "scheduler": "fcfs" if given["policy"] == "fcfs" else "priority-fcfs",
         "priority_policy": {"policy": "linear", "age": 0.0, "urgency": 0.0, "round": -1.0},
         "preemption": "newest" if given["policy"] == "fcfs" else "lowest-priority",

@@ -48,6 +48,21 @@ def random_case(random: Random, semantics: str, most_requests: int = 40) -> tupl
     return case, rows
 
 
+def random_drafts(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Speculative decoding, and limits that drafts run into."""
+    width = random.randint(1, 7)
+    longest = max(row["input_tokens"] + max(row["output_tokens"], 1) for row in rows)
+    return {
+        "speculative": {
+            "draft_tokens": width,
+            "accepted_tokens": random.choice((0.0, width, width * random.random(), width * random.random())),
+            "draft_token_us": random.choice((0.0, 0.0, 1.0, 2.7)),
+        },
+        "async_scheduling": random.choice((None, False)),
+        "max_model_len": random.choice((0, 0, longest, longest + random.randint(0, 9), max(2, longest - 3))),
+    }
+
+
 def _batch_rules(random: Random) -> dict[str, Any]:
     """How an engine forms batches: what it is free to choose."""
     return {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.reference import engine_runner, naive
 from tests.reference.agreement import differences
-from tests.reference.random_cases import random_case
+from tests.reference.random_cases import random_case, random_drafts
 
 # Found by a search over 60 000 seeds; each once told the two simulators apart.
 TELLING = (
@@ -21,8 +21,11 @@ TELLING = (
 )
 
 
-def assert_agreement(seed: int, semantics: str, most_requests: int) -> None:
-    case, rows = random_case(Random(seed), semantics, most_requests)
+def assert_agreement(seed: int, semantics: str, most_requests: int, has_drafts: bool = False) -> None:
+    random = Random(seed)
+    case, rows = random_case(random, semantics, most_requests)
+    if has_drafts:
+        case |= random_drafts(random, rows)
     case["seed"] = seed
 
     want = naive.simulate(case, rows, semantics)
@@ -44,5 +47,15 @@ def test_engine_and_naive_simulator_agree_on_every_request(semantics: str) -> No
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         assert_agreement(seed, semantics, most_requests=40)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32"])
+def test_engine_and_naive_simulator_agree_on_speculative_decoding(semantics: str) -> None:
+    @settings(derandomize=True, deadline=None, max_examples=100, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, has_drafts=True)
 
     agree()

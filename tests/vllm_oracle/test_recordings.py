@@ -24,11 +24,12 @@ RECORDINGS = {
     "defaults": ("large", (), 5_749),
     "tight-again": ("tight", (1000, 1299), 18_000),
     "hostile": ("hostile", (3000, 3249), 15_000),
+    "drafting": ("drafting", (0, 79), 4_800),
 }
 #: Those that take more than a few seconds.
 LONG = ("tight-again", "hostile")
 #: Every so many scenarios are replayed by the slow simulator.
-SLOW_SHARE = {"tight": 1, "tight-again": 10, "hostile": 5}
+SLOW_SHARE = {"tight": 1, "tight-again": 10, "hostile": 5, "drafting": 2}
 
 
 def recorded(name: str) -> tuple[list[dict[str, Any]], dict[str, Recorded]]:

@@ -48,9 +48,13 @@ def check(subject: Subject) -> Iterator[str]:
     completed = requests.status == COMPLETED
     if (requests.computed_tokens[completed] < (prompts - found)[completed]).any():
         yield "a completed request computed less than what was not cached"
-    tokens = int(np.maximum(subject.requests.output_tokens[completed] - 1, 0).sum())
-    if int(done.interval_tokens.sum()) != tokens:
-        yield f"there must be {tokens} inter-token times; there are {int(done.interval_tokens.sum())}"
+    further_tokens = np.maximum(subject.requests.output_tokens - 1, 0)
+    if (requests.accepted_tokens > further_tokens).any():
+        yield f"request {int((requests.accepted_tokens > further_tokens).argmax())} got more drafts than it has output"
+    # Drafts come with the token of their step.
+    times = int((further_tokens - requests.accepted_tokens)[completed].sum())
+    if int(done.interval_tokens.sum()) != times:
+        yield f"there must be {times} inter-token times; there are {int(done.interval_tokens.sum())}"
     if (done.interval_us <= 0).any() and len(done.interval_us):
         yield "an inter-token time is not above zero"
     if subject.stalled or subject.scenario.horizon_us is not None:

@@ -8,6 +8,7 @@ the batches are compared, not their price.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from blis.engine.batch_sums import BatchSums
@@ -91,6 +92,7 @@ def _case_of(subject: Subject) -> dict[str, Any]:
                 "kv_watermark": one.kv_watermark,
                 "reserve_full_isl": one.reserve_full_isl,
                 "prefix_caching": one.prefix_caching,
+                "speculative": asdict(one.speculative) if one.speculative else None,
                 "latency": _latency_of(cluster.latency, one.latency),
             }
             for one in cluster.instances

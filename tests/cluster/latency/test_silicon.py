@@ -161,6 +161,22 @@ def test_prices_are_those_of_the_measured_kernels() -> None:
     assert np.max(np.abs(errors)) < 0.05
 
 
+@pytest.mark.parametrize("drafts", [1, 3, 7])
+def test_drafts_are_priced_as_decodes_that_share_a_context(drafts: int) -> None:
+    """The package prices as many decodes that each read a context, by as many layers more as there are drafts."""
+    engine = pytest.importorskip("aiconfigurator_core.sdk.engine")
+    prices = coefficients(silicon.find_table(_deployed("llama-3.1-8b-instruct--H100--tp2--vllm")))
+    model = "meta-llama/Meta-Llama-3.1-8B"
+    handle = engine.EngineHandle.compile(model, "h100_sxm", "vllm", tp_size=2, nextn=drafts)
+    for decodes, context in ((1, 1024), (16, 1024), (32, 1024), (32, 8000)):
+        tokens = decodes * (1 + drafts)
+        apart = step_time(sums(decodes=tokens, context=context), prices)
+        together = step_time(BatchSums(0, 0, 0, 0, 0, tokens, decodes * context), prices)
+        assert step_time(sums(decodes=decodes, context=context), prices) <= together <= apart
+        theirs_us = 1e3 * handle.decode_step_latency(decodes, context, 0)
+        assert apart * (32 + drafts) / 32 == pytest.approx(theirs_us, rel=0.03)
+
+
 @pytest.mark.parametrize("name", sorted(shipped()))
 def test_no_step_is_cheaper_than_the_smallest(name: str) -> None:
     """Closed loops look ahead by the price of the smallest step."""

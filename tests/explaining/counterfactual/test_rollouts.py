@@ -30,6 +30,10 @@ SCENARIOS = {
     ),
     "preemptions": (PLAIN, {"kv_blocks": 700, "max_running_requests": 64}, {"routing": "least-loaded"}),
     "prefixes and preemptions": (PREFIXES, {"kv_blocks": 900}, {"routing": "weighted", "scheduling": "sjf"}),
+    "drafts": (
+        PREFIXES, {"kv_blocks": 900, "speculative": {"draft_tokens": 3, "accepted_tokens": 1.8}},
+        {"routing": "weighted"},
+    ),
     "token bucket": (
         PLAIN, {}, {"admission": {"policy": "token-bucket", "capacity_tokens": 20000, "refill_tokens_per_s": 9000}}
     ),
