@@ -2,9 +2,9 @@
 
 A bound that was right for one model is generous for a faster one and hopeless for a slower one. So a target may be a
 multiple: of TTFT, mean time between tokens and E2E latency of the class's median request (median prompt, median
-output) alone on an idle instance whose cache is empty and which drafts nothing; where instances differ, on the slowest. Multiples of an
-unloaded request are how serving systems state their objectives: ten times its TTFT and five times its time between
-tokens in R. Qin et al., "Mooncake" (2024); "SLO scale" in Z. Li et al., "AlpaServe" (2023).
+output) alone on an idle instance whose cache is empty and which drafts nothing; where instances differ, on the slowest.
+Multiples of an unloaded request are how serving systems state their objectives: ten times its TTFT and five times its
+time between tokens in R. Qin et al., "Mooncake" (2024); "SLO scale" in Z. Li et al., "AlpaServe" (2023).
 """
 
 from collections.abc import Callable, Collection, Mapping

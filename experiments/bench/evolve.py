@@ -15,7 +15,7 @@ CANDIDATES = 40
 SEEDS = (1, 2)
 EVALUATORS = ("serial", "threads", "ray")
 
-#: The headline run's cluster and lengths, with measured prices; the load is what its rate of 40 requests/s is of this rate.
+#: The headline run's cluster and lengths, with measured prices; a load of 1 is its rate of 40 requests/s.
 SCENARIO = """
 tension: none; what is measured is the machine
 saturation_rate: 40
