@@ -40,6 +40,7 @@ _POLICIES = (
 )
 _REST = (
     *("seed=3", "horizon_us=5000000", "semantics=corrected", "fitness=throughput:0.5,p99_ttft:0.5", "output=json"),
+    *("slo.default={e2e_multiple: 5, ttft_ms: 100}", "slo.batch.e2e_ms=null slo.batch.e2e_multiple=4"),
     *("slo.default.ttft_ms=100", "trace=summary", "counterfactual=rollout counterfactual.decisions=2", "plots=true"),
     *(
         "export_requests=true",
@@ -72,7 +73,8 @@ def calls(with_search: bool) -> list[Call]:
     found = [
         Call(_RUN, _SMALL, (), (*_CLUSTER, *_POLICIES, *_REST, *_WORKLOAD)),
         Call(_RUN, (*_SMALL, "policies=bundle.yaml"), ("bundle.yaml",), _POLICIES),
-        Call(_RUN, ("scenario=scenario.yaml", "scenario.num_requests=20"), ("scenario.yaml",), ("scenario.load=1",)),
+        Call(_RUN, ("scenario=scenario.yaml", "scenario.num_requests=20"),
+             ("scenario.yaml",), ("scenario.load=1", "scenario.physics=roofline")),
         Call(_RUN, ("workload=spec", "workload.path=spec.yaml"), ("spec.yaml",), ("workload.num_requests=20",)),
         Call(_RUN, ("workload=spec", "workload.path=users.yaml"), ("users.yaml",), ("workload.num_requests=20",)),
         Call(_RUN, ("workload=inference-perf", "workload.path=shared.yaml"), ("shared.yaml",)),

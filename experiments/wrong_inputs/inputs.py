@@ -40,12 +40,18 @@ clients:
 """
 _SCENARIO = """\
 tension: one line of text
-saturation_rate: 20.0
+saturation_rate: {affine: 20.0, roofline: 30.0}
 load: 0.9
 num_requests: 150
-cluster: {instances: 2, kv_blocks: 500, latency: {kind: affine, alpha_us: [100, 1, 2], beta_us: [1000, 10, 50]}}
+cluster:
+  instances: 2
+  kv_blocks: 500
+  model: meta-llama/llama-3.1-8b-instruct
+  hardware: H100
+  tensor_parallel: 2
+  latency: {kind: affine, alpha_us: [100, 1, 2], beta_us: [1000, 10, 50]}
 workload: {kind: distribution, preset: chatbot}
-slo: {default: {ttft_ms: 500, itl_ms: 50}}
+slo: {default: {ttft_multiple: 10, itl_ms: 50}, batch: {e2e_multiple: 3}}
 horizon_us: 60000000
 """
 _BUNDLE = """\
