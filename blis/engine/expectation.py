@@ -63,14 +63,21 @@ def _next_step_us(instances: Records, instance: int, now_us: int, queueing_us: f
 
 
 @kernel
-def _tokens_ahead(world: World, state: State, instance: int) -> int:
-    """Prompt tokens that the instance will compute before those of a request that comes now."""
-    instances, requests = state.instances, state.requests
+def _uncached_tokens_waiting(instances: Records, instance: int) -> int:
+    """Prompt tokens in the queue and on the way there, less the share that the instance has found cached so far."""
     waiting = instances.queued_tokens[instance] + instances.pending_tokens[instance]
     seen = instances.input_tokens[instance]
     if waiting > 0 and seen > 0:
         hit = min(1.0, instances.cache_hit_tokens[instance] / seen)
         waiting = int(waiting * (1.0 - hit))
+    return waiting
+
+
+@kernel
+def _tokens_ahead(world: World, state: State, instance: int) -> int:
+    """Prompt tokens that the instance will compute before those of a request that comes now."""
+    instances, requests = state.instances, state.requests
+    waiting = _uncached_tokens_waiting(instances, instance)
     for place in range(instances.prefilling_requests[instance]):
         request = state.batches.prefilling[instance, place]
         waiting += requests.text_tokens[request] - requests.stored_tokens[request]
@@ -107,7 +114,7 @@ def _room_us(world: World, state: State, instance: int, request: int, uncached: 
         return 0.0
     before = instances.queued_requests[instance] + instances.pending_requests[instance]
     slots = before + 1 + running - limits.max_running_requests[instance]
-    tokens = instances.queued_tokens[instance] + instances.pending_tokens[instance] + uncached
+    tokens = _uncached_tokens_waiting(instances, instance) + uncached
     used = instances.used_blocks[instance]
     lacking = -(-tokens // size) + used - limits.total_blocks[instance]
     ends = max(float(slots), lacking * running / max(1, used))

@@ -15,6 +15,7 @@ from blis.foundation.errors import ConfigError
 from blis.result import simulate
 from blis.run import main
 from blis.scenario import Scenario
+from blis.scenario_file import read_scenario
 
 CLUSTER = {"instances": 3, "model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 2}
 WORKLOAD = {
@@ -95,6 +96,17 @@ def test_the_reference_model_is_exact_for_an_idle_instance():
     result = simulate(quiet, 1, trace="summary")
     routings = result.trace.routings
     np.testing.assert_allclose(routings.expected_ttft_us, result.outcome.requests.ttft_us[routings.request], atol=1)
+
+
+def test_waiting_prompts_that_are_cached_need_little_room() -> None:
+    """Prompts that share most of their tokens wait for a small memory: counted whole they would not fit for minutes."""
+    mapping = {**read_scenario("session-thrash").mapping(), "policies": {"routing": "least-loaded"}}
+    result = simulate(Scenario.from_mapping(mapping), 1, trace="decisions")
+
+    routings = result.outcome.trace.routings
+    happened_us = result.outcome.requests.ttft_us[routings.request]
+
+    assert 0.5 < routings.expected_ttft_us.mean() / happened_us.mean() < 1.5
 
 
 def test_scores_of_argmax_policies_have_no_score_regret(traced):
