@@ -36,6 +36,10 @@ from blis.engine.state import Batches, BlockStore, Scratch, SeenCache, State, St
 from blis.foundation.units import Int64Vector
 
 
+#: Room for blocks with keys that a state begins with, at most; it grows as it must.
+_MOST_FIRST_NODES = 4096
+
+
 def new_state(workload: Workload, settings: Records, limits: Records) -> State:
     """The state before the first event: nothing has arrived, every block is free."""
     n, m = len(workload.table), settings.n_instances
@@ -128,10 +132,11 @@ def _new_batches(m: int, largest_batch: int, block_size_tokens: int) -> Batches:
 
 
 def _new_store(m: int, blocks: Int64Vector, n_keys: int, n_places: int) -> BlockStore:
+    room = 256 + int(min(m * n_keys, _MOST_FIRST_NODES))
     store = BlockStore(
         counters=np.array([m, -1, 0, n_keys, 0], np.int64),
-        nodes=records(NODE_FIELDS, m + 256),
-        slots=records(SLOT_FIELDS, 1024),
+        nodes=records(NODE_FIELDS, m + room),
+        slots=records(SLOT_FIELDS, 1 << (4 * room - 1).bit_length()),
         held=np.full(n_places, -1, np.int64),
         own_held=np.empty(64, np.int64),
     )
