@@ -35,7 +35,6 @@ from blis.engine.fields import (
 from blis.engine.state import Batches, BlockStore, Scratch, SeenCache, State, StepLog, TraceLog, Workload
 from blis.foundation.units import Int64Vector
 
-
 #: Room for blocks with keys that a state begins with, at most; it grows as it must.
 _MOST_FIRST_NODES = 4096
 
