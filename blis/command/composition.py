@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,8 @@ def command(
 
     try:
         check_arguments(arguments)
-        with _command_line(spelled_out(arguments)), _bounded_yaml():
+        meant = spelled_out(arguments)
+        with _command_line(meant), _bounded_yaml(), nullcontext() if _may_set_mode(meant) else _composed_once():
             _compose(config_name, attempt)
         sys.stdout.flush()
     except SystemExit as leaving:  # Hydra leaves this way after --help
@@ -151,6 +152,25 @@ def _bounded_yaml() -> Iterator[None]:
         yield
     finally:
         omegaconf_utils.get_yaml_loader = original
+
+
+def _may_set_mode(arguments: Sequence[str]) -> bool:
+    """Whether these arguments may say, themselves or in a file that they name, that a plain command is a sweep."""
+    keys = [argument.lstrip("+~").partition("=")[0] for argument in arguments]
+    return any(key.startswith(("-", "hydra")) and key != "hydra.run.dir" for key in keys)
+
+
+@contextmanager
+def _composed_once() -> Iterator[None]:
+    """Keep Hydra from composing everything a first time only to read `hydra.mode`, which nothing sets."""
+    from hydra._internal.hydra import Hydra
+
+    original = Hydra.get_mode
+    Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = original  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from tempfile import TemporaryFile
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.registry import cpu_target
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -87,11 +88,30 @@ def plain(function: _Function) -> _Function:
     return cast("_Function", getattr(function, "py_func", function))
 
 
+@cache
+def _load_registries() -> None:
+    """Load what numba knows of Python and numpy, which every kernel needs, and keep scipy out of it.
+
+    numba imports `scipy.linalg`, if it is there, to know whether `np.convolve` and `np.correlate` may use its BLAS. That
+    takes longer than loading all kernels of a run. No kernel here calls either, and with them alone it makes a
+    difference: whoever uses `np.dot` or `np.linalg` in a kernel of his own has scipy imported then.
+    """
+    blas = "scipy.linalg.cython_blas"
+    if blas in sys.modules:
+        return
+    sys.modules[blas] = None  # type: ignore[assignment]  # Python's way to say that there is no such module
+    try:
+        cpu_target.target_context.refresh()
+    finally:
+        sys.modules.pop(blas, None)
+
+
 def compiled(signature: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` for exactly `signature`, now, or load it from the disk cache.
 
     An explicit signature is what makes function arguments exchangeable without recompiling.
     """
+    _load_registries()
     jit = numba.njit(signature, nogil=True, cache=_has_disk_cache(), error_model="numpy", _nrt=False)
     return cast("Callable[..., Any]", jit(function))
 
