@@ -11,6 +11,7 @@ from typing import Any
 from blis.command.composition import command, output_folder, python_is_allowed, task_overrides
 from blis.command.ending import tell
 from blis.command.overrides import translated
+from blis.command.short_lived import short_lived
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Results go to standard output, everything else to standard error; `blis.command.composition` says what a
     status means.
     """
-    return command("run", sys.argv[1:] if arguments is None else arguments, _run, translated)
+    if arguments is not None:
+        return command("run", arguments, _run, translated)
+    with short_lived():
+        return command("run", sys.argv[1:], _run, translated)
 
 
 def _run(config: Any) -> None:
