@@ -73,8 +73,12 @@ def _has_disk_cache() -> bool:
 
 
 def kernel(function: _Function) -> _Function:
-    """Compile a helper on first use; it becomes part of whatever kernel calls it."""
-    return cast("_Function", numba.njit(nogil=True, error_model="numpy", _nrt=False)(function))
+    """Compile a helper on first use; it becomes part of whatever kernel calls it.
+
+    No C code calls one, and the wrappers for it would take a tenth of the time to compile.
+    """
+    jit = numba.njit(nogil=True, error_model="numpy", _nrt=False, no_cfunc_wrapper=True)
+    return cast("_Function", jit(function))
 
 
 def cached_kernel(function: _Function) -> _Function:

@@ -10,6 +10,7 @@ A decision is a compiled function that the loop calls by its address, so exchang
 each call of the loop.) Without the compiler an address is the function itself.
 """
 
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from numba.core import cgutils, config, types
@@ -27,6 +28,16 @@ class Reference(types.Type):
     def __init__(self, target: Any) -> None:
         self.target = target
         super().__init__(name=f"Reference({target})")
+        self._short_name = f"Reference{sha256(self.name.encode()).hexdigest()[:16]}"
+
+    @property
+    def mangling_args(self) -> tuple[str, tuple[object, ...]]:
+        """What stands for this type in the name of every function that takes it.
+
+        numba would spell out the whole type, every field of every record in it: names of 17,000 letters, nine tenths of
+        what the disk cache holds and each process reads.
+        """
+        return self._short_name, ()
 
 
 @register_model(Reference)
