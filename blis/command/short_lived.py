@@ -1,4 +1,4 @@
-"""The garbage collector in a process that lives for a second: imports make much that it looks through and nothing to find."""
+"""The garbage collector in a process that lives for a second: imports make much to look through and nothing to find."""
 
 import gc
 from collections.abc import Iterator

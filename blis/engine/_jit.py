@@ -96,9 +96,9 @@ def plain(function: _Function) -> _Function:
 def _load_registries() -> None:
     """Load what numba knows of Python and numpy, which every kernel needs, and keep scipy out of it.
 
-    numba imports `scipy.linalg`, if it is there, to know whether `np.convolve` and `np.correlate` may use its BLAS. That
-    takes longer than loading all kernels of a run. No kernel here calls either, and with them alone it makes a
-    difference: whoever uses `np.dot` or `np.linalg` in a kernel of his own has scipy imported then.
+    numba imports `scipy.linalg`, if it is there, to know whether `np.convolve` and `np.correlate` may use its BLAS,
+    which takes longer than loading all kernels of a run. No kernel here calls these two, and it matters to them alone:
+    for `np.dot` and `np.linalg`, in whoever's kernels, numba imports scipy when it compiles them.
     """
     blas = "scipy.linalg.cython_blas"
     if blas in sys.modules:

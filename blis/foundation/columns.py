@@ -4,7 +4,7 @@
 installed: a fifth of a second, more than a run simulates. Nothing here asks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,13 @@ from blis.foundation.units import BoolVector
 
 if TYPE_CHECKING:
     import pyarrow
+
+
+def table_of(columns: Mapping[str, Any]) -> "pyarrow.Table":
+    """A table of columns, each one of those below or an array of numbers without nulls."""
+    import pyarrow as pa
+
+    return pa.table({name: numbers(one) if isinstance(one, np.ndarray) else one for name, one in columns.items()})
 
 
 def numbers(values: np.ndarray, missing: BoolVector | None = None) -> "pyarrow.Array":

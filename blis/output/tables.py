@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from blis.engine.codes import STATUS_NAMES
-from blis.foundation.columns import names, numbers, scalars
+from blis.foundation.columns import names, numbers, scalars, table_of
 from blis.foundation.units import US_PER_MS, Int64Vector
 from blis.metrics.served import served_requests
 from blis.result import Result
@@ -18,19 +18,17 @@ if TYPE_CHECKING:
 
 def request_table(result: Result) -> "pyarrow.Table":
     """One row per request, in the order of arrival."""
-    import pyarrow as pa
-
     requests, done = result.requests, result.outcome.requests
     served = served_requests(requests, result.outcome, result.scenario.slo)
     block_size = result.cluster.block_size_tokens
     cached_tokens = np.minimum(done.cached_blocks * block_size, requests.input_tokens)
     columns = {
-        "request": numbers(requests.number),
+        "request": requests.number,
         "status": names(done.status, STATUS_NAMES),
         "slo_class": names(requests.slo_class, requests.slo_classes),
         "tenant": names(requests.tenant, requests.tenants),
         "session": names(requests.session, requests.sessions),
-        "round": numbers(requests.round),
+        "round": requests.round,
         "instance": _known(done.instance),
         "arrival_us": _known(done.arrival_us),  # null for what waits for a request that has not ended
         "scheduling_delay_ms": _milliseconds(done.scheduling_delay_us),
@@ -39,20 +37,18 @@ def request_table(result: Result) -> "pyarrow.Table":
         "e2e_ms": _milliseconds(done.e2e_us),
         # false for what did not complete; null for what had not arrived, so that its mean is the SLO attainment
         "meets_slo": numbers(served.meets_slo, ~served.arrived),
-        "input_tokens": numbers(requests.input_tokens),
-        "output_tokens": numbers(requests.output_tokens),
+        "input_tokens": requests.input_tokens,
+        "output_tokens": requests.output_tokens,
         "cached_tokens": numbers(cached_tokens, done.cached_blocks < 0),
-        "computed_tokens": numbers(done.computed_tokens),
-        "preemptions": numbers(done.preemptions),
+        "computed_tokens": done.computed_tokens,
+        "preemptions": done.preemptions,
     }
-    return pa.table(columns)
+    return table_of(columns)
 
 
 def instance_table(blocks: Sequence[Mapping[str, Any]]) -> "pyarrow.Table":
     """One row per instance: its block of the metrics."""
-    import pyarrow as pa
-
-    return pa.table({key: scalars([block[key] for block in blocks]) for key in blocks[0]})
+    return table_of({key: scalars([block[key] for block in blocks]) for key in blocks[0]})
 
 
 def write_table(table: "pyarrow.Table", path: Path) -> None:

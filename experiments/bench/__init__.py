@@ -10,7 +10,7 @@ To add a row: one new file with `measure`.
 import resource
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ class Measurement:
     must: str  #: the budget's bound, in words
     ratio: float | None = None
     note: str = ""
+    parts_s: Mapping[str, float] | None = None  #: what the time went to, where a row knows [s]
 
     def to_mapping(self) -> dict[str, Any]:
         """The row as JSON holds it."""

@@ -186,6 +186,19 @@ def test_written_bundle_says_every_parameter_and_runs_again(run, tmp_path: Path)
     assert json.loads(second.out) | {"notes": []} == json.loads(first.out)
 
 
+def test_hydra_mode_makes_a_sweep_too(run, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "swept.yaml").write_text("defaults: [run, _self_]\nhydra: {mode: MULTIRUN}\n")
+    arguments = ("seed=1,2", *SMALL[:-1])
+
+    by_key = run("hydra.mode=MULTIRUN", *arguments, "hydra.sweep.dir=by_key")
+    by_file = run("--config-dir", "more", "--config-name", "swept", *arguments, "hydra.sweep.dir=by_file")
+
+    assert (by_key.status, by_file.status) == (0, 0), by_file.err
+    for folder in ("by_key", "by_file"):
+        assert sorted(path.parent.name for path in (tmp_path / folder).glob("*/metrics.json")) == ["0", "1"]
+
+
 def test_multirun_prints_each_job_and_keeps_folders_apart(run, tmp_path: Path) -> None:
     ran = run("seed=1,2", "-m", *SMALL[:-1], "hydra.sweep.dir=sweep")
 
@@ -280,6 +293,19 @@ def test_help_is_quick_and_lists_choices() -> None:
     assert done.returncode == 0
     assert "workload: azure, bailian, burstgpt, bursty, chatbot" in done.stdout
     assert done.stdout.endswith("[]\n")  # nothing heavy was imported
+
+
+@pytest.mark.parametrize("more", [(), ("output=json",), ("trace=decisions", "routing=weighted")])
+def test_run_imports_nothing_that_others_need(more: tuple[str, ...], tmp_path: Path) -> None:
+    heavy = ("pandas", "scipy.linalg", "matplotlib", "plotly", "ray", "mlflow", "deap")
+    code = f"import sys; from blis.run import main; main({[*SMALL, *more]}); print({set(heavy)} & set(sys.modules))"
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("set()\n")
 
 
 def test_process_keeps_results_and_errors_apart(tmp_path: Path) -> None:

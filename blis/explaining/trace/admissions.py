@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from blis.foundation.columns import table_of, texts
 from blis.result import Result
 
 if TYPE_CHECKING:
@@ -12,18 +11,16 @@ if TYPE_CHECKING:
 
 def table(result: Result) -> "pyarrow.Table":
     """One row per admission decision."""
-    import pyarrow as pa
-
     trace, reasons = result.trace, reason_texts(result)
-    admissions = trace.admissions
-    return pa.table(
+    admissions, tenants = trace.admissions, result.requests.tenants
+    return table_of(
         {
             "request": result.requests.number[admissions.request],
             "clock_us": admissions.clock_us,
             "admitted": admissions.verdict == 0,
             "reason_code": admissions.verdict,
-            "reason": [reasons.get(code, f"reason {code}") for code in admissions.verdict.tolist()],
-            "tenant": np.array(result.requests.tenants, dtype=object)[result.requests.tenant[admissions.request]],
+            "reason": texts([reasons.get(code, f"reason {code}") for code in admissions.verdict.tolist()]),
+            "tenant": texts([tenants[place] for place in result.requests.tenant[admissions.request].tolist()]),
         }
     )
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from blis.engine.codes import STOP_NAMES
+from blis.foundation.columns import numbers, table_of, texts
 from blis.result import Result
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ def table(result: Result) -> "pyarrow.Table":
         "clock_us", "length_us", "steps", "instance", "queued_requests", "running_requests", "taken_requests",
         "prefill_tokens", "decode_requests", "used_blocks", "inverted_requests",
     )  # fmt: skip
-    columns: dict[str, Any] = {name: pa.array(samples[name]) for name in plain}
-    columns["stopped_by"] = pa.DictionaryArray.from_arrays(pa.array(samples.stopped_by), pa.array(STOP_NAMES))
+    columns: dict[str, Any] = {name: samples[name] for name in plain}
+    columns["stopped_by"] = pa.DictionaryArray.from_arrays(numbers(samples.stopped_by), texts(STOP_NAMES))
     for name in ("blocked_request", "fitting_request", "inverted_request", "passed_request"):
-        columns[name] = pa.array(number[samples[name]], mask=samples[name] < 0)
-    return pa.table(columns).sort_by([("clock_us", "ascending"), ("instance", "ascending")])
+        columns[name] = numbers(number[samples[name]], samples[name] < 0)
+    return table_of(columns).sort_by([("clock_us", "ascending"), ("instance", "ascending")])

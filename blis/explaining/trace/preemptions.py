@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from blis.foundation.columns import table_of
 from blis.result import Result
 
 if TYPE_CHECKING:
@@ -10,10 +11,8 @@ if TYPE_CHECKING:
 
 def table(result: Result) -> "pyarrow.Table":
     """One row per preemption, in the order in which instances were simulated."""
-    import pyarrow as pa
-
     preemptions = result.trace.preemptions
-    return pa.table(
+    return table_of(
         {
             "clock_us": preemptions.clock_us,
             "instance": preemptions.instance,

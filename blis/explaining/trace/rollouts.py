@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from blis.engine.rollout import ADMISSION_DECISION
+from blis.foundation.columns import numbers, table_of, texts
 from blis.foundation.units import US_PER_MS
 from blis.result import Result
 
@@ -17,29 +18,27 @@ def table(result: Result) -> "pyarrow.Table | None":
 
     A change is the other future minus the real one, so a negative one means that the alternative was better.
     """
-    import pyarrow as pa
-
     rows = result.rollouts
     if rows is None:
         return None
     number = result.requests.number
 
     def change(other: Any, real: Any) -> Any:
-        return pa.array((other - real) / US_PER_MS, mask=(other < 0) | (real < 0))
+        return numbers((other - real) / US_PER_MS, (other < 0) | (real < 0))
 
     def mean(total: Any, count: Any) -> Any:
-        return pa.array(total / np.maximum(count, 1) / US_PER_MS, mask=count == 0)
+        return numbers(total / np.maximum(count, 1) / US_PER_MS, count == 0)
 
-    return pa.table(
+    return table_of(
         {
-            "decision": np.where(rows.kind == ADMISSION_DECISION, "admission", "routing"),
+            "decision": texts(["admission" if kind == ADMISSION_DECISION else "routing" for kind in rows.kind]),
             "request": number[rows.request],
             "clock_us": rows.clock_us,
             "chosen": rows.chosen,
             "alternative": rows.alternative,
             "until_us": rows.until_us,
-            "ttft_ms": pa.array(rows.ttft_us / US_PER_MS, mask=rows.ttft_us < 0),
-            "e2e_ms": pa.array(rows.e2e_us / US_PER_MS, mask=rows.e2e_us < 0),
+            "ttft_ms": numbers(rows.ttft_us / US_PER_MS, rows.ttft_us < 0),
+            "e2e_ms": numbers(rows.e2e_us / US_PER_MS, rows.e2e_us < 0),
             "ttft_change_ms": change(rows.ttft_us, rows.real_ttft_us),
             "e2e_change_ms": change(rows.e2e_us, rows.real_e2e_us),
             "others_ttft_change_ms": mean(rows.others_ttft_us, rows.others_begun),

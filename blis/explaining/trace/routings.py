@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from blis.foundation.columns import numbers, table_of
 from blis.foundation.units import US_PER_MS
 from blis.result import Result
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
 def table(result: Result) -> "pyarrow.Table":
     """One row per routing decision; lists have one entry per instance."""
-    import pyarrow as pa
-
     trace, done = result.trace, result.outcome.requests
     routings = trace.routings
     columns = {
@@ -37,10 +36,10 @@ def table(result: Result) -> "pyarrow.Table":
         columns["expected_ttft_ms_by_instance"] = _lists(trace.expected_ttft_us / US_PER_MS)
         for place, name in enumerate(result.policies["routing"].scorers):
             columns[f"scores_{name}"] = _lists(np.ascontiguousarray(trace.scorer_scores[:, place]))
-    return pa.table(columns)
+    return table_of(columns)
 
 
 def _lists(matrix: np.ndarray) -> "pyarrow.Array":
     import pyarrow as pa
 
-    return pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
+    return pa.FixedSizeListArray.from_arrays(numbers(matrix.ravel()), matrix.shape[1])
