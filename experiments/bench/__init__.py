@@ -41,7 +41,7 @@ class Measurement:
     must: str  #: the budget's bound, in words
     ratio: float | None = None
     note: str = ""
-    parts_s: Mapping[str, float] | None = None  #: what the time went to, where a row knows [s]
+    times_s: Mapping[str, float] | None = None  #: further times of the row, by what they are of [s]
 
     def to_mapping(self) -> dict[str, Any]:
         """The row as JSON holds it."""
