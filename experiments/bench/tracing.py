@@ -3,9 +3,11 @@
 Routing is least-loaded, which looks at the instances in both runs.
 """
 
+from functools import partial
+
 from blis.prepare import bind_run
 from blis.simulate import Simulation
-from experiments.bench import Measurement, llama_cluster, median_wall_s, peak_rss_mb, poisson_requests
+from experiments.bench import Measurement, llama_cluster, median_walls_s, peak_rss_mb, poisson_requests
 
 POLICIES = {"routing": "least-loaded"}
 
@@ -17,7 +19,6 @@ def measure() -> Measurement:
     def run(trace: str) -> None:
         Simulation(requests, bind_run(cluster, POLICIES), trace=trace).run()
 
-    plain_s = median_wall_s(lambda: run("none"), repeats=15)
-    traced_s = median_wall_s(lambda: run("decisions"), repeats=15)
+    plain_s, traced_s = median_walls_s([partial(run, "none"), partial(run, "decisions")], repeats=15)
     rate = len(requests) / traced_s
     return Measurement("tracing", traced_s, rate, peak_rss_mb(), "ratio < 1.5", traced_s / plain_s, "on / off")
