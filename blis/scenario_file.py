@@ -184,15 +184,14 @@ def _scenario_file(path: Path, document: object) -> ScenarioFile:
 def _rates(where: str, given: Mapping[str, Any], physics: str) -> tuple[dict[str, float], float]:
     """Saturation rates and load; one number is the rate under the cluster's own physics, null none at all."""
     check_keys(where, given, given, _OF_RATES)
-    rates = given["saturation_rate"]
-    if not isinstance(rates, Mapping):
-        rates = {physics: rates}
-    at = f"{where}: saturation_rate"
-    check_keys(at, rates, choices("latency"))
+    rates, at = given["saturation_rate"], f"{where}: saturation_rate"
+    if isinstance(rates, Mapping):
+        check_keys(at, rates, choices("latency"))
+        places = {kind: f"{at}.{kind}" for kind in rates}
+    else:
+        rates, places = {physics: rates}, {physics: at}
     measured = {
-        kind: check_number(
-            at if rates is not given["saturation_rate"] else f"{at}.{kind}", rate, above=0, unit="requests/s"
-        )
+        kind: check_number(places[kind], rate, above=0, unit="requests/s")
         for kind, rate in rates.items()
         if rate is not None
     }

@@ -33,6 +33,8 @@ from blis.workload.requests import Requests
 SAMPLE_REQUESTS, SAMPLE_SEED, SAMPLE_RATE = 1_000, 0, 1.0
 _CLASSES = (DEFAULT, *CLASSES[1:])
 _MULTIPLES = {name.removesuffix("_ms") + "_multiple": name for name in SloTarget._fields}
+#: Key of a bound -> the other key that gives it.
+OTHER_KEY = {**_MULTIPLES, **{name: multiple for multiple, name in _MULTIPLES.items()}}
 
 
 class Unloaded(NamedTuple):

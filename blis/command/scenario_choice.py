@@ -7,6 +7,7 @@ from blis.foundation.checks import check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
 from blis.scenario_file import read_scenario
+from blis.unloaded import OTHER_KEY
 
 KEYS = ("name", "load", "num_requests", "physics")
 #: Parts of the configuration that a scenario gives.
@@ -37,7 +38,7 @@ def with_scenario(document: Mapping[str, Any], overrides: Sequence[str] = ()) ->
     """
     replaced = {key: value for key, value in document.items() if key != "scenario"}
     node = _node(document.get("scenario"))
-    explicit = [override.lstrip("+~").partition("=")[0].partition("@")[0] for override in overrides]
+    explicit = _keys(overrides)
     if node.get("name") is None:
         for key in _SETS:
             if node.get(key) is not None:
@@ -57,6 +58,28 @@ def with_scenario(document: Mapping[str, Any], overrides: Sequence[str] = ()) ->
                 if key.startswith(f"{part}."):
                     replaced[part] = _with_value(replaced[part], document, key.split("."))
     return replaced
+
+
+def with_given_bounds(slo: object, overrides: Sequence[str]) -> object:
+    """The targets without what the command line gives in another way: a bound in milliseconds, or as a multiple."""
+    explicit = _keys(overrides)
+    if not isinstance(slo, Mapping):
+        return slo
+    return {
+        name: {key: value for key, value in entry.items() if not _is_given_otherwise(f"slo.{name}", key, explicit)}
+        if isinstance(entry, Mapping)
+        else entry
+        for name, entry in slo.items()
+    }
+
+
+def _is_given_otherwise(where: str, key: object, explicit: Sequence[str]) -> bool:
+    return f"{where}.{OTHER_KEY.get(str(key))}" in explicit and f"{where}.{key}" not in explicit
+
+
+def _keys(overrides: Sequence[str]) -> list[str]:
+    """What the command line sets, without what it sets it to."""
+    return [override.lstrip("+~").partition("=")[0].partition("@")[0] for override in overrides]
 
 
 def _node(value: object) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from blis.command.scenario_choice import with_scenario
+from blis.command.scenario_choice import with_given_bounds, with_scenario
 from blis.explaining.counterfactual.sampling import Sampling
 from blis.fitness.weighted import parse_weights
 from blis.foundation.answers import QUESTIONS
@@ -77,6 +77,7 @@ def settings_from_config(
     """
     given = check_keys("run", config, (*_KEYS, "scenario"), ("cluster", "workload"))
     given = with_scenario(given, overrides)
+    given["slo"] = with_given_bounds(given.get("slo"), overrides)
     _check_given("", given)
     answered = [question for question in QUESTIONS if given.get(question) is not None]
     policies = {question: _policy(question, given[question]) for question in answered}

@@ -93,16 +93,17 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         rivals[NAME] = random
     held_out = settings.suite.scenarios[ROLES[-1]]
     names = [one.name for one in held_out]
-    loads = [Condition(name, load=load) for name in names for load in sweeps.LOADS]
-    ages = [Condition(name, snapshot_refresh_us=age_us) for name in names for age_us in sweeps.REFRESHES_US]
-    kinds = sweeps.known_physics(held_out)
-    prices = [Condition(name, physics=kind) for name in names for kind in kinds]
+    swept: dict[str, tuple[Sequence[Any], Callable[[str, Any], Condition]]] = {
+        "loads": (sweeps.LOADS, sweeps.at_load),
+        "staleness": (sweeps.REFRESHES_US, sweeps.at_refresh),
+        "prices": (sweeps.known_physics(held_out), sweeps.at_physics),
+    }
     seeds = unseen_seeds(settings, options.seeds)
     few = seeds[: options.sweep_seeds]
     question = [""]
     laboratory = Laboratory(
         held_out,
-        [*loads, *ages, *prices],
+        [at(name, value) for values, at in swept.values() for name in names for value in values],
         options.evaluator,
         lambda count: done(question[0], count),
         settings.rules.goals.needs_trace,
@@ -129,13 +130,10 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         parts = ablation.examine(champion, genes, names, few, **common)
         question[0] = "sensitivity"
         changes = sensitivity.examine(champion, genes, names, few, **common)
-        question[0] = "loads"
-        load = sweeps.examine(champion, few_rivals, sweeps.LOADS, sweeps.at_load, names, few, **common)
-        question[0] = "staleness"
-        ages_us = [float(age_us) for age_us in sweeps.REFRESHES_US]
-        staleness = sweeps.examine(champion, few_rivals, ages_us, sweeps.at_refresh, names, few, **common)
-        question[0] = "prices"
-        physics = sweeps.examine(champion, few_rivals, kinds, sweeps.at_physics, names, few, **common)
+        found = {}
+        for asked, (values, at) in swept.items():
+            question[0] = asked
+            found[asked] = sweeps.examine(champion, few_rivals, values, at, names, few, **common)
     finally:
         laboratory.close()
     notes += constraint_notes(judged.reasons)
@@ -158,9 +156,9 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         classes=by_class,
         parts=parts,
         changes=changes,
-        load=load,
-        staleness=staleness,
-        physics=physics,
+        load=found["loads"],
+        staleness=found["staleness"],
+        physics=found["prices"],
         notes=notes,
     )
 

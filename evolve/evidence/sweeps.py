@@ -14,7 +14,7 @@ from evolve.trials.suite import SuiteScenario
 #: Arrival rates as factors of the saturation rate: from ease to overload.
 LOADS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
 #: Ages that reported signals may reach [µs]: live, a fast scrape, and what monitoring usually has.
-REFRESHES_US = (0, 10_000, 50_000, 100_000, 500_000)
+REFRESHES_US = (0.0, 10_000.0, 50_000.0, 100_000.0, 500_000.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -300,6 +300,23 @@ def test_command_line_wins_over_the_scenario(run, tmp_path: Path) -> None:
     assert config["horizon_us"] == 12345
 
 
+def test_bound_of_the_command_line_wins_however_the_scenario_gives_it(run, tmp_path: Path) -> None:
+    path = write(tmp_path, slo={"default": {"ttft_multiple": 3, "itl_ms": 50}, "batch": {"e2e_multiple": 2}})
+
+    run(f"scenario={path}", "slo.default.ttft_ms=70", "slo.batch.e2e_ms=9", "hydra.run.dir=ms")
+    run("workload=chatbot", "slo.default.ttft_multiple=2", "workload.num_requests=5", "hydra.run.dir=multiple")
+    run(f"scenario={path}", "slo.default.itl_multiple=1", "hydra.run.dir=mixed")
+    ms, multiple, mixed = (
+        yaml.safe_load((tmp_path / name / "config.yaml").read_text())["slo"] for name in ("ms", "multiple", "mixed")
+    )
+
+    assert ms["default"] == {"ttft_ms": 70.0, "itl_ms": 50.0, "e2e_ms": None}
+    assert ms["batch"]["e2e_ms"] == 9.0
+    assert 0 < multiple["default"]["ttft_ms"] < 1000  # not the shipped two seconds
+    assert multiple["default"]["itl_ms"] == 200.0
+    assert mixed["default"]["itl_ms"] != 50.0
+
+
 def test_chosen_group_wins_as_a_whole(run, tmp_path: Path) -> None:
     run(f"scenario={write(tmp_path)}", "cluster=llama-8b-mixed", "hydra.run.dir=here")
     config = yaml.safe_load((tmp_path / "here" / "config.yaml").read_text())
