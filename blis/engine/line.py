@@ -19,6 +19,8 @@ class Line(NamedTuple):
     per_token_us: float  #: what each further token of context adds, ≥ 0
 
 
+#: The longest step there is.
+LARGEST_US = 2**63 - 1
 #: Longer than every context.
 ANY_CONTEXT = 2**62
 #: The line on which nothing lies.
@@ -26,6 +28,14 @@ NOWHERE = Line(0, -1, 0.0, 0.0)
 #: Share of a price by which a line may miss it. Sums of some twenty terms that are not negative err by less than a
 #: hundredth of that.
 TOLERANCE = 2.0**-40
+
+
+@kernel
+def whole_us(time_us: float) -> int:
+    """Whole microseconds of a price: at least 1, and at most what the clock can hold, also where it is not a number."""
+    if not time_us < LARGEST_US:
+        return LARGEST_US
+    return max(1, int(time_us))
 
 
 @kernel

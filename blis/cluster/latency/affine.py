@@ -12,13 +12,11 @@ from blis.cluster.catalog import Device, Model, find_coefficients
 from blis.cluster.latency import LatencyModel
 from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
-from blis.engine.line import ANY_CONTEXT, Line
+from blis.engine.line import ANY_CONTEXT, Line, whole_us
 from blis.foundation.checks import check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
 from blis.foundation.words import shown
-
-LARGEST_US = 2**63 - 1
 
 # Places in the coefficient vector, all in µs.
 PER_STEP, PER_PROMPT_TOKEN, PER_DECODE = 0, 1, 2
@@ -120,9 +118,7 @@ def decode_line(decodes: int, context: int, coefficients: Float64Vector) -> Line
 @kernel
 def _whole_us(prompt: int, decodes: int, coefficients: Float64Vector) -> int:
     time_us = coefficients[PER_STEP] + coefficients[PER_PROMPT_TOKEN] * prompt + coefficients[PER_DECODE] * decodes
-    if not time_us < LARGEST_US:
-        return LARGEST_US
-    return max(1, int(time_us))
+    return whole_us(time_us)
 
 
 def _three(where: str, value: object) -> Three | None:

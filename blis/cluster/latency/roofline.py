@@ -15,11 +15,10 @@ from blis.cluster.latency import LatencyModel
 from blis.cluster.latency._shape import both, check_rates, check_shape, peak_tflops
 from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
-from blis.engine.line import Line, larger
+from blis.engine.line import Line, larger, whole_us
 from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.units import Float64Vector
 
-LARGEST_US = 2**63 - 1
 US_PER_S = 1e6
 
 # Places in the coefficient vector.
@@ -125,9 +124,7 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
         return 1
     compute_s, memory_s = _times_s(batch, coefficients)
     time_us = max(compute_s, memory_s) * US_PER_S
-    if not time_us < LARGEST_US:
-        return LARGEST_US
-    return max(1, int(time_us))
+    return whole_us(time_us)
 
 
 def decode_line(decodes: int, context: int, coefficients: Float64Vector) -> Line:

@@ -29,13 +29,11 @@ from blis.cluster.steps.table import (
     StepTable,
 )
 from blis.engine.batch_sums import BatchSums
-from blis.engine.line import ANY_CONTEXT, Line
+from blis.engine.line import ANY_CONTEXT, Line, whole_us
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
 from blis.foundation.words import shown
-
-LARGEST_US = 2**63 - 1
 
 # What a request spends outside steps: HTTP, tokenising, the way between processes. One pair for all models, GPUs and
 # loads, the best of a coarse grid for TTFT on the public half of the vLLM runs of `experiments/fidelity`, under
@@ -191,9 +189,7 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
             decodes, batch.decode_context_tokens * share,
         )  # fmt: skip
     time_us *= coefficients[SCALE]
-    if not time_us < LARGEST_US:
-        return LARGEST_US
-    return max(1, int(time_us))
+    return whole_us(time_us)
 
 
 def decode_line(decodes: int, context: int, coefficients: Float64Vector) -> Line:

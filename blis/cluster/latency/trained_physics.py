@@ -15,13 +15,12 @@ from blis.cluster.latency import LatencyModel
 from blis.cluster.latency._shape import both, check_rates, check_shape, peak_tflops
 from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
-from blis.engine.line import ANY_CONTEXT, Line, larger
+from blis.engine.line import ANY_CONTEXT, Line, larger, whole_us
 from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
 from blis.foundation.words import shown
 
-LARGEST_US = 2**63 - 1
 KV_BYTES_PER_ELEMENT = 2  # whatever the activations are
 
 # Fitted values: "trained_physics_coefficients", defaults file of the BLIS reference simulator, August 2026.
@@ -171,9 +170,7 @@ def step_time(batch: BatchSums, coefficients: Float64Vector) -> int:
     if batch.prefill_requests + batch.decode_requests == 0:
         return 1
     time_us = _time_us(batch, coefficients)
-    if not time_us < LARGEST_US:
-        return LARGEST_US
-    return max(1, int(time_us))
+    return whole_us(time_us)
 
 
 def decode_line(decodes: int, context: int, coefficients: Float64Vector) -> Line:
