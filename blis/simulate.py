@@ -71,7 +71,7 @@ class Simulation:
         self.requests = requests
         self.prepared = prepared
         self.seed = seed
-        self.workload = workload_arrays(requests, block_size_tokens)
+        self.workload = workload_arrays(requests, block_size_tokens, bool(prepared.settings["copies_findable"]))
         self.settings = self._settings(record_steps, record_routing or level > 0, level, max_events)
         self.memory = rows(
             [memory_for(prepared.policies[name], len(prepared.limits), len(requests)) for name in QUESTIONS]
@@ -198,7 +198,7 @@ class Simulation:
             looks=looks,
             tie_key=tie_key,
             acceptance_key=int(stream(self.seed, "acceptance").integers(2**32)) if most_drafts > 0 else codes.NO_DRAFTS,
-            n_keys=self.requests.n_keys,
+            n_segments=len(self.workload.segment_end),
             max_events=max_events if max_events is not None else self._event_budget(),
             max_idle_preemptions=self._preemption_budget(),
             outputs_share_keys=outputs_share_keys(self.requests),

@@ -7,7 +7,6 @@ in `scratch.step`.
 """
 
 from blis.engine._jit import kernel
-from blis.engine.blocks import has_room, take_blocks
 from blis.engine.codes import (
     AT_VICTIM,
     BAD_TARGET,
@@ -22,8 +21,6 @@ from blis.engine.codes import (
     INSTANCE,
     LEFT_FROM,
     LEFT_TO,
-    NEED_NODES,
-    NEED_OWN,
     NO_TRACE,
     NOW_US,
     PREEMPTED,
@@ -37,6 +34,7 @@ from blis.engine.codes import (
     VICTIM,
 )
 from blis.engine.drafts import decode_drafted, drafted_blocks, drafted_chunk
+from blis.engine.free_blocks import free_blocks, take_blocks
 from blis.engine.heap import replace_finish
 from blis.engine.members import (
     decode_position,
@@ -50,13 +48,14 @@ from blis.engine.preempting import (
     end_part,
     fill_candidates,
     first_candidate,
-    new_own_blocks,
+    new_own_segments,
     preempt,
     take_back,
 )
-from blis.engine.prefill import compute_chunk, free_blocks, next_chunk
+from blis.engine.prefill import compute_chunk, next_chunk
+from blis.engine.room import has_room_beside, has_room_for_step
 from blis.engine.serving import can_serve_at_once, serve_at_once
-from blis.engine.state import LOG_ENTRIES, LOST_ENTRIES, OWN_PLACES, PAUSES, State
+from blis.engine.state import State
 from blis.engine.step_end import finish_step, note_event, start_us
 from blis.engine.taking import UNSORTED, take_waiting
 from blis.engine.two_steps import wait_for_step
@@ -87,14 +86,6 @@ def start_step(world: World, state: State, instance: int, now_us: int) -> int:
         serve_at_once(world, state, instance)
         _begin_taking(state, instance)
     return DONE
-
-
-@kernel
-def has_room_for_step(world: World, state: State, instance: int) -> bool:
-    """Whether there is room for whatever one step, and the end of another, can add without a preemption."""
-    step = state.scratch.step
-    step[NEED_NODES] = most_new_nodes(world, state, instance)
-    return _has_room(world, state, step[NEED_NODES])
 
 
 @kernel
@@ -142,34 +133,6 @@ def _is_free(world: World, state: State, instance: int) -> bool:
 def _begin_taking(state: State, instance: int) -> None:
     state.scratch.step[STAGE] = TAKING
     state.scratch.step[TAKEN_FROM] = state.instances.running_requests[instance]
-
-
-@kernel
-def most_new_nodes(world: World, state: State, instance: int) -> int:
-    """Most keyed blocks that can fill in one step without a preemption."""
-    if world.settings.n_keys == 0 and state.cache.counters[OWN_PLACES] == 0:
-        return 0
-    batch = state.batches.members.shape[1]
-    size = world.settings.block_size_tokens
-    most = world.limits.step_token_budget[instance] // size + 4 * batch + 2
-    if world.limits.draft_tokens[instance] > 0:  # accepted since each member was last served
-        most += batch * -(-world.limits.draft_tokens[instance] // size)
-    return most
-
-
-@kernel
-def _has_room(world: World, state: State, nodes: int) -> bool:
-    if world.settings.cache_signal_delay_us > 0:
-        changes = 4 * nodes + 2 * state.instances.shape[0]
-        if 2 * (state.seen.counters[1] + changes) > state.seen.slots.shape[0]:
-            return False
-    log, batch = state.log, state.batches.members.shape[1]
-    return (
-        has_room(state.cache, nodes)
-        and log.counters[LOG_ENTRIES] + 2 <= log.entries.shape[0]
-        and log.counters[LOST_ENTRIES] + batch <= log.lost.shape[0]
-        and log.counters[PAUSES] + batch <= log.pauses.shape[0]
-    )
 
 
 @kernel
@@ -223,7 +186,7 @@ def _decode_one(world: World, state: State, instance: int, request: int) -> None
     step, requests = state.scratch.step, state.requests
     position = decode_position(state, instance, request)
     if position % world.settings.block_size_tokens == 0:
-        take_blocks(world.settings, state.instances, state.cache, state.seen, instance, 1)
+        take_blocks(world, state, instance, 1)
     if requests.fill_previous[request] != -1:
         fill_known(world, state, instance, request, position)
         if not step[UNDER_WAY] or requests.left_out_us[request] > 0:
@@ -279,14 +242,8 @@ def _preempt_one(world: World, state: State, instance: int) -> int:
     if choice < 0 or choice >= count:
         return BAD_TARGET
     victim = state.batches.members[instance, first + choice]
-    own = new_own_blocks(world, state, victim)
-    if (
-        not _has_room(world, state, step[NEED_NODES] + own)
-        or not has_trace_room(world, state)
-        or state.cache.counters[OWN_PLACES] + own > state.cache.own_held.shape[0]
-    ):
-        step[NEED_NODES] += own
-        step[NEED_OWN] = own
+    own = new_own_segments(world, state, victim)
+    if not has_room_beside(world, state, instance, own) or not has_trace_room(world, state):
         return GROW
     step[VICTIM] = _NOBODY
     if world.settings.trace_level != NO_TRACE:

@@ -8,7 +8,7 @@ from typing import Any
 
 from blis.engine._jit import kernel
 from blis.engine.codes import CLOCK_US, COMPLETED, NEVER_US, NEXT_FIXED, ROUTING_HEAD, ROUTING_TAIL
-from blis.engine.state import INDEXED, NODES_MADE, OWN_PLACES, BlockStore, State
+from blis.engine.state import INDEXED, PIECES_MADE, RUNS_MADE, BlockStore, State
 from blis.engine.views import World
 
 FIRST_ROW, FIRST_PLACE = range(2)  # places of `since`: oldest request under way, and head of the routing queue, then
@@ -27,9 +27,9 @@ def has_same_shape(world: World, base: State, branch: State) -> bool:
 @kernel
 def _store_has_same_shape(base: BlockStore, branch: BlockStore) -> bool:
     return (
-        base.nodes.shape[0] == branch.nodes.shape[0]
+        base.runs.shape[0] == branch.runs.shape[0]
         and base.slots.shape[0] == branch.slots.shape[0]
-        and base.own_held.shape[0] == branch.own_held.shape[0]
+        and base.pieces.shape[0] == branch.pieces.shape[0]
     )
 
 
@@ -49,9 +49,6 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
             branch.drafts[request] = base.drafts[request]
     _copy_queue(base, branch, since[FIRST_PLACE])
     _copy_instances(world, base, branch)
-    offsets = world.workload.key_offsets
-    for place in range(offsets[since[FIRST_ROW]], offsets[last]):
-        branch.cache.held[place] = base.cache.held[place]
     _copy_store(base.cache, branch.cache)
     if world.settings.needs_affinity:
         _copy_store(base.router, branch.router)
@@ -124,11 +121,11 @@ def _copy_instances(world: World, base: State, branch: State) -> None:
 
 @kernel
 def _copy_store(base: BlockStore, branch: BlockStore) -> None:
-    for node in range(base.counters[NODES_MADE]):
-        branch.nodes[node] = base.nodes[node]
+    for run in range(base.counters[RUNS_MADE]):
+        branch.runs[run] = base.runs[run]
     if base.counters[INDEXED] > 0 or branch.counters[INDEXED] > 0:
         for slot in range(base.slots.shape[0]):
             branch.slots[slot] = base.slots[slot]
-    for place in range(base.counters[OWN_PLACES]):
-        branch.own_held[place] = base.own_held[place]
+    for piece in range(base.counters[PIECES_MADE]):
+        branch.pieces[piece] = base.pieces[piece]
     _copy_vector(base.counters, branch.counters)

@@ -53,7 +53,7 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     TIE_DRAW,  # of the request that is decided on: which of equal instances it gets
     STOP_AT_ROUTING,  # number of the routing decision at which to stop; -1: none
     STUCK_INSTANCE,  # which one stalled
-    NEED_ROUTER_NODES,  # room that the router's index lacked
+    NEED_ROUTER_RUNS,  # room that the router's index lacked
     N_CLUSTER_PLACES,
 ) = range(24)
 
@@ -83,9 +83,8 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     LEFT_TO,
     TAKEN_FROM,  # position in the batch of the first request taken in this step
     STOPPED_BY,  # why no further request was taken
-    NEED_NODES,  # room that the block store lacked
-    NEED_OWN,
+    NEED_RUNS,  # room that the block store lacked
     N_STEP_PLACES,
-) = range(27)
+) = range(26)
 
 BETWEEN_STEPS, SERVING, TAKING = range(3)

@@ -34,7 +34,7 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
     now_us = instances.next_step_us[instance]
     begin_us = instances.busy_until_us[instance] if is_ahead else now_us
     first_us, latest_us, step_us = begin_us, now_us, 0
-    free, used = state.cache.nodes.run[instance], instances.used_blocks[instance]
+    free, used = state.cache.runs.keyless_after[instance], instances.used_blocks[instance]
     block_time = 0
     context = instances.decode_context_tokens[instance]
     line = NOWHERE
@@ -114,7 +114,7 @@ def _account_run(state: State, instance: int, count: int, length_us: int, used: 
     """Count the steps of a run: queue and batch were constant, and the blocks in use only became more."""
     instances = state.instances
     taken = used - instances.used_blocks[instance]
-    state.cache.nodes.run[instance] -= taken
+    state.cache.runs.keyless_after[instance] -= taken
     instances.used_blocks[instance] = used
     instances.cache_misses[instance] += taken
     instances.peak_blocks[instance] = max(instances.peak_blocks[instance], used)

@@ -7,12 +7,14 @@ place in its output, so nothing that happens around it changes it.
 """
 
 from blis.engine._jit import kernel
-from blis.engine.blocks import take_blocks
 from blis.engine.choice import draw_of, mixed
 from blis.engine.codes import BUDGET, CHUNK, DECODE_CONTEXT, DECODE_REQUESTS, DRAFT_TOKENS, LEFT_FROM
+from blis.engine.free_blocks import take_blocks
 from blis.engine.heap import push_finish
-from blis.engine.members import decode_position, fill_block, keyed_blocks, link_phases, unlink_phases
+from blis.engine.holding import fill_blocks
+from blis.engine.members import decode_position, link_phases, unlink_phases
 from blis.engine.prefill import next_chunk
+from blis.engine.sequence import keyed_blocks
 from blis.engine.state import State
 from blis.engine.views import World
 
@@ -47,7 +49,7 @@ def decode_drafted(world: World, state: State, instance: int, request: int) -> N
     step, drafts = state.scratch.step, state.drafts
     position, chunk = decode_position(state, instance, request), step[CHUNK]
     needed = drafted_blocks(world, state, instance, request)
-    take_blocks(world.settings, state.instances, state.cache, state.seen, instance, needed)
+    take_blocks(world, state, instance, needed)
     drafts.reached_tokens[request] = max(drafts.reached_tokens[request], position + chunk)
     _give_keys(world, state, instance, request, position + 1)
     state.requests.chunk_tokens[request] = chunk
@@ -63,8 +65,7 @@ def _give_keys(world: World, state: State, instance: int, request: int, known_to
     size = world.settings.block_size_tokens
     first, end = state.drafts.keyed_tokens[request] // size, known_tokens // size
     if end > first:
-        for block in range(first, min(end, keyed_blocks(world, state, request))):
-            fill_block(world, state, instance, request, block)
+        fill_blocks(world, state, instance, request, min(end, keyed_blocks(world, state, request)))
     state.drafts.keyed_tokens[request] = known_tokens
 
 

@@ -7,7 +7,7 @@ runs by itself up to the next event of the cluster.
 """
 
 from blis.engine._jit import kernel
-from blis.engine.batch import continue_step, has_room_for_step, start_step
+from blis.engine.batch import continue_step, start_step
 from blis.engine.codes import (
     BETWEEN_STEPS,
     DONE,
@@ -25,6 +25,7 @@ from blis.engine.decode_run import run_decodes
 from blis.engine.feedback import release_followers
 from blis.engine.heap import AS_QUEUED, meld, without_root
 from blis.engine.observation import has_trace_room
+from blis.engine.room import has_room_for_step
 from blis.engine.state import State
 from blis.engine.step_end import note_event
 from blis.engine.two_steps import end_steps

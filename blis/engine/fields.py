@@ -60,7 +60,7 @@ LIMIT_FIELDS = {
 SETTING_FIELDS = {
     "n_instances": (_I, 0),
     "block_size_tokens": (_I, 0),
-    "n_keys": (_I, 0),  # shared keys; a preempted request's own keys follow them
+    "n_segments": (_I, 0),  # of shared blocks; those of a preempted request's own blocks follow them
     "admission_latency_us": (_I, 0),
     "routing_latency_us": (_I, 0),
     "snapshot_refresh_us": (_I, 0),  # 0: signals are live
@@ -136,7 +136,8 @@ REQUEST_FIELDS = {
     "clock_mark_us": (_I, 0),  # end of the step of its first token, and what later time does not count
     "left_out_us": (_I, 0),  # time it has been left out of steps since its latest token
     "detached_blocks": (_I, 0),  # leading blocks it uses without holding them
-    "own_key": (_I, -1),  # first of the keys it got when first preempted; -1
+    "own_segment": (_I, -1),  # first of the segments of its own blocks, which it got when first preempted; -1
+    "last_piece": (_I, -1),  # of the keyed blocks that it holds, see blis.engine.holding; -1
     "link": (_I, -1),  # next in a queue, or next sibling in a heap
     "back_link": (_I, -1),  # previous in a queue, or first child in a heap
     "fill_previous": (_I, -1),
@@ -215,23 +216,33 @@ INSTANCE_FIELDS = {
     "accepted_tokens": (_I, 0),  # of those, also behind the end of an output
 }
 
-NODE_FIELDS = {
-    "node_id": (_I, -1),  # key · m + instance
-    "run": (_I, 0),  # keyless blocks after this node
-    "references": (_I, 0),  # requests that hold the block
-    "is_current": (_I, 0),  # 1 when the index names this node
+RUN_FIELDS = {
+    "identity": (_I, -1),  # segment · m + instance
+    "first": (_I, 0),  # place of its first block in a sequence
+    "end": (_I, 0),  # one behind that of its last
+    "references": (_I, 0),  # requests that hold the blocks
+    "keyless_after": (_I, 0),  # blocks without keys after this run
     "previous": (_I, 0),
     "next": (_I, 0),
-    "next_copy": (_I, 0),  # next younger block of the same content; -1
+    "next_copy": (_I, 0),  # next younger run of the segment; -1
     "previous_copy": (_I, 0),  # next older; of the one that the index names, the youngest
+    "lower": (_I, 0),  # run that it was last split from; -1
+    "is_current": (_I, 0),  # 1 when the index names this run
 }
 
-SLOT_FIELDS = {"slot_id": (_I, 0), "slot_node": (_I, 0)}  # id + 1; 0 is empty
+PIECE_FIELDS = {
+    "run": (_I, 0),  # that holds the piece's last block
+    "first": (_I, 0),  # place of the piece's first block
+    "below": (_I, 0),  # the request's piece before it; -1
+}
+
+SLOT_FIELDS = {"slot_id": (_I, 0), "slot_run": (_I, 0)}  # id + 1; 0 is empty
 
 SEEN_FIELDS = {
-    "slot_id": (_I, 0),
-    "slot_seen": (_I, 0),
-}  # id + 1; 2 · generation + (1 if present at the reading)
+    "slot_id": (_I, 0),  # id + 1; 0 is empty
+    "slot_generation": (_I, 0),
+    "slot_end": (_I, 0),  # first place of the segment whose block was not there
+}
 
 LOG_FIELDS = {
     "step_us": (_I, 0),  # of the first step

@@ -2,19 +2,20 @@
 
 import numpy as np
 
-from blis.engine.blocks import reenter, rehash
-from blis.engine.codes import NEED_NODES, NEED_OWN, NEED_ROUTER_NODES
+from blis.engine.block_index import rehash
+from blis.engine.codes import NEED_ROUTER_RUNS, NEED_RUNS
 from blis.engine.observation import PREEMPTIONS, SAMPLES
-from blis.engine.state import INDEXED, NODES_MADE, OWN_PLACES, BlockStore, SeenCache, State, StepLog, TraceLog
+from blis.engine.seen_cache import reenter
+from blis.engine.state import INDEXED, PIECES_MADE, RUNS_MADE, BlockStore, SeenCache, State, StepLog, TraceLog
 
 
 def grown(state: State) -> State:
     """The state with room for what the kernel stopped for, and as much again."""
     step, cluster = state.scratch.step, state.scratch.cluster
     return state._replace(
-        cache=_grown_store(state.cache, int(step[NEED_NODES]) + 1, int(step[NEED_OWN])),
-        router=_grown_store(state.router, int(cluster[NEED_ROUTER_NODES]) + 2, 0),
-        seen=_grown_seen(state.seen, 4 * int(step[NEED_NODES]) + 2 * len(state.instances)),
+        cache=_grown_store(state.cache, int(step[NEED_RUNS]) + 1),
+        router=_grown_store(state.router, int(cluster[NEED_ROUTER_RUNS]) + 1),
+        seen=_grown_seen(state.seen, 4 * int(step[NEED_RUNS]) + 2 * len(state.instances)),
         log=_grown_log(state.log, state.batches.members.shape[1]),
         trace=_grown_trace(state.trace),
     )
@@ -43,20 +44,18 @@ def _power_of_two(length: int) -> int:
     return 1 << max(0, length - 1).bit_length()
 
 
-def _grown_store(store: BlockStore, nodes: int, own_places: int) -> BlockStore:
-    made, indexed, own = (int(store.counters[place]) for place in (NODES_MADE, INDEXED, OWN_PLACES))
-    room = 2 * (made + nodes) if made + nodes > len(store.nodes) else 0
-    own_room = 2 * (own + own_places) if own + own_places > len(store.own_held) else 0
-    longer = store._replace(nodes=_longer(store.nodes, room), own_held=_longer(store.own_held, own_room))
-    if 2 * (indexed + nodes) <= len(store.slots):
+def _grown_store(store: BlockStore, runs: int) -> BlockStore:
+    made, indexed, pieces = (int(store.counters[place]) for place in (RUNS_MADE, INDEXED, PIECES_MADE))
+    room = 2 * (made + runs) if made + runs > len(store.runs) else 0
+    piece_room = 2 * (pieces + runs) if pieces + runs > len(store.pieces) > 0 else 0
+    longer = store._replace(runs=_longer(store.runs, room), pieces=_longer(store.pieces, piece_room))
+    if 2 * (indexed + runs) <= len(store.slots):
         return longer
-    return _rehashed(longer, _power_of_two(4 * (indexed + nodes)))
+    return _rehashed(longer, _power_of_two(4 * (indexed + runs)))
 
 
 def _store_with_room_of(store: BlockStore, other: BlockStore) -> BlockStore:
-    longer = store._replace(
-        nodes=_longer(store.nodes, len(other.nodes)), own_held=_longer(store.own_held, len(other.own_held))
-    )
+    longer = store._replace(runs=_longer(store.runs, len(other.runs)), pieces=_longer(store.pieces, len(other.pieces)))
     return longer if len(store.slots) >= len(other.slots) else _rehashed(longer, len(other.slots))
 
 

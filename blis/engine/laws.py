@@ -55,13 +55,13 @@ def _require(law: str, instance: int, expected: int, got: int) -> None:
 
 def _check_blocks(limits: Records, state: State, instance: int) -> None:
     """Used and free blocks add up to all; free blocks are held by nobody; lists lead back where they began."""
-    nodes = state.cache.nodes
-    free, node, before = int(nodes.run[instance]), int(nodes.next[instance]), instance
-    while node != instance:
-        _require("a free block is held by no request", instance, 0, int(nodes.references[node]))
-        _require("a free list leads back as it leads on", instance, before, int(nodes.previous[node]))
-        free += 1 + int(nodes.run[node])
-        before, node = node, int(nodes.next[node])
+    runs = state.cache.runs
+    free, run, before = int(runs.keyless_after[instance]), int(runs.next[instance]), instance
+    while run != instance:
+        _require("a free block is held by no request", instance, 0, int(runs.references[run]))
+        _require("a free list leads back as it leads on", instance, before, int(runs.previous[run]))
+        free += int(runs.end[run] - runs.first[run] + runs.keyless_after[run])
+        before, run = run, int(runs.next[run])
     used = int(state.instances.used_blocks[instance])
     _require("used and free blocks are all blocks", instance, int(limits.total_blocks[instance]), used + free)
 

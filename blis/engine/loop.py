@@ -23,7 +23,7 @@ from blis.engine.codes import (
     N_ADMITTED,
     N_REJECTED,
     N_ROUTED,
-    NEED_ROUTER_NODES,
+    NEED_ROUTER_RUNS,
     NEVER_US,
     NEXT_ADMISSION,
     NEXT_INSTANCE,
@@ -48,7 +48,8 @@ from blis.engine.fields import (
     workload_table,
 )
 from blis.engine.reference import by_reference
-from blis.engine.signals import prepare_view, read_signals, remember_routing, router_room, router_view
+from blis.engine.router_index import most_router_runs, router_room
+from blis.engine.signals import prepare_view, read_signals, remember_routing, router_view
 from blis.engine.start import new_state
 from blis.engine.state import State, Workload
 from blis.engine.views import (
@@ -130,7 +131,7 @@ def _route_next(world: World, state: State, now_us: int) -> int:
     request = state.scratch.routing_queue[cluster[ROUTING_HEAD]]
     if cluster[IS_DECIDED] == 0:
         if not router_room(world, state, request):
-            cluster[NEED_ROUTER_NODES] = world.workload.key_offsets[request + 1] - world.workload.key_offsets[request]
+            cluster[NEED_ROUTER_RUNS] = most_router_runs(world, request)
             return GROW
         read_signals(world, state, now_us)
         prepare_view(world, state, request)
@@ -245,7 +246,7 @@ def sample_arguments() -> tuple[Any, ...]:
     """Arguments of the right types, so that signatures cannot drift from the records."""
     whole = np.zeros(1, np.int64)
     whole.setflags(write=False)
-    workload = Workload(workload_table(**dict.fromkeys(WORKLOAD_COLUMNS, whole)), whole, whole)
+    workload = Workload(workload_table(**dict.fromkeys(WORKLOAD_COLUMNS, whole)), whole, whole, whole, whole)
     settings = setting_record(**dict.fromkeys(SETTING_NAMES, 1))
     limits = limit_table([dict.fromkeys(LIMIT_COLUMNS, 1)])
     matrix = np.zeros((1, 1))

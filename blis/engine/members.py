@@ -1,121 +1,18 @@
-"""What happens to one member of a batch: its blocks, its way into and out of decoding, its end.
+"""What happens to one member of a batch: its way into and out of decoding, its end.
 
 What a request computes before it decodes is its text: its prompt, and behind it what it had written when it was
 preempted.
 """
 
 from blis.engine._jit import kernel
-from blis.engine.blocks import append_run, claim, find, give_back, prepend_run, register, take_blocks
 from blis.engine.codes import COMPLETED, NEVER_US, RUNNING
 from blis.engine.feedback import release_followers
 from blis.engine.heap import push_finish
+from blis.engine.holding import fill_blocks, release, store_tokens
+from blis.engine.sequence import keyed_blocks
 from blis.engine.state import State
 from blis.engine.views import World
 from blis.engine.waiting import forget_waiting
-
-
-@kernel
-def shared_blocks(world: World, request: int) -> int:
-    """Leading blocks of the request's whole sequence whose keys other requests share."""
-    return world.workload.key_offsets[request + 1] - world.workload.key_offsets[request]
-
-
-@kernel
-def keyed_blocks(world: World, state: State, request: int) -> int:
-    """Leading blocks that get a key when they fill."""
-    shared, own_key = shared_blocks(world, request), state.requests.own_key[request]
-    if shared == 0 and own_key < 0:
-        return 0
-    if state.requests.detached_blocks[request] > 0 or not has_keys(world, state, request):
-        return 0
-    return shared + own_blocks(world, request) if own_key >= 0 else shared
-
-
-@kernel
-def has_keys(world: World, state: State, request: int) -> bool:
-    """Whether the instance of a request keeps blocks to be found again."""
-    return world.limits.prefix_caching[state.requests.instance[request]] != 0
-
-
-@kernel
-def own_blocks(world: World, request: int) -> int:
-    """Blocks that only the request itself can find again: each needs a key of its own once it is preempted."""
-    whole = world.workload.table.prompt_blocks[request]
-    if world.settings.resume_keeps_output:
-        outputs = max(world.workload.table.output_tokens[request], 1)
-        stored = world.workload.table.input_tokens[request] + outputs - 1
-        whole = stored // world.settings.block_size_tokens
-    return max(0, whole - shared_blocks(world, request))
-
-
-@kernel
-def key_of(world: World, state: State, request: int, block: int) -> int:
-    """Key of a block below `keyed_blocks`."""
-    shared = shared_blocks(world, request)
-    if block < shared:
-        return world.workload.keys[world.workload.key_offsets[request] + block]
-    return state.requests.own_key[request] + block - shared
-
-
-@kernel
-def _held(world: World, state: State, request: int, block: int) -> int:
-    shared = shared_blocks(world, request)
-    if block < shared:
-        return state.cache.held[world.workload.key_offsets[request] + block]
-    return state.cache.own_held[state.requests.own_key[request] - world.settings.n_keys + block - shared]
-
-
-@kernel
-def _set_held(world: World, state: State, request: int, block: int, node: int) -> None:
-    shared = shared_blocks(world, request)
-    if block < shared:
-        state.cache.held[world.workload.key_offsets[request] + block] = node
-    else:
-        place = state.requests.own_key[request] - world.settings.n_keys + block - shared
-        state.cache.own_held[place] = node
-
-
-@kernel
-def cached_prefix(world: World, state: State, instance: int, request: int) -> tuple[int, int]:
-    """Leading blocks of its text found in the instance's cache, and how many are free; their nodes go to scratch."""
-    n_instances = world.settings.n_instances
-    shared = shared_blocks(world, request)
-    whole = state.requests.text_tokens[request] // world.settings.block_size_tokens
-    last = whole if state.requests.own_key[request] >= 0 else min(shared, whole)
-    if not world.limits.prefix_caching[instance]:
-        last = 0
-    found = 0
-    free = 0
-    while found < last:
-        node = find(state.cache, key_of(world, state, request, found) * n_instances + instance)
-        if node < 0:
-            break
-        state.scratch.hits[found] = node
-        if state.cache.nodes.references[node] == 0:
-            free += 1
-        found += 1
-    return found, free
-
-
-@kernel
-def claim_prefix(world: World, state: State, instance: int, request: int, count: int) -> None:
-    """Hold the first `count` blocks that `cached_prefix` found."""
-    for block in range(count):
-        node = state.scratch.hits[block]
-        claim(state.instances, state.cache, instance, node)
-        _set_held(world, state, request, block, node)
-    state.requests.registered_blocks[request] = count
-    state.instances.cache_hits[instance] += count
-    state.instances.cache_hit_tokens[instance] += count * world.settings.block_size_tokens
-
-
-@kernel
-def fill_block(world: World, state: State, instance: int, request: int, block: int) -> None:
-    """A keyed block has just become full, and all of its tokens are known."""
-    key = key_of(world, state, request, block)
-    node = register(world.settings, state.instances, state.cache, state.seen, instance, key)
-    _set_held(world, state, request, block, node)
-    state.requests.registered_blocks[request] = block + 1
 
 
 @kernel
@@ -124,62 +21,10 @@ def fill_known(world: World, state: State, instance: int, request: int, known_to
     size = world.settings.block_size_tokens
     if known_tokens % size != 0:
         return
-    block = known_tokens // size - 1
-    keyed = keyed_blocks(world, state, request)
-    if state.requests.registered_blocks[request] <= block < keyed:
-        fill_block(world, state, instance, request, block)
-    if keyed <= block + 1:
+    end, keyed = known_tokens // size, keyed_blocks(world, state, request)
+    fill_blocks(world, state, instance, request, min(end, keyed))
+    if keyed <= end:
         unlink_fill(state, instance, request)
-
-
-@kernel
-def store_tokens(world: World, state: State, instance: int, request: int, start: int, end: int) -> None:
-    """Put the tokens of positions [start, end) into the cache: take blocks, and give full ones their keys, in order."""
-    settings = world.settings
-    size = settings.block_size_tokens
-    keyed = keyed_blocks(world, state, request)
-    block = start // size
-    last = -(-end // size)
-    if start % size != 0:
-        if block < keyed and (block + 1) * size <= end:
-            fill_block(world, state, instance, request, block)
-        block += 1
-    while block < last and block < keyed:
-        take_blocks(settings, state.instances, state.cache, state.seen, instance, 1)
-        if (block + 1) * size <= end:
-            fill_block(world, state, instance, request, block)
-        block += 1
-    if block < last:
-        take_blocks(settings, state.instances, state.cache, state.seen, instance, last - block)
-
-
-@kernel
-def release(world: World, state: State, instance: int, request: int, stored_tokens: int, known_tokens: int) -> None:
-    """Give back all blocks of a request that stores so many tokens, the last block first.
-
-    Blocks that the first `known_tokens` do not fill have no key.
-    """
-    size = world.settings.block_size_tokens
-    instances, cache = state.instances, state.cache
-    first = state.requests.detached_blocks[request]
-    end = -(-stored_tokens // size)
-    full = known_tokens // size if world.limits.prefix_caching[instance] else 0
-    if world.settings.keyless_freed_first and end > full:
-        prepend_run(cache, instance, end - full)
-        instances.used_blocks[instance] -= end - full
-        end = full
-    keyed = min(keyed_blocks(world, state, request), full)
-    if end > max(keyed, first):
-        count = end - max(keyed, first)
-        append_run(cache, instance, count)
-        instances.used_blocks[instance] -= count
-    for block in range(keyed - 1, first - 1, -1):
-        node = _held(world, state, request, block)
-        if node >= 0:
-            give_back(instances, cache, instance, node)
-        else:
-            append_run(cache, instance, 1)
-            instances.used_blocks[instance] -= 1
 
 
 @kernel

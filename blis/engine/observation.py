@@ -20,8 +20,8 @@ from blis.engine.codes import (
     STOPPED_BY,
     TAKEN_FROM,
 )
+from blis.engine.free_blocks import free_blocks
 from blis.engine.preempting import stored_tokens
-from blis.engine.prefill import free_blocks
 from blis.engine.reference import by_reference
 from blis.engine.state import State
 from blis.engine.taking import prospect

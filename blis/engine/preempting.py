@@ -24,19 +24,16 @@ from blis.engine.codes import (
     UNDER_WAY,
 )
 from blis.engine.heap import remove_finish
+from blis.engine.holding import fill_blocks, release
 from blis.engine.members import (
     decode_position,
-    fill_block,
-    has_keys,
     is_decoding,
-    own_blocks,
-    release,
     remove_from_batch,
-    shared_blocks,
     unlink_phases,
 )
 from blis.engine.prefill import is_replayed
-from blis.engine.state import LOST_ENTRIES, NEXT_OWN_KEY, OWN_PLACES, State
+from blis.engine.sequence import has_keys, own_blocks, own_segments, shared_blocks
+from blis.engine.state import LOST_ENTRIES, NEXT_OWN_SEGMENT, State
 from blis.engine.views import BatchView, World
 from blis.engine.waiting import count_waiting, enqueue
 
@@ -228,23 +225,20 @@ def _key_own_blocks(world: World, state: State, instance: int, request: int, kno
     """A first preemption makes the request's own blocks worth finding: its next life may meet them again."""
     requests, cache = state.requests, state.cache
     count = own_blocks(world, request)
-    if requests.own_key[request] >= 0 or count == 0 or requests.detached_blocks[request] > 0:
+    if requests.own_segment[request] >= 0 or count == 0 or requests.detached_blocks[request] > 0:
         return
     if not has_keys(world, state, request):
         return
-    requests.own_key[request] = cache.counters[NEXT_OWN_KEY]
-    cache.counters[NEXT_OWN_KEY] += count
-    cache.counters[OWN_PLACES] += count
-    shared = shared_blocks(world, request)
+    requests.own_segment[request] = cache.counters[NEXT_OWN_SEGMENT]
+    cache.counters[NEXT_OWN_SEGMENT] += own_segments(world, request)
     full = known // world.settings.block_size_tokens
-    for block in range(shared, min(full, shared + count)):
-        fill_block(world, state, instance, request, block)
+    fill_blocks(world, state, instance, request, min(full, shared_blocks(world, request) + count))
 
 
 @kernel
-def new_own_blocks(world: World, state: State, request: int) -> int:
-    """Blocks that get keys of their own if the request is preempted now."""
-    return own_blocks(world, request) if state.requests.own_key[request] < 0 else 0
+def new_own_segments(world: World, state: State, request: int) -> int:
+    """Segments of own blocks that the request gets if it is preempted now."""
+    return own_segments(world, request) if state.requests.own_segment[request] < 0 else 0
 
 
 @kernel

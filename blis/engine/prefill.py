@@ -13,15 +13,9 @@ from blis.engine.codes import (
     PREFILL_X2,
     REPLAYED,
 )
-from blis.engine.members import store_tokens
+from blis.engine.holding import store_tokens
 from blis.engine.state import State
 from blis.engine.views import World
-
-
-@kernel
-def free_blocks(world: World, state: State, instance: int) -> int:
-    """KV blocks that nobody holds."""
-    return world.limits.total_blocks[instance] - state.instances.used_blocks[instance]
 
 
 @kernel

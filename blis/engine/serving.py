@@ -4,10 +4,12 @@ Then a step costs no more than its prompts: how many decodes need a block is a c
 """
 
 from blis.engine._jit import kernel
-from blis.engine.blocks import find, take_blocks
+from blis.engine.block_runs import covering
 from blis.engine.codes import BUDGET, DECODE_CONTEXT, DECODE_REQUESTS, UNDER_WAY
-from blis.engine.members import decode_position, fill_known, key_of
-from blis.engine.prefill import compute_chunk, free_blocks, next_chunk
+from blis.engine.free_blocks import free_blocks, take_blocks
+from blis.engine.members import decode_position, fill_known
+from blis.engine.prefill import compute_chunk, next_chunk
+from blis.engine.sequence import segment_at
 from blis.engine.state import State
 from blis.engine.views import World
 
@@ -47,7 +49,7 @@ def serve_at_once(world: World, state: State, instance: int) -> None:
     """Give every decode its block and its key, and the prompts what the budget leaves."""
     step, instances = state.scratch.step, state.instances
     phase = instances.step_number[instance] % world.settings.block_size_tokens
-    take_blocks(world.settings, instances, state.cache, state.seen, instance, state.batches.crossing[instance, phase])
+    take_blocks(world, state, instance, state.batches.crossing[instance, phase])
     if instances.fills_are_due[instance]:
         _fill_phase(world, state, instance, _phase_before(world, phase), 0)
     if not step[UNDER_WAY]:
@@ -81,8 +83,9 @@ def _fills_are_independent(world: World, state: State, instance: int, phase: int
         return False
     while request >= 0:
         block = decode_position(state, instance, request) // world.settings.block_size_tokens
-        identity = key_of(world, state, request, block) * world.settings.n_instances + instance
-        if find(state.cache, identity) >= 0:
+        segment, _ = segment_at(world, state, request, block)
+        run, _ = covering(state.cache, segment * world.settings.n_instances + instance, block)
+        if run >= 0:
             return False
         request = state.requests.fill_next[request]
     return True

@@ -21,11 +21,12 @@ from blis.engine.fields import (
     INSTANCE_FIELDS,
     LOG_FIELDS,
     LOST_FIELDS,
-    NODE_FIELDS,
     PAUSE_FIELDS,
+    PIECE_FIELDS,
     PREEMPTION_FIELDS,
     REQUEST_FIELDS,
     ROUTING_FIELDS,
+    RUN_FIELDS,
     SAMPLE_FIELDS,
     SEEN_FIELDS,
     SLOT_FIELDS,
@@ -36,7 +37,7 @@ from blis.engine.state import Batches, BlockStore, Scratch, SeenCache, State, St
 from blis.foundation.units import Int64Vector
 
 #: Room for blocks with keys that a state begins with, at most; it grows as it must.
-_MOST_FIRST_NODES = 4096
+_MOST_FIRST_RUNS = 4096
 
 
 def new_state(workload: Workload, settings: Records, limits: Records) -> State:
@@ -54,7 +55,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         affinity_blocks=np.zeros(m, np.int64),
         scores=np.zeros(m, np.float64),
         scorer_scores=np.zeros((max(settings.n_scorers, 1), m), np.float64),
-        hits=np.empty(longest // settings.block_size_tokens + 1, np.int64),
+        hits=np.empty((longest // settings.block_size_tokens + 1, 2), np.int64),
         members=np.empty(2 * largest_batch + 1, np.int64),
         order=np.empty(max(n, 1), np.int64),
         candidates=np.empty((6, largest_batch), np.float64),
@@ -70,8 +71,8 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         instances=instances,
         signals=instances if settings.snapshot_refresh_us == 0 else _first_signals(instances, settings),
         batches=_new_batches(m, largest_batch, settings.block_size_tokens),
-        cache=_new_store(m, limits.total_blocks, settings.n_keys, len(workload.keys)),
-        router=_new_store(m, np.zeros(m, np.int64), settings.n_keys, 0),
+        cache=_new_store(m, limits.total_blocks, settings.n_segments, holds_pieces=True),
+        router=_new_store(m, np.zeros(m, np.int64), settings.n_segments, holds_pieces=False),
         seen=SeenCache(np.array([1, 0]), records(SEEN_FIELDS, 256)),
         scratch=scratch,
         log=StepLog(
@@ -130,15 +131,14 @@ def _new_batches(m: int, largest_batch: int, block_size_tokens: int) -> Batches:
     )
 
 
-def _new_store(m: int, blocks: Int64Vector, n_keys: int, n_places: int) -> BlockStore:
-    room = 256 + int(min(m * n_keys, _MOST_FIRST_NODES))
+def _new_store(m: int, blocks: Int64Vector, n_segments: int, *, holds_pieces: bool) -> BlockStore:
+    room = 256 + int(min(m * n_segments, _MOST_FIRST_RUNS))
     store = BlockStore(
-        counters=np.array([m, -1, 0, n_keys, 0], np.int64),
-        nodes=records(NODE_FIELDS, m + room),
+        counters=np.array([m, -1, 0, n_segments, 0, -1], np.int64),
+        runs=records(RUN_FIELDS, m + room),
         slots=records(SLOT_FIELDS, 1 << (4 * room - 1).bit_length()),
-        held=np.full(n_places, -1, np.int64),
-        own_held=np.empty(64, np.int64),
+        pieces=records(PIECE_FIELDS, room if holds_pieces else 0),
     )
-    store.nodes.previous[:m] = store.nodes.next[:m] = np.arange(m)
-    store.nodes.run[:m] = blocks
+    store.runs.previous[:m] = store.runs.next[:m] = np.arange(m)
+    store.runs.keyless_after[:m] = blocks
     return store

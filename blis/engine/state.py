@@ -16,8 +16,10 @@ class Workload(NamedTuple):
     """What arrives; never changed, shared by all copies of a simulation."""
 
     table: Records  # (n,) WORKLOAD_FIELDS
-    key_offsets: Int64Vector  # (n + 1,)
-    keys: Int64Vector  # (key_offsets[n],) keys of the leading blocks that other requests share
+    segment_offsets: Int64Vector  # (n + 1,)
+    segments: Int64Vector  # (segment_offsets[n],) that a request's leading blocks consist of, see workload.segments
+    segment_first: Int64Vector  # (number of segments,) place of the first block in the sequences that have it
+    segment_end: Int64Vector  # (number of segments,) one behind that of the last
 
 
 class Batches(NamedTuple):
@@ -34,23 +36,21 @@ class Batches(NamedTuple):
 
 
 class BlockStore(NamedTuple):
-    """Keyed blocks, an index from (key, instance) to them, and one list per instance from oldest to newest.
+    """Runs of keyed blocks, an index from (segment, instance) to them, and one list per instance from oldest to newest.
 
-    Blocks without a key cannot be told apart, so lists hold them as counts: `run[x]` blocks follow node x.
-    Nodes 0..m-1 are the heads of the lists. The same structure serves the instances' free lists and the
-    router's index of what it sent where.
+    Blocks without a key cannot be told apart, so lists hold them as counts: `keyless_after[x]` blocks follow run x.
+    Runs 0..m-1 are the heads of the lists. The same structure serves the instances' free lists and the
+    router's index of what it sent where, which has no pieces.
     """
 
-    counters: Int64Vector  # (5,) nodes made, first recycled node, indexed entries, next own key, own places used
-    nodes: Records  # growable; NODE_FIELDS
+    counters: Int64Vector  # (6,) runs and pieces: see the places below
+    runs: Records  # growable; RUN_FIELDS
     slots: Records  # (power of two,) SLOT_FIELDS
-    # (number of keys,) node that a request holds for its key at the same place; -1: keyless copy
-    held: Int64Vector
-    own_held: Int64Vector  # growable; the same for own keys
+    pieces: Records  # growable; PIECE_FIELDS
 
 
 class SeenCache(NamedTuple):
-    """Which keys changed since the router last read the prefix caches, and what it read then."""
+    """Which segments changed since the router last read the prefix caches, and what it read then."""
 
     counters: Int64Vector  # (2,) generation, entries of this generation
     slots: Records  # (power of two,) SEEN_FIELDS
@@ -67,7 +67,7 @@ class Scratch(NamedTuple):
     affinity_blocks: Int64Vector  # (m,)
     scores: Float64Vector  # (m,) composite scores of the last routing decision
     scorer_scores: Float64Vector  # (K, m)
-    hits: Int64Vector  # (largest prompt in blocks + 1,)
+    hits: Int64Vector  # (largest sequence in blocks + 1, 2) runs that were found, and where what is found of each ends
     members: Int64Vector  # (2 b + 1,) requests that finish their text, or leave, in this step
     order: Int64Vector  # (n or 1,) waiting requests as a heap, when the order changes over time
     candidates: Float64Vector  # (6, b) what the victim's choice may see
@@ -111,5 +111,5 @@ class State(NamedTuple):
     trace: TraceLog
 
 
-NODES_MADE, NODE_RECYCLED, INDEXED, NEXT_OWN_KEY, OWN_PLACES = range(5)
+RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)
 LOG_ENTRIES, LOST_ENTRIES, PAUSES = range(3)  # places of the step log's counters

@@ -7,14 +7,17 @@ from blis.engine.codes import (
     BUDGET,
     CHANGING_ORDER,
     DONE,
+    GROW,
     NOW_US,
     PREEMPTED,
     RUNNING,
     SORTED,
     STOPPED_BY,
 )
-from blis.engine.members import cached_prefix, claim_prefix
-from blis.engine.prefill import compute_chunk, free_blocks, next_chunk
+from blis.engine.free_blocks import free_blocks
+from blis.engine.holding import cached_prefix, claim_prefix
+from blis.engine.prefill import compute_chunk, next_chunk
+from blis.engine.room import has_room_beside
 from blis.engine.state import State
 from blis.engine.views import World
 from blis.engine.waiting import first_waiting, sort_waiting, take_first
@@ -24,25 +27,27 @@ UNSORTED = -1
 
 
 @kernel
-def prospect(world: World, state: State, instance: int, request: int, budget: int) -> tuple[int, int, int, int, int]:
+def prospect(
+    world: World, state: State, instance: int, request: int, budget: int
+) -> tuple[int, int, int, int, int, int]:
     """What taking a waiting request now would mean.
 
     Returns
     -------
     tuple of int
         Cached blocks that it finds, those of them that it would hold, those that it would use without holding them,
-        tokens of its first chunk, and blocks that must be free.
+        tokens of its first chunk, blocks that must be free, and parts of runs that it finds.
     """
     size, limits = world.settings.block_size_tokens, world.limits
     text = state.requests.text_tokens[request]
-    found, found_free = cached_prefix(world, state, instance, request)
+    found, found_free, parts = cached_prefix(world, state, instance, request)
     claimed = found
     detached = 0
     if found * size == text:
         if world.settings.recompute_cached_prompt:
             claimed = found - 1
             found = claimed
-            if state.cache.nodes.references[state.scratch.hits[claimed]] == 0:
+            if state.cache.runs.references[state.scratch.hits[parts - 1, 0]] == 0:
                 found_free -= 1
         else:
             claimed, found_free, detached = 0, 0, found
@@ -51,7 +56,7 @@ def prospect(world: World, state: State, instance: int, request: int, budget: in
     needed = -(-stored // size) + found_free
     if state.instances.running_requests[instance] > 0:
         needed += limits.watermark_blocks[instance]
-    return found, claimed, detached, chunk, needed
+    return found, claimed, detached, chunk, needed, parts
 
 
 @kernel
@@ -74,10 +79,12 @@ def take_waiting(world: World, state: State, instance: int) -> int:
         elif world.settings.asks_order and step[SORTED] == 0:
             step[SORTED] = sort_waiting(world, state, instance, step[NOW_US])
         request = first_waiting(world, state, instance)
-        found, claimed, detached, chunk, needed = prospect(world, state, instance, request, step[BUDGET])
+        found, claimed, detached, chunk, needed, parts = prospect(world, state, instance, request, step[BUDGET])
         if needed > free_blocks(world, state, instance):
             step[STOPPED_BY] = BLOCKS_LACKING
             break
+        if claimed > 0 and not has_room_beside(world, state, instance, 2 * parts):  # a part may be split at both ends
+            return GROW
         take_first(world, state, instance, step[SORTED])
         if world.settings.queue_kind == CHANGING_ORDER:
             step[SORTED] -= 1

@@ -10,11 +10,15 @@ from blis.engine.state import Workload
 from blis.foundation.slo import class_index
 from blis.foundation.units import Int64Vector
 from blis.workload.requests import Requests
+from blis.workload.segments import segments_of_keys
 
 
 @lru_cache(maxsize=8)
-def workload_arrays(requests: Requests, block_size_tokens: int) -> Workload:
-    """The requests as the kernel reads them; made once for the many simulations that share them."""
+def workload_arrays(requests: Requests, block_size_tokens: int, copies_findable: bool) -> Workload:
+    """The requests as the kernel reads them; made once for the many simulations that share them.
+
+    Where a copy of a block can hide another (`copies_findable` is False), each block is a segment of its own.
+    """
     prompts = requests.prompt
     if len(prompts) and int(prompts.max()) >= len(prompts):
         # Policies may keep something for each prompt, so its identity must lie below the number of requests.
@@ -33,7 +37,7 @@ def workload_arrays(requests: Requests, block_size_tokens: int) -> Workload:
         turn=requests.round.astype(np.int64),
         **_followers(requests),
     )
-    return Workload(table, requests.key_offsets, requests.keys)
+    return Workload(table, *segments_of_keys(requests.key_offsets, requests.keys, one_block_each=not copies_findable))
 
 
 def _followers(requests: Requests) -> dict[str, Int64Vector]:

@@ -11,8 +11,7 @@ import pytest
 import blis
 
 PROGRAM = """
-from blis.engine.blocks import cached_kernel
-from blis.engine._jit import compiled
+from blis.engine._jit import cached_kernel, compiled
 import numba
 
 def twice(a):

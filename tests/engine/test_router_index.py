@@ -25,7 +25,7 @@ def remembered(semantics: str = "corrected", **cluster: Any) -> list[int]:
     }  # fmt: skip
     scenario = Scenario.from_mapping(mapping)
     simulation = Simulation(scenario.requests(1), prepare(scenario)).run()
-    return [int(count) for count in simulation.state.router.nodes.references[:2]]
+    return [int(count) for count in simulation.state.router.runs.references[:2]]
 
 
 def test_the_router_remembers_as_many_blocks_as_an_instance_has() -> None:

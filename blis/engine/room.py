@@ -1,0 +1,45 @@
+"""Whether the arrays that grow have room for what comes next: a kernel stops before anything has happened if not."""
+
+from blis.engine._jit import kernel
+from blis.engine.block_index import has_room
+from blis.engine.codes import NEED_RUNS
+from blis.engine.state import LOG_ENTRIES, LOST_ENTRIES, NEXT_OWN_SEGMENT, PAUSES, PIECES_MADE, State
+from blis.engine.views import World
+
+
+@kernel
+def has_room_for_step(world: World, state: State, instance: int) -> bool:
+    """Whether there is room for whatever one step, and the end of another, can add without a preemption."""
+    return has_room_beside(world, state, instance, 0)
+
+
+@kernel
+def has_room_beside(world: World, state: State, instance: int, runs: int) -> bool:
+    """Whether there is room for so many new runs, and the pieces of which they are part, beside what a step can add."""
+    need = runs + _most_new_runs(world, state, instance, runs)
+    state.scratch.step[NEED_RUNS] = need
+    if world.settings.cache_signal_delay_us > 0:
+        changes = 4 * need + 2 * state.instances.shape[0]
+        if 2 * (state.seen.counters[1] + changes) > state.seen.slots.shape[0]:
+            return False
+    log, batch = state.log, state.batches.members.shape[1]
+    return (
+        has_room(state.cache, need)
+        and state.cache.counters[PIECES_MADE] + need <= state.cache.pieces.shape[0]
+        and log.counters[LOG_ENTRIES] + 2 <= log.entries.shape[0]
+        and log.counters[LOST_ENTRIES] + batch <= log.lost.shape[0]
+        and log.counters[PAUSES] + batch <= log.pauses.shape[0]
+    )
+
+
+@kernel
+def _most_new_runs(world: World, state: State, instance: int, others: int) -> int:
+    """Most keyed blocks that can fill in one step without a preemption: each may become a run."""
+    if state.cache.counters[NEXT_OWN_SEGMENT] == 0 and others == 0:  # nobody has keys
+        return 0
+    batch = state.batches.members.shape[1]
+    size = world.settings.block_size_tokens
+    most = world.limits.step_token_budget[instance] // size + 4 * batch + 2
+    if world.limits.draft_tokens[instance] > 0:  # accepted since each member was last served
+        most += batch * -(-world.limits.draft_tokens[instance] // size)
+    return most
