@@ -13,7 +13,7 @@ DOCS := $(VENV)/.docs-installed
 PACKAGING := $(VENV)/.packaging-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run evolve check test bench nightly docs docs-serve tutorial wheel-test lock hooks ui clean
+.PHONY: help setup run evolve check test bench profile nightly docs docs-serve tutorial wheel-test lock hooks ui clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ test: check ## everything that must hold: check, tests, kernels with bounds chec
 
 bench: $(DEV) ## measure the performance budget on this machine
 	@$(BIN)/python -m experiments.bench $(ARGS)
+
+profile: $(DEV) ## which kernels a simulation spends its time in, by perf (ARGS='fleet seconds=20')
+	@$(BIN)/python -m experiments.profile $(ARGS)
 
 nightly: $(PACKAGING) ## long tests, other Pythons; look for broken laws and unclear errors (MINUTES=15 each)
 	$(BIN)/python -m pytest -n 2 -m 'slow and not packaging'

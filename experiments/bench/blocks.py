@@ -17,7 +17,7 @@ POLICIES = {"routing": {"policy": "weighted", "scorers": "precise-prefix-cache:3
 
 def measure() -> Measurement:
     """Ratio of the times of the shipped excerpt of Mooncake's conversations, routed by what is cached."""
-    runs = [(_requests(size), _cluster(size)) for size in BLOCK_SIZES_TOKENS]
+    runs = [(requests_of(size), cluster_of(size)) for size in BLOCK_SIZES_TOKENS]
     times_s = median_walls_s([lambda run=run: simulate_once(*run, POLICIES) for run in runs])  # type: ignore[misc]
     instances = simulate_once(*runs[0], POLICIES).state.instances
     hits, misses = int(instances.cache_hits.sum()), int(instances.cache_misses.sum())
@@ -28,10 +28,12 @@ def measure() -> Measurement:
     return Measurement("blocks", times_s[0], per_s, peak_rss_mb(), "ratio ≤ 2.5", ratio, note, times)
 
 
-def _requests(block_size_tokens: int) -> Requests:
+def requests_of(block_size_tokens: int) -> Requests:
+    """The shipped excerpt, its prompts in blocks of this size."""
     return mooncake.generate(mooncake.Params.from_mapping("workload", {}), 42, block_size_tokens)
 
 
-def _cluster(block_size_tokens: int) -> Cluster:
+def cluster_of(block_size_tokens: int) -> Cluster:
+    """Four instances with the same memory whatever the size of its blocks."""
     cluster = llama_cluster(4, kv_blocks=STORED_TOKENS // block_size_tokens)
     return replace(cluster, block_size_tokens=block_size_tokens)

@@ -21,7 +21,7 @@ from experiments.bench import (
 
 def measure() -> Measurement:
     """Time of one evaluation."""
-    requests, affine, measured = poisson_requests(10_000, 40.0), llama_cluster(4), _cluster(4)
+    requests, affine, measured = poisson_requests(10_000, 40.0), llama_cluster(4), measured_cluster(4)
     affine_s, wall_s = median_walls_s(
         [partial(simulate_once, requests, cluster) for cluster in (affine, measured)], repeats=15
     )
@@ -34,7 +34,7 @@ def measure() -> Measurement:
     )
 
 
-def _cluster(n_instances: int) -> Cluster:
+def measured_cluster(n_instances: int) -> Cluster:
     """The headline's cluster, Llama-3.1-8B on H100 at TP 2, with measured prices."""
     model, device = read_model("meta-llama/llama-3.1-8b-instruct"), read_device("H100")
     instance = Instance(

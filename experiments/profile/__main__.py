@@ -1,0 +1,76 @@
+"""`python -m experiments.profile [NAME] [seconds=10]`: see the package."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+_ROW = re.compile(r"^\s*([0-9.]+)%\s+(\S+.*?)\s+\[[.k]\]\s+(\S+)")
+_SHOWN = 30
+
+
+def main(words: list[str]) -> int:
+    """Sample the run asked for, or be the run that is sampled."""
+    if words[:1] == ["--sampled"]:
+        _be_sampled(words[1], float(words[2]))
+        return 0
+    from experiments.profile.runs import RUNS
+
+    names = [word for word in words if "=" not in word] or ["headline"]
+    seconds = [word.partition("=")[2] for word in words if word.startswith("seconds=")] or ["10"]
+    if len(names) != 1 or names[0] not in RUNS or not re.fullmatch(r"\d+(\.\d+)?", seconds[-1]):
+        print(f"error: one of {', '.join(RUNS)}, and seconds=N; got {' '.join(words)!r}.", file=sys.stderr)
+        return 2
+    if shutil.which("perf") is None or shutil.which("nm") is None:
+        print("error: needs `perf` and `nm` (Debian: apt-get install linux-perf binutils).", file=sys.stderr)
+        return 2
+    subprocess.run([sys.executable, "-c", "from blis.engine.loop import compiled_loop; compiled_loop()"], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        data = str(Path(folder) / "perf.data")
+        own = [sys.executable, "-m", "experiments.profile", "--sampled", names[0], seconds[-1]]
+        record = ["perf", "record", "--quiet", "--freq", "4000", "--output", data, "--", *own]
+        subprocess.run(record, check=True)
+        report = ["perf", "report", "--stdio", "--input", data, "--sort", "dso,symbol"]
+        listing = subprocess.run(report, check=True, capture_output=True, text=True).stdout
+    _print(listing)
+    return 0
+
+
+def _be_sampled(name: str, seconds: float) -> None:
+    from experiments.profile.symbols import write_symbols
+
+    write_symbols()
+    from experiments.profile.runs import RUNS
+
+    run = RUNS[name]()
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        run()
+        count += 1
+    per_run_ms = (time.perf_counter() - start) / count * 1e3
+    print(f"{name}: {count} runs of {per_run_ms:.1f} ms", file=sys.stderr)
+    Path(f"/tmp/perf-{os.getpid()}.map").chmod(0o600)
+
+
+def _print(listing: str) -> None:
+    kernels: Counter[str] = Counter()
+    others = 0.0
+    for row in filter(None, map(_ROW.match, listing.splitlines())):
+        share, place, name = float(row[1]), row[2], row[3]
+        if "perf-" in place or "[JIT]" in place:
+            kernels[name] += share
+        else:
+            others += share
+    total = sum(kernels.values())
+    for name, share in kernels.most_common(_SHOWN):
+        print(f"{share / total:6.1%}  {name}")
+    print(f"kernels {total:.0f} % of all samples, everything else (start, Python, memory) {others:.0f} %")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
