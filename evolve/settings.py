@@ -32,7 +32,7 @@ ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {
 #: Keys that say what is searched and how: a search that goes on keeps them.
 SEARCH_KEYS = (
     *("names", "problem", "algorithm", "suite", "scenario", "baselines", "objectives", "constraints", "penalty"),
-    *("tolerance", "ladder", "finalists", "budget", "seed"),
+    *("ladder", "finalists", "budget", "seed"),
 )
 #: Keys that change no result.
 OTHER_KEYS = ("evaluator", "tracker", "report", "resume", "allow_python")
@@ -108,7 +108,6 @@ class Settings:
                 goals,
                 read_constraints("constraints", given.get("constraints")),
                 check_number("penalty", given["penalty"], 0, 1),
-                check_number("tolerance", given["tolerance"], 0, 1),
             ),
             ladder=ladder,
             budget=budget,

@@ -1,13 +1,7 @@
 """Fitness relative to a baseline: how many times better, over several scenarios, without breaking a constraint.
 
-The value of one scenario is the weighted geometric mean of its objectives' ratios (`blis.fitness.ratio`), that of all
-scenarios the geometric mean of theirs: halving a latency here and doubling it there is no gain. Fleming and Wallace,
-"How not to lie with statistics" (CACM 29(3), 1986), show that no other mean of ratios keeps its order if the baseline
-is changed.
-
-A policy that loses a scenario by more than the tolerance is worth less everywhere: the value is multiplied by
-1 - penalty · (1 - tolerance - value of its worst scenario). The default, a penalty of 1 beyond 1 %, takes 19 % from a
-policy that is 20 % worse than the baseline on one scenario.
+The value of one scenario is the weighted geometric mean of its objectives' ratios (`blis.fitness.ratio`): halving a
+latency and doubling another is no gain. How scenarios become one value says `blis.fitness.aggregate`.
 
 Constraints are not weighed against objectives: a value counts only where the violation is 0.
 """
@@ -17,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from blis.fitness.aggregate import aggregate
 from blis.fitness.constraints import DEFAULT_CONSTRAINTS, WHOLE, Constraint, read_constraints
 from blis.fitness.objectives import Figures, Objective, objective, value_of
 from blis.fitness.ratio import MOST, ratio
@@ -24,8 +19,7 @@ from blis.foundation.checks import check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
 
-PENALTY = 1.0
-TOLERANCE = 0.01
+PENALTY = 0.25
 
 
 class Run(NamedTuple):
@@ -58,8 +52,9 @@ class Normalized:
 
     objectives: Mapping[str, float]  #: figure to weight > 0; only ratios of weights matter
     constraints: tuple[Constraint, ...] = DEFAULT_CONSTRAINTS
-    penalty: float = PENALTY  #: in [0, 1]
-    tolerance: float = TOLERANCE  #: in [0, 0.99]
+    penalty: float = PENALTY  #: in [0, 1], for losing somewhere
+    #: scenario -> how much known policies differ there; empty: ratios of all scenarios count as they are
+    spreads: Mapping[str, float] = field(default_factory=dict)
     #: how objectives are judged that are no figures of `blis.metrics.figures`
     further: Mapping[str, Objective] = field(default_factory=dict)
 
@@ -73,14 +68,14 @@ class Normalized:
             Path of the mapping, for messages.
         mapping : mapping
             `objectives` (figure to weight), and, if the default is not wanted, `constraints` (see
-            `blis.fitness.constraints`), `penalty` and `tolerance`.
+            `blis.fitness.constraints`) and `penalty`.
 
         Raises
         ------
         ConfigError
             If a key or a figure is unknown, or a value out of range.
         """
-        keys = ("objectives", "constraints", "penalty", "tolerance")
+        keys = ("objectives", "constraints", "penalty")
         given = check_keys(where, mapping, keys, ("objectives",))
         weights = given["objectives"]
         if not isinstance(weights, Mapping) or not weights:
@@ -93,7 +88,6 @@ class Normalized:
             },
             constraints=read_constraints(f"{where}.constraints", given.get("constraints")),
             penalty=check_number(f"{where}.penalty", given.get("penalty", PENALTY), 0, 1),
-            tolerance=check_number(f"{where}.tolerance", given.get("tolerance", TOLERANCE), 0, 0.99),
         )
 
     def worth(self, runs: Sequence[Run]) -> Worth:
@@ -161,13 +155,12 @@ class Normalized:
         return ratio(self.further.get(name) or objective("objectives", name), value, baseline)
 
     def _over_scenarios(self, scenarios: Sequence[str], logs: Sequence[float]) -> float:
-        """Geometric mean over scenarios of the mean over each one's runs, less the penalty for the worst of them."""
+        """All scenarios as one value; in each, runs meet in their geometric mean."""
         by_scenario: dict[str, list[float]] = {}
         for scenario, log in zip(scenarios, logs, strict=True):
             by_scenario.setdefault(scenario, []).append(log)
-        means = [sum(own) / len(own) for own in by_scenario.values()]
-        loss = max(0.0, 1.0 - self.tolerance - math.exp(min(means)))
-        return math.exp(sum(means) / len(means)) * (1.0 - self.penalty * loss)
+        means = {scenario: sum(own) / len(own) for scenario, own in by_scenario.items()}
+        return math.exp(aggregate(means, self.spreads, self.penalty))
 
 
 def _mean_figure(runs: Sequence[Run], figures: Sequence[Figures], name: str) -> float | None:

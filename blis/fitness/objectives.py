@@ -44,6 +44,8 @@ OBJECTIVES: Mapping[str, Objective] = {
     "completion_ratio": Objective(+1, Scale.SHARE),
     "rejection_ratio": Objective(-1, Scale.SHARE),
     "slo_attainment": Objective(+1, Scale.SHARE),
+    "lateness": Objective(-1, Scale.AMOUNT),
+    "promised_time_used": Objective(-1, Scale.AMOUNT),
     "jain_throughput": Objective(+1, Scale.SHARE),
     "jain_latency": Objective(+1, Scale.SHARE),
     "cache_hit_rate": Objective(+1, Scale.SHARE),

@@ -4,6 +4,7 @@ import numpy as np
 
 from blis.foundation.units import US_PER_S
 from blis.metrics.latency import latency_figures
+from blis.metrics.promise import geometric_mean
 from blis.metrics.served import Served
 from blis.metrics.states import status_counts
 
@@ -19,7 +20,7 @@ def service_figures(served: Served, end_us: int) -> dict[str, int | float | None
     n_arrived = int(np.count_nonzero(served.arrived))
     n_good = int(np.count_nonzero(served.meets_slo))
     n_tokens = int(served.output_tokens[completed].sum())
-    seconds = end_us / US_PER_S
+    seconds, used = end_us / US_PER_S, served.promised_time_used[served.arrived]
     return {
         "injected_requests": len(served.status),
         "arrived_requests": n_arrived,
@@ -30,6 +31,8 @@ def service_figures(served: Served, end_us: int) -> dict[str, int | float | None
         "responses_per_sec": share(counts["completed_requests"], seconds),
         "tokens_per_sec": share(n_tokens, seconds),
         "slo_attainment": share(n_good, n_arrived),
+        "lateness": geometric_mean(served.lateness[served.arrived]),
+        "promised_time_used": geometric_mean(used[~np.isnan(used)]),
         "goodput_rps": share(n_good, seconds),
         "goodput_tokens_per_sec": share(int(served.output_tokens[served.meets_slo].sum()), seconds),
         **latency_figures(served),

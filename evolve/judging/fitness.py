@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from blis.foundation.errors import ConfigError
 from evolve.evaluators import Evaluator
+from evolve.judging.reference import reference_policies
 from evolve.judging.scoring import Judgement, Results, Rules, Yardsticks, judgement, mean_figures, yardsticks
 from evolve.records import Phenotype, Record, Task
 from evolve.trials.suite import ROLES, check_role
@@ -163,12 +164,11 @@ class Judge:
         """What candidates are measured against, worked out once."""
         asked = (role, tuple(seeds), num_requests)
         if asked not in self._yardsticks:
-            rows = self._rows(list(self._baselines.values()), role, seeds, num_requests, done)
-            results = [
-                self._results(name, phenotype, row)
-                for (name, phenotype), row in zip(self._baselines.items(), rows, strict=True)
-            ]
-            self._yardsticks[asked] = yardsticks(self.rules, results)
+            known = [*self._baselines.items(), *(("", one) for one in reference_policies())]
+            rows = self._rows([phenotype for _, phenotype in known], role, seeds, num_requests, done)
+            results = [self._results(name, phenotype, row) for (name, phenotype), row in zip(known, rows, strict=True)]
+            n_baselines = len(self._baselines)
+            self._yardsticks[asked] = yardsticks(self.rules, results[:n_baselines], results[n_baselines:])
         return self._yardsticks[asked]
 
     def _results(self, name: str, phenotype: Phenotype, row: Row) -> dict[str, Results]:

@@ -11,10 +11,11 @@ import evolve.objectives
 from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError
 
-#: What counts unless a configuration says otherwise: the tail that users feel first, what they wait in all, and what
-#: is served well. A configuration says null for it, because Hydra would add a user's mapping to one that is written
-#: there.
-DEFAULT_OBJECTIVES = {"ttft-p99": 0.4, "e2e-mean": 0.3, "goodput": 0.3}
+#: What counts unless a configuration says otherwise: how late every arrival is by what its class was promised, how much
+#: of the promised time it takes, and how many promises are kept. Who is refused counts as late as can be in all three,
+#: and nothing is gained in the first by being faster than anyone asked. A configuration says null for it, because Hydra
+#: would add a user's mapping to one that is written there.
+DEFAULT_OBJECTIVES = {"lateness": 0.4, "promised-time": 0.3, "slo-attainment": 0.3}
 
 
 @dataclass(frozen=True, slots=True)

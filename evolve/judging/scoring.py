@@ -2,10 +2,10 @@
 
 In each scenario the best baseline is the yardstick: the one with the best weighted mean of the objectives over the
 same seeds, among those that keep the absolute constraints. `blis.fitness.normalized` makes the ratios to it one
-value: their weighted geometric mean, less a penalty for losing on any scenario, under constraints that no objective
-can buy off. They hold in the mean over scenarios; what is lost on one of them costs the penalty. Relative constraints
-compare with the incumbent, the one baseline that does best over all scenarios, which is what one would run without a
-search: no single policy keeps up with the best baseline of every scenario at once.
+value, each scenario in units of how much the policies of `evolve.judging.reference` differ there, under constraints
+that no objective can buy off. They hold in the mean over scenarios. Relative constraints compare with the incumbent,
+the one baseline that does best over all scenarios among those that refuse least, which is what one would run without
+a search: no single policy keeps up with the best baseline of every scenario at once.
 """
 
 import math
@@ -13,11 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from blis.fitness.aggregate import spread_of
 from blis.fitness.constraints import DEFAULT_CONSTRAINTS, Constraint
-from blis.fitness.normalized import PENALTY, TOLERANCE, Normalized, Run
+from blis.fitness.normalized import PENALTY, Normalized, Run
 from blis.foundation.errors import ConfigError
 from evolve.judging.goals import Goals, family
 from evolve.records import Record, Score, Task
+
+#: Baselines whose shares of refused requests differ by no more refuse alike: a percentage point.
+REFUSALS_ALIKE = 0.01
 
 
 class Rules(NamedTuple):
@@ -26,12 +30,11 @@ class Rules(NamedTuple):
     goals: Goals
     constraints: tuple[Constraint, ...] = DEFAULT_CONSTRAINTS
     penalty: float = PENALTY  #: in [0, 1], for losing on a scenario
-    tolerance: float = TOLERANCE  #: in [0, 1), loss on a scenario that is not punished
 
-    def fitness(self, group: Mapping[str, float]) -> Normalized:
-        """How one of the score's values comes about."""
+    def fitness(self, group: Mapping[str, float], spreads: Mapping[str, float] | None = None) -> Normalized:
+        """How one of the score's values comes about; without spreads all scenarios count as they are."""
         judged = {name: family(name).JUDGED[name] for name in group}
-        return Normalized(group, self.constraints, self.penalty, self.tolerance, judged)
+        return Normalized(group, self.constraints, self.penalty, spreads or {}, judged)
 
 
 class Results(NamedTuple):
@@ -81,10 +84,13 @@ class Yardsticks:
 
     best: Mapping[str, Sequence[Results]]  #: scenario -> the best baseline for each of the score's values
     incumbent: Mapping[str, Results]  #: scenario -> the one baseline that does best over all of them
+    spreads: Sequence[Mapping[str, float]]  #: for each of the score's values, scenario -> its spread
 
 
-def yardsticks(rules: Rules, baselines: Sequence[Mapping[str, Results]]) -> Yardsticks:
-    """The best baselines, from what each of them did in each scenario.
+def yardsticks(
+    rules: Rules, baselines: Sequence[Mapping[str, Results]], references: Sequence[Mapping[str, Results]] = ()
+) -> Yardsticks:
+    """The best baselines, from what each of them did in each scenario, and how much the references differ there.
 
     Raises
     ------
@@ -97,11 +103,46 @@ def yardsticks(rules: Rules, baselines: Sequence[Mapping[str, Results]]) -> Yard
         ]
         for scenario in baselines[0]
     }
-    return Yardsticks(best, max(baselines, key=lambda one: _standing(rules, one, best)))
+    spreads = [_spreads(rules, place, best, references) for place in range(len(rules.goals.groups))]
+    fewest = min(_refused(one) for one in baselines)
+    admitting = [one for one in baselines if _refused(one) <= fewest + REFUSALS_ALIKE]
+    incumbent = max(admitting, key=lambda one: _standing(rules, one, best, spreads))
+    return Yardsticks(best, incumbent, spreads)
+
+
+def _spreads(
+    rules: Rules, place: int, best: Mapping[str, Sequence[Results]], references: Sequence[Mapping[str, Results]]
+) -> dict[str, float]:
+    """How much the references' values differ in each scenario; nothing if there are none."""
+    group = rules.goals.groups[place]
+    fitness = replace(rules.fitness(group), constraints=(), penalty=0.0)
+    return {
+        scenario: spread_of(
+            [
+                math.log(fitness.worth(runs_of(scenario, group, one[scenario], yardstick[place])).value)
+                for one in references
+            ]
+        )
+        for scenario, yardstick in best.items()
+        if references
+    }
+
+
+def _refused(baseline: Mapping[str, Results]) -> float:
+    """Share of requests that it refuses, in the mean over scenarios; who fails refuses all."""
+    means = [
+        sum(record.figures.get("rejection_ratio") or float(record.error is not None) for record in own.records)
+        / len(own.records)
+        for own in baseline.values()
+    ]
+    return sum(means) / len(means)
 
 
 def _standing(
-    rules: Rules, baseline: Mapping[str, Results], best: Mapping[str, Sequence[Results]]
+    rules: Rules,
+    baseline: Mapping[str, Results],
+    best: Mapping[str, Sequence[Results]],
+    spreads: Sequence[Mapping[str, float]],
 ) -> tuple[float, float]:
     """How a baseline does over all scenarios: less violation of absolute constraints first, then more value."""
     if any(record.error is not None for own in baseline.values() for record in own.records):
@@ -109,7 +150,7 @@ def _standing(
     absolute = tuple(replace(one, slack=None) for one in rules.constraints)
     violation, value = 0.0, 1.0
     for place, group in enumerate(rules.goals.groups):
-        fitness = replace(rules.fitness(group), constraints=absolute)
+        fitness = replace(rules.fitness(group, spreads[place]), constraints=absolute)
         runs = [
             run for scenario, own in baseline.items() for run in runs_of(scenario, group, own, best[scenario][place])
         ]
@@ -141,7 +182,7 @@ def judgement(
     ratios: dict[str, dict[str, float]] = {scenario: {} for scenario in results}
     values: dict[str, tuple[float, ...]] = dict.fromkeys(results, ())
     for place, group in enumerate(rules.goals.groups):
-        fitness = rules.fitness(group)
+        fitness = rules.fitness(group, measures.spreads[place])
         runs = {
             scenario: runs_of(scenario, group, own, measures.best[scenario][place], measures.incumbent[scenario])
             for scenario, own in results.items()
@@ -150,7 +191,7 @@ def judgement(
         objectives.append(worth.value)
         violation = max(violation, worth.violation)
         reasons += worth.reasons
-        alone = replace(fitness, penalty=0.0)
+        alone = replace(fitness, penalty=0.0, spreads={})
         for scenario, own in runs.items():
             there = alone.worth(own)
             ratios[scenario] |= there.by_objective

@@ -11,6 +11,8 @@ FIGURE = {
         for which in ("mean", "p50", "p90", "p99")
     },
     "goodput": "goodput_rps",
+    "lateness": "lateness",
+    "promised-time": "promised_time_used",
     "slo-attainment": "slo_attainment",
     "throughput": "responses_per_sec",
     "token-throughput": "tokens_per_sec",

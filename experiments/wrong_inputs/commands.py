@@ -121,7 +121,7 @@ def _searches() -> list[Call]:
         ),
     )
     options = (
-        *("problem=routing_program", "problem=full", "algorithm=random", "seed=3", "penalty=2", "tolerance=0.1"),
+        *("problem=routing_program", "problem=full", "algorithm=random", "seed=3", "penalty=2", "penalty=0.1"),
         *(
             "scenario=scenario.yaml",
             "objectives={ttft-p99: 1}",

@@ -77,31 +77,39 @@ def test_objectives_meet_in_their_weighted_geometric_mean() -> None:
 def test_scenarios_meet_in_their_geometric_mean_and_seeds_of_one_count_as_one() -> None:
     seeds = [run("one", ttft_p99_ms=25.0), run("one", ttft_p99_ms=100.0), run("two", ttft_p99_ms=12.5)]
 
-    assert TTFT.worth(seeds).value == pytest.approx(4.0, rel=1e-12)  # of 2 and 8
+    fitness = Normalized({"ttft_p99_ms": 1.0}, penalty=0.0)
+    assert fitness.worth(seeds).value == pytest.approx(4.0, rel=1e-12)  # of 2 and 8
 
 
-def test_winning_here_does_not_pay_for_losing_there() -> None:
-    worth = TTFT.worth([run("one", ttft_p99_ms=50.0), run("two", ttft_p99_ms=125.0)])  # 2 and 0.8
+def test_winning_here_does_not_quite_pay_for_losing_there() -> None:
+    worth = TTFT.worth([run("one", ttft_p99_ms=50.0), run("two", ttft_p99_ms=200.0)])  # 2 and 0.5
 
-    assert worth.value == pytest.approx(math.sqrt(1.6) * (1 - 0.19), rel=1e-12)
+    assert 0.9 < worth.value < 1.0
     assert worth.by_objective["ttft_p99_ms"] == worth.value
     assert worth.is_feasible
 
 
-def test_a_loss_within_the_tolerance_is_not_punished() -> None:
-    assert TTFT.worth([run(ttft_p99_ms=100 / 0.995)]).value == pytest.approx(0.995, rel=1e-12)
-
-
-def test_the_penalty_can_be_set() -> None:
+def test_the_penalty_moves_the_mean_towards_the_softened_worst() -> None:
     lost = [run("one", ttft_p99_ms=200.0), run("two")]
+    mean, softened = math.sqrt(0.5), 1 / ((2 + 1) / 2)  # of 1/2 and 1; the harmonic mean is the softened minimum
 
-    for penalty, factor in ((0.0, 1.0), (0.5, 1 - 0.5 * 0.4), (1.0, 0.6)):
-        fitness = Normalized({"ttft_p99_ms": 1.0}, penalty=penalty, tolerance=0.1)
-        assert fitness.worth(lost).value == pytest.approx(math.sqrt(0.5) * factor, rel=1e-12)
+    for penalty in (0.0, 0.5, 1.0):
+        fitness = Normalized({"ttft_p99_ms": 1.0}, penalty=penalty)
+        assert fitness.worth(lost).value == pytest.approx(mean ** (1 - penalty) * softened**penalty, rel=1e-12)
+
+
+def test_a_scenario_counts_in_units_of_what_policies_differ_there() -> None:
+    def value(wild: float, calm: float) -> float:
+        fitness = Normalized({"ttft_p99_ms": 1.0}, penalty=0.0, spreads={"wild": 1.0, "calm": 0.04})
+        return fitness.worth([run("wild", ttft_p99_ms=100 / wild), run("calm", ttft_p99_ms=100 / calm)]).value
+
+    assert value(1.0, 1.0) == 1.0
+    assert value(1.0, 1.04) > value(1.9, 1.0) > 1.0  # 4 % where all are alike is more than 90 % where all differ
+    assert value(1e-9, 1.04) == value(1e-6, 1.04)  # who ruins one scenario is not told apart from who ruins it more
 
 
 def test_the_worst_value_is_still_positive() -> None:
-    assert 0 < TTFT.worth([run(ttft_p99_ms=1e300)]).value < 0.01
+    assert 0 < TTFT.worth([run(ttft_p99_ms=1e300)]).value < 0.011
 
 
 def test_a_broken_constraint_is_not_bought_with_latency() -> None:
@@ -203,7 +211,7 @@ def test_a_fitness_is_read_from_a_mapping() -> None:
 
     assert fitness.objectives == {"ttft_p99_ms": 2.0, "class/critical/slo_attainment": 1.0}
     assert [one.figure for one in fitness.constraints] == ["class/batch/slo_attainment"]
-    assert (fitness.penalty, fitness.tolerance) == (0.5, 0.01)
+    assert fitness.penalty == 0.5
 
 
 @pytest.mark.parametrize(
@@ -214,7 +222,6 @@ def test_a_fitness_is_read_from_a_mapping() -> None:
         ({"objectives": {"ttft_p99_ms": 0}}, "fitness.objectives.ttft_p99_ms must be a finite number > 0; got 0"),
         ({"objectives": {"ttft_p99_ms": math.nan}}, "fitness.objectives.ttft_p99_ms must be a finite number > 0"),
         ({"penalty": 1.5}, r"fitness.penalty must be a finite number in \[0, 1\]"),
-        ({"tolerance": -0.1}, "fitness.tolerance must be a finite number"),
         ({"punishment": 1}, "unknown key 'punishment'"),
         ({"constraints": []}, "fitness.constraints must be a mapping of figures to bounds"),
         ({"constraints": {"ttft_p99_ms": {"at_most": 1}}}, "must be a share of requests"),
