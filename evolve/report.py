@@ -13,7 +13,10 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
 
 OUTPUTS = ("text", "json")
-_KEYS = ("run", "seeds", "sweep_seeds", "random_search", "seed", "evaluator", "tracker", "allow_python", "output")
+_KEYS = (
+    *("run", "half_width", "first_seeds", "most_runs", "sweep_seeds", "random_search", "seed", "evaluator", "tracker"),
+    *("allow_python", "output"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -30,6 +30,12 @@ class Effect:
     high_percent: float
     n_pairs: int
     n_undefined: int = 0  #: pairs of figures of which one did not exist or was zero, see `evolve.comparing.gains`
+    chance: float = 1.0  #: probability of a mean as far from zero, on both sides, if there were no difference
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval's width, as a share of 1; infinite without bounds."""
+        return 0.005 * (self.high_percent - self.low_percent)
 
     @property
     def reading(self) -> str:

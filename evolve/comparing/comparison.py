@@ -1,14 +1,21 @@
 """A champion and a rival on the same requests: overall, by scenario and by objective."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from blis.foundation.units import Float64Vector
 from evolve.comparing import Effect, Objective
+from evolve.comparing.elsewhere import elsewhere
 from evolve.comparing.gains import gains
 from evolve.comparing.intervals import effect
 from evolve.records import Record
+
+
+#: Sums of variances below this come of rounding.
+_NO_NOISE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +25,25 @@ class Comparison:
     rival: str
     overall: Effect
     scenarios: Mapping[str, Effect]
+    variances: Mapping[str, float]  #: of each scenario's mean log gain, by the noise over seeds; infinite for one run
     objectives: Mapping[str, Effect]
     wins: int  #: pairs of runs that the champion won; equal ones are neither won nor lost, repeated ones count once
     losses: int
     champion_failures: int  #: runs that failed
     rival_failures: int
+
+    @property
+    def noisiest(self) -> tuple[str, float]:
+        """The scenario that holds most of the overall variance, and its share; shares are NaN where nothing varies."""
+        name = max(self.variances, key=lambda one: self.variances[one])
+        total = sum(self.variances.values())
+        return name, self.variances[name] / total if _NO_NOISE < total < math.inf else math.nan
+
+    @property
+    def elsewhere(self) -> Effect | None:
+        """What to expect on other scenarios of this kind, see `evolve.comparing.elsewhere`."""
+        means = [math.log1p(effect.gain_percent / 100.0) for effect in self.scenarios.values()]
+        return elsewhere(means, list(self.variances.values()), 0, self.rival)
 
     @property
     def is_equal(self) -> bool:
@@ -53,6 +74,9 @@ def compare(
             name: effect([row], seed, rival, "scenario", name, n_undefined=count)
             for name, row, count in zip(scenarios, rows, undefined, strict=True)
         },
+        variances={
+            name: 0.0 if again else _variance(row) for name, row, again in zip(scenarios, rows, repeated, strict=True)
+        },
         objectives=by_objective,
         wins=int((every > 0.0).sum()),
         losses=int((every < 0.0).sum()),
@@ -74,6 +98,10 @@ def strongest(comparisons: Sequence[Comparison]) -> Comparison:
 def by_strength(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Those whose rivals the champion beats by least first."""
     return sorted(comparisons, key=lambda one: one.overall.gain_percent)
+
+
+def _variance(row: Float64Vector) -> float:
+    return float(row.var(ddof=1)) / len(row) if len(row) > 1 else math.inf
 
 
 def _rows(

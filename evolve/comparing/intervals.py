@@ -42,7 +42,7 @@ def effect(log_gains: Sequence[Float64Vector], seed: int, *names: str | int, n_u
     mean = float(np.mean([row.mean() for row in rows]))
     n_pairs = sum(len(row) for row in rows)
     if min(len(row) for row in rows) < 2:
-        return Effect(_percent(mean), -100.0, math.inf, n_pairs, n_undefined)
+        return Effect(in_percent(mean), -100.0, math.inf, n_pairs, n_undefined, 1.0)
     draws = stream(seed, "evidence", *names)
     means = np.zeros(RESAMPLES)
     for row in rows:
@@ -51,8 +51,11 @@ def effect(log_gains: Sequence[Float64Vector], seed: int, *names: str | int, n_u
     means /= len(rows)
     tail = 50.0 * (1.0 - CONFIDENCE)
     low, high = np.percentile(means, [tail, 100.0 - tail])
-    return Effect(_percent(mean), _percent(low), _percent(high), n_pairs, n_undefined)
+    below, above = float((means <= 0.0).mean()), float((means >= 0.0).mean())
+    chance = min(1.0, 2.0 * max(min(below, above), 1.0 / RESAMPLES))
+    return Effect(in_percent(mean), in_percent(low), in_percent(high), n_pairs, n_undefined, chance)
 
 
-def _percent(log_ratio: float) -> float:
+def in_percent(log_ratio: float) -> float:
+    """A log ratio as a gain in percent."""
     return 100.0 * math.expm1(min(float(log_ratio), _LARGEST))

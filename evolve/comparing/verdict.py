@@ -11,7 +11,9 @@ MOST_NAMED = 3
 def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
     """One sentence that says against whom the champion is better, and against whom it is not.
 
-    It is better than all rivals only if each single interval excludes zero, which needs no correction for their number.
+    It is better than all rivals if each single interval lies above zero, which needs no correction for their number:
+    one rival that it does not beat suffices to spoil it (Berger, "Multiparameter hypothesis testing and acceptance
+    sampling", 1982). What is said of some rivals among many is corrected (`readings`).
 
     Parameters
     ----------
@@ -21,11 +23,13 @@ def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
         By how much the champion breaks constraints on the test scenarios.
     """
     first = comparisons[0]
-    n_pairs = first.overall.n_pairs
-    where = f"on {_count(len(first.scenarios), 'held-out scenario')} ({_count(n_pairs, 'paired run')})"
     hardest = strongest(comparisons)
+    n_pairs = hardest.overall.n_pairs
+    where = f"on {_count(len(first.scenarios), 'held-out scenario')} ({_count(n_pairs, 'paired run')})"
+    read = readings(comparisons)
     reading = {
-        name: [one for one in comparisons if one.overall.reading == name] for name in ("better", "worse", "unclear")
+        name: [one for one, said in zip(comparisons, read, strict=True) if said == name]
+        for name in ("better", "worse", "unclear")
     }
     if reading["worse"]:
         text = f"The champion is NOT better: {where} it is worse than {_named(reading['worse'])}"
@@ -40,11 +44,14 @@ def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
         )
     if reading["better"] and len(reading["better"]) < len(comparisons):
         text += f"; it is better than {_named(reading['better'])}"
+    noisiest, share = hardest.noisiest
+    if share > 0.0:
+        text += f" ({noisiest} holds {share:.0%} of the variance)"
     lost = [
         f"{name} to {one.rival} ({effect})"
-        for one in comparisons
+        for one in reading["better"]
         for name, effect in one.scenarios.items()
-        if effect.reading == "worse" and one.overall.reading == "better"
+        if effect.reading == "worse"
     ]
     if lost:
         text += f", though it loses on {_listed(lost)}"
@@ -53,6 +60,35 @@ def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
     if violation > 0.0:
         text += f"; and it BREAKS the constraints there (violation {violation:.3g})"
     return f"{text}."
+
+
+def readings(comparisons: Sequence[Comparison]) -> list[str]:
+    """Better, worse or unclear, of each rival: single intervals if all are beaten, else corrected for their number.
+
+    Source: Holm, "A simple sequentially rejective multiple test procedure" (1979), at 5 % for all rivals together.
+    """
+    single = [one.overall.reading for one in comparisons]
+    if all(reading == "better" for reading in single):
+        return single
+    corrected = ["unclear"] * len(single)
+    order = sorted(range(len(single)), key=lambda place: comparisons[place].overall.chance)
+    for rank, place in enumerate(order):
+        if comparisons[place].overall.chance > 0.05 / (len(single) - rank):
+            break
+        corrected[place] = single[place]
+    return corrected
+
+
+def outlook(comparisons: Sequence[Comparison]) -> str | None:
+    """What to expect of the lead over the strongest rival on other scenarios; None of fewer than three."""
+    hardest = strongest(comparisons)
+    expected = hardest.elsewhere
+    if expected is None:
+        return None
+    return (
+        f"On other scenarios of this kind, of which these {len(hardest.scenarios)} are a sample, expect {expected} "
+        f"over {hardest.rival} in the mean (random effects)."
+    )
 
 
 def is_better(comparisons: Sequence[Comparison], violation: float = 0.0) -> bool:

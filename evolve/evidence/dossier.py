@@ -7,7 +7,8 @@ from typing import Any
 
 from evolve.comparing import Effect
 from evolve.comparing.comparison import Comparison, strongest
-from evolve.comparing.verdict import is_better, verdict
+from evolve.comparing.sequential import Precision
+from evolve.comparing.verdict import is_better, outlook, verdict
 from evolve.evidence.ablation import Part
 from evolve.evidence.classes import ClassEffect
 from evolve.evidence.sensitivity import Change
@@ -23,7 +24,7 @@ class Dossier:
     limits: Mapping[str, int]
     description: Sequence[str]  #: a line for each gene, such as a simplified formula
     scenarios: Sequence[str]  #: held out
-    seeds: Sequence[int]  #: unseen
+    precision: Precision  #: that was asked for
     objectives: Mapping[str, float]  #: name -> weight
     violation: float  #: by how much constraints are broken on the held-out scenarios
     comparisons: Sequence[Comparison]
@@ -42,6 +43,11 @@ class Dossier:
         return verdict(self.comparisons, self.violation)
 
     @property
+    def outlook(self) -> str | None:
+        """One sentence on other scenarios; None of fewer than three."""
+        return outlook(self.comparisons)
+
+    @property
     def is_better(self) -> bool:
         """Whether the champion is better than every rival."""
         return is_better(self.comparisons, self.violation)
@@ -53,7 +59,9 @@ class Dossier:
 
     def plain(self) -> dict[str, Any]:
         """The dossier for JSON; an interval without bound is null."""
-        return {"verdict": self.verdict, "is_better": self.is_better, **_plain(self)}
+        return {
+            "verdict": self.verdict, "is_better": self.is_better, "outlook": self.outlook, **_plain(self),
+        }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

@@ -1,8 +1,9 @@
 """Asks all questions of the champion in a run folder, and writes the answers beside it."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from blis.foundation.errors import ConfigError
 from blis.policies.bundle import read_bundle
 from evolve.comparing import Objective, comparison
 from evolve.comparing.objectives import read_objectives
+from evolve.comparing.sequential import Precision, own_seeds
 from evolve.evidence import Condition, ablation, classes, lead, sensitivity, sweeps
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory
@@ -24,11 +26,8 @@ from evolve.outcome.figures import Interval, gain_figure, save
 from evolve.outcome.files import write_text_whole
 from evolve.outcome.run_folder import CONFIG, read_config
 from evolve.records import Phenotype
-from evolve.settings import Settings
+from evolve.settings import SEARCH_KEYS, Settings
 from evolve.trials.suite import ROLES
-
-#: Seeds from here on are unseen, but for those that the suite itself uses.
-FIRST_SEED = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,8 @@ class Options:
 
     evaluator: Mapping[str, Any] | str
     tracker: Mapping[str, Any] | str = "none"  #: see `evolve.trackers.opening`; the report is added to its store
-    seeds: int = 12  #: unseen seeds of the comparison
-    sweep_seeds: int = 6  #: unseen seeds of the sweeps, and of ablation and sensitivity
+    precision: Precision = field(default_factory=Precision)  #: of the comparison with each rival
+    sweep_seeds: int = 6  #: seeds of the sweeps, and of ablation and sensitivity
     random_search: bool = True  #: search at random with the same budget where no such search is found
     seed: int = 1  #: of the bootstrap
     allow_python: bool = False  #: whether a baseline of the search may be a Python callable
@@ -54,12 +53,11 @@ class Options:
         """
         if not isinstance(given["random_search"], bool):
             raise ConfigError(f"random_search must be true or false; got {given['random_search']!r}.")
-        seeds = check_int("seeds", given["seeds"], 3, 10_000)
         return cls(
             evaluator=given["evaluator"],
             tracker=given["tracker"],
-            seeds=seeds,
-            sweep_seeds=check_int("sweep_seeds", given["sweep_seeds"], 2, seeds),
+            precision=Precision.checked(given["half_width"], given["first_seeds"], given["most_runs"]),
+            sweep_seeds=check_int("sweep_seeds", given["sweep_seeds"], 2, 10_000),
             random_search=given["random_search"],
             seed=check_int("seed", given["seed"], 0),
             allow_python=allow_python,
@@ -98,8 +96,9 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         "staleness": (sweeps.REFRESHES_US, sweeps.at_refresh),
         "prices": (sweeps.known_physics(held_out), sweeps.at_physics),
     }
-    seeds = unseen_seeds(settings, options.seeds)
-    few = seeds[: options.sweep_seeds]
+    seed_at = own_seeds(_digest(document, champion))
+    seeds = [seed_at(place) for place in range(options.precision.first_seeds)]
+    few = [seed_at(place) for place in range(options.sweep_seeds)]
     question = [""]
     laboratory = Laboratory(
         held_out,
@@ -112,7 +111,9 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     common: dict[str, Any] = {"objectives": objectives, "measure": laboratory.measure, "seed": options.seed}
     try:
         question[0] = "rivals"
-        comparisons = lead.examine(champion, rivals, names, seeds, **common)
+        comparisons = lead.examine(
+            champion, rivals, names, objectives, laboratory.measure_cells, seed_at, options.precision, options.seed
+        )
         runs = laboratory.measure([champion], [Condition(name) for name in names], seeds)[0]
         notes += [
             f"{name}: every seed gives the same requests (a recorded log); it counts as one run, its interval has no "
@@ -148,7 +149,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         limits=champion.limits,
         description=[f"{gene}: {text}" for gene, text in (lineage.get("formula") or {}).items()],
         scenarios=names,
-        seeds=seeds,
+        precision=options.precision,
         objectives={one.name: one.weight for one in objectives},
         violation=judged.score.violation,
         comparisons=comparisons,
@@ -225,16 +226,11 @@ def objectives_of(goals: Goals, notes: list[str]) -> list[Objective]:
     return objectives
 
 
-def unseen_seeds(settings: Settings, count: int) -> list[int]:
-    """The first seeds that no role of the suite uses, from `FIRST_SEED` on."""
-    used = {seed for role in ROLES for seed in settings.suite.seeds[role]}
-    seeds: list[int] = []
-    candidate = FIRST_SEED
-    while len(seeds) < count:
-        if candidate not in used:
-            seeds.append(candidate)
-        candidate += 1
-    return seeds
+def _digest(document: Mapping[str, Any], champion: Phenotype) -> str:
+    """Content address of a search and its champion: what was asked, and what came of it, wherever it ran."""
+    asked = {key: document.get(key) for key in SEARCH_KEYS}
+    text = json.dumps([asked, champion.policies, champion.limits], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def constraint_notes(reasons: Sequence[str]) -> list[str]:

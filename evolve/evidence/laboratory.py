@@ -7,6 +7,7 @@ from typing import Any
 from blis.policies.bundle import with_limits
 from blis.result import simulate
 from blis.scenario import Scenario
+from evolve.comparing.sequential import Cell
 from evolve.evaluators import Evaluator
 from evolve.evaluators.opening import open_evaluator
 from evolve.evidence import Condition
@@ -68,6 +69,14 @@ class Laboratory:
     ) -> list[list[list[Record]]]:
         """See `evolve.evidence.Measure`."""
         cells = [(condition, seed) for condition in conditions for seed in seeds]
+        rows = [iter(row) for row in self._measured(phenotypes, cells)]
+        return [[[next(row) for _ in seeds] for _ in conditions] for row in rows]
+
+    def measure_cells(self, phenotypes: Sequence[Phenotype], cells: Sequence[Cell]) -> list[list[Record]]:
+        """See `evolve.comparing.sequential.MeasureCells`; scenarios are as they are."""
+        return self._measured(phenotypes, [(Condition(scenario), seed) for scenario, seed in cells])
+
+    def _measured(self, phenotypes: Sequence[Phenotype], cells: Sequence[tuple[Condition, int]]) -> list[list[Record]]:
         found: dict[tuple[int, Condition, int], Record] = {}
         for first in range(0, len(cells), _CHUNK):
             chunk = cells[first : first + _CHUNK]
@@ -79,10 +88,7 @@ class Laboratory:
             wanted = {task.digest: task for task in tasks.values() if task.digest not in self._store}
             self._store.update(zip(wanted, self._evaluator.evaluate(list(wanted.values()), self._done), strict=True))
             found |= {key: self._store[task.digest] for key, task in tasks.items()}
-        return [
-            [[found[place, condition, seed] for seed in seeds] for condition in conditions]
-            for place in range(len(phenotypes))
-        ]
+        return [[found[place, condition, seed] for condition, seed in cells] for place in range(len(phenotypes))]
 
     def class_figures(self, phenotype: Phenotype, scenario: str, seed: int) -> Mapping[str, Mapping[str, Any]]:
         """See `evolve.evidence.classes.ClassFigures`: the table `classes` of what `python -m blis.run` tells."""

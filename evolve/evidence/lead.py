@@ -1,10 +1,11 @@
 """Is the champion better than each rival, on which scenarios, and in which objectives?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from evolve.comparing import Objective
-from evolve.comparing.comparison import Comparison, compare
-from evolve.evidence import Condition, Measure, Policies
+from evolve.comparing.comparison import Comparison
+from evolve.comparing.sequential import MeasureCells, Precision, compare_until
+from evolve.evidence import Policies
 from evolve.records import Phenotype
 
 
@@ -12,14 +13,11 @@ def examine(
     champion: Phenotype,
     rivals: Policies,
     scenarios: Sequence[str],
-    seeds: Sequence[int],
     objectives: Sequence[Objective],
-    measure: Measure,
+    measure: MeasureCells,
+    seed_at: Callable[[int], int],
+    precision: Precision,
     seed: int,
 ) -> list[Comparison]:
-    """One comparison for each rival, on the same requests."""
-    records = measure([champion, *rivals.values()], [Condition(name) for name in scenarios], seeds)
-    return [
-        compare(name, scenarios, records[0], theirs, objectives, seed)
-        for name, theirs in zip(rivals, records[1:], strict=True)
-    ]
+    """One comparison for each rival, on the same requests, as far as it takes to be sure."""
+    return compare_until(champion, rivals, scenarios, objectives, measure, seed_at, precision, seed)

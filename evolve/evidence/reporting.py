@@ -26,7 +26,7 @@ def report_on(folder: Path, options: Options, output: str) -> None:
         If the folder holds no search, its files are not what a search writes, or it cannot be written.
     """
     check_tracker("tracker", options.tracker)
-    with _progress() as done:
+    with progress() as done:
         dossier = gather(folder, options, done)
     paths = write_dossier(folder, dossier)
     for note in add_files("tracker", options.tracker, folder, paths):
@@ -61,7 +61,7 @@ def report_on_sweep(folder: Path, output: str) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int], None]]:
+def progress() -> Iterator[Callable[[str, int], None]]:
     """What is being asked, and how many simulations are done: live on a terminal, else a line for each question."""
     counts: dict[str, int] = {}
 

@@ -11,7 +11,7 @@ _STRONGEST = "Only the strongest rivals are shown."
 
 def summary(dossier: Dossier) -> str:
     """What fits on a screen: the verdict, the comparisons and the dead genes."""
-    lines = [dossier.verdict, "", *_comparisons(dossier), ""]
+    lines = [dossier.verdict, *_outlook(dossier), "", *_comparisons(dossier), ""]
     dead = [part.name for part in dossier.parts if part.reading == "dead"]
     if dead:
         lines += [f"Dead genes, which change nothing: {', '.join(dead)}.", ""]
@@ -20,14 +20,16 @@ def summary(dossier: Dossier) -> str:
 
 def markdown(dossier: Dossier) -> str:
     """The whole dossier."""
-    lines = [f"# Evidence: {dossier.name}", "", f"**{dossier.verdict}**", ""]
+    lines = [f"# Evidence: {dossier.name}", "", f"**{dossier.verdict}**", *_outlook(dossier), ""]
     lines += ["## Champion", "", "```", *dossier.description, "```", ""]
     lines += [
         "## Against each rival",
         "",
-        f"Held-out scenarios: {', '.join(dossier.scenarios)}; {len(dossier.seeds)} unseen seeds",
-        f"({_seeds(dossier.seeds)}), the same requests for all. Fitness is the weighted geometric mean of",
-        f"{_weights(dossier)}; a gain of 5 % is a ratio of 1.05, in brackets its 95 % bootstrap interval.",
+        f"Held-out scenarios: {', '.join(dossier.scenarios)}; the same requests for all, with seeds that",
+        f"belong to this search alone. Runs went where they narrow the interval most ({_runs(dossier)}),",
+        f"until it is within {dossier.precision.half_width:.1%} on either side or {dossier.precision.most_runs:,} runs",
+        f"are spent. A gain is the weighted geometric mean of the ratios of {_weights(dossier)};",
+        "5 % is a ratio of 1.05, in brackets its 95 % interval.",
         "",
         *_comparisons(dossier),
         "",
@@ -160,8 +162,13 @@ def _weights(dossier: Dossier) -> str:
     return ", ".join(f"{name} ({weight:g})" for name, weight in dossier.objectives.items())
 
 
-def _seeds(seeds: Sequence[int]) -> str:
-    return ", ".join(map(str, seeds)) if len(seeds) <= 4 else f"{seeds[0]} to {seeds[-1]}"
+def _outlook(dossier: Dossier) -> list[str]:
+    return ["", dossier.outlook] if dossier.outlook else []
+
+
+def _runs(dossier: Dossier) -> str:
+    """Runs of each scenario against the strongest rival."""
+    return ", ".join(f"{name} {effect.n_pairs}" for name, effect in dossier.hardest.scenarios.items())
 
 
 def _short(value: float | None) -> str:

@@ -5,9 +5,8 @@ Equal searches give equal texts: nothing of the wall clock is in them.
 
 from collections.abc import Mapping, Sequence
 
-from evolve.comparing.comparison import Comparison, compare
+from evolve.comparing.comparison import Comparison, compare, strongest
 from evolve.comparing.objectives import read_objectives
-from evolve.comparing.verdict import verdict
 from evolve.judging.fitness import Judgement
 from evolve.outcome import Finals
 from evolve.plan import Plan
@@ -30,7 +29,7 @@ def summary_text(plan: Plan, spending: Spending, finals: Finals) -> str:
     lines = [
         *_head(plan),
         "",
-        test_verdict(plan, finals),
+        _first_look(plan, finals),
         "",
         "## Champion",
         "",
@@ -74,9 +73,16 @@ def unfinished_text(plan: Plan, best: Individual, status: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_verdict(plan: Plan, finals: Finals) -> str:
-    """One sentence on the test: against whom the champion is better, and against whom not."""
-    return verdict(compared(plan, finals, "test", finals.test), finals.test.score.violation)
+def _first_look(plan: Plan, finals: Finals) -> str:
+    """How the champion does on the suite's own seeds, which is no verdict: every search meets them."""
+    hardest = strongest(compared(plan, finals, "test", finals.test))
+    text = (
+        f"The champion's gain over the strongest baseline of the test, {hardest.rival}, is {hardest.overall} by the "
+        "suite's own seeds. That is a first look and no verdict, as all searches share these seeds; the verdict is the "
+        "report's (report.md, or `python -m evolve.report FOLDER`), by seeds of this search alone."
+    )
+    violation = finals.test.score.violation
+    return text + (f" It BREAKS constraints there (violation {violation:.3g})." if violation > 0.0 else "")
 
 
 def compared(plan: Plan, finals: Finals, role: str, judgement: Judgement) -> list[Comparison]:

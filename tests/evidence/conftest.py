@@ -6,6 +6,7 @@ import pytest
 
 from blis.fitness.objectives import OBJECTIVES
 from evolve.comparing import Objective
+from evolve.comparing.sequential import Cell, MeasureCells
 from evolve.evidence import Condition, Measure
 from evolve.records import Phenotype, Record
 
@@ -37,6 +38,16 @@ def measured() -> Callable[[Callable[[Phenotype, Condition], float]], Measure]:
         return measure
 
     return make
+
+
+def by_cells(measure: Measure) -> MeasureCells:
+    """The measure, asked for single runs."""
+
+    def measure_cells(phenotypes: Sequence[Phenotype], cells: Sequence[Cell]) -> list[list[Record]]:
+        columns = [measure(phenotypes, [Condition(scenario)], [seed]) for scenario, seed in cells]
+        return [[column[place][0][0] for column in columns] for place in range(len(phenotypes))]
+
+    return measure_cells
 
 
 def _noise(text: str) -> float:

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from evolve.comparing import Objective
+from evolve.comparing.sequential import Precision
 from evolve.evidence import Condition, Measure, ablation, classes, lead, sensitivity, sweeps
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.page import html
 from evolve.evidence.text import markdown, summary
 from evolve.records import Phenotype
+from tests.evidence.conftest import by_cells
 from tests.evidence.policies import phenotype, weighted
 
 
@@ -23,17 +25,17 @@ def dossier(measured: Callable[..., Measure], objectives: list[Objective]) -> Do
     champion = phenotype(routing=weighted(queue_depth=0.2, kv_utilization=0.8), priority={"policy": "slo-class"})
     rivals = {"round-robin": phenotype(), "llm-d <3:2:2>": phenotype(routing=weighted(queue_depth=0.1, no_hit_lru=0.9))}
     where, seeds, measure = ["prefix-heavy", "kv|pressure"], list(range(5)), measured(quality, 0.05)
-    genes = ["routing", "priority"]
+    genes, precision = ["routing", "priority"], Precision(first_seeds=5, most_runs=10)
     return Dossier(
         name="routing_weights ga seed 1",
         policies=champion.policies,
         limits={},
         description=["routing = 0.2 queue-depth + 0.8 kv-utilization", "priority = <slo-class>"],
         scenarios=where,
-        seeds=seeds,
+        precision=precision,
         objectives={"ttft-p99": 1.0, "goodput": 1.0},
         violation=0.0,
-        comparisons=lead.examine(champion, rivals, where, seeds, objectives, measure, 1),
+        comparisons=lead.examine(champion, rivals, where, objectives, by_cells(measure), int, precision, 1),
         class_rival="round-robin",
         classes=classes.examine(champion, phenotype(), where, seeds, lambda *_: {"batch": {"ttft_p99_ms": 12.5}}),
         parts=ablation.examine(champion, genes, where, seeds, objectives, measure, 1),

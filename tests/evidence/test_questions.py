@@ -7,14 +7,17 @@ import pytest
 
 from blis.scenario_file import read_scenario
 from evolve.comparing import Objective, comparison
+from evolve.comparing.sequential import Precision
 from evolve.comparing.verdict import is_better, verdict
 from evolve.evidence import Condition, Measure, ablation, classes, lead, sensitivity, sweeps
 from evolve.records import Phenotype, Record
 from evolve.trials.suite import SuiteScenario
+from tests.evidence.conftest import by_cells
 from tests.evidence.policies import phenotype, weighted
 
 Measured = Callable[..., Measure]
 SEEDS = range(10)
+TEN_EACH = Precision(first_seeds=10, most_runs=20)
 
 
 def _by_routing(qualities: Mapping[str, float]) -> Callable[[Phenotype, Condition], float]:
@@ -27,7 +30,7 @@ def _champion_against(
     rivals = {name: phenotype(routing={"policy": name}) for name in qualities if name != "weighted"}
     champion = phenotype(routing=weighted(queue_depth=1.0))
     measure = measured(_by_routing(qualities), noise)
-    return lead.examine(champion, rivals, ["a", "b"], SEEDS, objectives, measure, 1)
+    return lead.examine(champion, rivals, ["a", "b"], objectives, by_cells(measure), int, TEN_EACH, 1)
 
 
 def test_a_better_champion_is_called_better(measured: Measured, objectives: list[Objective]) -> None:
@@ -71,9 +74,10 @@ def test_a_scenario_that_is_lost_is_named(measured: Measured, objectives: list[O
         phenotype(routing=weighted(queue_depth=1.0)),
         {"rr": phenotype()},
         ["a", "b"],
-        SEEDS,
         objectives,
-        measured(quality),
+        by_cells(measured(quality)),
+        int,
+        TEN_EACH,
         1,
     )
 

@@ -40,7 +40,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report(folder: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     def command(*arguments: str) -> Ran:
         capsys.readouterr()
-        status = evolve.report.main([str(folder), "seeds=3", "sweep_seeds=2", "evaluator=serial", *arguments])
+        status = evolve.report.main(
+            [str(folder), "first_seeds=3", "most_runs=9", "sweep_seeds=2", "evaluator=serial", *arguments]
+        )
         return Ran(status, *capsys.readouterr())
 
     return command
@@ -48,7 +50,7 @@ def report(folder: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ra
 
 @pytest.fixture(scope="module")
 def evidence(folder: Path) -> dict[str, Any]:
-    assert evolve.report.main([str(folder), "seeds=3", "sweep_seeds=2", "evaluator=serial"]) == 0
+    assert evolve.report.main([str(folder), "first_seeds=3", "most_runs=9", "sweep_seeds=2", "evaluator=serial"]) == 0
     return dict(json.loads((folder / "report.json").read_text()))
 
 
@@ -58,7 +60,7 @@ def test_a_report_answers_every_question(folder: Path, evidence: dict[str, Any])
     assert {"round-robin", "least-loaded", "random search"} <= rivals
     assert {part["name"].partition("/")[0] for part in evidence["parts"]} == {"routing"}
     assert evidence["load"]["values"] == [0.7, 0.8, 0.9, 1.0, 1.1, 1.2]
-    assert evidence["seeds"] == [1_000_000, 1_000_001, 1_000_002]
+    assert evidence["precision"] == {"half_width": 0.03, "first_seeds": 3, "most_runs": 9}
     assert evidence["verdict"].startswith("The champion is ")
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert len(page) > 3_000_000
@@ -160,8 +162,9 @@ def test_a_gene_that_decides_nothing_is_called_dead(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["seeds=2"], "seeds must be an int in [3, 10000]"),
-        (["sweep_seeds=9"], "sweep_seeds must be an int in [2, 3]"),
+        (["first_seeds=1"], "first_seeds must be an int in [2, 10000]"),
+        (["sweep_seeds=1"], "sweep_seeds must be an int in [2, 10000]"),
+        (["half_width=2"], "half_width must be a finite number > 0"),
         (["tracker=mlfow"], "tracker: no choice named 'mlfow'; did you mean 'mlflow'?"),
         (["tracker=mlflow", "tracker.uri='sqlite://'"], "tracker.uri must name a file"),
         (["output=yaml"], "output: no choice named 'yaml'"),

@@ -34,7 +34,7 @@ def test_a_search_leaves_champion_history_and_summary(problem: Problem, tmp_path
     assert champion.lineage["digest"] in {row["digest"] for row in history if row["stage"] == "final"}
     assert champion.policies["routing"]["policy"] == "weighted"
     assert {row["stage"] for row in history} == {"baseline", "search", "final", "test"}
-    assert "held-out" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert "no verdict" in (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert [report.generation for report in tracker.reports] == list(range(6))
     assert [end.status for end in tracker.ended] == ["finished"]
     assert all(path.exists() for path in tracker.ended[0].artifacts if path.name != "config.yaml")
