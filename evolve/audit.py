@@ -153,20 +153,19 @@ def _print_text(found: Sequence[Any]) -> None:
 
     from evolve.judging.headroom import BASELINE, CHOSEN, PATHOLOGICAL, RANDOM, SIGNAL
 
-    names = [fare.name for fare in found[0].fares if fare.kind == BASELINE]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="times better than the best sensible policy")
     table.add_column("scenario", no_wrap=True)
-    for heading in (*names, "random", "sabotage", "spread", "matters"):
-        table.add_column(heading.replace("-", "\n", 1), justify="right", no_wrap=True)
+    for heading in ("baselines", "random", "sabotage", "spread", "matters"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("best signal", "best sensible"):
         table.add_column(heading, no_wrap=True)
     for one in found:
-        values = {fare.name: fare.value for fare in one.of_kind(BASELINE)}
+        baselines = one.of_kind(BASELINE)
         (signal, *_), random = one.of_kind(SIGNAL), one.of_kind(RANDOM)
         noise = "seeds alike" if one.standard_error is None else f"± {one.standard_error:.0%}"
         table.add_row(
             one.scenario,
-            *(f"{values[name]:.2f}" for name in names),
+            f"{baselines[-1].value:.2f} to {baselines[0].value:.2f}",
             f"{random[-1].value:.2f} to {random[0].value:.2f}" if random else "-",
             f"{one.of_kind(PATHOLOGICAL)[-1].value:.2f}",
             f"{one.spread:.0%} {noise}",

@@ -13,7 +13,6 @@ from evolve.comparing.gains import gains
 from evolve.comparing.intervals import effect
 from evolve.records import Record
 
-
 #: Sums of variances below this come of rounding.
 _NO_NOISE = 1e-12
 

@@ -50,6 +50,8 @@ _SPELLED = {
         "least-loaded": "effective_load neg",
         "always-busiest": "effective_load",
         "round-robin": "last_routed neg",
+        "lmetric": "queued_tokens uncached_tokens add in_flight_requests 1 add mul neg",
+        "shortest-expected-work": "queued_tokens uncached_tokens add in_flight_requests 200 mul add neg",
     },
     "priority": {"constant": "0", "slo-based": "age_us", "inverted-slo": "age_us neg", "slo-class": "urgency"},
 }

@@ -18,7 +18,7 @@ def problem(name):
 def test_shipped_baselines_hold_the_classical_routers():
     baselines = read_baselines("baselines", shipped())
 
-    assert list(baselines) == ["round-robin", "least-loaded", "llm-d-3-2-2", "llm-d-2-1-1"]
+    assert {"round-robin", "least-loaded", "llm-d-3-2-2", "lmetric", "preble", "dynamo-kv"} <= set(baselines)
     assert baselines["round-robin"].policies["scheduling"] == {"policy": "fcfs"}
     weights = [scorer["weight"] for scorer in baselines["llm-d-3-2-2"].policies["routing"]["scorers"]]
     assert weights == [3, 2, 2]
@@ -29,7 +29,7 @@ def test_a_problems_own_policies_come_after_the_shipped_ones():
 
     baselines = read_baselines("baselines", shipped(), searched)
 
-    assert list(baselines)[:4] == list(shipped())
+    assert list(baselines)[: len(shipped())] == list(shipped())
     assert set(searched.seeds) <= set(baselines)
 
 
@@ -43,7 +43,7 @@ def test_a_baseline_is_what_its_author_wrote_whatever_the_problem_freezes():
         assert baselines["busiest-sjf"].policies["routing"] == {"policy": "always-busiest"}
         assert baselines["busiest-sjf"].policies["scheduling"] == {"policy": "sjf"}
         assert baselines["round-robin"].policies["routing"] == {"policy": "round-robin"}
-        assert list(mapping) == list(baselines)[:5]
+        assert list(mapping) == list(baselines)[: len(mapping)]
 
 
 def test_what_a_baseline_leaves_out_is_answered_by_what_the_problem_freezes():
