@@ -31,6 +31,8 @@ from evolve.selection.ranking import hypervolume
 from evolve.trackers import GenerationReport, SearchEnd, Tracker
 
 BASELINES, FINALS = "baselines", "finals"
+#: Of the best how many are kept for each one who may be judged again: enough for finalists to differ.
+ARCHIVED = 4
 
 
 class Candidate(NamedTuple):
@@ -54,7 +56,7 @@ class Search:
     def __init__(self, plan: Plan, tracker: Tracker) -> None:
         self.plan, self.tracker = plan, tracker
         self.ledger = Ledger(plan.store)
-        self.archive = Archive(plan.finalists, len(plan.objectives))
+        self.archive = Archive(ARCHIVED * plan.finalists, len(plan.objectives))
         self.history = History(plan.folder / FOLDER)
         self.parts: dict[str, str] = {}  #: of the history: name -> digest
         self.status = SEARCHING

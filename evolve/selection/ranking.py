@@ -33,6 +33,31 @@ def without_duplicates(individuals: Sequence[Individual]) -> list[Individual]:
     return list(first.values())
 
 
+def diverse(individuals: Sequence[Individual], values: Sequence[Sequence[float]], count: int) -> list[Individual]:
+    """`count` of them: the fitter half by fitness, the others as unlike those chosen before them as can be.
+
+    Who is best in training has found training's corner, and so have those just behind; which corner is the right one
+    can only be seen elsewhere.
+
+    Parameters
+    ----------
+    individuals : sequence of Individual
+        The fittest first.
+    values : sequence of sequences of float
+        What each of them is worth in each scenario.
+    count : int ≥ 1
+    """
+    if len(individuals) <= count:
+        return list(individuals)
+    points = np.asarray(values, float)
+    chosen = list(range((count + 1) // 2))
+    while len(chosen) < count:
+        distance = np.min([np.linalg.norm(points - points[place], axis=1) for place in chosen], axis=0)
+        distance[chosen] = -1.0
+        chosen.append(int(distance.argmax()))
+    return [individuals[place] for place in sorted(chosen)]
+
+
 def front(individuals: Sequence[Individual]) -> list[Individual]:
     """Those that no other dominates, the first objective's best first; of equals the one that came first."""
     members = tools.ParetoFront(similar=lambda one, other: one.score == other.score)
