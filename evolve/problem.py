@@ -15,7 +15,7 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
 from blis.policies.binding import DEFAULT_POLICIES, bind, bind_all
 from blis.policies.bundle import check_limits, complete_policy
-from evolve.genomes import Gene, answer, number, program, weights
+from evolve.genomes import Gene, answer, either, number, program, weights
 from evolve.records import Genome, Phenotype
 
 #: How each kind of gene is read, by the name that a problem gives to the kind.
@@ -24,6 +24,7 @@ KINDS: dict[str, Callable[[str, str, Mapping[str, Any]], Gene]] = {
     "program": program.GeneKind.from_mapping,
     "answer": answer.GeneKind.from_mapping,
     "number": number.GeneKind.from_mapping,
+    "either": either.GeneKind.from_mapping,
 }
 
 #: Node under which a problem's file lists limits of the batch beside the questions.

@@ -36,6 +36,12 @@ KNOWN: dict[str, dict[str, dict[str, Any]]] = {
         "shortest-expected-work": {"routing": "shortest-expected-work"},
         "vllm-dp-as-formula": {"routing": VLLM_DP},
     },
+    "routing": {
+        "llm-d-3-2-2": {"routing": "weighted"},
+        "preble": {"routing": "preble"},
+        "dynamo-kv": {"routing": "dynamo-kv"},
+        "work-with-memory": {"routing": {"policy": "shortest-expected-work", "tokens_of_full_memory": 8000}},
+    },
     "priority_scheduler": {
         "fcfs": {"routing": LLM_D},
         "sjf": {"routing": LLM_D, "scheduling": "sjf"},
@@ -45,8 +51,8 @@ KNOWN: dict[str, dict[str, dict[str, Any]]] = {
     },
     "full": {
         "llm-d-3-2-2": {"routing": LLM_D},
-        "llm-d-2-1-1": {"routing": weighted(prefix_affinity=2, queue_depth=1, kv_utilization=1)},
         "least-loaded": {"routing": "least-loaded"},
+        "preble-sjf": {"routing": "preble", "scheduling": "sjf"},
         "llm-d-sjf": {"routing": LLM_D, "scheduling": "sjf"},
         "llm-d-slo-class": {
             "routing": LLM_D, "priority": "slo-class", "scheduling": "priority-fcfs", "preemption": "lowest-priority",
@@ -86,6 +92,7 @@ def test_a_known_policy_encodes_to_a_genome_that_does_the_same(name: str, seed: 
         ("routing_program", []),
         # The few milliseconds that requests differ in age weigh less than a unit of urgency.
         ("priority_scheduler", [["slo-class", "linear"]]),
+        ("routing", []),
         ("full", []),
     ],
 )
