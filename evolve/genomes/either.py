@@ -113,7 +113,8 @@ class GeneKind:
         raise ContractError(f"the gene {self.name!r} is a choice among ways and has no continuous form.")
 
     def _way(self, value: Value) -> Gene:
-        return self.ways[value["way"]]
+        way: Gene = self.ways[value["way"]]
+        return way
 
     def _sampled(self, ways: list[int], random: np.random.Generator) -> Value:
         way = ways[int(random.integers(len(ways)))]
