@@ -14,6 +14,8 @@ def example() -> Served:
         status=np.array([COMPLETED, COMPLETED, REJECTED, RUNNING, NOT_STARTED]),
         arrived=np.array([True, True, True, True, False]),
         meets_slo=np.array([True, False, False, False, False]),
+        lateness=np.array([1.0, 4.0, 100.0, 100.0, 100.0]),
+        promised_time_used=np.array([0.5, np.nan, 100.0, 100.0, 100.0]),
         ttft_us=np.array([1_000, 3_000, -1, 50_000, -1]),
         itl_mean_us=np.array([10.5, np.nan, np.nan, np.nan, np.nan]),
         e2e_us=np.array([10_000, 20_000, -1, -1, -1]),
