@@ -12,7 +12,18 @@ from blis.foundation.errors import ConfigError
 
 OUTPUTS = ("text", "json")
 _KEYS = (
-    *("policies", "suite", "suite_file", "roles", "objectives", "half_width", "most_runs", "first_seeds", "seed"),
+    *(
+        "policies",
+        "suite",
+        "suite_file",
+        "scenario",
+        "roles",
+        "objectives",
+        "half_width",
+        "most_runs",
+        "first_seeds",
+        "seed",
+    ),
     *("evaluator", "output"),
 )
 
@@ -35,6 +46,8 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
         follows_flag = bool(spelled) and spelled[-1].startswith("-")
         if not is_assignment and not argument.startswith("-") and not follows_flag:
             policies.append(_quoted(argument))
+        elif key == "scenario":  # the folder conf/scenario makes Hydra take it for the choice of a group
+            spelled.append(f"++scenario.names={value}")
         elif key == "suite" and value.endswith((".yaml", ".yml")):
             spelled.append(f"suite_file={_quoted(value)}")
         else:

@@ -17,7 +17,7 @@ from evolve.plan.budget import Budget
 from evolve.plan.ladder import Ladder
 from evolve.problem import Problem
 from evolve.records import Phenotype
-from evolve.trials.suite import Suite
+from evolve.trials.suite import Suite, read_suite
 
 #: Name in a configuration -> the module of `evolve.algorithms`, and how many objectives it is made for.
 ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {
@@ -79,11 +79,9 @@ class Settings:
             "search", document, (*SEARCH_KEYS, *OTHER_KEYS), (*required, "evaluator", "tracker", "report")
         )
         problem = Problem.from_mapping("problem", given["problem"])
-        suite = Suite.from_mapping("suite", given["suite"])
-        notes: tuple[str, ...] = ()
-        scenario = check_keys("scenario", given.get("scenario") or {}, ("names",))
-        if scenario.get("names") is not None:
-            suite, notes = suite.with_train("scenario", scenario["names"])
+        suite, notes = read_suite(
+            given["suite"], check_keys("scenario", given.get("scenario") or {}, ("names",)).get("names")
+        )
         objectives = DEFAULT_OBJECTIVES if given.get("objectives") is None else given["objectives"]
         goals = Goals.from_config("objectives", objectives)
         name, module, params = _algorithm(given["algorithm"], goals)

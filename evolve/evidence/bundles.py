@@ -25,7 +25,7 @@ from evolve.evidence.text import table
 from evolve.judging.baselines import read_policies
 from evolve.judging.goals import DEFAULT_OBJECTIVES, Goals
 from evolve.records import Phenotype
-from evolve.trials.suite import Suite, SuiteScenario, check_role
+from evolve.trials.suite import Suite, SuiteScenario, check_role, read_suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Question:
             raise ConfigError("objectives must be figures of runs; got complexity, which is none.")
         return cls(
             policies=_read(given["policies"]),
-            scenarios=_scenarios(Suite.from_mapping("suite", suite), given["roles"]),
+            scenarios=_scenarios(read_suite(suite, given["scenario"]["names"])[0], given["roles"]),
             goals=goals,
             precision=Precision.checked(given["half_width"], given["first_seeds"], given["most_runs"]),
             seed=check_int("seed", given["seed"], 0),

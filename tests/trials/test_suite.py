@@ -7,7 +7,7 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.files import conf_folder
 from blis.foundation.strict_yaml import read_yaml
 from blis.scenario_file import names
-from evolve.trials.suite import ROLES, Suite
+from evolve.trials.suite import ROLES, Suite, read_suite
 from tests.trials.small_suite import small_suite
 
 MAPPING = {
@@ -144,3 +144,35 @@ def test_the_default_suite_leaves_no_shipped_scenario_out():
     used = {one.file.name for role in ROLES for one in suite.scenarios[role]}
     assert len(used) >= 7
     assert used <= set(names())
+
+
+def own():
+    return read_yaml(conf_folder() / "suite" / "own.yaml")
+
+
+def test_a_log_of_ones_own_is_cut_into_a_stretch_for_each_role():
+    suite, notes = read_suite(own(), "azure-conversation")
+
+    (train,), (validation,), (test,) = (suite.scenarios[role] for role in ROLES)
+    assert [one.stretch for one in (train, validation, test)] == [(0.0, 0.5), (0.5, 0.75), (0.75, 1.0)]
+    assert test.name == "azure-conversation[0.75-1]"
+    assert test.mapping(50)["workload"]["stretch"] == [0.75, 1.0]
+    assert notes == ()
+
+
+def test_a_generated_workload_of_ones_own_is_held_out_by_its_seeds():
+    suite, _ = read_suite(own(), ["mixed-slo", "azure-conversation"])
+
+    assert [one.name for one in suite.scenarios["test"]] == ["mixed-slo", "azure-conversation[0.75-1]"]
+    assert not set(suite.seeds["train"]) & set(suite.seeds["test"])
+
+
+@pytest.mark.parametrize("names", [None, [], [3]])
+def test_a_suite_of_ones_own_scenarios_needs_some(names):
+    with pytest.raises(ConfigError, match="scenario must name at least one"):
+        read_suite(own(), names)
+
+
+def test_what_replays_no_log_has_no_stretch():
+    with pytest.raises(ConfigError, match="replays no log"):
+        Suite.from_mapping("suite", changed("test.scenarios", [{"name": "mixed-slo", "stretch": [0, 0.5]}]))

@@ -85,9 +85,9 @@ def path_of(file):
 
 @pytest.fixture
 def load(path_of):
-    def read(kind, block_size=16, **options):
+    def read(kind, block_size=16, seed=1, **options):
         plan = workload_plan({"kind": kind, "path": str(path_of(kind)), **options})
-        return answer("workload", kind).generate(plan.params, 1, block_size)
+        return answer("workload", kind).generate(plan.params, seed, block_size)
 
     return read
 
@@ -137,6 +137,22 @@ def test_requests_are_skipped_before_the_limit_counts(load, kind):
 @every_format
 def test_a_rate_holds_for_what_is_replayed(load, kind):
     assert seconds(load(kind, skip_requests=3, rate=4)) == [0, 0.25]
+
+
+@every_format
+def test_of_a_stretch_every_seed_draws_requests_in_a_row(load, kind):
+    parts = [load(kind, seed=seed, stretch=[0.2, 1], num_requests=2).number.tolist() for seed in range(20)]
+
+    assert sorted({tuple(part) for part in parts}) == [(1, 2), (2, 3), (3, 4)]
+    assert load(kind, seed=7, stretch=[0.2, 1], num_requests=2).number.tolist() == parts[7]
+    assert load(kind, stretch=[0.2, 1]).number.tolist() == [1, 2, 3, 4]  # all of it, whatever the seed
+    assert seconds(load(kind, stretch=[0.6, 1], rate=4)) == [0, 0.25]
+
+
+@pytest.mark.parametrize("stretch", [[0.5], 0.5, "ab", [0.5, 0.5], [0.5, 2.0], [float("nan"), 1.0]])
+def test_a_wrong_stretch_is_refused(load, stretch):
+    with pytest.raises(ConfigError, match=r"workload\.stretch"):
+        load("azure", stretch=stretch)
 
 
 @every_format

@@ -44,7 +44,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
     header, columns = read_csv(path, COLUMNS)
     cells = dict(zip(header, columns, strict=True))
     prompts, outputs = (int_column(path, name, cells[name], 0, maximum=LONGEST_TOKENS) for name in COLUMNS[1:])
-    return replayed(Log(_microseconds(path, cells[COLUMNS[0]]), prompts, outputs), params, block_size_tokens)
+    return replayed(Log(_microseconds(path, cells[COLUMNS[0]]), prompts, outputs), params, seed, block_size_tokens)
 
 
 def write(requests: Requests, path: Path) -> tuple[Loss, ...]:

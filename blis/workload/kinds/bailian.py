@@ -77,4 +77,4 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         columns={"session": session, "tenant": kind},
         notes=(*notes, *hashed.notes),
     )
-    return replayed(log, params, block_size_tokens)
+    return replayed(log, params, seed, block_size_tokens)

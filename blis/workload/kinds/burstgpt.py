@@ -71,7 +71,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         notes.append(f"{n_wrong} of {n} rows have total tokens that are not the sum; the parts are used")
     names = {"tenant": model, "session": session}
     log = Log(times * US_PER_S, prompts, outputs, columns=names, is_kept=is_kept, notes=tuple(notes))
-    return replayed(log, params, block_size_tokens)
+    return replayed(log, params, seed, block_size_tokens)
 
 
 def write(requests: Requests, path: Path) -> tuple[Loss, ...]:

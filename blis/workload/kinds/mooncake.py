@@ -81,7 +81,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         think_us=come.think_us,
         notes=(*notes, *hashed_prompts.notes, *come.notes),
     )
-    return replayed(log, params, block_size_tokens)
+    return replayed(log, params, seed, block_size_tokens)
 
 
 def write(requests: Requests, path: Path) -> tuple[Loss, ...]:

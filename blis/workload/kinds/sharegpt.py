@@ -92,7 +92,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         think_us=come.think_us,
         notes=(*notes, *come.notes),
     )
-    return replayed(log, params, block_size_tokens)
+    return replayed(log, params, seed, block_size_tokens)
 
 
 def _turns(where: Place, messages: list[Any], characters_per_token: float) -> Iterator[tuple[int, int]]:

@@ -52,7 +52,7 @@ def generate(params: LogParams, seed: int, block_size_tokens: int) -> Requests:
         return keys_of_tokens([prompts[row] for row in rows], [outputs[row] for row in rows], block_size)
 
     n_input, n_output = (np.fromiter(map(len, lists), np.int64, len(lists)) for lists in (prompts, outputs))
-    return replayed(Log(np.concatenate(times) * US_PER_S, n_input, n_output, keys), params, block_size_tokens)
+    return replayed(Log(np.concatenate(times) * US_PER_S, n_input, n_output, keys), params, seed, block_size_tokens)
 
 
 def write(requests: Requests, path: Path) -> tuple[Loss, ...]:

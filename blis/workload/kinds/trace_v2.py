@@ -102,7 +102,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         },
         notes=tuple(notes),
     )
-    return replayed(log, params, block_size_tokens)
+    return replayed(log, params, seed, block_size_tokens)
 
 
 def loses_prefixes(requests: Requests) -> bool:

@@ -56,7 +56,7 @@ def generate(params: LogParams, seed: int, block_size_tokens: int) -> Requests:
         times_us, note = _drawn_times_us(where, result, params, seed, n)
         notes.append(note)
     log = Log(times_us, prompts, outputs, is_kept=~is_failed, notes=tuple(notes))
-    return replayed(log, params, block_size_tokens)
+    return replayed(log, params, seed, block_size_tokens)
 
 
 def _lengths(where: str, values: list[Any]) -> Int64Vector:

@@ -8,6 +8,7 @@ import numpy as np
 
 from blis.foundation.checks import check_int
 from blis.foundation.errors import ConfigError
+from blis.foundation.randomness import stream
 from blis.foundation.units import US_PER_S, BoolVector, Float64Vector, Int32Vector, Int64Vector
 from blis.workload.logs.name_column import NameColumn
 from blis.workload.logs.options import LogParams
@@ -34,16 +35,19 @@ class Log:
     notes: tuple[str, ...] = ()
 
 
-def replayed(log: Log, params: LogParams, block_size_tokens: int) -> Requests:
+def replayed(log: Log, params: LogParams, seed: int, block_size_tokens: int) -> Requests:
     """The requests of a log, as its parameters want them.
 
-    Requests without prompt tokens go first, then what lies outside of the span, then `skip_requests`, then what
-    exceeds `num_requests`. The first that is left arrives at 0, unless the origin is kept.
+    Requests without prompt tokens go first, then what lies outside of the span, then `skip_requests`, then what lies
+    outside of the drawn part of the stretch, then what exceeds `num_requests`. The first that is left arrives at 0,
+    unless the origin is kept.
 
     Parameters
     ----------
     log : Log
     params : LogParams
+    seed : int
+        Draws where a part of a stretch begins.
     block_size_tokens : int ≥ 1
 
     Returns
@@ -57,6 +61,8 @@ def replayed(log: Log, params: LogParams, block_size_tokens: int) -> Requests:
     """
     check_int("block_size_tokens", block_size_tokens, 1, unit="tokens")
     kept, notes = _kept_rows(log, params)
+    if params.stretch is not None:
+        kept = _drawn_part(log, kept, params.stretch, params.num_requests, seed)
     times_us = log.times_us[kept]
     origin_us = times_us.min()
     line = timeline(
@@ -119,6 +125,21 @@ def _kept_rows(log: Log, params: LogParams) -> tuple[Int64Vector, tuple[str, ...
             f"{n} requests, within {since_s.max(initial=0.0):g} s, none is left."
         )
     return rows, notes
+
+
+def _drawn_part(
+    log: Log, rows: Int64Vector, stretch: tuple[float, float], num_requests: int | None, seed: int
+) -> Int64Vector:
+    """Requests in a row, as many as are wanted, from a place of the stretch that the seed draws.
+
+    Neighbours stay together, and so do the rates and sessions that they make: a moving block of the log (Kuensch, "The
+    jackknife and the bootstrap for general stationary observations", 1989), of which a run replays one.
+    """
+    first, end = int(stretch[0] * len(rows)), max(int(stretch[1] * len(rows)), int(stretch[0] * len(rows)) + 1)
+    count = end - first if num_requests is None else min(num_requests, end - first)
+    start = first + int(stream(seed, "stretch").integers(end - first - count + 1))
+    order = np.argsort(log.times_us[rows], kind="stable")
+    return np.sort(rows[order[start : start + count]])
 
 
 def _waiting(log: Log, rows: Int64Vector) -> dict[str, Int64Vector]:

@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Self
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
+from blis.foundation.words import shown
 from blis.workload.requests import MOST_REQUESTS
 
 EMPTY_PROMPTS = ("drop", "keep")
+_PART = ("skip_requests", "span_start_s", "span_end_s", "stretch", "keep_origin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class LogParams:
     skip_requests: int = 0  #: ≥ 0, so many of the first ones are left out before that
     span_start_s: float = 0.0  #: ≥ 0 [s] after the log's first request; earlier ones are left out
     span_end_s: float = math.inf  #: > span_start_s [s]; those from here on are left out
+    #: shares of the rows that are left, in order of arrival, between which the seed draws where the replayed ones begin
+    stretch: tuple[float, float] | None = None
     keep_origin: bool = False  #: times as recorded; else the first request that is replayed arrives at 0
     empty_prompts: str = "drop"  #: requests without prompt tokens: drop, or keep, with one token
 
@@ -67,6 +71,22 @@ class LogParams:
         return self
 
 
+def check_stretch(where: str, value: object) -> tuple[float, float]:
+    """A stretch of a log, as two shares of its requests.
+
+    Raises
+    ------
+    ConfigError
+        If it is anything but two numbers in [0, 1], the first the smaller.
+    """
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
+        raise ConfigError(f"{where} must be a list of two shares, such as [0, 0.5]; got {shown(value)}.")
+    first, end = (check_number(f"{where}[{place}]", one, 0, 1) for place, one in enumerate(value))
+    if first >= end:
+        raise ConfigError(f"{where} must begin before it ends; got {shown(value)}.")
+    return first, end
+
+
 def document_options(
     where: str, mapping: Mapping[str, object], more: Sequence[str] = (), needs_path: bool = True
 ) -> dict[str, Any]:
@@ -84,7 +104,7 @@ def document_options(
 
 def _checked_part(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """What says which part of the log is replayed."""
-    part = {key: given[key] for key in ("skip_requests", "span_start_s", "span_end_s", "keep_origin") if key in given}
+    part = {key: given[key] for key in _PART if key in given}
     if "skip_requests" in part:
         part["skip_requests"] = check_int(f"{where}.skip_requests", part["skip_requests"], 0, MOST_REQUESTS)
     for key in ("span_start_s", "span_end_s"):
@@ -92,6 +112,8 @@ def _checked_part(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
             part[key] = check_number(f"{where}.{key}", part[key], 0, unit="s")
     if part.get("span_end_s", math.inf) <= part.get("span_start_s", 0.0):
         raise ConfigError(f"{where}.span_end_s must be > span_start_s [s]; got {part['span_end_s']:g}.")
+    if "stretch" in part:
+        part["stretch"] = check_stretch(f"{where}.stretch", part["stretch"])
     if not isinstance(part.get("keep_origin", False), bool):
         raise ConfigError(f"{where}.keep_origin must be true or false; got {part['keep_origin']!r}.")
     return part
