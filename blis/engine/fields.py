@@ -315,6 +315,18 @@ SAMPLE_FIELDS = {
     "passed_request": (np.int32, 0),  # the most urgent of those passed over
 }
 
+# Of a waiting request, in a tree of those that wait on the same instance, see `blis.engine.claims`; written whole.
+CLAIM_FIELDS = {
+    "left": (_I, 0),  # node of an earlier claim; -1
+    "right": (_I, 0),  # of a later one; -1
+    "parent": (_I, 0),  # -1 for the root
+    "blocks": (_I, 0),  # the fewest that it can need
+    "blocks_below": (_I, 0),  # the fewest that it, or anyone below it, can need
+    "urgency": (_F, 0.0),  # larger is more urgent
+    "since_us": (_I, 0),  # when its claim began
+    "rank": (_I, 0),  # among claims of the same time
+}
+
 SETTING_NAMES = tuple(SETTING_FIELDS)
 WORKLOAD_COLUMNS = tuple(WORKLOAD_FIELDS)
 LIMIT_COLUMNS = tuple(LIMIT_FIELDS)

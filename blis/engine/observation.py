@@ -5,13 +5,9 @@ from blis.engine.codes import (
     AFTER_PREEMPTION,
     BATCH_FULL,
     BLOCKS_LACKING,
-    BUDGET,
     BUDGET_USED,
     BY_NOTHING,
-    BY_PRIORITY,
-    BY_QUEUEING,
     DECODE_REQUESTS,
-    FIXED_ORDER,
     NO_TRACE,
     NOW_US,
     PREEMPTED,
@@ -20,13 +16,11 @@ from blis.engine.codes import (
     STOPPED_BY,
     TAKEN_FROM,
 )
-from blis.engine.free_blocks import free_blocks
+from blis.engine.passed_over import first_that_fits, look_for_inversion
 from blis.engine.preempting import stored_tokens
-from blis.engine.reference import by_reference
 from blis.engine.state import State
-from blis.engine.taking import prospect
-from blis.engine.views import PRIORITY, RANKS_URGENCY, World, prioritise_at
-from blis.engine.waiting import first_waiting, queue_view, request_view
+from blis.engine.views import World
+from blis.engine.waiting import first_waiting
 
 PREEMPTIONS, SAMPLES = range(2)  # places of `trace.counters`
 
@@ -80,11 +74,11 @@ def begin_sample(world: World, state: State, instance: int, start_us: int) -> No
         return
     if step[STOPPED_BY] == BLOCKS_LACKING:
         blocked = first_waiting(world, state, instance)
-        samples.fitting_request[entry] = _first_that_fits(world, state, instance, blocked)
+        samples.fitting_request[entry] = first_that_fits(world, state, instance, blocked)
         if samples.fitting_request[entry] >= 0:
             samples.blocked_request[entry] = blocked
     if samples.taken_requests[entry] > 0 and world.settings.urgency_kind != BY_NOTHING:
-        _look_for_inversion(world, state, instance, entry)
+        look_for_inversion(world, state, instance, entry)
 
 
 @kernel
@@ -131,116 +125,3 @@ def _stopped_by(world: World, state: State, instance: int) -> int:
     if instances.running_requests[instance] >= world.limits.max_running_requests[instance]:
         return BATCH_FULL
     return BUDGET_USED
-
-
-@kernel
-def list_waiting(world: World, state: State, instance: int) -> int:
-    """Write the waiting requests into `scratch.order`, in no particular order; return their number.
-
-    Only between the taking and the end of a step, when `scratch.order` is free.
-    """
-    requests, order = state.requests, state.scratch.order
-    request = state.instances.waiting_head[instance]
-    count = 0
-    if request < 0:
-        return count
-    order[0] = request
-    count = 1
-    if world.settings.queue_kind != FIXED_ORDER:
-        while requests.link[order[count - 1]] >= 0:
-            order[count] = requests.link[order[count - 1]]
-            count += 1
-        return count
-    place = 0
-    while place < count:  # a heap's children hang below their parents
-        child = requests.back_link[order[place]]
-        while child >= 0:
-            order[count] = child
-            count += 1
-            child = requests.link[child]
-        place += 1
-    return count
-
-
-@kernel
-def _first_that_fits(world: World, state: State, instance: int, blocked: int) -> int:
-    """The earliest queued request other than `blocked` for which there are blocks now; -1: none."""
-    budget = max(1, state.scratch.step[BUDGET])
-    free = free_blocks(world, state, instance)
-    found = -1
-    if free <= 0:  # every request needs a block
-        return found
-    for place in range(list_waiting(world, state, instance)):
-        request = state.scratch.order[place]
-        if request == blocked or (found >= 0 and not _is_older(world, state, request, found)):
-            continue
-        if prospect(world, state, instance, request, budget)[4] <= free:
-            found = request
-    return found
-
-
-@kernel
-def _is_older(world: World, state: State, one: int, other: int) -> bool:
-    """Whether one has the older claim: by arrival where priorities decide, by entering the queue where they do not."""
-    requests = state.requests
-    if world.settings.urgency_kind == BY_PRIORITY:
-        return requests.arrival_us[one] < requests.arrival_us[other]
-    if requests.queued_us[one] != requests.queued_us[other]:
-        return requests.queued_us[one] < requests.queued_us[other]
-    return requests.routing_rank[one] < requests.routing_rank[other]
-
-
-@kernel
-def _urgency(world: World, state: State, instance: int, request: int) -> float:
-    """How urgent the request is now, by the order that the policies stand for; equal where there is none."""
-    if world.settings.urgency_kind != BY_PRIORITY:
-        return 0.0
-    view = by_reference(queue_view(world, state.instances, instance, state.scratch.step[NOW_US]))
-    seen = by_reference(request_view(world, state.requests, request))
-    return prioritise_at(world.answers[RANKS_URGENCY])(view, seen, world.parameters[PRIORITY], world.memory[PRIORITY])
-
-
-@kernel
-def _look_for_inversion(world: World, state: State, instance: int, entry: int) -> None:
-    """Find the most urgent request that still waits, though it would have fitted in place of a less urgent one taken.
-
-    More urgent is: by the policies' own order at this moment, and among equals whoever has the older claim.
-    """
-    step, requests, samples = state.scratch.step, state.requests, state.trace.samples
-    first, last = step[TAKEN_FROM], state.instances.running_requests[instance]
-    least = state.batches.members[instance, first]
-    least_urgency = _urgency(world, state, instance, least)
-    for place in range(first + 1, last):
-        request = state.batches.members[instance, place]
-        urgency = _urgency(world, state, instance, request)
-        if urgency < least_urgency or (urgency == least_urgency and _is_older(world, state, least, request)):
-            least, least_urgency = request, urgency
-    if world.settings.urgency_kind == BY_QUEUEING:
-        head = first_waiting(world, state, instance)  # the oldest: if even it came after those taken, all did
-        if not _goes_first(world, state, head, 0.0, least, least_urgency):
-            return
-    size = world.settings.block_size_tokens
-    room = free_blocks(world, state, instance) + -(-requests.stored_tokens[least] // size)
-    passed, passed_urgency = -1, 0.0
-    for place in range(list_waiting(world, state, instance)):
-        request = state.scratch.order[place]
-        urgency = _urgency(world, state, instance, request)
-        if not _goes_first(world, state, request, urgency, least, least_urgency):
-            continue
-        if passed >= 0 and not _goes_first(world, state, request, urgency, passed, passed_urgency):
-            continue
-        if prospect(world, state, instance, request, world.limits.step_token_budget[instance])[4] <= room:
-            passed, passed_urgency = request, urgency
-    if passed < 0:
-        return
-    samples.passed_request[entry] = passed
-    samples.inverted_request[entry] = least
-    for place in range(first, last):
-        request = state.batches.members[instance, place]
-        if _goes_first(world, state, passed, passed_urgency, request, _urgency(world, state, instance, request)):
-            samples.inverted_requests[entry] += 1
-
-
-@kernel
-def _goes_first(world: World, state: State, one: int, urgency: float, other: int, other_urgency: float) -> bool:
-    return urgency > other_urgency or (urgency == other_urgency and _is_older(world, state, one, other))

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from blis.engine.claims import NOT_KEPT
 from blis.engine.codes import (
     ARRIVAL_ROOT,
     N_CLUSTER_PLACES,
@@ -17,6 +18,7 @@ from blis.engine.codes import (
 )
 from blis.engine.fields import (
     ADMISSION_FIELDS,
+    CLAIM_FIELDS,
     DRAFT_FIELDS,
     INSTANCE_FIELDS,
     LOG_FIELDS,
@@ -99,6 +101,8 @@ def new_trace(n: int, settings: Records) -> TraceLog:
         expected_ttft_us=np.zeros((judged, m)),
         preemptions=records(PREEMPTION_FIELDS, 64 if traced else 0),
         samples=records(SAMPLE_FIELDS, 1024 + 8 * n if traced else 0),
+        claim_roots=np.full((2, m if traced else 0), NOT_KEPT, np.int64),
+        claims=records(CLAIM_FIELDS, 2 * traced),
     )
 
 

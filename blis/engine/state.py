@@ -93,6 +93,8 @@ class TraceLog(NamedTuple):
     expected_ttft_us: np.ndarray  # float64 (n, m) by the reference model
     preemptions: Records  # growable; PREEMPTION_FIELDS
     samples: Records  # growable; SAMPLE_FIELDS
+    claim_roots: Int64Vector  # (2, m) of the trees of waiting requests, by age and by urgency; see blis.engine.claims
+    claims: Records  # (2 n,) CLAIM_FIELDS: nodes of the trees by age, then of those by urgency
 
 
 class State(NamedTuple):

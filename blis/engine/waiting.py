@@ -7,6 +7,7 @@ can is worked out anew in every step that has room for a request, and only then.
 import numpy as np
 
 from blis.engine._jit import kernel
+from blis.engine.claims import BY_AGE, BY_URGENCY, enter_claim, has_claims, leave_claim
 from blis.engine.codes import CHANGING_ORDER, FIXED_ORDER
 from blis.engine.fields import Records
 from blis.engine.heap import AS_TAKEN, meld, taken_before, without_root
@@ -16,6 +17,7 @@ from blis.engine.views import (
     ORDERS,
     PRIORITISES,
     PRIORITY,
+    RANKS_URGENCY,
     SCHEDULING,
     QueueView,
     RequestView,
@@ -68,6 +70,14 @@ def prioritise_request(world: World, state: State, instance: int, request: int, 
 
 
 @kernel
+def urgency_at(world: World, state: State, instance: int, request: int, clock_us: int) -> float:
+    """How urgent a request is at `clock_us` by the priority that the chosen one stands for."""
+    view = by_reference(queue_view(world, state.instances, instance, clock_us))
+    seen = by_reference(request_view(world, state.requests, request))
+    return prioritise_at(world.answers[RANKS_URGENCY])(view, seen, world.parameters[PRIORITY], world.memory[PRIORITY])
+
+
+@kernel
 def rank_request(world: World, state: State, instance: int, request: int, clock_us: int) -> None:
     """Work out a waiting request's priority and its place in the scheduler's order."""
     prioritise_request(world, state, instance, request, clock_us)
@@ -99,6 +109,10 @@ def forget_waiting(state: State, instance: int, request: int) -> None:
 def enqueue(world: World, state: State, instance: int, request: int, at_front: bool) -> None:
     """Put a request that counts as waiting into the wait queue: at the end, or at the front after a preemption."""
     requests, instances = state.requests, state.instances
+    if has_claims(state, BY_AGE, instance):
+        enter_claim(world, state, BY_AGE, instance, request, 0.0)
+    if has_claims(state, BY_URGENCY, instance):
+        enter_claim(world, state, BY_URGENCY, instance, request, urgency_at(world, state, instance, request, 0))
     if world.settings.queue_kind == FIXED_ORDER:
         # The order never changes, so one reference time serves all: time 0.
         rank_request(world, state, instance, request, 0)
@@ -140,6 +154,9 @@ def take_first(world: World, state: State, instance: int, n_sorted: int) -> None
     requests, instances = state.requests, state.instances
     request = first_waiting(world, state, instance)
     forget_waiting(state, instance, request)
+    for order in range(2):
+        if has_claims(state, order, instance):
+            leave_claim(state, order, instance, request)
     if world.settings.queue_kind == FIXED_ORDER:
         instances.waiting_head[instance] = without_root(AS_TAKEN, world.workload, requests, request)
         return
