@@ -162,6 +162,7 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "asks_order": asks_order,
         "asks_victim": victim.is_python or (ranks and priority.is_python),  # who ranks for a choice is asked at it
         "urgency_kind": _urgency_kind(priority, scheduling),
+        "takes_urgent_first": _takes_urgent_first(priority, scheduling),
     }
 
 
@@ -201,6 +202,11 @@ def _urgency_kind(priority: BoundPolicy, scheduling: BoundPolicy) -> int:
     if priority.is_python or scheduling.is_python or not scheduling.flag("USES_PRIORITY", True):
         return codes.BY_NOTHING
     return codes.BY_PRIORITY
+
+
+def _takes_urgent_first(priority: BoundPolicy, scheduling: BoundPolicy) -> bool:
+    """Whether the order of taking is that of urgency: not where the priority turns it upside down."""
+    return bool(scheduling.flag("TAKES_URGENT_FIRST", False)) and not priority.flag("STANDS_FOR", "")
 
 
 def _is_fixed(priority: BoundPolicy) -> bool:

@@ -6,6 +6,8 @@ Each node knows the fewest blocks that anyone below it can need, so whoever does
 is kept from the moment at which it is first searched: runs in which nobody is ever passed over pay nothing.
 """
 
+import numpy as np
+
 from blis.engine._jit import kernel
 from blis.engine.choice import mixed
 from blis.engine.codes import BY_PRIORITY
@@ -61,7 +63,7 @@ def enter_claim(world: World, state: State, order: int, instance: int, request: 
         claims.left[parent] = node
     else:
         claims.right[parent] = node
-    while claims.parent[node] >= 0 and mixed(node) > mixed(claims.parent[node]):
+    while claims.parent[node] >= 0 and _weight(node) > _weight(claims.parent[node]):
         _raise(claims, roots, instance, node)
 
 
@@ -71,7 +73,7 @@ def leave_claim(state: State, order: int, instance: int, request: int) -> None:
     claims, roots, node = state.trace.claims, state.trace.claim_roots[order], claim_node(state, order, request)
     while claims.left[node] >= 0 and claims.right[node] >= 0:
         left, right = claims.left[node], claims.right[node]
-        _raise(claims, roots, instance, left if mixed(left) > mixed(right) else right)
+        _raise(claims, roots, instance, left if _weight(left) > _weight(right) else right)
     child = max(claims.left[node], claims.right[node])
     parent = claims.parent[node]
     if child >= 0:
@@ -83,6 +85,11 @@ def leave_claim(state: State, order: int, instance: int, request: int) -> None:
         if claims.blocks_below[parent] == before:
             break
         parent = claims.parent[parent]
+
+
+@kernel
+def _weight(node: int) -> int:
+    return mixed(np.int64(node))  # type: ignore[arg-type]
 
 
 @kernel

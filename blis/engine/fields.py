@@ -91,6 +91,7 @@ SETTING_FIELDS = {
     "record_steps": (_I, 0),
     "trace_level": (_I, 0),  # NO_TRACE, TRACE_SUMMARY or TRACE_DECISIONS
     "urgency_kind": (_I, 0),  # BY_NOTHING, BY_QUEUEING or BY_PRIORITY
+    "takes_urgent_first": (_I, 0),  # the order of taking is that of urgency
     "least_steps": (_I, 0),  # from being taken to the last token, of any request
     "lookahead_us": (_I, 0),  # least time from a request's end to an arrival that waits for it; NEVER_US: none does
     "busy_until_step_ends": (_I, 0),  # the semantics flags, see blis.foundation.semantics
@@ -268,10 +269,11 @@ PAUSE_FIELDS = {
     "pause_us": (_I, 0),  # before that step, or all of it if the step is 0
 }
 
+# Every entry of a routing and of an admission is written whole, so none has an initial value to be filled in.
 ROUTING_FIELDS = {
-    "request": (_I, -1),
+    "request": (_I, 0),
     "clock_us": (_I, 0),
-    "instance": (_I, -1),  # the chosen one
+    "instance": (_I, 0),  # the chosen one
     "rank": (_I, 0),  # how many instances the policy scored higher
     "effective_load": (_I, 0),  # of the chosen one, as the router saw it
     "least_load": (_I, 0),  # of all
@@ -282,7 +284,7 @@ ROUTING_FIELDS = {
     "quickest": (_I, 0),  # instance of that
 }
 
-ADMISSION_FIELDS = {"request": (_I, -1), "clock_us": (_I, 0), "verdict": (_I, 0)}  # 0: admitted; else its reason
+ADMISSION_FIELDS = {"request": (_I, 0), "clock_us": (_I, 0), "verdict": (_I, 0)}  # 0: admitted; else its reason
 
 PREEMPTION_FIELDS = {
     "clock_us": (_I, 0),
@@ -292,7 +294,7 @@ PREEMPTION_FIELDS = {
     "lost_tokens": (_I, 0),  # prompt and output tokens that were stored for it
 }
 
-# Every entry is written whole, so none has an initial value to be filled in.
+# Neither has one of a sample.
 SAMPLE_FIELDS = {
     "clock_us": (_I, 0),  # start of the first of the steps
     "length_us": (_I, 0),  # of all of them
@@ -317,14 +319,14 @@ SAMPLE_FIELDS = {
 
 # Of a waiting request, in a tree of those that wait on the same instance, see `blis.engine.claims`; written whole.
 CLAIM_FIELDS = {
-    "left": (_I, 0),  # node of an earlier claim; -1
-    "right": (_I, 0),  # of a later one; -1
-    "parent": (_I, 0),  # -1 for the root
-    "blocks": (_I, 0),  # the fewest that it can need
-    "blocks_below": (_I, 0),  # the fewest that it, or anyone below it, can need
     "urgency": (_F, 0.0),  # larger is more urgent
     "since_us": (_I, 0),  # when its claim began
-    "rank": (_I, 0),  # among claims of the same time
+    "rank": (np.int32, 0),  # among claims of the same time
+    "left": (np.int32, 0),  # node of an earlier claim; -1
+    "right": (np.int32, 0),  # of a later one; -1
+    "parent": (np.int32, 0),  # -1 for the root
+    "blocks": (np.int32, 0),  # the fewest that it can need
+    "blocks_below": (np.int32, 0),  # the fewest that it, or anyone below it, can need
 }
 
 SETTING_NAMES = tuple(SETTING_FIELDS)

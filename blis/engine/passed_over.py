@@ -38,9 +38,9 @@ def look_for_inversion(world: World, state: State, instance: int, entry: int) ->
         urgency = _urgency(world, state, instance, request)
         if urgency < least_urgency or (urgency == least_urgency and _is_older(world, state, least, request)):
             least, least_urgency = request, urgency
-    if world.settings.urgency_kind == BY_QUEUEING:
-        head = first_waiting(world, state, instance)  # the oldest: if even it came after those taken, all did
-        if not _goes_first(world, state, head, 0.0, least, least_urgency):
+    if world.settings.queue_kind != CHANGING_ORDER and _is_taken_by_claim(world):
+        head = first_waiting(world, state, instance)  # if not even it goes before those taken, nobody does
+        if not _goes_first(world, state, head, _urgency(world, state, instance, head), least, least_urgency):
             return
     size, budget = world.settings.block_size_tokens, world.limits.step_token_budget[instance]
     room = free_blocks(world, state, instance) + -(-requests.stored_tokens[least] // size)
@@ -58,6 +58,12 @@ def look_for_inversion(world: World, state: State, instance: int, entry: int) ->
         request = state.batches.members[instance, place]
         if _goes_first(world, state, passed, passed_urgency, request, _urgency(world, state, instance, request)):
             samples.inverted_requests[entry] += 1
+
+
+@kernel
+def _is_taken_by_claim(world: World) -> bool:
+    """Whether the order of taking is that by which inversions are judged."""
+    return world.settings.urgency_kind == BY_QUEUEING or world.settings.takes_urgent_first != 0
 
 
 @kernel
@@ -114,6 +120,11 @@ def _first_of_all(
 @kernel
 def _begin_claims(world: World, state: State, order: int, instance: int) -> None:
     """Make the tree of an order that is searched for the first time; from now on it is kept."""
+    claims = state.trace.claims
+    if order == BY_URGENCY:
+        for place in range(state.scratch.step[TAKEN_FROM], state.instances.running_requests[instance]):
+            request = state.batches.members[instance, place]
+            claims.urgency[claim_node(state, order, request)] = _urgency(world, state, instance, request)
     state.trace.claim_roots[order, instance] = EMPTY
     for place in range(_list_waiting(world, state, instance)):
         request = state.scratch.order[place]
@@ -166,9 +177,12 @@ def _urgency(world: World, state: State, instance: int, request: int) -> float:
     """How urgent the request is by the order that the policies stand for; equal where there is none."""
     if world.settings.urgency_kind != BY_PRIORITY:
         return 0.0
+    if world.settings.queue_kind == CHANGING_ORDER:
+        return urgency_at(world, state, instance, request, state.scratch.step[NOW_US])
+    if has_claims(state, BY_URGENCY, instance):  # whoever has been taken since has waited in the tree
+        return state.trace.claims.urgency[claim_node(state, BY_URGENCY, request)]
     # An order that never changes is that of time 0, as the queue itself keeps it.
-    now_us = 0 if world.settings.queue_kind == FIXED_ORDER else state.scratch.step[NOW_US]
-    return urgency_at(world, state, instance, request, now_us)
+    return urgency_at(world, state, instance, request, 0)
 
 
 @kernel

@@ -10,6 +10,7 @@ from blis.foundation.units import Float64Vector
 
 SORTS = True
 USES_PRIORITY = True
+TAKES_URGENT_FIRST = True
 
 
 class Params(NamedTuple):
