@@ -16,6 +16,7 @@ from blis.foundation.errors import BlisError, ConfigError, ContractError, Stalle
 from blis.foundation.randomness import stream
 from blis.policies.binding import memory_for
 from blis.policies.callables import decide_admission, decide_order, decide_routing, decide_victim
+from blis.policies.windows import Windows
 from blis.prepare import PreparedRun, rows
 from blis.workload.arrays import lookahead, outputs_share_keys, workload_arrays
 from blis.workload.requests import Requests
@@ -77,6 +78,7 @@ class Simulation:
             [memory_for(prepared.policies[name], len(prepared.limits), len(requests)) for name in QUESTIONS]
         )
         self.state = new_state(self.workload, self.settings, prepared.limits)
+        self.windows: Windows | None = None
 
     def run(self) -> "Simulation":
         """Run to the end, or to the horizon, and return the simulation itself."""
@@ -185,6 +187,10 @@ class Simulation:
         copy.memory = self.memory.copy()
         copy.state = copy_state(self.state)
         return copy
+
+    def __getstate__(self) -> dict[str, object]:
+        """All but what looks into the arrays: a copy of it would go on looking at what was."""
+        return self.__dict__ | {"windows": None}
 
     def _settings(self, record_steps: bool, record_routing: bool, trace: int, max_events: int | None) -> Records:
         lookahead_us = lookahead(self.requests)

@@ -3,7 +3,7 @@
 from blis.engine._jit import kernel
 from blis.engine.choice import LOWEST_INDEX, best_instance
 from blis.engine.codes import DECISION, N_ADMITTED, N_REJECTED, N_ROUTED, TRACE_DECISIONS
-from blis.engine.expectation import cached_prompt_blocks, expected_ttft_us
+from blis.engine.expectation import cached_prompt_blocks, expected_ttft_us, mean_output_tokens
 from blis.engine.state import State
 from blis.engine.views import World
 
@@ -41,13 +41,14 @@ def record_routing(world: World, state: State, request: int, target: int, now_us
     routings.effective_load[entry] = scratch.effective_load[target]
     least_load, most_cached, rank = scratch.effective_load[target], 0, 0
     quickest, least_us, chosen_us = target, 0.0, 0.0
+    mean_output = mean_output_tokens(world, state)
     for instance in range(world.settings.n_instances):
         least_load = min(least_load, scratch.effective_load[instance])
         if scratch.scores[instance] > scratch.scores[target]:
             rank += 1
         cached = cached_prompt_blocks(world, state, instance, request)
         most_cached = max(most_cached, cached)
-        expected_us = expected_ttft_us(world, state, instance, request, now_us)
+        expected_us = expected_ttft_us(world, state, instance, request, cached, mean_output, now_us)
         if instance == target:
             chosen_us = expected_us
             routings.cached_blocks[entry] = cached

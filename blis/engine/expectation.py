@@ -32,17 +32,32 @@ def cached_prompt_blocks(world: World, state: State, instance: int, request: int
 
 
 @kernel
-def expected_ttft_us(world: World, state: State, instance: int, request: int, now_us: int) -> float:
-    """Expected time from now to the request's first token, if it is sent there."""
+def mean_output_tokens(world: World, state: State) -> float:
+    """Tokens that a completed request has written in the mean; 0 before the first."""
+    completed, produced = 0, 0
+    for instance in range(world.settings.n_instances):
+        completed += state.instances.completed_requests[instance]
+        produced += state.instances.completed_tokens[instance]
+    return produced / completed if completed > 0 else 0.0
+
+
+@kernel
+def expected_ttft_us(
+    world: World, state: State, instance: int, request: int, cached_blocks: int, mean_output: float, now_us: int
+) -> float:
+    """Expected time from now to the request's first token, if it is sent there.
+
+    `cached_blocks` are those of `cached_prompt_blocks`, `mean_output` is that of `mean_output_tokens`.
+    """
     instances, limits, size = state.instances, world.limits, world.settings.block_size_tokens
     prompt = world.workload.table.input_tokens[request]
-    cached = cached_prompt_blocks(world, state, instance, request) * size
+    cached = cached_blocks * size
     queueing_us = limits.queueing_us[instance] + limits.queueing_us_per_token[instance] * prompt
     start_us = _next_step_us(instances, instance, now_us, queueing_us)
     ahead = _tokens_ahead(world, state, instance)
     return (
         start_us
-        + _room_us(world, state, instance, request, prompt - cached)
+        + _room_us(world, state, instance, prompt - cached, mean_output)
         + _prefill_us(world, state, instance, ahead + prompt - cached, cached)
         + limits.output_token_us[instance]
     )
@@ -106,7 +121,7 @@ def _step_us(world: World, instance: int, tokens: int, history: int, decodes: in
 
 
 @kernel
-def _room_us(world: World, state: State, instance: int, request: int, uncached: int) -> float:
+def _room_us(world: World, state: State, instance: int, uncached: int, mean_output: float) -> float:
     """Time until completions have made room for the request and those before it; 0 where there is room."""
     instances, limits, size = state.instances, world.limits, world.settings.block_size_tokens
     running = instances.running_requests[instance]
@@ -120,10 +135,4 @@ def _room_us(world: World, state: State, instance: int, request: int, uncached: 
     ends = max(float(slots), lacking * running / max(1, used))
     if ends <= 0.0:
         return 0.0
-    completed, produced = 0, 0
-    for other in range(world.settings.n_instances):
-        completed += instances.completed_requests[other]
-        produced += instances.completed_tokens[other]
-    if completed == 0:
-        return 0.0
-    return ends * max(1, instances.step_us[instance]) * (produced / completed) / running
+    return ends * max(1, instances.step_us[instance]) * mean_output / running

@@ -30,7 +30,7 @@ from blis.engine.codes import (
     STOP_AT_ROUTING,
     WATCHED,
 )
-from blis.engine.expectation import expected_ttft_us
+from blis.engine.expectation import cached_prompt_blocks, expected_ttft_us, mean_output_tokens
 from blis.engine.fields import Records, records
 from blis.engine.loop import run_until, sample_arguments
 from blis.engine.reference import by_reference
@@ -126,8 +126,10 @@ def _list_alternatives(world: World, base: State, plan: Records, decision: int, 
         return 1
     request = _decided_request(base, ROUTING_DECISION)
     scores = base.scratch.scores  # the decision has been made: they are no longer needed
+    mean_output = mean_output_tokens(world, base)
     for instance in range(world.settings.n_instances):
-        scores[instance] = expected_ttft_us(world, base, instance, request, cluster[CLOCK_US])
+        cached = cached_prompt_blocks(world, base, instance, request)
+        scores[instance] = expected_ttft_us(world, base, instance, request, cached, mean_output, cluster[CLOCK_US])
     count = 0
     for instance in range(world.settings.n_instances):
         if instance == chosen:
