@@ -16,7 +16,6 @@ from blis.foundation.errors import BlisError, ConfigError, ContractError, Stalle
 from blis.foundation.randomness import stream
 from blis.policies.binding import memory_for
 from blis.policies.callables import decide_admission, decide_order, decide_routing, decide_victim
-from blis.policies.windows import Windows
 from blis.prepare import PreparedRun, rows
 from blis.workload.arrays import lookahead, outputs_share_keys, workload_arrays
 from blis.workload.requests import Requests
@@ -78,7 +77,7 @@ class Simulation:
             [memory_for(prepared.policies[name], len(prepared.limits), len(requests)) for name in QUESTIONS]
         )
         self.state = new_state(self.workload, self.settings, prepared.limits)
-        self.windows: Windows | None = None
+        self.windows: object = None
 
     def run(self) -> "Simulation":
         """Run to the end, or to the horizon, and return the simulation itself."""

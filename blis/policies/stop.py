@@ -1,16 +1,13 @@
 """What a Python callable's question is answered from: a run that has stopped at a decision."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from blis.engine.fields import Records
 from blis.engine.state import State, Workload
 from blis.policies.binding import BoundPolicy
-
-if TYPE_CHECKING:
-    from blis.policies.windows import Windows
 
 
 class Bound(Protocol):
@@ -40,7 +37,7 @@ class Stop(Protocol):
     settings: Records
     memory: np.ndarray
     state: State
-    windows: "Windows | None"  #: what a Python callable sees of the state, once one was asked
+    windows: object  #: what Python callables see of the state, kept by `blis.policies.windows`; None before the first
 
     @property
     def prepared(self) -> Bound:

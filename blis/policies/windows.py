@@ -56,7 +56,7 @@ class Windows:
     def router(self) -> RouterView:
         """What admission and routing decide on now."""
         cluster = self.cluster
-        return RouterView(int(cluster[CLOCK_US]), *self._router_middle, cluster[TIE_DRAW], *self._router_end)
+        return RouterView._make((int(cluster[CLOCK_US]), *self._router_middle, cluster[TIE_DRAW], *self._router_end))
 
     def request(self, request: int) -> RequestView:
         """What may be seen of a request now."""
@@ -88,7 +88,7 @@ class Windows:
 def windows(stop: Stop) -> Windows:
     """The views of the state that a run has now: another one if its arrays have grown, or it is a copy."""
     kept = stop.windows
-    if kept is None or kept.state is not stop.state:
+    if not isinstance(kept, Windows) or kept.state is not stop.state:
         kept = stop.windows = Windows(stop)
     return kept
 

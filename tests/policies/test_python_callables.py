@@ -1,8 +1,10 @@
 """A name in data never makes Python code run: only a function, or an explicit word, does."""
 
+import copy
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 
 from blis.foundation.errors import ConfigError
@@ -10,6 +12,7 @@ from blis.policies.binding import bind, bind_all, check_policy
 from blis.policies.bundle import bundle_from_mapping, complete_policy
 from blis.prepare import prepare
 from blis.scenario import Scenario
+from blis.simulate import Simulation
 
 CLUSTER = {
     "instances": 2,
@@ -89,3 +92,71 @@ def test_a_module_that_fails_is_refused(text: str, tmp_path, monkeypatch) -> Non
 def test_a_function_of_another_signature_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"must take the 5 arguments of route\(\)"):
         bind("routing", "routing", lambda view: 0)
+
+
+class _Seen:
+    """A router that keeps what it was shown."""
+
+    def __init__(self) -> None:
+        self.views: list[Any] = []
+
+    def route(self, view: Any, request: Any, params: Any, memory: Any, scores: Any) -> int:
+        self.views.append((view, request, params))
+        return len(self.views) % int(view.n_instances)
+
+
+def started(policies: dict[str, Any], count: int = 12) -> Simulation:
+    workload = {
+        "kind": "distribution",
+        "rate": 1e4,
+        "num_requests": count,
+        "prompt_tokens_max": 60,
+        "prompt_tokens_mean": 40,
+        "prompt_tokens_min": 2,
+    }
+    scenario = Scenario.from_mapping({"cluster": CLUSTER, "workload": workload, "policies": policies})
+    return Simulation(scenario.requests(1), prepare(scenario))
+
+
+def test_nothing_that_a_callable_sees_can_be_written_to() -> None:
+    seen = _Seen()
+    started({"routing": seen.route}).run()
+
+    view, request, params = seen.views[0]
+    arrays = [part for part in (*view, *request, params) if isinstance(part, np.ndarray)]
+
+    assert len(arrays) > 15
+    for array in arrays:
+        assert not array.flags.writeable
+        with pytest.raises(ValueError):
+            array.flags.writeable = True
+
+
+def test_a_callable_sees_what_has_happened_since_the_last_decision() -> None:
+    routed: list[list[int]] = []
+
+    def route(view: Any, request: Any, params: Any, memory: Any, scores: Any) -> int:
+        routed.append(view.last_routed.tolist())
+        return len(routed) % 2
+
+    started({"routing": route}, count=4).run()
+
+    assert routed == [[-1, -1], [-1, 0], [1, 0], [1, 2]]
+
+
+def test_a_copy_shows_its_own_state() -> None:
+    """Both when it is forked and when it has been sent elsewhere."""
+    run = started({"routing": last, "admission": admit_while_fewer_than_three})
+    run.stop_at_routing(2)
+    run.advance(10**12)
+
+    copies = [run.fork(), copy.deepcopy(run)]
+    whole = started({"routing": last, "admission": admit_while_fewer_than_three}).run()
+
+    for one in [*copies, run]:
+        assert one.run().state.requests.status.tolist() == whole.state.requests.status.tolist()
+
+
+def admit_while_fewer_than_three(view: Any, request: Any, params: Any, memory: Any) -> int:
+    """Refuse while three requests are under way."""
+    return int(view.in_flight_requests.sum() >= 3)
