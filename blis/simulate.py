@@ -102,10 +102,13 @@ class Simulation:
         loop = compiled_loop()
         prepared = self.prepared
         while True:
-            status = loop(
-                self.workload, self.settings, prepared.limits, prepared.answers, prepared.parameters, self.memory,
-                prepared.coefficients, self.state, until_us,
-            )  # fmt: skip
+            try:
+                status = loop(
+                    self.workload, self.settings, prepared.limits, prepared.answers, prepared.parameters, self.memory,
+                    prepared.coefficients, self.state, until_us,
+                )  # fmt: skip
+            except Exception as error:
+                raise self.failed(error) from error
             if status == codes.DONE:
                 return True
             if status == codes.GROW:
@@ -132,6 +135,17 @@ class Simulation:
         else:
             decide_victim(self)
         return False
+
+    def failed(self, error: Exception) -> Exception:
+        """What to say of an exception out of the kernel, which only a user's compiled policy can raise."""
+        compiled = [
+            f"{question} {policy.name!r}"
+            for question, policy in self.prepared.policies.items()
+            if ":" in policy.name and not policy.is_python
+        ]
+        if not compiled:
+            return error
+        return ContractError(f"{' or '.join(compiled)} failed at {self.clock_us} µs: {type(error).__name__}: {error}.")
 
     def _decide_at(self, question: str, stop: int, here: int, ask: Callable[["Simulation"], None]) -> bool:
         cluster = self.state.scratch.cluster
@@ -186,10 +200,6 @@ class Simulation:
         copy.memory = self.memory.copy()
         copy.state = copy_state(self.state)
         return copy
-
-    def __getstate__(self) -> dict[str, object]:
-        """All but what looks into the arrays: a copy of it would go on looking at what was."""
-        return self.__dict__ | {"windows": None}
 
     def _settings(self, record_steps: bool, record_routing: bool, trace: int, max_events: int | None) -> Records:
         lookahead_us = lookahead(self.requests)

@@ -10,8 +10,10 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 import numpy as np
 
+from blis.engine._jit import plain
 from blis.engine.answers import SIGNATURES, compiled_answer
 from blis.engine.program import encode
+from blis.engine.users import compiled_callable, is_compiled
 from blis.foundation.answers import FOLDERS, QUESTIONS, answer, choices
 from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError, ContractError
@@ -63,6 +65,24 @@ MAX_SCORERS = 16
 
 
 _CALLABLE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+#: What a policy's file may say of it.
+_FLAGS = (
+    "NEEDS", "LOOKS", "SCORES", "REASONS", "ORDER_IS_FIXED", "SORTS", "USES_PRIORITY", "TAKES_URGENT_FIRST",
+    "STANDS_FOR", "NEEDS_PRIORITY", "memory_size",
+)  # fmt: skip
+#: What is assumed of a compiled callable whose module does not say otherwise: that it reads everything there is.
+_ASSUMED: dict[str, Any] = {
+    "NEEDS": frozenset({"cached_blocks", "affinity_blocks"}),
+    "NEEDS_PRIORITY": True,
+    "memory_size": lambda n_instances, n_requests: _callable_memory(n_requests),
+}
+
+
+def _callable_memory(n_requests: int) -> int:
+    """Numbers that a callable may keep."""
+    return max(64, n_requests)
 
 
 def bind(
@@ -131,6 +151,7 @@ def check_policy(
 
 def name_of(function: Callable[..., Any]) -> str:
     """The name, "module:function", by which a Python callable can be found again."""
+    function = plain(function)
     return f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 
@@ -172,7 +193,7 @@ def bind_all(
 def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int) -> Float64Vector:
     """The policy's state at the start: zeros."""
     if policy.is_python:
-        return np.zeros(max(64, n_requests), np.float64)
+        return np.zeros(_callable_memory(n_requests), np.float64)
     size = policy.flag("memory_size", None)
     return np.zeros(max(1, size(n_instances, n_requests) if size else 0), np.float64)
 
@@ -252,11 +273,29 @@ def _as_number(text: str) -> object:
 def _bound_callable(question: str, where: str, name: str, function: Callable[..., Any]) -> BoundPolicy:
     package, verb = FOLDERS[question]
     signature = SIGNATURES[question]
+    contract = f"{package.replace('.', '/')}/__init__.py"
     try:
-        inspect.signature(function).bind(*signature.args)
+        inspect.signature(plain(function)).bind(*signature.args)
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"{where}: {shown(name)} must take the {len(signature.args)} arguments of {verb}(), see "
-            f"{package.replace('.', '/')}/__init__.py; got {error}."
+            f"{contract}; got {error}."
         ) from error
-    return BoundPolicy(name, None, function, np.zeros(1), ())
+    if not is_compiled(function):
+        return BoundPolicy(name, None, function, np.zeros(1), ())
+    try:
+        decide = compiled_callable(question, function)
+    except ContractError as error:
+        raise ConfigError(f"{where}: {shown(name)}, as {verb}() of {contract}, {error}.") from error
+    return BoundPolicy(name, _declared(name, plain(function)), decide, np.zeros(1), ())
+
+
+def _declared(name: str, function: Any) -> ModuleType:
+    """What the module of a compiled callable says of it, as a policy's own file would; what it leaves out is assumed.
+
+    The assumptions cost time but never change a result.
+    """
+    module = ModuleType(name, f"What is known of {name}.")
+    module.__dict__.update(_ASSUMED)
+    module.__dict__.update((flag, function.__globals__[flag]) for flag in _FLAGS if flag in function.__globals__)
+    return module

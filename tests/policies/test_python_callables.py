@@ -1,6 +1,5 @@
 """A name in data never makes Python code run: only a function, or an explicit word, does."""
 
-import copy
 import sys
 from typing import Any
 
@@ -128,7 +127,7 @@ def test_nothing_that_a_callable_sees_can_be_written_to() -> None:
     assert len(arrays) > 15
     for array in arrays:
         assert not array.flags.writeable
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="cannot set WRITEABLE"):
             array.flags.writeable = True
 
 
@@ -145,15 +144,14 @@ def test_a_callable_sees_what_has_happened_since_the_last_decision() -> None:
 
 
 def test_a_copy_shows_its_own_state() -> None:
-    """Both when it is forked and when it has been sent elsewhere."""
     run = started({"routing": last, "admission": admit_while_fewer_than_three})
     run.stop_at_routing(2)
     run.advance(10**12)
 
-    copies = [run.fork(), copy.deepcopy(run)]
+    fork = run.fork()
     whole = started({"routing": last, "admission": admit_while_fewer_than_three}).run()
 
-    for one in [*copies, run]:
+    for one in (fork, run):
         assert one.run().state.requests.status.tolist() == whole.state.requests.status.tolist()
 
 

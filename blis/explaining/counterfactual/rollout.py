@@ -109,11 +109,14 @@ def _try_part(base: Simulation, finished: Simulation, plan: Records, sampling: S
     found, alternatives = new_rollouts(len(plan) * most), np.zeros(most, np.int64)
     branch = base.fork()
     while True:
-        status = kernel(
-            base.workload, base.settings, prepared.limits, prepared.answers, prepared.parameters, base.memory,
-            prepared.coefficients, base.state, branch.memory, branch.state, finished.state.requests, plan, found,
-            alternatives, cursor, round(sampling.horizon_s * US_PER_S),
-        )  # fmt: skip
+        try:
+            status = kernel(
+                base.workload, base.settings, prepared.limits, prepared.answers, prepared.parameters, base.memory,
+                prepared.coefficients, base.state, branch.memory, branch.state, finished.state.requests, plan, found,
+                alternatives, cursor, round(sampling.horizon_s * US_PER_S),
+            )  # fmt: skip
+        except Exception as error:
+            raise base.failed(error) from error
         if status == codes.DONE:
             return found[: cursor[N_ROLLOUTS]]
         if status == NEEDS_ROOM:
