@@ -12,8 +12,9 @@ from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_choice, check_flag, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
-from blis.policies.binding import check_policy, load_callable
+from blis.policies.binding import check_policy
 from blis.policies.bundle import read_bundle, with_limits
+from blis.policies.users import load_callable
 from blis.scenario import Policy, Scenario
 from blis.simulate import TRACE_LEVELS
 

@@ -1,7 +1,5 @@
 """From a name and its parameters in a configuration to a policy that is ready to run."""
 
-import importlib
-import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -10,16 +8,15 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 import numpy as np
 
-from blis.engine._jit import plain
-from blis.engine.answers import SIGNATURES, compiled_answer
+from blis.engine.answers import compiled_answer
 from blis.engine.program import encode
-from blis.engine.users import compiled_callable, is_compiled
-from blis.foundation.answers import FOLDERS, QUESTIONS, answer, choices
+from blis.foundation.answers import QUESTIONS, answer, choices
 from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.units import Float64Vector
 from blis.foundation.words import listed, shown
 from blis.policies.parameters import Bounds, Formula, ScorerWeights
+from blis.policies.users import callable_memory, load_callable, name_of, taken_over
 
 #: The policies of a cluster whose operator chose nothing.
 DEFAULT_POLICIES: dict[str, str] = {
@@ -35,7 +32,7 @@ class BoundPolicy(NamedTuple):
     """A policy that is ready to run."""
 
     name: str
-    module: ModuleType | None  #: None for a Python callable
+    module: ModuleType | None  #: its file, or what a user's module says of it; None for a callable that Python runs
     decide: Callable[..., Any]  #: compiled, or the Python callable itself
     parameters: Float64Vector
     scorers: tuple[str, ...]  #: of weighted routing
@@ -65,24 +62,6 @@ MAX_SCORERS = 16
 
 
 _CALLABLE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-
-
-#: What a policy's file may say of it.
-_FLAGS = (
-    "NEEDS", "LOOKS", "SCORES", "REASONS", "ORDER_IS_FIXED", "SORTS", "USES_PRIORITY", "TAKES_URGENT_FIRST",
-    "STANDS_FOR", "NEEDS_PRIORITY", "memory_size",
-)  # fmt: skip
-#: What is assumed of a compiled callable whose module does not say otherwise: that it reads everything there is.
-_ASSUMED: dict[str, Any] = {
-    "NEEDS": frozenset({"cached_blocks", "affinity_blocks"}),
-    "NEEDS_PRIORITY": True,
-    "memory_size": lambda n_instances, n_requests: _callable_memory(n_requests),
-}
-
-
-def _callable_memory(n_requests: int) -> int:
-    """Numbers that a callable may keep."""
-    return max(64, n_requests)
 
 
 def bind(
@@ -149,33 +128,6 @@ def check_policy(
     return str(name), given
 
 
-def name_of(function: Callable[..., Any]) -> str:
-    """The name, "module:function", by which a Python callable can be found again."""
-    function = plain(function)
-    return f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
-
-
-def load_callable(where: str, name: str) -> Callable[..., Any]:
-    """Import what "module:function" names, which runs the module.
-
-    Raises
-    ------
-    ConfigError
-        If the module cannot be imported, or has no such function.
-    """
-    module_name, _, function_name = name.partition(":")
-    try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except Exception as error:
-        raise ConfigError(
-            f"{where} must be 'module:function' with a module that can be imported; got {shown(name)} ({error})."
-        ) from error
-    if not callable(function):
-        raise ConfigError(f"{where}: {shown(name)} must be callable; got {shown(function)}.")
-    found: Callable[..., Any] = function
-    return found
-
-
 def bind_all(
     policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str | Callable[..., Any]], allow_python: bool = False
 ) -> dict[str, BoundPolicy]:
@@ -193,7 +145,7 @@ def bind_all(
 def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int) -> Float64Vector:
     """The policy's state at the start: zeros."""
     if policy.is_python:
-        return np.zeros(_callable_memory(n_requests), np.float64)
+        return np.zeros(callable_memory(n_requests), np.float64)
     size = policy.flag("memory_size", None)
     return np.zeros(max(1, size(n_instances, n_requests) if size else 0), np.float64)
 
@@ -271,31 +223,5 @@ def _as_number(text: str) -> object:
 
 
 def _bound_callable(question: str, where: str, name: str, function: Callable[..., Any]) -> BoundPolicy:
-    package, verb = FOLDERS[question]
-    signature = SIGNATURES[question]
-    contract = f"{package.replace('.', '/')}/__init__.py"
-    try:
-        inspect.signature(plain(function)).bind(*signature.args)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"{where}: {shown(name)} must take the {len(signature.args)} arguments of {verb}(), see "
-            f"{contract}; got {error}."
-        ) from error
-    if not is_compiled(function):
-        return BoundPolicy(name, None, function, np.zeros(1), ())
-    try:
-        decide = compiled_callable(question, function)
-    except ContractError as error:
-        raise ConfigError(f"{where}: {shown(name)}, as {verb}() of {contract}, {error}.") from error
-    return BoundPolicy(name, _declared(name, plain(function)), decide, np.zeros(1), ())
-
-
-def _declared(name: str, function: Any) -> ModuleType:
-    """What the module of a compiled callable says of it, as a policy's own file would; what it leaves out is assumed.
-
-    The assumptions cost time but never change a result.
-    """
-    module = ModuleType(name, f"What is known of {name}.")
-    module.__dict__.update(_ASSUMED)
-    module.__dict__.update((flag, function.__globals__[flag]) for flag in _FLAGS if flag in function.__globals__)
-    return module
+    module, decide = taken_over(question, where, name, function)
+    return BoundPolicy(name, module, decide, np.zeros(1), ())

@@ -13,8 +13,9 @@ from blis.foundation.checks import check_choice, check_int, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
 from blis.foundation.strict_yaml import read_yaml
-from blis.policies.binding import fields, name_of
+from blis.policies.binding import fields
 from blis.policies.published import is_published, translated
+from blis.policies.users import name_of
 
 VERSION = 1
 

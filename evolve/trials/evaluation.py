@@ -14,7 +14,7 @@ from blis.foundation.errors import BlisError, StalledError
 from blis.foundation.semantics import semantics
 from blis.foundation.units import US_PER_S
 from blis.outcome import outcome
-from blis.policies.binding import load_callable
+from blis.policies.users import load_callable
 from blis.prepare import bind_run
 from blis.result import Result
 from blis.scenario import LATEST_US
