@@ -157,6 +157,7 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "ranks_victims": ranks and not priority.is_python,
         "policy_scores": bool(routing.flag("SCORES", False)),
         "looks": bool(admission.flag("LOOKS", True) or routing.flag("LOOKS", True)),
+        "effects_are_local": _effects_are_local(policies),
         "asks_admission": admission.is_python,
         "asks_routing": routing.is_python,
         "asks_order": asks_order,
@@ -164,6 +165,17 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "urgency_kind": _urgency_kind(priority, scheduling),
         "takes_urgent_first": _takes_urgent_first(priority, scheduling),
     }
+
+
+def _effects_are_local(policies: Mapping[str, BoundPolicy]) -> bool:
+    """Whether one instance can change nothing for another: nobody looks at them, or remembers one at the other."""
+    looks = any(policies[question].flag("LOOKS", True) for question in ("admission", "routing"))
+    return not looks and not any(_remembers(policies[name]) for name in ("priority", "scheduling", "preemption"))
+
+
+def _remembers(policy: BoundPolicy) -> bool:
+    """Whether a policy may keep something for its next decision; what a program calls its memory is its stack."""
+    return policy.is_python or (policy.name != "program" and policy.flag("memory_size", None) is not None)
 
 
 def _functions(cluster: Cluster, policies: Mapping[str, BoundPolicy]) -> list[Any]:

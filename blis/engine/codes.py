@@ -54,8 +54,10 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     STOP_AT_ROUTING,  # number of the routing decision at which to stop; -1: none
     STUCK_INSTANCE,  # which one stalled
     NEED_ROUTER_RUNS,  # room that the router's index lacked
+    FIRST_LIVE,  # 1 + the first of two instances that alone are run, where the others do as they did; 0: all are run
+    SECOND_LIVE,  # 1 + the second
     N_CLUSTER_PLACES,
-) = range(24)
+) = range(26)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (

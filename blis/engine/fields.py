@@ -83,6 +83,7 @@ SETTING_FIELDS = {
     "ranks_victims": (_I, 0),  # the choice of a victim needs priorities
     "policy_scores": (_I, 0),  # the routing policy scores instances; else its score is minus the load
     "looks": (_I, 0),  # admission or routing reads the state of instances
+    "effects_are_local": (_I, 0),  # what one instance does changes nothing for another
     "asks_admission": (_I, 0),  # the kernel stops and lets Python decide
     "asks_routing": (_I, 0),
     "asks_order": (_I, 0),

@@ -16,6 +16,7 @@ from blis.engine.codes import (
     COMPLETED,
     DECISION,
     DONE,
+    FIRST_LIVE,
     GROW,
     IS_DECIDED,
     LEFT,
@@ -31,6 +32,7 @@ from blis.engine.codes import (
     REJECTED,
     ROUTING_HEAD,
     ROUTING_TAIL,
+    SECOND_LIVE,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
     WATCHED,
@@ -64,6 +66,13 @@ from blis.engine.views import (
     score_at,
 )
 from blis.engine.waiting import request_view
+from blis.foundation.units import Int64Vector
+
+
+@kernel
+def is_live(cluster: Int64Vector, instance: int) -> bool:
+    """Whether an instance is run, and does not just do as it did."""
+    return cluster[FIRST_LIVE] == 0 or cluster[FIRST_LIVE] == instance + 1 or cluster[SECOND_LIVE] == instance + 1
 
 
 @kernel
@@ -145,7 +154,8 @@ def _route_next(world: World, state: State, now_us: int) -> int:
     target = cluster[DECISION]
     if target < 0 or target >= world.settings.n_instances:
         return BAD_TARGET
-    if not world.settings.looks and state.instances.next_event_us[target] < now_us:
+    lives = is_live(cluster, target)
+    if lives and not world.settings.looks and state.instances.next_event_us[target] < now_us:
         cluster[IS_DECIDED] = 1
         status = advance(world, state, target, now_us)
         if status != DONE:
@@ -161,7 +171,8 @@ def _route_next(world: World, state: State, now_us: int) -> int:
     state.instances.last_routed[target] = cluster[N_ROUTED]
     cluster[N_ROUTED] += 1
     remember_routing(world, state, target, request)
-    inject(world, state, target, request, now_us)
+    if lives:
+        inject(world, state, target, request, now_us)
     return DONE
 
 
@@ -180,7 +191,7 @@ def _run_instances(world: World, state: State, until_us: int) -> int:
     cluster = state.scratch.cluster
     while cluster[NEXT_INSTANCE] < world.settings.n_instances:
         instance = cluster[NEXT_INSTANCE]
-        if state.instances.next_event_us[instance] < until_us:
+        if state.instances.next_event_us[instance] < until_us and is_live(cluster, instance):
             status = advance(world, state, instance, until_us)
             if status != DONE:
                 return status

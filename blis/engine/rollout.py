@@ -3,6 +3,9 @@
 A base run goes from one sampled decision to the next. At each, for every alternative, a branch is made equal to the
 base, decides otherwise, and runs, with the same policies and the same arrivals, until the request has left and a
 horizon longer. What really happened is known from the finished run.
+
+Where no decision depends on what instances do, the choice changes nothing but the two that it is between: only these
+are run, and the others did what they really did.
 """
 
 from collections.abc import Callable
@@ -20,15 +23,23 @@ from blis.engine.codes import (
     CLOCK_US,
     DECISION,
     DONE,
+    FIRST_LIVE,
     IS_DECIDED,
     LEFT,
     NEVER_US,
     NEXT_ADMISSION,
-    NEXT_FIXED,
     ROUTING_HEAD,
+    SECOND_LIVE,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
     WATCHED,
+)
+from blis.engine.effects import (
+    compare,
+    has_local_effects,
+    is_routed_alike,
+    left_us,
+    since_arrival,
 )
 from blis.engine.expectation import cached_prompt_blocks, expected_ttft_us, mean_output_tokens
 from blis.engine.fields import Records, records
@@ -68,7 +79,7 @@ _ROLLOUT_FIELDS = {
 }
 
 # Places of `cursor`.
-_PHASE, AT_DECISION, _AT_ALTERNATIVE, _N_ALTERNATIVES, N_ROLLOUTS, IS_BRANCH, IS_CANCELLED, _FIRST = range(8)
+_PHASE, AT_DECISION, _AT_ALTERNATIVE, _N_ALTERNATIVES, N_ROLLOUTS, IS_BRANCH, IS_CANCELLED, _RUNS_ALL, _FIRST = range(9)
 _SINCE = slice(_FIRST, _FIRST + 2)
 _TO_DECISION, _BRANCHING, _UNTIL_LEFT, _UNTIL_HORIZON = range(4)
 
@@ -146,44 +157,6 @@ def _list_alternatives(world: World, base: State, plan: Records, decision: int, 
 
 
 @kernel
-def _left_us(requests: Records, request: int, otherwise_us: int) -> int:
-    return requests.finished_us[request] if requests.finished_us[request] >= 0 else otherwise_us
-
-
-@kernel
-def _compare(world: World, branch: State, facts: Records, rollout: Records, first: int, until_us: int) -> None:
-    """Sum up what the other choice changed for the other requests."""
-    requests = branch.requests
-    last = branch.scratch.cluster[NEXT_FIXED]
-    if world.settings.lookahead_us != NEVER_US:
-        last = world.workload.table.shape[0]
-    for other in range(first, last):
-        if other == rollout.request:
-            continue
-        here_us, there_us = requests.first_token_us[other], facts.first_token_us[other]
-        since = max(here_us, there_us) > rollout.clock_us  # what came before the decision is no effect of it
-        if since and 0 <= here_us <= until_us and 0 <= there_us <= until_us:
-            rollout.others_begun += 1
-            rollout.others_ttft_us += (here_us - requests.arrival_us[other]) - (there_us - facts.arrival_us[other])
-        here_us, there_us = requests.finished_us[other], facts.finished_us[other]
-        if 0 <= there_us <= rollout.clock_us:
-            continue
-        is_here, is_there = 0 <= here_us <= until_us, 0 <= there_us <= until_us
-        if is_here and is_there:
-            rollout.others_completed += 1
-            rollout.others_e2e_us += (here_us - requests.arrival_us[other]) - (there_us - facts.arrival_us[other])
-        elif is_here:
-            rollout.others_gained += 1
-        elif is_there:
-            rollout.others_lost += 1
-
-
-@kernel
-def _since_arrival(requests: Records, request: int, time_us: int) -> int:
-    return time_us - requests.arrival_us[request] if time_us >= 0 else -1
-
-
-@kernel
 def _rollouts(
     world: World,
     memory: Any,
@@ -236,23 +209,30 @@ def _rollouts(
             rollout.alternative = alternatives[cursor[_AT_ALTERNATIVE]]
             branch.scratch.cluster[DECISION] = rollout.alternative
             branch.scratch.cluster[WATCHED] = request
+            if kind == ROUTING_DECISION and has_local_effects(world) and cursor[_RUNS_ALL] == 0:
+                branch.scratch.cluster[FIRST_LIVE] = rollout.chosen + 1
+                branch.scratch.cluster[SECOND_LIVE] = rollout.alternative + 1
             cursor[_PHASE] = _UNTIL_LEFT
         if cursor[_PHASE] == _UNTIL_LEFT:
             status = run_until(branched, branch, NEVER_US)
             if status != DONE and status != LEFT:
                 return status
             branch.scratch.cluster[WATCHED] = -1
-            real_us = _left_us(facts, request, rollout.clock_us)
-            rollout.until_us = max(_left_us(branch.requests, request, rollout.clock_us), real_us) + horizon_us
+            real_us = left_us(facts, request, rollout.clock_us)
+            rollout.until_us = max(left_us(branch.requests, request, rollout.clock_us), real_us) + horizon_us
             cursor[_PHASE] = _UNTIL_HORIZON
         status = run_until(branched, branch, rollout.until_us + 1)
         if status != DONE:
             return status
-        _compare(world, branch, facts, rollout, since[FIRST_ROW], rollout.until_us)
-        rollout.ttft_us = _since_arrival(branch.requests, request, branch.requests.first_token_us[request])
-        rollout.e2e_us = _since_arrival(branch.requests, request, branch.requests.finished_us[request])
-        rollout.real_ttft_us = _since_arrival(facts, request, facts.first_token_us[request])
-        rollout.real_e2e_us = _since_arrival(facts, request, facts.finished_us[request])
+        if branch.scratch.cluster[FIRST_LIVE] > 0 and not is_routed_alike(branch, facts, since[FIRST_ROW], request):
+            cursor[_RUNS_ALL] = 1  # a router that remembers where it sent requests: begin anew, with all instances
+            cursor[_PHASE] = _BRANCHING
+            continue
+        compare(world, branch, facts, rollout, since[FIRST_ROW], rollout.until_us)
+        rollout.ttft_us = since_arrival(branch.requests, request, branch.requests.first_token_us[request])
+        rollout.e2e_us = since_arrival(branch.requests, request, branch.requests.finished_us[request])
+        rollout.real_ttft_us = since_arrival(facts, request, facts.first_token_us[request])
+        rollout.real_e2e_us = since_arrival(facts, request, facts.finished_us[request])
         cursor[N_ROLLOUTS] += 1
         cursor[_AT_ALTERNATIVE] += 1
         cursor[_PHASE] = _BRANCHING

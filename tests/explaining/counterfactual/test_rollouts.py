@@ -18,6 +18,7 @@ from blis.scenario import Scenario
 from blis.simulate import Simulation
 from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.table import requests_of
+from tests.policies.compiled_blind import in_turn
 
 CLUSTER = {"instances": 3, "model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 2}
 PLAIN = {"kind": "distribution", "rate": 40, "num_requests": 400}
@@ -42,6 +43,15 @@ SCENARIOS = {
         {"scheduling": "priority-fcfs", "priority": {"policy": "program", "formula": "age_us input_tokens div"}},
     ),
     "closed loop": ({"kind": "spec", "path": "docs/examples/closed_loop.yaml"}, {}, {"routing": "least-loaded"}),
+    "round-robin, crowded": (
+        PREFIXES | {"slo_classes": {"critical": 1, "batch": 1}}, {"kv_blocks": 900},
+        {"routing": "round-robin", "scheduling": "priority-fcfs", "priority": "slo-class",
+         "preemption": "lowest-priority"},
+    ),
+    "round-robin, two steps under way": (
+        PLAIN, {"kv_blocks": 700, "async_scheduling": True}, {"routing": "round-robin"}
+    ),
+    "in turn, by where the last ones went": (PLAIN, {"kv_blocks": 900}, {"routing": in_turn}),
     "slow door": (PLAIN, {"admission_latency_us": 2_000, "routing_latency_us": 3_000}, {"routing": "prefix-affinity"}),
 }  # fmt: skip
 
@@ -122,6 +132,19 @@ def test_the_sample_does_not_depend_on_threads_and_is_the_same_again(finished):
     assert one.tobytes() == two.tobytes()
     part = try_plan(finished, planned(finished, Sampling(20, 5), seed=2)[3:4], Sampling())
     assert part[0].tobytes() in {row.tobytes() for row in one}
+
+
+def test_running_only_what_differs_gives_what_running_all_gives(finished):
+    settings = finished.prepared.settings | {"effects_are_local": False}
+    whole = start_of_prepared(finished, replace(finished.prepared, settings=settings))
+
+    sampling = Sampling(40, 3, alternatives=2)
+
+    assert rollouts(finished, sampling, seed=6).tobytes() == rollouts(whole, sampling, seed=6).tobytes()
+
+
+def start_of_prepared(finished, prepared):
+    return Simulation(finished.requests, prepared, seed=finished.seed, trace="summary").run()
 
 
 LEAST = "def least(view, request, params, memory, scores):\n    return int(view.effective_load.argmin())\n"
