@@ -12,6 +12,7 @@ from blis.engine._jit import kernel
 from blis.engine.choice import mixed
 from blis.engine.codes import BY_PRIORITY
 from blis.engine.fields import Records
+from blis.engine.sequence import shared_blocks
 from blis.engine.state import State
 from blis.engine.views import World
 from blis.foundation.units import Int64Vector
@@ -148,9 +149,8 @@ def _least_blocks(world: World, state: State, instance: int, request: int) -> in
     findable = 0
     if limits.prefix_caching[instance] != 0:
         findable = text // size
-        if state.requests.own_key[request] < 0:
-            shared = world.workload.key_offsets[request + 1] - world.workload.key_offsets[request]
-            findable = min(findable, shared)
+        if state.requests.own_segment[request] < 0:
+            findable = min(findable, shared_blocks(world, request))
     tokens = text - findable * size
     if tokens == 0 and world.settings.recompute_cached_prompt:
         tokens = min(text, 1)

@@ -11,7 +11,7 @@ from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import affine
 from blis.engine import observation, passed_over
 from blis.engine.codes import BUDGET, BY_PRIORITY, NOW_US, QUEUED, TAKEN_FROM
-from blis.engine.prefill import free_blocks
+from blis.engine.free_blocks import free_blocks
 from blis.engine.taking import prospect
 from blis.engine.views import PRIORITY, RANKS_URGENCY
 from blis.engine.waiting import queue_view, request_view
