@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from experiments.bench import blocks, llama_cluster, poisson_requests, silicon, simulate_once
+from blis.prepare import bind_run
+from blis.simulate import Simulation
+from experiments.bench import blocks, llama_cluster, poisson_requests, silicon, simulate_once, tracing_overload
 
 _PRECISE = {"routing": {"policy": "weighted", "scorers": "precise-prefix-cache:3,queue-depth:2,kv-utilization:2"}}
 
@@ -33,10 +35,18 @@ def _blocks() -> Callable[[], object]:
     return lambda: simulate_once(requests, cluster, blocks.POLICIES)
 
 
+def _traced(order: str) -> Callable[[], object]:
+    requests, cluster = poisson_requests(10_000, 1_000.0), llama_cluster(4)
+    policies = {"routing": "least-loaded", **tracing_overload.ORDERS[order]}
+    return lambda: Simulation(requests, bind_run(cluster, policies), trace="decisions").run()
+
+
 RUNS: dict[str, Callable[[], Callable[[], object]]] = {
     "headline": _headline,
     "fleet": _fleet,
     "blocks": _blocks,
     "prefix": _prefix,
     "silicon": _silicon,
+    "traced": lambda: _traced("fcfs"),
+    "traced-upside-down": lambda: _traced("upside down"),
 }
