@@ -7,6 +7,8 @@ from typing import Any
 
 from blis.policies.bundle import Bundle, bundle_text
 from evolve.outcome import Finalist, Finals
+from evolve.outcome.endpoint_picker import FILE as ENDPOINT_PICKER
+from evolve.outcome.endpoint_picker import endpoint_picker
 from evolve.outcome.files import write_text_whole
 from evolve.plan import Plan
 from evolve.records import Record, Task
@@ -23,6 +25,17 @@ def write_champion(plan: Plan, finals: Finals) -> Path:
         "runs": [_run(*pair) for pair in finals.test.records],
     }
     return _write(plan, finals.champion.individual, lineage, plan.folder / FILE)
+
+
+def write_endpoint_picker(plan: Plan, finals: Finals) -> list[Path]:
+    """Write the champion's routing as llm-d's router reads it, if that can be said; the path, or none."""
+    phenotype = plan.problem.decode(finals.champion.individual.genome)
+    text, note = endpoint_picker(phenotype.policies)
+    if text is None:
+        return []
+    path = plan.folder / ENDPOINT_PICKER
+    write_text_whole(path, f"# {note}\n{text}")
+    return [path]
 
 
 def write_front(plan: Plan, front: Sequence[Finalist]) -> list[Path]:

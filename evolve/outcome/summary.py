@@ -9,6 +9,8 @@ from evolve.comparing.comparison import Comparison, compare, strongest
 from evolve.comparing.objectives import read_objectives
 from evolve.judging.fitness import Judgement
 from evolve.outcome import Finals
+from evolve.outcome.endpoint_picker import FILE as ENDPOINT_PICKER
+from evolve.outcome.endpoint_picker import endpoint_picker
 from evolve.plan import Plan
 from evolve.plan.budget import Spending
 from evolve.records import Record
@@ -39,6 +41,10 @@ def summary_text(plan: Plan, spending: Spending, finals: Finals) -> str:
         "To repeat a run of its test, in this folder:",
         "",
         *_command(plan, finals.test),
+        "",
+        "## To apply it",
+        "",
+        *_to_apply(plan, champion.individual),
         "",
         "## Fitness",
         "",
@@ -120,6 +126,17 @@ def _command(plan: Plan, judgement: Judgement) -> list[str]:
     words += [f"scenario.load={scenario.load:g}"] if scenario.load != scenario.file.load else []
     words += [f"scenario.physics={scenario.physics}"] if scenario.physics else []
     return ["```", " ".join([*words, f"scenario.num_requests={task.num_requests}", f"seed={task.seed}"]), "```"]
+
+
+def _to_apply(plan: Plan, individual: Individual) -> list[str]:
+    """Which files say what the champion does, to whom."""
+    text, note = endpoint_picker(plan.problem.decode(individual.genome).policies)
+    router = (
+        f"`{ENDPOINT_PICKER}` for llm-d's router. {note}"
+        if text is not None
+        else f"for llm-d's router: none, as {note}"
+    )
+    return ["- `champion.yaml` for `blis policies=` and `python -m evolve.compare`", f"- {router}"]
 
 
 def _row(name: str, judgements: Sequence[Judgement]) -> str:

@@ -171,7 +171,7 @@ def command(
     ("arguments", "message"),
     [
         (["algorithm=gaa"], "algorithm: no choice named 'gaa'; did you mean 'ga'?"),
-        (["problem=routing"], "problem: no choice named 'routing'"),
+        (["problem=routin"], "problem: no choice named 'routin'"),
         (["budget.generation=3"], "budget"),
         (["budget.generations=0"], "budget.generations must be an int ≥ 1"),
         (["budget.generations=null"], "budget must limit one of"),
