@@ -4,12 +4,14 @@ Imports nothing heavy before it is needed, so that `--help` answers at once.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from blis.command.composition import command, output_folder, python_is_allowed, task_overrides
 from blis.command.ending import termination_as_interrupt
+from blis.command.short_lived import short_start
 from blis.foundation.files import read_text
 
 #: How much evidence a search gathers by itself; a rival at random would cost as much as the search.
@@ -25,7 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The verdict goes to standard output, everything else to standard error; `blis.command.composition` says what a
     status means.
     """
-    return command("evolve", sys.argv[1:] if arguments is None else arguments, _run, _spelled_out)
+    if arguments is not None:
+        return command("evolve", arguments, partial(_run, started=_unheard), _spelled_out)
+    with short_start() as started:
+        return command("evolve", sys.argv[1:], partial(_run, started=started), _spelled_out)
+
+
+def _unheard() -> None:
+    return None
 
 
 def _spelled_out(arguments: Sequence[str]) -> list[str]:
@@ -41,20 +50,20 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
     return words
 
 
-def _run(config: Any) -> None:
-    """One search of a composed configuration; called by Hydra, once per job."""
+def _run(config: Any, started: Callable[[], None]) -> None:
+    """One search of a composed configuration; called by Hydra, once per job. `started` hears that it begins."""
     from evolve.outcome.run_folder import check_unused, stored_config
     from evolve.settings import Settings, resumed
 
     if config.get("resume") is None:
         check_unused(output_folder())
-        _search(Settings.from_mapping(config, python_is_allowed()), output_folder())
+        _search(Settings.from_mapping(config, python_is_allowed()), output_folder(), started)
     else:
         folder, stored = stored_config(config["resume"])
-        _search(Settings.from_mapping(resumed(stored, config, task_overrides()), python_is_allowed()), folder)
+        _search(Settings.from_mapping(resumed(stored, config, task_overrides()), python_is_allowed()), folder, started)
 
 
-def _search(settings: Any, folder: Path) -> None:
+def _search(settings: Any, folder: Path, started: Callable[[], None]) -> None:
     from evolve.outcome.results import SUMMARY
     from evolve.outcome.run_folder import keep_config
     from evolve.search.loop import Search
@@ -65,6 +74,7 @@ def _search(settings: Any, folder: Path) -> None:
     plan, evaluator = open_plan(settings, folder)
     try:
         keep_config(folder, settings.document)
+        started()
         with termination_as_interrupt():
             Search(plan, tracker).run()
     finally:

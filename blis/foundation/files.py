@@ -60,6 +60,15 @@ def is_folder(path: Path) -> bool:
     return _looked_at(path, Path.is_dir)
 
 
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is written anew; None where there is none. For what is remembered of a file."""
+    try:
+        found = path.stat()
+    except OSError:  # whoever reads it will say why
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def check_path(where: str, value: object) -> Path:
     """Return `value` as the path of a file that exists."""
     if not isinstance(value, str | Path) or not str(value):

@@ -1,11 +1,12 @@
 """Reads a GPU's rates and memory from `hardware/<device>.yaml`."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError
-from blis.foundation.files import is_folder, shipped_folder
+from blis.foundation.files import is_folder, shipped_folder, stamp
 from blis.foundation.strict_yaml import read_yaml
 from blis.foundation.words import shown
 
@@ -41,7 +42,13 @@ def read_device(name: str, hardware_folder: str | Path | None = None) -> Device:
         raise ConfigError(f"hardware_folder must be a folder of <device>.yaml files; got {shown(str(folder))}.")
     check_choice("device", name, [path.stem for path in folder.glob("*.yaml")])
     path = folder / f"{name}.yaml"
-    values = read_yaml(path)
+    return _read(path, stamp(path))
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, written: object) -> Device:
+    """The device in a file, read once for as long as the file stays as it was `written`."""
+    values, name = read_yaml(path), path.stem
     check_keys(f"hardware.{name}", values, _REQUIRED + _OPTIONAL, _REQUIRED)
     return device_from_mapping(f"hardware.{name}", {"name": name, **values})
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from blis.cluster.catalog.recurrence import sequence_states
 from blis.cluster.catalog.weighing import is_tied, weigh
 from blis.foundation.checks import check_int, check_keys, check_number, nearest
 from blis.foundation.errors import ConfigError, UnknownChoiceError
-from blis.foundation.files import is_file, read_json, shipped_folder
+from blis.foundation.files import is_file, read_json, shipped_folder, stamp
 from blis.foundation.words import shown
 
 #: What ModelOpt writes beside a `config.json`.
@@ -65,7 +66,7 @@ def read_model(name_or_folder: str | Path, model_config_folder: str | Path | Non
         If the file is absent, no JSON object, or a value in it is wrong.
     """
     name, folder = model_folder(name_or_folder, model_config_folder)
-    return _parse(folder, name)
+    return _parse(folder, name, stamp(folder / "config.json"), stamp(folder / QUANTISATION_FILE))
 
 
 def model_folder(name_or_folder: str | Path, model_config_folder: str | Path | None = None) -> tuple[str, Path]:
@@ -126,10 +127,12 @@ def _folder_of(name: str, user_folder: str | Path | None) -> Path:
     return parent / short
 
 
-def _parse(folder: Path, name: str) -> Model:
+@lru_cache(maxsize=64)
+def _parse(folder: Path, name: str, *written: object) -> Model:
     """The model of a folder; rules of the BLIS reference simulator, August 2026, for what its formulas need.
 
-    A value of the wrong kind is an error here; there it counts as absent.
+    It is read once for as long as its files stay as they were `written`. A value of the wrong kind is an error here;
+    there it counts as absent.
     """
     configuration = _read_json(folder / "config.json")
     beside = read_json(folder / QUANTISATION_FILE).get("quantization") if is_file(folder / QUANTISATION_FILE) else None
