@@ -9,8 +9,10 @@ import yaml
 from omegaconf import OmegaConf
 
 from blis.command.composition import _bounded_yaml
+from blis.foundation import strict_yaml
 from blis.foundation.errors import ConfigError
-from blis.foundation.strict_yaml import MOST_DEPTH, parse_yaml, read_yaml, with_line
+from blis.foundation.files import conf_folder
+from blis.foundation.strict_yaml import MOST_DEPTH, in_words, parse_yaml, read_yaml, with_line
 
 BOMB = "\n".join(
     [f"a0: &a0 [{','.join(['lol'] * 10)}]", *(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9))]
@@ -87,6 +89,44 @@ def test_what_files_say_is_read() -> None:
     assert parse_yaml("[" * MOST_DEPTH + "]" * MOST_DEPTH) is not None
     assert parse_yaml(f"text: {'x' * 100_000}")["text"] == "x" * 100_000
     assert parse_yaml("") is None
+
+
+#: Some of these libyaml takes and PyYAML's own parser does not, or the other way round.
+ODD = (
+    "a:\t1\nb: 2",
+    "a:\n  \t b: 1",
+    "{a: 1, b?c: 2}",
+    "[a?, ?b]",
+    "a: |#\n  text\n",
+    "a: >-\n  text\n  more\n",
+    "{a:b, c: d}",
+    "[a:b]",
+    "{a: b:c}",
+    "a: 'b\n  c'",
+    'a: "\\x41\\u00b5"',
+    "--- \na: 1\n...\n",
+    "a: &x [1, 2]\nb: *x",
+    "a: *x",
+    "a: µs\nb: é",
+    "a: 1\n b: 2",
+    "a: [1, 2\nb: 3",
+    "\ufeffa: 1",
+    "a: 012\nb: 0o12\nc: 1e3\nd: .5\ne: 1_000\nf: yes\ng: ~",
+)
+
+
+@pytest.mark.parametrize("text", [*ODD, *REFUSED, *(path.read_text() for path in conf_folder().rglob("*.yaml"))])
+def test_a_text_means_the_same_with_and_without_libyaml(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def outcome() -> str:
+        try:
+            return repr(parse_yaml(text))
+        except yaml.YAMLError as error:
+            return in_words(error)
+
+    found = outcome()
+    monkeypatch.setattr(strict_yaml, "_quick_loader", lambda: None)
+
+    assert found == outcome()
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -88,6 +88,17 @@ def test_a_wrong_file_is_refused(tmp_path, text, message):
     assert str(caught.value).startswith(message)
 
 
+def test_a_file_that_is_written_anew_is_read_anew(tmp_path):
+    text = "peak_tflops_16bit: 100\npeak_bandwidth_tb_per_s: {}\nmfu_prefill: 0.5\nmfu_decode: 0.5\n"
+    (tmp_path / "X1.yaml").write_text(text.format(2))
+    before = read_device("X1", hardware_folder=tmp_path)
+
+    (tmp_path / "X1.yaml").write_text(text.format(2.25))
+
+    assert before.peak_bandwidth_tb_per_s == 2
+    assert read_device("X1", hardware_folder=tmp_path).peak_bandwidth_tb_per_s == 2.25
+
+
 def test_a_file_that_is_no_yaml_and_a_folder_that_is_none_are_refused(tmp_path):
     (tmp_path / "X1.yaml").write_text("a: [")
 

@@ -263,3 +263,11 @@ def test_a_wrong_field_of_a_mapping_is_refused(change, message):
         model_from_mapping("scenario.model", {**mapping, **change})
 
     assert str(caught.value).startswith(message)
+
+
+def test_a_configuration_that_is_written_anew_is_read_anew(tmp_path):
+    before = read_model(write(tmp_path, num_hidden_layers=2))
+
+    after = read_model(write(tmp_path, num_hidden_layers=12))
+
+    assert (before.layers, after.layers) == (2, 12)
