@@ -118,14 +118,15 @@ def _quick_loader() -> type | None:
     if not yaml.__with_libyaml__:
         return None
 
-    class ParsedInC(Composer, yaml.cyaml.CParser, SafeConstructor, Resolver):
-        def __init__(self, stream: Any) -> None:
-            yaml.cyaml.CParser.__init__(self, stream)
-            Composer.__init__(self)
-            SafeConstructor.__init__(self)
-            Resolver.__init__(self)
+    parser: Any = vars(yaml.cyaml)["CParser"]
 
-    return type("QuickLoader", (_UniqueKeys, Bounded, ParsedInC), {})
+    def begin(self: Any, stream: Any) -> None:
+        parser.__init__(self, stream)
+        for part in (Composer, SafeConstructor, Resolver):
+            part.__init__(self)
+
+    parsed_in_c = type("ParsedInC", (Composer, parser, SafeConstructor, Resolver), {"__init__": begin})
+    return type("QuickLoader", (_UniqueKeys, Bounded, parsed_in_c), {})
 
 
 def bounded(loader: type) -> type:
