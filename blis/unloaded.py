@@ -8,8 +8,8 @@ time between tokens in R. Qin et al., "Mooncake" (2024); "SLO scale" in Z. Li et
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
-from functools import partial
+from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +24,9 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.semantics import CORRECTED, Semantics
 from blis.foundation.slo import CLASSES
 from blis.foundation.slo_targets import DEFAULT, SloTarget, SloTargets
-from blis.foundation.units import US_PER_MS, Int64Vector
+from blis.foundation.units import US_PER_MS, Int32Vector, Int64Vector
 from blis.foundation.words import shown
 from blis.workload.plan import WorkloadPlan, generate_requests
-from blis.workload.requests import Requests
 
 #: Requests whose medians count, and the seed that draws them: a promise depends on neither seed nor load of a run.
 SAMPLE_REQUESTS, SAMPLE_SEED, SAMPLE_RATE = 1_000, 0, 1.0
@@ -43,6 +42,15 @@ class Unloaded(NamedTuple):
     ttft_us: float
     itl_us: float  #: mean; 0 where there are not two tokens
     e2e_us: float
+
+
+class _Lengths(NamedTuple):
+    """What is looked at of a workload's requests; arrays in the order of arrival."""
+
+    slo_classes: tuple[str, ...]
+    slo_class: Int32Vector
+    input_tokens: Int64Vector
+    output_tokens: Int64Vector
 
 
 def unloaded(cluster: Cluster, prompt_tokens: int, output_tokens: int, semantics: Semantics = CORRECTED) -> Unloaded:
@@ -126,13 +134,13 @@ def slo_targets(
     if not any(multiples.values()):
         return targets
     built = build_cluster(cluster, semantics=semantics)
-    requests = _sample(workload, cluster.block_size_tokens)
+    sample = _sample(workload, cluster.block_size_tokens)
     entries = dict(targets.entries)
-    for name, rows in _rows_by_class(requests, multiples).items():
+    for name, rows in _rows_by_class(sample, multiples).items():
         own = multiples[name if name in multiples else DEFAULT]
         if own:
             entries[name] = _multiplied(
-                targets.of(name), own, partial(unloaded, built, semantics=semantics), requests, rows
+                targets.of(name), own, partial(unloaded, built, semantics=semantics), sample, rows
             )
     return SloTargets(entries)
 
@@ -155,27 +163,44 @@ def _split(where: str, entry: object) -> tuple[Any, dict[str, float]]:
     return {key: value for key, value in entry.items() if key not in _MULTIPLES}, multiples
 
 
-def _sample(workload: WorkloadPlan, block_size_tokens: int) -> Requests:
-    """Requests of the workload whose lengths are looked at, always the same ones."""
+def _sample(workload: WorkloadPlan, block_size_tokens: int) -> _Lengths:
+    """Lengths of requests of the workload, always the same ones; drawn once where no file could change meanwhile."""
     fixed = {"num_requests": SAMPLE_REQUESTS, "rate": SAMPLE_RATE}
     known = {key: value for key, value in fixed.items() if getattr(workload.params, key, None) is not None}
-    return generate_requests(
-        replace(workload, params=replace(workload.params, **known)), SAMPLE_SEED, block_size_tokens
-    )
+    sampled = replace(workload, params=replace(workload.params, **known))
+    return (_lengths if _names_a_file(sampled.params) else _known_lengths)(sampled, block_size_tokens)
 
 
-def _rows_by_class(requests: Requests, entries: Collection[str]) -> dict[str, Int64Vector]:
+def _lengths(workload: WorkloadPlan, block_size_tokens: int) -> _Lengths:
+    requests = generate_requests(workload, SAMPLE_SEED, block_size_tokens)
+    return _Lengths(requests.slo_classes, requests.slo_class, requests.input_tokens, requests.output_tokens)
+
+
+#: A search looks at each of its scenarios several times: when it is read, and for each of its seeds.
+_known_lengths = lru_cache(maxsize=64)(_lengths)
+
+
+def _names_a_file(value: object) -> bool:
+    """Whether parameters hold a path, or what cannot be told from those of another time."""
+    if is_dataclass(value):
+        return value.__hash__ is None or any(_names_a_file(getattr(value, field.name)) for field in fields(value))
+    if isinstance(value, tuple):
+        return any(map(_names_a_file, value))
+    return value is not None and not isinstance(value, str | int | float)
+
+
+def _rows_by_class(sample: _Lengths, entries: Collection[str]) -> dict[str, Int64Vector]:
     """The rows whose medians count for each class that occurs or has an entry: its own, if there are any, else all.
 
     Rows of `default` are those of classes without a name that an entry could have.
     """
-    names = [name if name in _CLASSES else DEFAULT for name in requests.slo_classes]
-    class_of_row = np.array(names, object)[requests.slo_class]
+    names = [name if name in _CLASSES else DEFAULT for name in sample.slo_classes]
+    class_of_row = np.array(names, object)[sample.slo_class]
     rows = {}
     for name in dict.fromkeys((*entries, *names)):
         if name in entries or DEFAULT in entries:
             own = np.flatnonzero(class_of_row == name)
-            rows[name] = own if len(own) else np.arange(len(requests))
+            rows[name] = own if len(own) else np.arange(len(sample.slo_class))
     return rows
 
 
@@ -183,12 +208,12 @@ def _multiplied(
     target: SloTarget,
     multiples: Mapping[str, float],
     alone: Callable[[int, int], Unloaded],
-    requests: Requests,
+    sample: _Lengths,
     rows: Int64Vector,
 ) -> SloTarget:
     """The target with its multiples as milliseconds."""
-    prompt_tokens = _median(requests.input_tokens[rows])
-    output_tokens = max(1, _median(requests.output_tokens[rows]))
+    prompt_tokens = _median(sample.input_tokens[rows])
+    output_tokens = max(1, _median(sample.output_tokens[rows]))
     times = alone(prompt_tokens, output_tokens)
     bounds = dict(zip(SloTarget._fields, times, strict=True))
     return target._replace(
