@@ -21,6 +21,8 @@ from typing import Any, TypeVar, cast
 import numba
 from numba.core.registry import cpu_target
 
+from blis.engine.parts import Helper
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -73,12 +75,8 @@ def _has_disk_cache() -> bool:
 
 
 def kernel(function: _Function) -> _Function:
-    """Compile a helper on first use; it becomes part of whatever kernel calls it.
-
-    No C code calls one, and the wrappers for it would take a tenth of the time to compile.
-    """
-    jit = numba.njit(nogil=True, error_model="numpy", _nrt=False, no_cfunc_wrapper=True)
-    return cast("_Function", jit(function))
+    """Compile a helper on first use; it becomes part of whatever kernel calls it."""
+    return cast("_Function", Helper.of(numba.njit(nogil=True, error_model="numpy", _nrt=False)(function)))
 
 
 def cached_kernel(function: _Function) -> _Function:
