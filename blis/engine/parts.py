@@ -2,8 +2,8 @@
 
 numba prepares each compiled function as if Python called it: what it calls is linked in, all of it optimised and turned
 into machine code, and then once more in its caller, and in the caller of that. A kernel of two hundred helpers spends
-more than half of its time to compile on machine code that nobody runs. So what another function asks for here is kept
-as LLVM has it before all that; the kernel links each part once, and optimises the whole.
+half of its time to compile on machine code that nobody runs. So what another function asks for here is kept as LLVM has
+it before all that; the kernel links each part once, and optimises the whole.
 
 A helper that Python calls is compiled for that call as numba would.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+from numba.core.compiler import Compiler, Flags
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 
@@ -59,10 +59,24 @@ def _let_go(module: Any) -> None:
             function.linkage = "linkonce_odr"
 
 
+class _Flags(Flags):
+    """numba's flags, quick to compare: it asks a hundred thousand times whether those of two functions are equal."""
+
+    __slots__ = ()
+
+    def values(self) -> dict[str, Any]:
+        """All of them by name, as numba's own, which calls a function for each."""
+        return {**_DEFAULTS, **self._values}
+
+
+_DEFAULTS = {name: option.default for name, option in Flags.options.items()}
+
+
 class _PartCompiler(Compiler):
     """numba's own passes, into a part."""
 
     def __init__(self, typing: Any, target: Any, _: Any, arguments: Any, result: Any, flags: Any, local: Any) -> None:
+        flags.__class__ = _Flags
         flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
         super().__init__(typing, target, Part(target.codegen(), "part"), arguments, result, flags, local)
 

@@ -3,7 +3,9 @@
 import numba
 import numpy as np
 import pytest
+from numba.core.compiler import Flags
 
+from blis.engine import parts
 from blis.engine._jit import compiled, kernel
 
 pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="there is nothing to be part of")
@@ -100,3 +102,13 @@ def test_a_user_s_own_function_may_call_a_helper():
         return outer(value) + inner(value)
 
     assert own(1) == 6
+
+
+def test_flags_are_compared_as_numba_compares_them():
+    flags = Flags()
+    flags.release_gil = True
+    quick = Flags(flags)
+    quick.__class__ = parts._Flags
+
+    assert quick.values() == flags.values()
+    assert (quick, hash(quick)) == (flags, hash(flags))
