@@ -45,7 +45,7 @@ def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
     if reading["better"] and len(reading["better"]) < len(comparisons):
         text += f"; it is better than {_named(reading['better'])}"
     noisiest, share = hardest.noisiest
-    if share > 0.0:
+    if share > 0.0 and len(hardest.scenarios) > 1:
         text += f" ({noisiest} holds {share:.0%} of the variance)"
     lost = [
         f"{name} to {one.rival} ({effect})"

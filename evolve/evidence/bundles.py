@@ -125,7 +125,11 @@ class Found:
         lines = []
         for one in self.pairs:
             noisiest, share = one.comparison.noisiest
-            held = f"; {noisiest} holds {share:.0%} of the variance" if share > 0.0 else ""
+            held = (
+                f"; {noisiest} holds {share:.0%} of the variance"
+                if share > 0.0 and len(self.question.scenarios) > 1
+                else ""
+            )
             overall = one.comparison.overall
             lines.append(f"{one.verdict}: {overall} for {one.a}, by {overall.n_pairs} paired runs{held}.")
             expected = outlook([one.comparison])

@@ -125,6 +125,7 @@ def _command(plan: Plan, judgement: Judgement) -> list[str]:
     words = ["blis policies=champion.yaml", f"scenario={scenario.file.source}"]
     words += [f"scenario.load={scenario.load:g}"] if scenario.load != scenario.file.load else []
     words += [f"scenario.physics={scenario.physics}"] if scenario.physics else []
+    words += [f"'workload.stretch=[{scenario.stretch[0]:g},{scenario.stretch[1]:g}]'"] if scenario.stretch else []
     return ["```", " ".join([*words, f"scenario.num_requests={task.num_requests}", f"seed={task.seed}"]), "```"]
 
 
