@@ -131,6 +131,7 @@ def make_search(
                 file=SimpleNamespace(source=f"{role}-scenario", load=None),
                 load=None,
                 physics=None,
+                stretch=None,
             ),
         )
         for role in SEEDS
