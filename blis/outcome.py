@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, N_ADMITTED, N_REJECTED, N_ROUTED, NO_TRACE
+from blis.engine.codes import N_ADMITTED, N_REJECTED, N_ROUTED, NO_TRACE
+from blis.engine.columns import request_columns
 from blis.engine.intervals import count_intervals
 from blis.engine.laws import check_conservation
 from blis.engine.observation import PREEMPTIONS, SAMPLES
 from blis.engine.state import TraceLog
-from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
+from blis.foundation.units import Float64Vector, Int64Vector
 from blis.simulate import Simulation
 
 
@@ -78,6 +79,14 @@ class Outcome:
     trace: TraceLog | None  #: what was recorded, arrays cut to what there is; None without a trace
 
 
+#: Column -> the field of an instance's record that it is.
+_OF_INSTANCES = {
+    name: {"end_us": "clock_us", "steps": "step_number", "busy_us": "step_clock_us"}.get(name, name)
+    for name in InstanceOutcome.__dataclass_fields__
+    if name not in ("routed_requests", "total_blocks")
+}
+
+
 def outcome(simulation: Simulation) -> Outcome:
     """Collect what `simulation` has done so far; the simulation is left as it is.
 
@@ -87,53 +96,29 @@ def outcome(simulation: Simulation) -> Outcome:
         If requests were lost, made, or served twice.
     """
     check_conservation(simulation.state)
-    state, table = simulation.state, simulation.workload.table
-    requests, instances = state.requests, state.instances
-    arrival_us = requests.arrival_us
-
-    def since_arrival(times_us: Int64Vector) -> Int64Vector:
-        return np.where(times_us >= 0, times_us - arrival_us, -1)
-
-    ttft_us, e2e_us = since_arrival(requests.first_token_us), since_arrival(requests.finished_us)
-    gaps = np.maximum(table.output_tokens - 1, 1)
-    has_gaps = (e2e_us >= 0) & (table.output_tokens > 1)
-    completion_us = simulation.prepared.limits.completion_us[np.maximum(requests.instance, 0)]
-    decode_us = e2e_us - ttft_us - np.where(table.output_tokens > 0, completion_us, 0)
-    values, counts = count_intervals(simulation.workload, simulation.settings, simulation.prepared.limits, state)
-    own = _columns(
-        instances, InstanceOutcome, {"end_us": "clock_us", "steps": "step_number", "busy_us": "step_clock_us"}
-    )
-    routed = requests.instance[requests.instance >= 0]
+    state, workload, limits = simulation.state, simulation.workload, simulation.prepared.limits
+    instances = state.instances.view(np.ndarray)
+    columns: dict[str, Any] = request_columns(state.requests, workload.table, limits, simulation.requests.after)
+    if len(state.drafts):
+        accepted_tokens = state.drafts.accepted_tokens.copy()
+    else:
+        accepted_tokens = np.zeros(len(state.requests), np.int64)
+    routed = columns["instance"][columns["instance"] >= 0]
+    values, counts = count_intervals(workload, simulation.settings, limits, state)
     return Outcome(
-        requests=RequestOutcome(
-            ttft_us=ttft_us,
-            e2e_us=e2e_us,
-            scheduling_delay_us=since_arrival(requests.scheduled_us),
-            itl_mean_us=np.where(has_gaps, decode_us / gaps, np.nan),
-            accepted_tokens=state.drafts.accepted_tokens.copy()
-            if len(state.drafts)
-            else np.zeros(len(requests), np.int64),
-            **_columns(requests, RequestOutcome, {}) | {"arrival_us": np.where(_is_called(simulation), arrival_us, -1)},
-        ),
+        requests=RequestOutcome(accepted_tokens=accepted_tokens, **columns),
         instances=InstanceOutcome(
             routed_requests=np.bincount(routed, minlength=len(instances)),
-            total_blocks=simulation.prepared.limits.total_blocks.copy(),
-            **own,
+            total_blocks=limits.total_blocks.copy(),
+            **{name: instances[field].copy() for name, field in _OF_INSTANCES.items()},
         ),
         interval_us=values,
         interval_tokens=counts,
-        end_us=int(instances.clock_us.max()),
+        end_us=int(instances["clock_us"].max()),
         n_admitted=int(state.scratch.cluster[N_ADMITTED]),
         n_rejected=int(state.scratch.cluster[N_REJECTED]),
         trace=_recorded(simulation),
     )
-
-
-def _is_called(simulation: Simulation) -> BoolVector:
-    """Whether each request's time of arrival is known: until what it waits for has ended, the workload's is a guess."""
-    after, status = simulation.requests.after, simulation.state.requests.status
-    called: BoolVector = (after < 0) | (status[after] >= COMPLETED)
-    return called
 
 
 def _recorded(simulation: Simulation) -> TraceLog | None:
@@ -153,9 +138,3 @@ def _recorded(simulation: Simulation) -> TraceLog | None:
         claim_roots=trace.claim_roots[:, :0].copy(),  # who waited means nothing after the run
         claims=trace.claims[:0].copy(),
     )
-
-
-def _columns(records: Any, kind: Any, renamed: dict[str, str]) -> dict[str, Any]:
-    """Copies of the records' fields that an outcome takes over."""
-    names = {name: renamed.get(name, name) for name in kind.__dataclass_fields__}
-    return {name: records[field].copy() for name, field in names.items() if field in records.dtype.names}

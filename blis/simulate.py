@@ -3,25 +3,18 @@
 from collections.abc import Callable
 
 from blis.engine import codes
-from blis.engine.choice import LOWEST_INDEX
 from blis.engine.codes import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STOP_AT_ROUTING, STUCK_INSTANCE
-from blis.engine.fields import Records, setting_record
 from blis.engine.growth import grown
 from blis.engine.loop import compiled_loop
-from blis.engine.start import copy_state, new_state
+from blis.engine.reset import Resetting
+from blis.engine.start import copy_state
 from blis.engine.state import State
-from blis.foundation.answers import QUESTIONS
-from blis.foundation.checks import check_choice
-from blis.foundation.errors import BlisError, ConfigError, ContractError, StalledError
-from blis.foundation.randomness import stream
-from blis.policies.binding import memory_for
+from blis.foundation.errors import BlisError, ContractError, StalledError
+from blis.policies.binding import memory_of_all
 from blis.policies.callables import decide_admission, decide_order, decide_routing, decide_victim
-from blis.prepare import PreparedRun, rows
-from blis.workload.arrays import lookahead, outputs_share_keys, workload_arrays
+from blis.prepare import PreparedRun
+from blis.stage import Stage
 from blis.workload.requests import Requests
-
-#: What may be recorded of a run; the place is the number that the kernel knows.
-TRACE_LEVELS = ("none", "summary", "decisions")
 
 _STATUS_ERRORS = {codes.OUT_OF_EVENTS, codes.STALLED, codes.BAD_TARGET}
 
@@ -61,22 +54,38 @@ class Simulation:
         trace: str = "none",
         max_events: int | None = None,
     ) -> None:
-        block_size_tokens = prepared.cluster.block_size_tokens
-        if requests.block_size_tokens != block_size_tokens and len(requests.keys):
-            raise ConfigError(
-                f"requests: keys were made for blocks of {requests.block_size_tokens} tokens; the cluster's have "
-                f"{block_size_tokens}."
-            )
-        level = TRACE_LEVELS.index(check_choice("trace", trace, TRACE_LEVELS))
-        self.requests = requests
-        self.prepared = prepared
-        self.seed = seed
-        self.workload = workload_arrays(requests, block_size_tokens, bool(prepared.settings["copies_findable"]))
-        self.settings = self._settings(record_steps, record_routing or level > 0, level, max_events)
-        self.memory = rows(
-            [memory_for(prepared.policies[name], len(prepared.limits), len(requests)) for name in QUESTIONS]
+        stage = Stage(
+            requests,
+            prepared.prepared_cluster,
+            seed=seed,
+            record_steps=record_steps,
+            record_routing=record_routing,
+            trace=trace,
+            max_events=max_events,
         )
-        self.state = new_state(self.workload, self.settings, prepared.limits)
+        self._begin(stage, prepared)
+        self.state = stage.state(self.settings)
+
+    @classmethod
+    def on(cls, stage: Stage, prepared: PreparedRun) -> "Simulation":
+        """A simulation on a stage that `prepared` is for, in the arrays of a run that has left it, see `leave`."""
+        simulation = object.__new__(cls)
+        simulation._begin(stage, prepared)
+        simulation.state, simulation._left = stage.state_left(simulation.settings)
+        return simulation
+
+    def leave(self) -> None:
+        """Let the stage's next run have the arrays: nothing of this simulation's state may be read any more."""
+        self._stage.leave(self.state, self._left)
+        del self.state
+
+    def _begin(self, stage: Stage, prepared: PreparedRun) -> None:
+        self._stage = stage
+        self._left: Resetting | None = None
+        self.requests, self.workload, self.seed = stage.requests, stage.workload, stage.seed
+        self.prepared = prepared
+        self.settings = stage.settings(prepared)
+        self.memory = memory_of_all(prepared.policies, len(prepared.limits), len(self.requests))
         self.windows: object = None
 
     def run(self) -> "Simulation":
@@ -193,52 +202,22 @@ class Simulation:
         """Requests routed so far."""
         return int(self.state.scratch.cluster[N_ROUTED])
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will happen any more: no request is to come, and no instance has an event before it."""
+        cluster = self.state.scratch.cluster
+        n_decided = cluster[codes.N_ADMITTED] + cluster[codes.N_REJECTED]
+        all_routed = n_decided == len(self.requests) and cluster[N_ROUTED] == cluster[codes.N_ADMITTED]
+        return bool(all_routed and self.state.instances.next_event_us.min() == codes.NEVER_US)
+
     def fork(self) -> "Simulation":
         """An independent copy: both continue deterministically, without knowing of each other."""
         copy = object.__new__(Simulation)
         copy.__dict__.update(self.__dict__)
+        copy._left = None
         copy.memory = self.memory.copy()
         copy.state = copy_state(self.state)
         return copy
-
-    def _settings(self, record_steps: bool, record_routing: bool, trace: int, max_events: int | None) -> Records:
-        lookahead_us = lookahead(self.requests)
-        shared = dict(self.prepared.settings)
-        tie_key = int(stream(self.seed, "ties").integers(2**32)) if shared.pop("draws_ties") else LOWEST_INDEX
-        most_drafts = shared.pop("most_drafts")
-        fewest_tokens = max(1, int(self.requests.output_tokens.min())) if len(self.requests) else 1
-        looks = bool(shared.pop("looks")) or record_routing or lookahead_us < codes.NEVER_US
-        return setting_record(
-            **shared,
-            looks=looks,
-            tie_key=tie_key,
-            acceptance_key=int(stream(self.seed, "acceptance").integers(2**32)) if most_drafts > 0 else codes.NO_DRAFTS,
-            n_segments=len(self.workload.segment_end),
-            max_events=max_events if max_events is not None else self._event_budget(),
-            max_idle_preemptions=self._preemption_budget(),
-            outputs_share_keys=outputs_share_keys(self.requests),
-            record_routing=record_routing,
-            record_steps=record_steps,
-            trace_level=trace,
-            least_steps=1 - -(fewest_tokens - 1) // (1 + most_drafts),
-            lookahead_us=lookahead_us,
-        )
-
-    def _event_budget(self) -> int:
-        """Far more events than any run needs that gets on: every request needs a step per chunk and per token."""
-        limits = self.prepared.limits
-        chunk = int(limits.step_token_budget.min())
-        threshold = limits.long_prefill_threshold_tokens
-        if threshold.max() > 0:
-            chunk = min(chunk, int(threshold[threshold > 0].min()))
-        steps = int((self.workload.table.input_tokens // max(chunk, 1) + self.workload.table.output_tokens + 2).sum())
-        return 50 * steps + 1_000_000
-
-    def _preemption_budget(self) -> int:
-        """Preemptions without a completion after which an instance counts as stalled; a horizon ends any run."""
-        if self.prepared.horizon_us is not None or not len(self.requests):
-            return codes.NEVER_US
-        return 100_000 + 10 * int(self.workload.table.output_tokens.max())
 
     def _error(self, status: int) -> BlisError:
         if status == codes.BAD_TARGET:

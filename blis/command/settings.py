@@ -16,7 +16,7 @@ from blis.policies.binding import check_policy
 from blis.policies.bundle import read_bundle, with_limits
 from blis.policies.users import load_callable
 from blis.scenario import Policy, Scenario
-from blis.simulate import TRACE_LEVELS
+from blis.stage import TRACE_LEVELS
 
 OUTPUTS = ("text", "json")
 _SCENARIO_KEYS = ("cluster", "workload", "slo", "horizon_us", "semantics", "seed")

@@ -335,10 +335,17 @@ WORKLOAD_COLUMNS = tuple(WORKLOAD_FIELDS)
 LIMIT_COLUMNS = tuple(LIMIT_FIELDS)
 
 
+def _dtype(fields: Mapping[str, tuple[type, Any]]) -> np.dtype[Any]:
+    return np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True)
+
+
+_SETTING_DTYPE = _dtype(SETTING_FIELDS)
+
+
 def records(fields: Mapping[str, tuple[type, Any]], length: int) -> Records:
     """An array of records with each field at its initial value."""
     # Zeros cost nothing until they are touched.
-    array = np.zeros(length, np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True))
+    array = np.zeros(length, _dtype(fields))
     for name, (_, initial) in fields.items():
         if initial != 0:
             array[name] = initial
@@ -363,7 +370,5 @@ def limit_table(rows: list[dict[str, float]]) -> Records:
 
 def setting_record(**values: int) -> Records:
     """The settings of a run."""
-    table = records(SETTING_FIELDS, 1)
-    for name in SETTING_NAMES:
-        table[name][0] = values[name]
-    return table[0]
+    row = np.array([int(values[name]) for name in SETTING_NAMES], np.int64)
+    return row.view(_SETTING_DTYPE).view(np.recarray)[0]

@@ -1,14 +1,17 @@
 """Times between tokens, counted from the log of steps: a step gives each request that decodes in it one interval."""
 
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numba import typeof, types
 
-from blis.engine._jit import cached_kernel
+from blis.engine._jit import compiled, entry_point
 from blis.engine.codes import COMPLETED, RUNNING
-from blis.engine.fields import Records
-from blis.engine.state import LOST_ENTRIES, PAUSES, State, Workload
-from blis.engine.step_log import logged_us, step_lengths
+from blis.engine.fields import LOG_FIELDS, Records, records
+from blis.engine.state import LOG_ENTRIES, LOST_ENTRIES, PAUSES, State, Workload
+from blis.engine.step_log import length_us, logged_us, step_lengths
 from blis.foundation.units import BoolVector, Int64Vector
 
 #: Steps below this length [µs] are counted in an array indexed by their length.
@@ -27,30 +30,45 @@ def count_intervals(
     decoding request waited while a step left it out is part of its next interval if the semantics say so. Needs
     `record_steps`; without it the arrays are empty.
     """
-    entries = state.log.entries[: state.log.counters[0]]
-    if not settings.record_steps or not len(entries):
+    n_entries = int(state.log.counters[LOG_ENTRIES])
+    if not settings.record_steps or not n_entries:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    entries, lengths, kind = _distinct_lengths(entries)
+    entries, lengths, n_lengths = _by_length(state.log.entries[:n_entries])
+    token_us, group = _groups(limits)
+    tokens = np.zeros((len(token_us), n_lengths), np.int64)
+    if _all_count(state):
+        _add(entries, _Steps.of(state.instances.step_number), np.empty(0, np.int64), group, tokens)
+        return _joined([_occurring(lengths, *row) for row in zip(tokens, token_us, strict=True)])
     pauses = _pauses_that_count(settings, state)
     late = pauses[pauses.step > 0]
     steps = _Steps.of(state.instances.step_number)
-    changes = _left_out(workload, settings, state, steps, late)
-    token_us, group = np.unique(limits.output_token_us, return_inverse=True)
-    tokens = np.zeros((len(token_us), len(lengths)), np.int64)
-    lost = np.zeros(len(steps.start), np.int64)
-    add_steps(entries, kind, steps.start.copy(), steps.with_any(changes), changes, lost, group, tokens)
-    kinds = [np.flatnonzero(row) for row in tokens]
-    values = [lengths[found] + added_us for found, added_us in zip(kinds, token_us, strict=True)]
-    counts = [row[found] for row, found in zip(tokens, kinds, strict=True)]
-    if len(pauses):
-        irregular_us = np.concatenate([_late_us(entries, late), pauses.pause_us[pauses.step == 0]])
-        of_pauses = np.concatenate([late.instance, pauses.instance[pauses.step == 0]])
-        values.append(irregular_us + limits.output_token_us[of_pauses])
-        counts.append(np.ones(len(irregular_us), np.int64))
-    if len(values) == 1:
-        return values[0], counts[0]
-    distinct, place = np.unique(np.concatenate(values), return_inverse=True)
-    return distinct, np.bincount(place, np.concatenate(counts), len(distinct)).astype(np.int64)
+    _add(entries, steps, _left_out(workload, settings, state, steps, late), group, tokens)
+    irregular_us = np.concatenate([_late_us(state.log.entries[:n_entries], late), pauses.pause_us[pauses.step == 0]])
+    of_pauses = np.concatenate([late.instance, pauses.instance[pauses.step == 0]])
+    pairs = [_occurring(lengths, *row) for row in zip(tokens, token_us, strict=True)]
+    return _joined([*pairs, (irregular_us + limits.output_token_us[of_pauses], np.ones(len(irregular_us), np.int64))])
+
+
+def _all_count(state: State) -> bool:
+    """Whether every decode of a step gave a token that counts, as it does where all went smoothly and to the end."""
+    running = state.instances.view(np.ndarray)["running_requests"].tolist()
+    return not (state.log.counters[LOST_ENTRIES] or state.log.counters[PAUSES] or any(running))
+
+
+def _groups(limits: Records) -> tuple[list[int], Int64Vector]:
+    """What an output token takes beside its step, ascending [µs], and which of these it is at each instance."""
+    own: list[int] = limits.view(np.ndarray)["output_token_us"].tolist()
+    distinct = sorted(set(own))
+    return distinct, np.array([distinct.index(added_us) for added_us in own], np.int64)
+
+
+def _joined(pairs: list[tuple[Int64Vector, Int64Vector]]) -> tuple[Int64Vector, Int64Vector]:
+    """Distinct values, ascending, with their counts, of several such columns."""
+    if len(pairs) == 1:
+        return pairs[0]
+    values, counts = (np.concatenate(column) for column in zip(*pairs, strict=True))
+    distinct, place = np.unique(values, return_inverse=True)
+    return distinct, np.bincount(place, counts, len(distinct)).astype(np.int64)
 
 
 class _Steps(NamedTuple):
@@ -71,6 +89,12 @@ class _Steps(NamedTuple):
         found = np.zeros(len(self.start), np.bool_)
         found[np.searchsorted(self.start, np.flatnonzero(changes), "right") - 1] = True
         return found
+
+
+def _add(entries: Records, steps: _Steps, changes: Int64Vector, group: Int64Vector, tokens: np.ndarray) -> None:
+    """Add the decode tokens of all steps, without those that `changes` takes out; empty: all count."""
+    has_losses = steps.with_any(changes)
+    _compiled_adding()(entries, steps.start.copy(), has_losses, changes, np.zeros_like(steps.start), group, tokens)
 
 
 def _left_out(workload: Workload, settings: Records, state: State, steps: _Steps, late: Records) -> Int64Vector:
@@ -120,21 +144,27 @@ def _unfinished(workload: Workload, state: State, last_step: Int64Vector) -> _Sp
     return own.instance, own.decoding_since, last
 
 
-def _distinct_lengths(entries: Records) -> tuple[Records, Int64Vector, Int64Vector]:
-    """Entries, lengths that their steps may have, ascending, and each entry's first place among them.
+def _by_length(entries: Records) -> tuple[Records, Int64Vector, int]:
+    """Entries whose steps are as long as a table says at the place `step_us`, the table, ascending, and its length.
 
-    Short lengths are their own place; else each step has an entry of its own.
+    Without a table short lengths are their own places; else each step has an entry of its own.
     """
-    last_us = entries.step_us + (entries.part_us + (entries.steps - 1) * entries.rise_us).astype(np.int64)
-    longest = int(np.maximum(entries.step_us, last_us).max())
+    longest = int(_compiled_longest()(entries))
     if longest < _DIRECT_US:
-        return entries, np.arange(longest + 1), entries.step_us
+        return entries, np.empty(0, np.int64), longest + 1
     single: Records = np.repeat(entries, entries.steps)
-    single.step_us = step_lengths(entries)
+    lengths, place = np.unique(step_lengths(entries), return_inverse=True)
+    single.step_us = place
     single.part_us = single.rise_us = 0
     single.steps = 1
-    lengths, kind = np.unique(single.step_us, return_inverse=True)
-    return single, lengths, kind.astype(np.int64)
+    return single, lengths, len(lengths)
+
+
+def _occurring(lengths: Int64Vector, tokens: Int64Vector, added_us: int) -> tuple[Int64Vector, Int64Vector]:
+    """The lengths that a token took, with what each token takes beside the step, and how many did."""
+    values, counts = np.empty_like(tokens), np.empty_like(tokens)
+    n = _compiled_choosing()(lengths, tokens, added_us, values, counts)
+    return values[:n].copy(), counts[:n].copy()
 
 
 def _lost(settings: Records, state: State) -> _Spans:
@@ -145,24 +175,67 @@ def _lost(settings: Records, state: State) -> _Spans:
     return lost.instance, lost["first"], lost["last"]
 
 
-@cached_kernel
-def add_steps(
-    entries: Records, kind: Int64Vector, place: Int64Vector, has_losses: BoolVector, changes: Int64Vector,
-    lost: Int64Vector, group: Int64Vector, tokens: np.ndarray,
+def _add_steps(
+    entries: Records, place: Int64Vector, has_losses: BoolVector, changes: Int64Vector, lost: Int64Vector,
+    group: Int64Vector, tokens: np.ndarray,
 ) -> None:  # fmt: skip
-    """Add the decode tokens of all steps to `tokens`, by group of instances and kind of length, without those lost.
+    """Add the decode tokens of all steps to `tokens`, by group of instances and place of the length.
 
     `place` of each instance is that of its step 0 among `changes`, and is moved on; `lost` begins with zeros.
     """
     for entry in range(entries.shape[0]):
-        instance = entries.instance[entry]
-        row = group[instance]
-        if not has_losses[instance] and entries.rise_us[entry] == 0.0:
-            tokens[row, kind[entry]] += np.int64(entries.decode_tokens[entry]) * entries.steps[entry]
-            continue
-        for step in range(entries.steps[entry]):
-            if has_losses[instance]:
+        instance, step_us = entries.instance[entry], entries.step_us[entry]
+        part_us, rise_us, steps = entries.part_us[entry], entries.rise_us[entry], entries.steps[entry]
+        row, decode_tokens = group[instance], np.int64(entries.decode_tokens[entry])
+        if has_losses[instance]:
+            for step in range(steps):
                 place[instance] += 1
                 lost[instance] += changes[place[instance]]
-            above = logged_us(entries, entry, step) - entries.step_us[entry]
-            tokens[row, kind[entry] + above] += entries.decode_tokens[entry] - lost[instance]
+                tokens[row, length_us(step_us, part_us, rise_us, step)] += decode_tokens - lost[instance]
+        elif rise_us == 0.0:
+            tokens[row, step_us] += decode_tokens * steps
+        else:
+            for step in range(steps):
+                tokens[row, length_us(step_us, part_us, rise_us, step)] += decode_tokens
+
+
+def _longest(entries: Records) -> int:
+    """The longest step of all entries [µs]: the first or the last of one."""
+    longest = 0
+    for entry in range(entries.shape[0]):
+        longest = max(longest, entries.step_us[entry], logged_us(entries, entry, entries.steps[entry] - 1))
+    return longest
+
+
+def _choose(lengths: Int64Vector, tokens: Int64Vector, added_us: int, values: Int64Vector, counts: Int64Vector) -> int:
+    """Write the lengths that have tokens, and how many; return the number of lengths."""
+    n = 0
+    for place in range(tokens.shape[0]):
+        if tokens[place] != 0:
+            values[n] = (lengths[place] if lengths.shape[0] else place) + added_us
+            counts[n] = tokens[place]
+            n += 1
+    return n
+
+
+_VECTOR, _FLAGS = types.int64[::1], types.bool_[::1]
+
+
+@cache
+def _compiled_adding() -> Callable[..., None]:
+    signature = types.void(_entries(), _VECTOR, _FLAGS, _VECTOR, _VECTOR, _VECTOR, types.int64[:, ::1])
+    return entry_point(compiled(signature, _add_steps))
+
+
+@cache
+def _compiled_longest() -> Callable[..., int]:
+    return entry_point(compiled(types.int64(_entries()), _longest))
+
+
+@cache
+def _compiled_choosing() -> Callable[..., int]:
+    return entry_point(compiled(types.int64(_VECTOR, _VECTOR, types.int64, _VECTOR, _VECTOR), _choose))
+
+
+def _entries() -> Any:
+    return typeof(records(LOG_FIELDS, 0))

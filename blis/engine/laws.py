@@ -20,8 +20,9 @@ def check_conservation(state: State) -> None:
         If the requests are in other states than were counted.
     """
     counters = ("pending_requests", "queued_requests", "running_requests", "completed_requests", "dropped_requests")
-    instances, requests = np.asarray(state.instances), np.asarray(state.requests)  # as records they are slower to read
-    pending, queued, running, completed, dropped = (int(instances[name].sum()) for name in counters)
+    # As records they are slower to read.
+    instances, requests = state.instances.view(np.ndarray), state.requests.view(np.ndarray)
+    pending, queued, running, completed, dropped = (sum(instances[name].tolist()) for name in counters)
     cluster = state.scratch.cluster
     rejected = int(cluster[N_REJECTED])
     not_started = len(requests) - int(cluster[N_ROUTED]) - rejected + pending

@@ -35,7 +35,13 @@ def log_step(state: State, instance: int, step_us: int, decode_tokens: int, part
 @kernel
 def logged_us(entries: Records, entry: int, place: int) -> int:
     """Length of the step at that place of an entry, from 0 [µs]."""
-    return entries.step_us[entry] + int(entries.part_us[entry] + place * entries.rise_us[entry])
+    return length_us(entries.step_us[entry], entries.part_us[entry], entries.rise_us[entry], place)
+
+
+@kernel
+def length_us(step_us: int, part_us: float, rise_us: float, place: int) -> int:
+    """Length of the step at that place of an entry, of whose first step this is said [µs]."""
+    return step_us + int(part_us + place * rise_us)
 
 
 def step_lengths(entries: Records) -> Int64Vector:

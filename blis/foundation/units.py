@@ -19,3 +19,8 @@ def frozen(values: Any, dtype: type) -> np.ndarray:
     array: np.ndarray[Any, Any] = np.array(values, dtype=dtype, order="C")
     array.setflags(write=False)
     return array
+
+
+def contiguous(array: Any, dtype: type = np.int64) -> np.ndarray:
+    """The array as kernels read it: the same one, where it is C-contiguous and of that type already."""
+    return np.ascontiguousarray(array, dtype)

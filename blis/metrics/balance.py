@@ -1,6 +1,7 @@
 """How evenly work is spread over instances: the largest share over the mean share, 1 if all are equal."""
 
 from blis.foundation.units import Int64Vector
+from blis.metrics.totals import total
 from blis.outcome import InstanceOutcome
 
 
@@ -16,5 +17,5 @@ def balance_figures(instances: InstanceOutcome) -> dict[str, float | None]:
 
 
 def _max_over_mean(amounts: Int64Vector) -> float | None:
-    total = int(amounts.sum())
-    return int(amounts.max()) * len(amounts) / total if total else None
+    whole = total(amounts)
+    return int(amounts.max()) * len(amounts) / whole if whole else None

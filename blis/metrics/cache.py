@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from blis.metrics.totals import total
 from blis.outcome import InstanceOutcome
 
 
@@ -11,15 +12,15 @@ def cache_figures(instances: InstanceOutcome, of: Any, end_us: int) -> dict[str,
     The hit rate is weighted by lookups: an idle instance does not count. The time mean runs from 0 to `end_us`,
     idle time included; the peak is that of the fullest instance.
     """
-    hits, misses = int(instances.cache_hits[of].sum()), int(instances.cache_misses[of].sum())
-    total, peak = instances.total_blocks[of], instances.peak_blocks[of]
-    block_time = int(instances.block_time[of].sum())
+    hits, misses = total(instances.cache_hits[of]), total(instances.cache_misses[of])
+    blocks, peak = instances.total_blocks[of], instances.peak_blocks[of]
+    block_time = total(instances.block_time[of])
     return {
         "cache_hit_blocks": hits,
         "cache_miss_blocks": misses,
         "cache_hit_rate": hits / (hits + misses) if hits + misses else None,
-        "kv_total_blocks": int(total.sum()),
+        "kv_total_blocks": total(blocks),
         "kv_peak_blocks": int(peak.max()),
-        "kv_peak_use": float((peak / total).max()),
-        "kv_mean_use": block_time / (int(total.sum()) * end_us) if end_us > 0 else None,
+        "kv_peak_use": float((peak / blocks).max()),
+        "kv_mean_use": block_time / (total(blocks) * end_us) if end_us > 0 else None,
     }

@@ -1,7 +1,6 @@
 """Whether tenants are served alike: Jain's index over what each of them got."""
 
-import numpy as np
-
+from blis.engine.tallies import tenant_sums
 from blis.foundation.units import Float64Vector, Int32Vector
 from blis.metrics.served import Served
 
@@ -15,8 +14,8 @@ def jain_index(values: Float64Vector) -> float | None:
     ----------
     values : (n,) float64, ≥ 0
     """
-    if not len(values):
-        return None
+    if len(values) < 2:
+        return 1.0 if len(values) else None
     largest = float(values.max())
     if largest == 0:
         return 1.0
@@ -32,14 +31,9 @@ def fairness_figures(served: Served, tenant: Int32Vector, n_tenants: int) -> dic
     where everybody is served completely, however late; the mean E2E of completed requests tells who waits. A tenant of
     which no request has arrived counts in neither, one without a completed request not in the second.
     """
-
-    def per_tenant(amounts: Float64Vector) -> Float64Vector:
-        return np.bincount(tenant, amounts, n_tenants).astype(np.float64, copy=False)
-
-    completed = served.completed.astype(np.float64)
-    tokens = (served.input_tokens + served.output_tokens).astype(np.float64)
-    asked, got = per_tenant(tokens * served.arrived), per_tenant(tokens * completed)
-    n_completed, e2e_us = per_tenant(completed), per_tenant(served.e2e_us * completed)
+    asked, got, n_completed, e2e_us = tenant_sums(
+        served.status, served.arrived, served.e2e_us, served.input_tokens, served.output_tokens, tenant, n_tenants
+    )
     asks, is_served = asked > 0, n_completed > 0
     return {
         "jain_throughput": jain_index(got[asks] / asked[asks]),

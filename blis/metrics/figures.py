@@ -1,8 +1,7 @@
 """The cluster's figures as one flat mapping: what a search reads of each run, so it is kept fast."""
 
-import numpy as np
-
 from blis.cluster.instances import Cluster
+from blis.engine.tallies import counts_by_label
 from blis.foundation.slo import UNNAMED
 from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import US_PER_S
@@ -15,7 +14,6 @@ from blis.metrics.load import load_figures
 from blis.metrics.served import Served, served_requests
 from blis.metrics.service import service_figures, share
 from blis.outcome import Outcome
-from blis.workload.labels import number_names
 from blis.workload.requests import Requests
 
 #: What the unnamed class is called in the name of a figure.
@@ -64,11 +62,11 @@ def cluster_block(
 
 
 def _class_figures(requests: Requests, served: Served) -> dict[str, float | None]:
-    labels = number_names(UNNAMED_LABEL if name == UNNAMED else name for name in requests.slo_classes)
-    of_request = labels.indices[requests.slo_class]
-    arrived = np.bincount(of_request[served.arrived], minlength=len(labels.names)).tolist()
-    good = np.bincount(of_request[served.meets_slo], minlength=len(labels.names)).tolist()
-    return {
-        f"class/{name}/slo_attainment": share(n_good, n_arrived)
-        for name, n_good, n_arrived in zip(labels.names, good, arrived, strict=True)
-    }
+    # Two classes may share a label, so their numbers are added.
+    sums: dict[str, tuple[int, int]] = {}
+    counts = counts_by_label(requests.slo_class, served.arrived, served.meets_slo, len(requests.slo_classes))
+    for name, n_arrived, n_good in zip(requests.slo_classes, *counts, strict=True):
+        label = UNNAMED_LABEL if name == UNNAMED else name
+        before = sums.get(label, (0, 0))
+        sums[label] = before[0] + n_arrived, before[1] + n_good
+    return {f"class/{label}/slo_attainment": share(good, arrived) for label, (arrived, good) in sums.items()}

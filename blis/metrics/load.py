@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from blis.metrics.totals import total
 from blis.outcome import InstanceOutcome
 
 
@@ -10,15 +11,15 @@ def load_figures(instances: InstanceOutcome, of: Any, n_injected: int, end_us: i
 
     The preemption rate is per injected request (of one instance: per request routed to it), so it may exceed 1.
     """
-    steps, preemptions = int(instances.steps[of].sum()), int(instances.preemptions[of].sum())
+    steps, preemptions = total(instances.steps[of]), total(instances.preemptions[of])
     n_instances = len(instances.steps[of])
     return {
         "steps": steps,
-        "busy_share": int(instances.busy_us[of].sum()) / (n_instances * end_us) if end_us > 0 else None,
-        "batch_mean_requests": int(instances.batch_sum[of].sum()) / steps if steps else None,
-        "queue_mean_requests": int(instances.queue_sum[of].sum()) / steps if steps else None,
+        "busy_share": total(instances.busy_us[of]) / (n_instances * end_us) if end_us > 0 else None,
+        "batch_mean_requests": total(instances.batch_sum[of]) / steps if steps else None,
+        "queue_mean_requests": total(instances.queue_sum[of]) / steps if steps else None,
         "queue_peak_requests": int(instances.peak_queue[of].max()),
         "preemptions": preemptions,
         "preemption_rate": preemptions / n_injected if n_injected else None,
-        "kv_allocation_failures": int(instances.allocation_failures[of].sum()),
+        "kv_allocation_failures": total(instances.allocation_failures[of]),
     }

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, NOT_STARTED
+from blis.engine.codes import COMPLETED
+from blis.engine.judging import judged
 from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import BoolVector, Float64Vector, Int32Vector, Int64Vector
-from blis.metrics.promise import lateness, promised_time_used
 from blis.outcome import Outcome
 from blis.workload.requests import Requests
 
@@ -38,21 +38,19 @@ class Served(NamedTuple):
 def served_requests(requests: Requests, outcome: Outcome, targets: SloTargets) -> Served:
     """The columns of all requests, in order of arrival.
 
-    A request without output has no TTFT, one with fewer than two tokens no time between tokens: nothing to miss.
-
     Whoever arrives after the last event (a horizon has cut the run), or waits for a request that has not ended, was
-    never put to the cluster: no ratio counts it.
+    never put to the cluster: no ratio counts it. A request meets its SLO if it completed with every time that it has
+    within its class's target: one without output has no TTFT, one with fewer than two tokens no time between tokens.
     """
     rows = outcome.requests
-    completed = rows.status == COMPLETED
-    bounds_us = targets.bounds_us(requests.slo_classes)[requests.slo_class]
-    times_us = np.column_stack([rows.ttft_us, rows.itl_mean_us, rows.e2e_us])
+    bounds_us = targets.bounds_us(requests.slo_classes)
+    judgement = judged(
+        rows.status, rows.arrival_us, rows.ttft_us, rows.itl_mean_us, rows.e2e_us, requests.output_tokens,
+        requests.slo_class, bounds_us, outcome.end_us,
+    )  # fmt: skip
     return Served(
         status=rows.status,
-        arrived=(rows.status != NOT_STARTED) | ((rows.arrival_us >= 0) & (rows.arrival_us <= outcome.end_us)),
-        meets_slo=completed & ~(times_us > bounds_us).any(axis=1),  # false for NaN: nothing to miss
-        lateness=lateness(times_us, bounds_us, completed),
-        promised_time_used=promised_time_used(times_us[:, 2], requests.output_tokens, bounds_us, completed),
+        **judgement._asdict(),
         ttft_us=rows.ttft_us,
         itl_mean_us=rows.itl_mean_us,
         e2e_us=rows.e2e_us,

@@ -1,9 +1,6 @@
 """How many requests are completed, running, queued, rejected, dropped or not started: together all there are."""
 
-import numpy as np
-
-from blis.engine.codes import STATUS_NAMES
-from blis.foundation.units import Int64Vector
+from collections.abc import Sequence
 
 #: Key of each count, in the order of `STATUS_NAMES`. Not started: not yet arrived, or on its way to a wait queue.
 KEYS = (
@@ -16,7 +13,6 @@ KEYS = (
 )
 
 
-def status_counts(status: Int64Vector) -> dict[str, int]:
-    """How many requests are in each state."""
-    counts = np.bincount(status, minlength=len(STATUS_NAMES))
-    return dict(zip(KEYS, counts.tolist(), strict=True))
+def named_counts(states: Sequence[int]) -> dict[str, int]:
+    """How many requests are in each state, by key, from the numbers in the order of `STATUS_NAMES`."""
+    return dict(zip(KEYS, states, strict=True))

@@ -89,15 +89,12 @@ def bind(
     """
     if callable(choice):
         return _bound_callable(question, where, name_of(choice), choice)
-    name, given = check_policy(question, where, choice, allow_python)
+    name, given = _named(question, where, choice, allow_python)
     if ":" in name:
         return _bound_callable(question, where, name, load_callable(where, name))
-    module = answer(question, name)
-    values, scorers = _encode(where, module, given)
-    n_values = max(1, len(values))
-    parameters = np.zeros(n_values, np.float64)
-    parameters[: len(values)] = values
-    return BoundPolicy(name, module, compiled_answer(question, name), parameters, scorers)
+    if not given:
+        return _bound_to_defaults(question, name)
+    return _bound(question, name, *_encode(where, answer(question, name), given))
 
 
 def check_policy(
@@ -110,6 +107,16 @@ def check_policy(
     ConfigError
         As `bind`.
     """
+    name, given = _named(question, where, choice, allow_python)
+    if ":" not in name:
+        _encode(where, answer(question, name), given)
+    return name, given
+
+
+def _named(
+    question: str, where: str, choice: Mapping[str, Any] | str, allow_python: bool
+) -> tuple[str, dict[str, Any]]:
+    """A policy's name, which exists or is that of a callable, and parameters, which may be wrong."""
     given = {"policy": choice} if isinstance(choice, str) else dict(choice)
     name = given.pop("policy", None)
     if isinstance(name, str) and ":" in name:
@@ -123,9 +130,18 @@ def check_policy(
         if given:
             raise ConfigError(f"{where}: a Python callable has no parameters; got {listed(given)}.")
         return name, given
-    check_choice(where, name, choices(question))
-    _encode(where, answer(question, str(name)), given)
-    return str(name), given
+    return check_choice(where, name, choices(question)), given
+
+
+@cache
+def _bound_to_defaults(question: str, name: str) -> BoundPolicy:
+    """A policy for which nothing is given: bound once, because most policies of most candidates are such."""
+    return _bound(question, name, *_encode(question, answer(question, name), {}))
+
+
+def _bound(question: str, name: str, values: Sequence[float], scorers: tuple[str, ...]) -> BoundPolicy:
+    parameters = np.array([*values] or [0.0], np.float64)
+    return BoundPolicy(name, answer(question, name), compiled_answer(question, name), parameters, scorers)
 
 
 def bind_all(
@@ -144,10 +160,19 @@ def bind_all(
 
 def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int) -> Float64Vector:
     """The policy's state at the start: zeros."""
+    return np.zeros(_memory_size(policy, n_instances, n_requests), np.float64)
+
+
+def memory_of_all(policies: Mapping[str, BoundPolicy], n_instances: int, n_requests: int) -> np.ndarray:
+    """The same of all policies of a run: float64 (5, widest), one row per question."""
+    return np.zeros((len(QUESTIONS), max(_memory_size(one, n_instances, n_requests) for one in policies.values())))
+
+
+def _memory_size(policy: BoundPolicy, n_instances: int, n_requests: int) -> int:
     if policy.is_python:
-        return np.zeros(callable_memory(n_requests), np.float64)
+        return callable_memory(n_requests)
     size = policy.flag("memory_size", None)
-    return np.zeros(max(1, size(n_instances, n_requests) if size else 0), np.float64)
+    return max(1, size(n_instances, n_requests) if size else 0)
 
 
 @cache

@@ -10,7 +10,7 @@ import math
 import os
 import queue
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -22,6 +22,8 @@ from evolve.evaluators.ray_cluster import started_ray
 from evolve.evaluators.warming import warm
 from evolve.records import Phenotype, Record, Task
 from evolve.trials.evaluation import TIMEOUT_S, evaluate, failure, timeout_error
+from evolve.trials.keeping import Kept
+from evolve.trials.preparations import MOST_PHENOTYPES, Preparations
 from evolve.trials.workloads import (
     MOST_KEPT,
     Prepared,
@@ -34,8 +36,8 @@ from evolve.trials.workloads import (
     requests_from_arrays,
 )
 
-#: What a chunk of work should take [ms].
-CHUNK_MS = 60.0
+#: What a chunk of work should take [ms], and what it should take at the least: each costs a worker about one.
+CHUNK_MS, LEAST_CHUNK_MS = 120.0, 20.0
 #: What a simulation is thought to take before one was seen [ms].
 FIRST_GUESS_MS = 6.0
 #: How often a chunk is run again after its worker died, and how often a task alone, once its chunk was given up.
@@ -118,13 +120,17 @@ class Pool:
         self._sent.clear()
 
     def _chunks(self, tasks: Sequence[Task]) -> list[_Chunk]:
-        """The tasks in chunks that take about `CHUNK_MS`, but no larger than a worker's share."""
-        share = math.ceil(len(tasks) / self.n_workers)
-        chunks = []
+        """The tasks in chunks of about `CHUNK_MS`, ever smaller ones at the end, so that all workers end together."""
+        chunks, left = [], len(tasks)
         for key, places in by_workload(tasks).items():
-            size = math.ceil(CHUNK_MS / self._mean_ms.get(key, FIRST_GUESS_MS))
-            size = max(1, min(size, share))
-            chunks += [_Chunk(key, tuple(places[at : at + size])) for at in range(0, len(places), size)]
+            mean_ms = self._mean_ms.get(key, FIRST_GUESS_MS)
+            most, least = (math.ceil(chunk_ms / mean_ms) for chunk_ms in (CHUNK_MS, LEAST_CHUNK_MS))
+            at = 0
+            while at < len(places):
+                size = max(least, min(most, left // (2 * self.n_workers)))
+                chunks.append(_Chunk(key, tuple(places[at : at + size])))
+                left -= len(chunks[-1].places)
+                at += size
         return chunks
 
     def _submit(self, chunk: _Chunk, tasks: Sequence[Task]) -> Any:
@@ -157,7 +163,10 @@ class Pool:
         return dict(zip(chunk.places, found, strict=False))
 
 
-_known: OrderedDict[str, Prepared] = OrderedDict()  #: of a worker: digest -> workload
+#: Of a worker: workloads by digest, phenotypes by their texts, and what was prepared for them.
+_known: Kept[Prepared] = Kept(MOST_KEPT)
+_phenotypes: Kept[Phenotype] = Kept(MOST_PHENOTYPES)
+_preparations = Preparations()
 
 
 def run_chunk(version: str, digest: str, sent: list[Any], texts: Sequence[str], timeout_s: float) -> list[Record]:
@@ -214,27 +223,22 @@ def run_chunk(version: str, digest: str, sent: list[Any], texts: Sequence[str], 
 
 
 def _workload(digest: str, sent: list[Any]) -> Prepared:
-    found = _known.get(digest)
-    if found is None:
+    def make() -> Prepared:
         import ray
 
         mapping, arrays = ray.get(sent[0])
-        found = _known[digest] = prepare(json.loads(mapping), requests_from_arrays(arrays))
-        if len(_known) > MOST_KEPT:
-            _known.popitem(last=False)
-    _known.move_to_end(digest)
-    return found
+        return prepare(json.loads(mapping), requests_from_arrays(arrays), _preparations)
+
+    return _known.get(digest, make)
 
 
 def _task_text(task: Task) -> str:
     phenotype, key = task.phenotype, key_of(task)
-    where = (key.scenario, key.seed, key.num_requests)
-    return json.dumps(
-        [*where, task.digest, task.needs_trace, phenotype.policies, phenotype.limits, phenotype.allows_python],
-        default=dict,
-    )
+    of_phenotype = json.dumps([phenotype.policies, phenotype.limits, phenotype.allows_python], default=dict)
+    return json.dumps([key.scenario, key.seed, key.num_requests, task.digest, task.needs_trace, of_phenotype])
 
 
 def _task(text: str) -> Task:
-    scenario, seed, num_requests, digest, needs_trace, *phenotype = json.loads(text)
-    return Task(Phenotype(*phenotype), scenario, seed, num_requests, digest, needs_trace)
+    scenario, seed, num_requests, digest, needs_trace, of_phenotype = json.loads(text)
+    phenotype = _phenotypes.get(of_phenotype, lambda: Phenotype(*json.loads(of_phenotype)))
+    return Task(phenotype, scenario, seed, num_requests, digest, needs_trace)

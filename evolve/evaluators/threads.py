@@ -1,13 +1,22 @@
 """Threads of this process: the kernel releases the interpreter's lock, so they run in parallel and start at once."""
 
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TypeAlias
 
 from evolve.evaluators import by_workload
 from evolve.records import Record, Task
 from evolve.trials.evaluation import TIMEOUT_S, evaluate
 from evolve.trials.workloads import Workloads, key_of
+
+#: How often a thread tells what it has done [s].
+REPORT_S = 0.05
+
+#: Records by place, or what went wrong.
+_Report: TypeAlias = dict[int, Record] | BaseException
 
 
 class Pool:
@@ -31,21 +40,38 @@ class Pool:
 
     def evaluate(self, tasks: Sequence[Task], done: Callable[[int], None]) -> list[Record]:
         """See `Evaluator`."""
-        futures: dict[int, Future[Record]] = {}
+        waiting = [place for places in by_workload(tasks).values() for place in places]
+        places = iter(waiting)  # which the threads share: each place comes to one of them
+        reports: SimpleQueue[_Report] = SimpleQueue()
+        records: dict[int, Record] = {}
         try:
-            for places in by_workload(tasks).values():
-                for place in places:
-                    futures[place] = self._threads.submit(self._run, tasks[place])
-            for _ in as_completed(futures.values()):
-                done(1)
+            for _ in range(min(self.n_workers, len(tasks))):
+                self._threads.submit(self._work, tasks, places, reports)
+            while len(records) < len(tasks):
+                found = reports.get()
+                if isinstance(found, BaseException):
+                    raise found
+                records |= found
+                done(len(found))
         finally:  # an interrupt must not wait for what has not begun
-            for future in futures.values():
-                future.cancel()
-        return [futures[place].result() for place in range(len(tasks))]
+            waiting.clear()  # which ends the iterator
+        return [records[place] for place in range(len(tasks))]
 
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(cancel_futures=True)
 
-    def _run(self, task: Task) -> Record:
-        return evaluate(task, self._workloads.prepared(key_of(task)), self._timeout_s)
+    def _work(self, tasks: Sequence[Task], places: Iterator[int], reports: SimpleQueue[_Report]) -> None:
+        """Run one waiting task after the other, and report now and then: whoever hears it takes the lock from a run."""
+        found: dict[int, Record] = {}
+        try:
+            reported_s = time.perf_counter()
+            for place in places:
+                task = tasks[place]
+                found[place] = evaluate(task, self._workloads.prepared(key_of(task)), self._timeout_s)
+                if time.perf_counter() - reported_s > REPORT_S:
+                    reports.put(found)
+                    found, reported_s = {}, time.perf_counter()
+            reports.put(found)
+        except BaseException as error:  # noqa: BLE001
+            reports.put(error)

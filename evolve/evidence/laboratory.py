@@ -14,7 +14,7 @@ from evolve.evidence import Condition
 from evolve.judging.fitness import Judge
 from evolve.judging.scoring import Rules
 from evolve.records import Phenotype, Record, Task
-from evolve.trials.evaluation import runnable
+from evolve.trials.preparations import runnable
 from evolve.trials.suite import ROLES, Suite, SuiteScenario
 from evolve.trials.workloads import WorkloadKey, Workloads, task_digest
 

@@ -6,22 +6,20 @@ wrong is recorded as a failure: it is neither a bad score nor an exception.
 
 import math
 import time
-from typing import Any
 
 from blis.engine.loop import compiled_loop
 from blis.explaining.explanation import trace_figures
 from blis.foundation.errors import BlisError, StalledError
-from blis.foundation.semantics import semantics
 from blis.foundation.units import US_PER_S
 from blis.outcome import outcome
-from blis.policies.users import load_callable
-from blis.prepare import bind_run
+from blis.prepare import prepared_run
 from blis.result import Result
 from blis.scenario import LATEST_US
 from blis.simulate import Simulation
 from evolve.objectives.cost import cost_figures
-from evolve.records import Phenotype, Record, Task
-from evolve.trials.workloads import Prepared, with_limits
+from evolve.records import Record, Task
+from evolve.trials.stages import stage_of
+from evolve.trials.workloads import Prepared
 
 #: Wall clock that one simulation may take: a thousand times what it usually takes.
 TIMEOUT_S = 60.0
@@ -69,16 +67,6 @@ def timeout_error(timeout_s: float) -> str:
     return f"timeout: more than {timeout_s:g} s of wall clock"
 
 
-def runnable(phenotype: Phenotype) -> dict[str, Any]:
-    """The policies as the simulator takes them: Python callables that are allowed are imported."""
-    if not phenotype.allows_python:
-        return dict(phenotype.policies)
-    return {
-        question: load_callable(question, policy["policy"]) if ":" in policy["policy"] else policy
-        for question, policy in phenotype.policies.items()
-    }
-
-
 class _TimedOutError(Exception):
     """The simulation took too long."""
 
@@ -86,21 +74,22 @@ class _TimedOutError(Exception):
 def _figures(task: Task, prepared: Prepared, deadline_s: float) -> dict[str, float | None]:
     """Run the simulation; with decisions traced there are figures of anomalies and regret as well."""
     scenario = prepared.scenario
-    cluster = with_limits(prepared, task.phenotype.limits)
-    run = bind_run(cluster, runnable(task.phenotype), semantics(scenario.semantics), scenario.horizon_us)
-    trace = "summary" if task.needs_trace else "none"
-    simulation = Simulation(prepared.requests, run, seed=scenario.seed, trace=trace)
+    stage = stage_of(prepared, task.phenotype.limits, task.needs_trace)
+    policies = prepared.preparations.policies(task.phenotype)
+    simulation = Simulation.on(stage, prepared_run(stage.cluster, policies))
     _run(simulation, deadline_s)
     result = Result(scenario, scenario.seed, simulation, outcome(simulation), engine_s=0.0)
     traced = trace_figures(result) if task.needs_trace else {}
-    return {**result.figures(), **traced, **cost_figures(cluster, result.outcome)}
+    figures = {**result.figures(), **traced, **cost_figures(result.cluster, result.outcome)}
+    simulation.leave()  # after a failure its arrays are given up: what they hold may be anything
+    return figures
 
 
 def _run(simulation: Simulation, deadline_s: float) -> None:
     """Run to the end in ever longer stretches of simulated time, and look at the wall clock between them."""
     arrivals_us = simulation.requests.arrival_us
     until_us = max(int(arrivals_us[-1]), US_PER_S)
-    while until_us < LATEST_US:
+    while until_us < LATEST_US and not simulation.is_over:
         simulation.advance(until_us)
         if time.perf_counter() > deadline_s:
             raise _TimedOutError

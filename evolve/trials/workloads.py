@@ -6,12 +6,10 @@ random numbers).
 
 import hashlib
 import json
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,8 @@ from blis.foundation.units import frozen
 from blis.scenario import Scenario
 from blis.workload.requests import Requests
 from evolve.records import Task
+from evolve.trials.keeping import Kept
+from evolve.trials.preparations import Preparations
 from evolve.trials.suite import Suite
 
 #: Workloads that a process keeps: more than a search uses at a time, and few enough for its memory.
@@ -40,6 +40,7 @@ class Prepared:
     cluster: Cluster
     requests: Requests
     digest: str  #: content address of all of it, and of the program
+    preparations: Preparations = field(compare=False)  #: workloads of a process share them
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ class Workloads:
 
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
-        self._kept: OrderedDict[WorkloadKey, Prepared] = OrderedDict()
-        self._lock = Lock()
+        self._kept: Kept[Prepared] = Kept(MOST_KEPT)
+        self._preparations = Preparations()
 
     def mapping(self, key: WorkloadKey) -> dict[str, Any]:
         """The scenario, as `Scenario.from_mapping` reads it."""
@@ -82,17 +83,12 @@ class Workloads:
         ConfigError
             If the scenario cannot be built.
         """
-        with self._lock:  # building twice would be slower than waiting
-            found = self._kept.get(key)
-            if found is None:
-                found = self._kept[key] = prepare(self.mapping(key))
-                if len(self._kept) > MOST_KEPT:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(key)
-            return found
+        return self._kept.get(key, lambda: prepare(self.mapping(key), preparations=self._preparations))
 
 
-def prepare(mapping: Mapping[str, Any], requests: Requests | None = None) -> Prepared:
+def prepare(
+    mapping: Mapping[str, Any], requests: Requests | None = None, preparations: Preparations | None = None
+) -> Prepared:
     """Build a workload from a scenario's plain mapping.
 
     Parameters
@@ -101,6 +97,8 @@ def prepare(mapping: Mapping[str, Any], requests: Requests | None = None) -> Pre
         As `Scenario.from_mapping` reads it.
     requests : Requests, optional
         The scenario's requests, where they have been built before.
+    preparations : Preparations, optional
+        Those of the process, which its workloads share; None: of this workload alone.
 
     Raises
     ------
@@ -112,7 +110,8 @@ def prepare(mapping: Mapping[str, Any], requests: Requests | None = None) -> Pre
     cluster = build_cluster(scenario.cluster, semantics=semantics(scenario.semantics), parts=parts)
     if requests is None:
         requests = scenario.requests()
-    return Prepared(scenario, parts, cluster, requests, _digest(scenario, cluster, requests))
+    digest = _digest(scenario, cluster, requests)
+    return Prepared(scenario, parts, cluster, requests, digest, preparations or Preparations())
 
 
 def with_limits(prepared: Prepared, limits: Mapping[str, int]) -> Cluster:

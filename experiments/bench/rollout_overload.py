@@ -17,7 +17,9 @@ def measure() -> Measurement:
     """Time of one rollout, of many on all cores, over that of the plain run."""
     requests, cluster = poisson_requests(10_000, 1_000.0), llama_cluster(4)
     prepared = bind_run(cluster)
-    whole = replace(prepared, settings={**prepared.settings, "effects_are_local": False})
+    policies = prepared.prepared_policies
+    everywhere = replace(policies, settings={**policies.settings, "effects_are_local": False})
+    whole = replace(prepared, prepared_policies=everywhere)
     local, all_run = (Simulation(requests, one, trace="summary").run() for one in (prepared, whole))
     compiled_rollouts()
     plain_s, local_s, all_s = median_walls_s(

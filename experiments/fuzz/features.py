@@ -56,7 +56,7 @@ def _given(subject: Subject) -> Iterator[str]:
     for name in ("admission_latency_us", "routing_latency_us", "snapshot_refresh_us", "cache_signal_delay_us"):
         if getattr(cluster, name):
             yield name.removesuffix("_us").replace("_", " ")
-    yield f"ties {'random' if subject.prepared.settings['draws_ties'] else 'to the lowest index'}"
+    yield f"ties {'random' if subject.prepared.prepared_cluster.settings['draws_ties'] else 'to the lowest index'}"
     if cluster.router_index_blocks:
         yield "small router index"
     requests = subject.requests

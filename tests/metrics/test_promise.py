@@ -7,40 +7,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blis.metrics.promise import LATEST, geometric_mean, lateness, promised_time_used
+from blis.engine.codes import COMPLETED, REJECTED, RUNNING
+from blis.engine.judging import LATEST, Judgement, judged
+from blis.metrics.promise import geometric_mean
 from blis.result import simulate
 from blis.scenario import Scenario
 
 NONE = math.inf
 
 
-def bounds(*rows: tuple[float, float, float]) -> np.ndarray:
-    return np.array(rows, float)
+def judge(times, bounds, outputs=None, status=None) -> Judgement:
+    """Judge requests that complete with these TTFT, times between tokens and E2E, each of a class of its own."""
+    ttft_us, itl_us, e2e_us = np.array(times, float).T
+    n = len(times)
+    status = np.full(n, COMPLETED) if status is None else np.array(status)
+    outputs = np.full(n, 2) if outputs is None else np.array(outputs)
+    return judged(status, np.zeros(n), ttft_us, itl_us, e2e_us, outputs, np.arange(n), np.array(bounds, float), 0)
 
 
 def test_the_worst_time_over_its_target_counts_and_nobody_is_earlier_than_in_time() -> None:
-    times = np.array([[50.0, 9.0, 500.0], [300.0, 9.0, 500.0], [50.0, 30.0, 2500.0], [1e9, np.nan, 1e9]])
-    targets = bounds(*[(100.0, 10.0, 1000.0)] * 4)
+    times = [[50, 9.0, 500], [300, 9.0, 500], [50, 30.0, 2500], [1e9, np.nan, 1e9]]
 
-    found = lateness(times, targets, np.array([True] * 4))
+    found = judge(times, [(100.0, 10.0, 1000.0)] * 4)
 
-    assert found.tolist() == [1.0, 3.0, 3.0, LATEST]
+    assert found.lateness.tolist() == [1.0, 3.0, 3.0, LATEST]
+    assert found.meets_slo.tolist() == [True, False, False, False]
 
 
 def test_who_did_not_complete_is_as_late_as_can_be_even_without_a_target() -> None:
-    times = np.array([[-1.0, np.nan, -1.0]])
+    found = judge([[-1, np.nan, -1]] * 2, [(NONE, NONE, NONE)] * 2, status=[REJECTED, COMPLETED])
 
-    assert lateness(times, bounds((NONE, NONE, NONE)), np.array([False])).tolist() == [LATEST]
-    assert lateness(times, bounds((NONE, NONE, NONE)), np.array([True])).tolist() == [1.0]
+    assert found.lateness.tolist() == [LATEST, 1.0]
 
 
 def test_the_promised_time_is_that_of_first_and_further_tokens_or_of_the_whole_if_that_is_less() -> None:
-    targets = bounds(
-        (100.0, 10.0, NONE), (100.0, 10.0, 50.0), (100.0, NONE, NONE), (100.0, NONE, NONE), (5.0, 5.0, 5.0)
-    )
-    outputs = np.array([11, 11, 1, 2, 7])
+    targets = [(100.0, 10.0, NONE), (100.0, 10.0, 50.0), (100.0, NONE, NONE), (100.0, NONE, NONE), (5.0, 5.0, 5.0)]
+    status = [COMPLETED] * 4 + [RUNNING]
 
-    used = promised_time_used(np.array([100.0] * 5), outputs, targets, np.array([True, True, True, True, False]))
+    used = judge([[1, 1.0, 100]] * 5, targets, [11, 11, 1, 2, 7], status).promised_time_used
 
     assert used[:3].tolist() == [0.5, 2.0, 1.0]
     assert np.isnan(used[3])  # the second token was promised for no time

@@ -7,6 +7,7 @@ from blis.simulate import Simulation
 from evolve.evaluators import key_of
 from evolve.records import Phenotype
 from evolve.trials.evaluation import evaluate
+from evolve.trials.workloads import WorkloadKey, prepare
 from tests.trials.small_suite import BUSIEST, LEAST_LOADED, NARROW, REJECT_ALL, ROUND_ROBIN, UNKNOWN, task_of, weighted
 
 
@@ -102,3 +103,24 @@ def test_a_task_that_needs_a_trace_has_the_same_figures_and_those_of_anomalies_a
     further = {name for name in traced.figures if name.startswith(("anomaly/", "regret/"))}
     assert {"anomaly/load-imbalance", "regret/reference_mean_ms"} <= further
     assert {name: value for name, value in traced.figures.items() if name not in further} == plain.figures
+
+
+@pytest.mark.parametrize("trace", [False, True])
+def test_a_record_does_not_depend_on_what_ran_before_it(run, workloads, trace):
+    tried = [weighted(prefix_affinity=3, queue_depth=2), UNKNOWN, NARROW, REJECT_ALL, LEAST_LOADED]
+    alone = [
+        evaluate(task_of(workloads, one, trace=trace), prepare(workloads.mapping(WorkloadKey("wide", 1, 120))))
+        for one in tried
+    ]
+
+    together = [run(one, trace=trace) for one in [*tried, *reversed(tried)]]
+
+    assert together == [*alone, *reversed(alone)]
+
+
+def test_a_run_that_failed_midway_leaves_nothing_to_the_next(run):
+    expected = run(LEAST_LOADED)
+    run(Phenotype({"routing": {"policy": f"{__name__}:broken"}}, allows_python=True))
+    run(LEAST_LOADED, timeout_s=1e-9)
+
+    assert run(LEAST_LOADED) == expected

@@ -38,7 +38,8 @@ def check(subject: Subject) -> Iterator[str]:
         if not np.array_equal(one, other):
             row = int((one != other).argmax())
             yield f"with arrivals written down, request {order[row]} has {name} {other[row]} instead of {one[row]}"
-    prepared = replace(subject.prepared, limits=subject.prepared.limits.copy())
+    own_limits = replace(subject.prepared.prepared_cluster, limits=subject.prepared.limits.copy())
+    prepared = replace(subject.prepared, prepared_cluster=own_limits)
     prepared.limits.least_step_us[:] = 1
     near = subject.start(prepared=prepared)
     near.settings.least_steps = 1

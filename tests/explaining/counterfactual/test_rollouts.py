@@ -135,8 +135,9 @@ def test_the_sample_does_not_depend_on_threads_and_is_the_same_again(finished):
 
 
 def test_running_only_what_differs_gives_what_running_all_gives(finished):
-    settings = finished.prepared.settings | {"effects_are_local": False}
-    whole = start_of_prepared(finished, replace(finished.prepared, settings=settings))
+    policies = finished.prepared.prepared_policies
+    everywhere = replace(policies, settings={**policies.settings, "effects_are_local": False})
+    whole = start_of_prepared(finished, replace(finished.prepared, prepared_policies=everywhere))
 
     sampling = Sampling(40, 3, alternatives=2)
 

@@ -1,0 +1,135 @@
+"""Policies in the form that kernels read: bound once for all the clusters and requests that they are tried on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from blis.engine import codes
+from blis.engine.answers import compiled_answer
+from blis.foundation.answers import QUESTIONS
+from blis.foundation.units import Float64Vector
+from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind_all
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedPolicies:
+    """An answer to every question."""
+
+    policies: Mapping[str, BoundPolicy]
+    settings: Mapping[str, int]  #: what the kernel's settings follow from them
+    decisions: tuple[Any, ...]  #: compiled, in the order of `QUESTIONS`; a Python callable's place holds a default
+    urgency: Any  #: the compiled priority that the chosen one stands for
+    scorers: tuple[Any, ...]  #: compiled
+    parameters: np.ndarray  #: float64 (5, widest) one row per question
+
+
+def prepare_policies(
+    policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str | Callable[..., Any]],
+) -> PreparedPolicies:
+    """Bind policies.
+
+    Parameters
+    ----------
+    policies : mapping of question to BoundPolicy, to a name, or to {"policy": name, parameter: value}
+        Questions that are left out get `blis.policies.binding.DEFAULT_POLICIES`.
+
+    Raises
+    ------
+    ConfigError
+        If a policy or its parameters are wrong.
+    """
+    bound = bind_all(policies)
+    return PreparedPolicies(
+        policies=bound,
+        settings=_policy_settings(bound),
+        decisions=tuple(_decision(question, bound[question]) for question in QUESTIONS),
+        urgency=_urgency(bound["priority"]),
+        scorers=tuple(compiled_answer("scoring", name) for name in bound["routing"].scorers),
+        parameters=_rows([bound[question].parameters for question in QUESTIONS]),
+    )
+
+
+def _decision(question: str, policy: BoundPolicy) -> Any:
+    return compiled_answer(question, DEFAULT_POLICIES[question]) if policy.is_python else policy.decide
+
+
+def _rows(vectors: list[Float64Vector]) -> np.ndarray:
+    """The vectors as rows of one matrix, filled up with zeros."""
+    matrix = np.zeros((len(vectors), max(len(vector) for vector in vectors)))
+    for row, vector in zip(matrix, vectors, strict=True):
+        row[: len(vector)] = vector
+    return matrix
+
+
+def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
+    admission, routing = policies["admission"], policies["routing"]
+    priority, scheduling, victim = policies["priority"], policies["scheduling"], policies["preemption"]
+    sorts = bool(scheduling.flag("SORTS", True))
+    ranks = bool(victim.flag("NEEDS_PRIORITY", victim.is_python))
+    asks_order = sorts and (priority.is_python or scheduling.is_python)
+    needs = admission.needs | routing.needs
+    return {
+        "queue_kind": _queue_kind(priority, scheduling, asks_order) if sorts else codes.ARRIVAL_ORDER,
+        "n_scorers": len(routing.scorers),
+        "needs_cached_blocks": "cached_blocks" in needs,
+        "needs_affinity": "affinity_blocks" in needs,
+        "ranks_victims": ranks and not priority.is_python,
+        "policy_scores": bool(routing.flag("SCORES", False)),
+        "looks": bool(admission.flag("LOOKS", True) or routing.flag("LOOKS", True)),
+        "effects_are_local": _effects_are_local(policies),
+        "asks_admission": admission.is_python,
+        "asks_routing": routing.is_python,
+        "asks_order": asks_order,
+        "asks_victim": victim.is_python or (ranks and priority.is_python),  # who ranks for a choice is asked at it
+        "urgency_kind": _urgency_kind(priority, scheduling),
+        "takes_urgent_first": _takes_urgent_first(priority, scheduling),
+    }
+
+
+def _effects_are_local(policies: Mapping[str, BoundPolicy]) -> bool:
+    """Whether one instance can change nothing for another: nobody looks at them, or remembers one at the other."""
+    looks = any(policies[question].flag("LOOKS", True) for question in ("admission", "routing"))
+    return not looks and not any(_remembers(policies[name]) for name in ("priority", "scheduling", "preemption"))
+
+
+def _remembers(policy: BoundPolicy) -> bool:
+    """Whether a policy may keep something for its next decision; what a program calls its memory is its stack."""
+    return policy.is_python or (policy.name != "program" and policy.flag("memory_size", None) is not None)
+
+
+def _urgency(priority: BoundPolicy) -> Any:
+    """The priority that the chosen one stands for: its own, or the one that it turns upside down."""
+    if priority.is_python:
+        return compiled_answer("priority", DEFAULT_POLICIES["priority"])
+    stands_for = priority.flag("STANDS_FOR", None)
+    return compiled_answer("priority", stands_for) if stands_for else priority.decide
+
+
+def _queue_kind(priority: BoundPolicy, scheduling: BoundPolicy, asks_order: bool) -> int:
+    if asks_order:
+        return codes.CHANGING_ORDER
+    if not scheduling.flag("USES_PRIORITY", True) or _is_fixed(priority):
+        return codes.FIXED_ORDER
+    return codes.CHANGING_ORDER
+
+
+def _urgency_kind(priority: BoundPolicy, scheduling: BoundPolicy) -> int:
+    """By what a waiting request is passed over wrongly; orders that only Python knows are not judged."""
+    if not scheduling.flag("SORTS", True):
+        return codes.BY_QUEUEING
+    if priority.is_python or scheduling.is_python or not scheduling.flag("USES_PRIORITY", True):
+        return codes.BY_NOTHING
+    return codes.BY_PRIORITY
+
+
+def _takes_urgent_first(priority: BoundPolicy, scheduling: BoundPolicy) -> bool:
+    """Whether the order of taking is that of urgency: not where the priority turns it upside down."""
+    return bool(scheduling.flag("TAKES_URGENT_FIRST", False)) and not priority.flag("STANDS_FOR", "")
+
+
+def _is_fixed(priority: BoundPolicy) -> bool:
+    """Whether the order of two waiting requests by this priority never changes."""
+    fixed = priority.flag("ORDER_IS_FIXED", False)
+    return bool(fixed(priority.parameters) if callable(fixed) else fixed)
