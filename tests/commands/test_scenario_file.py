@@ -148,7 +148,8 @@ def test_shipped_users_have_no_load() -> None:
 def test_every_shipped_scenario_has_one_role_in_the_default_suite() -> None:
     document = read_yaml(conf_folder() / "suite" / "default.yaml")
 
-    listed = [name for role in ("train", "validation", "test") for name in document[role]["scenarios"]]
+    entries = [entry for role in ("train", "validation", "test") for entry in document[role]["scenarios"]]
+    listed = [entry if isinstance(entry, str) else entry["name"] for entry in entries]
 
     assert sorted(listed) == sorted(names())
 

@@ -10,6 +10,7 @@ from blis.command.short_lived import short_start
 @pytest.fixture(autouse=True)
 def _as_before():
     before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)  # a command that was tested in this process before may have left others
     yield
     gc.unfreeze()
     gc.set_threshold(*before)
