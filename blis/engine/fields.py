@@ -84,6 +84,7 @@ SETTING_FIELDS = {
     "policy_scores": (_I, 0),  # the routing policy scores instances; else its score is minus the load
     "looks": (_I, 0),  # admission or routing reads the state of instances
     "effects_are_local": (_I, 0),  # what one instance does changes nothing for another
+    "admits_all": (_I, 0),  # nobody is refused, whatever the view
     "asks_admission": (_I, 0),  # the kernel stops and lets Python decide
     "asks_routing": (_I, 0),
     "asks_order": (_I, 0),

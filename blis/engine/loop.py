@@ -8,6 +8,7 @@ import numba
 import numpy as np
 
 from blis.engine._jit import compiled, entry_point, kernel
+from blis.engine.choice import draw_of
 from blis.engine.codes import (
     AT_ADMISSION,
     AT_ROUTING,
@@ -35,6 +36,7 @@ from blis.engine.codes import (
     SECOND_LIVE,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
+    TIE_DRAW,
     WATCHED,
 )
 from blis.engine.decisions import record_admission, record_routing, record_scores
@@ -91,17 +93,26 @@ def next_cluster_event(world: World, state: State) -> int:
 
 
 @kernel
+def _verdict_on(world: World, state: State, request: int, now_us: int) -> int:
+    """What the admission policy decides: 0, or the number of the reason to refuse."""
+    return admit_at(world.answers[ADMITS])(
+        by_reference(router_view(world, state, now_us)), by_reference(request_view(world, state.requests, request)),
+        world.parameters[ADMISSION], world.memory[ADMISSION],
+    )  # fmt: skip
+
+
+@kernel
 def _admit_next(world: World, state: State, now_us: int) -> int:
     cluster, request = state.scratch.cluster, state.scratch.cluster[NEXT_ADMISSION]
     if cluster[IS_DECIDED] == 0:
         read_signals(world, state, now_us)
-        prepare_view(world, state, request)
-        if world.settings.asks_admission:
-            return AT_ADMISSION
-        cluster[DECISION] = admit_at(world.answers[ADMITS])(
-            by_reference(router_view(world, state, now_us)), by_reference(request_view(world, state.requests, request)),
-            world.parameters[ADMISSION], world.memory[ADMISSION],
-        )  # fmt: skip
+        if world.settings.admits_all:
+            cluster[DECISION] = 0
+        else:
+            prepare_view(world, state, request)
+            if world.settings.asks_admission:
+                return AT_ADMISSION
+            cluster[DECISION] = _verdict_on(world, state, request, now_us)
         if cluster[STOP_AT_ADMISSION] == request:
             cluster[STOP_AT_ADMISSION] = -1
             cluster[IS_DECIDED] = 1
@@ -143,7 +154,10 @@ def _route_next(world: World, state: State, now_us: int) -> int:
             cluster[NEED_ROUTER_RUNS] = most_router_runs(world, request)
             return GROW
         read_signals(world, state, now_us)
-        prepare_view(world, state, request)
+        if world.settings.looks:
+            prepare_view(world, state, request)
+        else:  # a draw is no look
+            cluster[TIE_DRAW] = draw_of(world.settings.tie_key, world.workload.table.number[request])
         if world.settings.asks_routing:
             return AT_ROUTING
         cluster[DECISION] = _choose(world, state, request, now_us)

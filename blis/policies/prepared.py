@@ -79,6 +79,7 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "policy_scores": bool(routing.flag("SCORES", False)),
         "looks": bool(admission.flag("LOOKS", True) or routing.flag("LOOKS", True)),
         "effects_are_local": _effects_are_local(policies),
+        "admits_all": bool(admission.flag("ADMITS_ALL", False)),
         "asks_admission": admission.is_python,
         "asks_routing": routing.is_python,
         "asks_order": asks_order,

@@ -7,5 +7,6 @@ float64 vector of `memory_size(n_instances, n_requests)` zeros at the start (non
 
 To add a policy: one new file with `Params` (every field with default, bounds and unit), `admit` and, if it
 refuses, `REASONS`. `NEEDS` names the costly signals it reads: "cached_blocks", "affinity_blocks". `LOOKS = False`
-says that it reads nothing of the instances, so that it may decide before they have been simulated up to its moment.
+says that it reads nothing of the instances, so that it may decide before they have been simulated up to its moment;
+`ADMITS_ALL = True` that it refuses nobody, so that it need not be asked.
 """

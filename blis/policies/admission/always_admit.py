@@ -9,6 +9,7 @@ from blis.engine.views import RequestView, RouterView
 from blis.foundation.units import Float64Vector
 
 LOOKS = False
+ADMITS_ALL = True
 
 
 class Params(NamedTuple):

@@ -1,0 +1,95 @@
+"""`python -m experiments.e004_discovery [folder=outputs/e004] [seeds=3] [problems=a,b]`: search, judge, tabulate.
+
+Each search and its report is one call of the commands that users call; what is there already is not done again.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from blis.foundation.files import write_text_whole
+from evolve import report, run
+
+#: Problem -> its algorithm.
+PROBLEMS = {
+    "routing_weights": "ga",
+    "routing_program": "gp",
+    "routing": "ga",
+    "priority_scheduler": "ga",
+    "full": "ga",
+}
+YARDSTICK = "llm-d-3-2-2"
+
+
+def main(words: Sequence[str]) -> int:
+    """Run what is missing and print the table; 2 if the command line is wrong."""
+    given = {"folder": "outputs/e004", "seeds": "3", "problems": ",".join(PROBLEMS)}
+    given |= dict(word.split("=", 1) for word in words if "=" in word)
+    problems = given["problems"].split(",")
+    if set(given) > {"folder", "seeds", "problems"} or not given["seeds"].isdigit() or set(problems) - set(PROBLEMS):
+        print(
+            f"error: folder=, seeds=N and problems= of {', '.join(PROBLEMS)}; got {' '.join(words)}.", file=sys.stderr
+        )
+        return 2
+    folder = Path(given["folder"])
+    found = {
+        problem: [_found(folder / f"{problem}-{seed}", problem, seed) for seed in range(1, int(given["seeds"]) + 1)]
+        for problem in problems
+    }
+    text = "\n".join(lines(found)) + "\n"
+    write_text_whole(folder / "table.md", text)
+    print(text, end="")
+    return 0
+
+
+def _found(folder: Path, problem: str, seed: int) -> Mapping[str, Any]:
+    """The evidence on one search, made if it is not there yet."""
+    evidence = folder / "report.json"
+    if not evidence.exists():
+        common = ["tracker=none", "evaluator=threads"]
+        search = [f"problem={problem}", f"algorithm={PROBLEMS[problem]}", f"seed={seed}", "report=false"]
+        if run.main([*search, *common, f"hydra.run.dir={folder}"]) != 0:
+            raise SystemExit(1)
+        if report.main([str(folder), "random_search=false", "sweep_seeds=2", *common]) != 0:
+            raise SystemExit(1)
+    document: dict[str, Any] = json.loads(evidence.read_text())
+    return document
+
+
+def lines(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """One line for each search, and one for the median of each problem."""
+    text = [
+        "| problem | seed | over the strongest rival | which is | over llm-d 3:2:2 | elsewhere, over the strongest |"
+    ]
+    text.append("|---|---|---|---|---|---|")
+    for problem, searches in found.items():
+        hardest = [min(one["comparisons"], key=_gain) for one in searches]
+        plain = [_against(one, YARDSTICK) for one in searches]
+        for seed, (one, hard, yardstick) in enumerate(zip(searches, hardest, plain, strict=True), 1):
+            outlook = (one.get("outlook") or "expect -").partition("expect ")[2].partition(" over ")[0]
+            cells = [problem, str(seed), _effect(hard), hard["rival"], _effect(yardstick), outlook]
+            text.append(f"| {' | '.join(cells)} |")
+        medians = [f"{median(map(_gain, group)):+.1f} %" for group in (hardest, plain)]
+        text.append(f"| **{problem}** | median | **{medians[0]}** | | **{medians[1]}** | |")
+    return text
+
+
+def _against(document: Mapping[str, Any], rival: str) -> Mapping[str, Any]:
+    (found,) = (one for one in document["comparisons"] if one["rival"] == rival)
+    return dict(found)
+
+
+def _gain(comparison: Mapping[str, Any]) -> float:
+    return float(comparison["overall"]["gain_percent"])
+
+
+def _effect(comparison: Mapping[str, Any]) -> str:
+    one = comparison["overall"]
+    return f"{one['gain_percent']:+.1f} % [{one['low_percent']:+.1f}, {one['high_percent']:+.1f}]"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
