@@ -15,8 +15,8 @@ from blis.foundation.words import shown
 
 #: What a policy's file may say of it.
 _FLAGS = (
-    "NEEDS", "LOOKS", "ADMITS_ALL", "SCORES", "REASONS", "ORDER_IS_FIXED", "SORTS", "USES_PRIORITY", "TAKES_URGENT_FIRST",
-    "STANDS_FOR", "NEEDS_PRIORITY", "memory_size",
+    "NEEDS", "LOOKS", "ADMITS_ALL", "SCORES", "REASONS", "ORDER_IS_FIXED", "SORTS", "USES_PRIORITY",
+    "TAKES_URGENT_FIRST", "STANDS_FOR", "NEEDS_PRIORITY", "memory_size",
 )  # fmt: skip
 #: What is assumed of a compiled callable whose module does not say otherwise: that it reads everything there is.
 _ASSUMED: dict[str, Any] = {
