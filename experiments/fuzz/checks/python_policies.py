@@ -40,7 +40,11 @@ def check(subject: Subject) -> Iterator[str]:
 
 
 def _is_able(question: str, policy: Any) -> bool:
-    """Whether its function runs without what is compiled for it: parameters, an order of its own, the queue's order."""
-    if fields(answer(question, policy.name)) or policy.flag("memory_size", None) is not None:
+    """Whether its function runs without what is compiled for it: parameters, memory, the queue's order, scores to tell."""
+    if (
+        policy.flag("SCORES", False)
+        or fields(answer(question, policy.name))
+        or policy.flag("memory_size", None) is not None
+    ):
         return False
     return question != "scheduling" or bool(policy.flag("SORTS", True))
