@@ -40,7 +40,7 @@ def check(subject: Subject) -> Iterator[str]:
 
 
 def _is_able(question: str, policy: Any) -> bool:
-    """Whether its function runs without what is compiled for it: parameters, memory, the queue's order, scores to tell."""
+    """Whether its function runs without what is compiled for it: parameters, memory, the queue's order, or scores."""
     if (
         policy.flag("SCORES", False)
         or fields(answer(question, policy.name))

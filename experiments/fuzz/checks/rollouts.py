@@ -11,6 +11,7 @@ from blis.engine.rollout import ROUTING_DECISION
 from blis.explaining.counterfactual.rollout import planned, try_plan
 from blis.explaining.counterfactual.sampling import Sampling
 from blis.foundation.errors import StalledError
+from blis.outcome import outcome
 from experiments.fuzz.subject import Subject
 
 MOST_REQUESTS = 60
@@ -27,7 +28,8 @@ def check(subject: Subject) -> Iterator[str]:
         random.choice((1, 3, 8)), random.choice((0, 2, 4)), random.choice((1, 3)), random.choice((0, 0.001, 2.0))
     )
     plan = planned(finished, sampling, subject.case.choices)
-    trace = finished.state.trace
+    trace = outcome(finished).trace
+    assert trace is not None
     verdict_of = dict(zip(trace.admissions.request.tolist(), trace.admissions.verdict.tolist(), strict=True))
     for row in plan:
         is_routing = row.kind == ROUTING_DECISION
