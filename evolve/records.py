@@ -12,6 +12,13 @@ Value: TypeAlias = Any
 Genome: TypeAlias = dict[str, Value]
 
 
+class Cost(NamedTuple):
+    """What is simulated, at most or in all."""
+
+    evaluations: int = 0
+    requests: int = 0
+
+
 class Proposal(NamedTuple):
     """A genome to be evaluated."""
 

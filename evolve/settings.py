@@ -27,6 +27,7 @@ ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {
     "cmaes": ("cmaes", frozenset({"one"})),
     "nsga2": ("nsga2", frozenset({"several"})),
     "islands": ("islands", frozenset({"one", "several"})),
+    "policy_iteration": ("policy_iteration", frozenset({"one"})),
 }
 
 #: Keys that say what is searched and how: a search that goes on keeps them.

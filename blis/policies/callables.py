@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from blis.engine.codes import DECISION, INSTANCE, IS_DECIDED, NEXT_ADMISSION, ROUTING_HEAD, VICTIM
+from blis.engine.views import RequestView, RouterView
 from blis.foundation.errors import ContractError
 from blis.foundation.words import shown
 from blis.policies.stop import Stop
@@ -19,6 +20,12 @@ def decide_admission(simulation: Stop) -> None:
     answer = _ask(simulation, seen, "admission", seen.router(), seen.request(cluster[NEXT_ADMISSION]))
     cluster[DECISION] = _whole(simulation, "admission", answer, 0, None)
     cluster[IS_DECIDED] = 1
+
+
+def seen_at_routing(simulation: Stop) -> tuple[RouterView, RequestView]:
+    """What the routing policy sees of the cluster, and of the next request, at the present stop."""
+    seen = windows(simulation)
+    return seen.router(), seen.request(simulation.state.scratch.routing_queue[seen.cluster[ROUTING_HEAD]])
 
 
 def decide_routing(simulation: Stop) -> None:

@@ -15,6 +15,7 @@ from evolve.judging.fitness import Judge
 from evolve.judging.goals import Goals
 from evolve.plan.budget import Budget
 from evolve.plan.ladder import Ladder
+from evolve.practice.practice import Practice
 from evolve.problem import Problem
 from evolve.records import Genome, Phenotype, Record
 from evolve.trials.suite import Suite
@@ -54,6 +55,7 @@ class Plan:
     finalists: int  #: how many of the best are judged again
     document: Mapping[str, Any]  #: the composed configuration as plain data
     notes: tuple[str, ...] = ()  #: what people should know about it
+    practice: Practice | None = None  #: the algorithm's teacher, if it takes lessons
 
     @property
     def objectives(self) -> tuple[str, ...]:

@@ -3,16 +3,20 @@
 An evaluation is one simulation of one candidate in one scenario with one seed; what the search has simulated before
 costs nothing. Baselines, finalists and the test are not paid from the budget: they are the same for every algorithm.
 
+Lessons (`evolve.practice`) are paid from it too, by the requests that they simulate, and as evaluations of as many
+requests. They may take half of what is left, so that there is something left to judge by what they taught.
+
 A search never spends more than its budget. A generation whose evaluations might not all be affordable, if none of them
 were known, is cut to as many candidates as are, and is the last one.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from blis.foundation.checks import check_int, check_keys
 from blis.foundation.errors import ConfigError
+from evolve.records import Cost
 
 KEYS = ("generations", "evaluations", "requests")
 
@@ -20,11 +24,8 @@ KEYS = ("generations", "evaluations", "requests")
 IDLE_GENERATIONS = 20
 
 
-class Cost(NamedTuple):
-    """What evaluating some candidates costs at most."""
-
-    evaluations: int
-    requests: int
+#: More than any search spends.
+UNLIMITED = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Spending:
     generations: int = 0
     evaluations: int = 0  #: simulations that were run
     requests: int = 0  #: requests that they simulated
+    lesson_requests: int = 0  #: of them, those of lessons
     cache_hits: int = 0  #: evaluations that were known already
     failures: int = 0  #: simulations that failed, among `evaluations`
     idle_generations: int = 0  #: the last generations, if they needed no new simulation
@@ -81,6 +83,12 @@ class Spending:
             ):
                 return count
         return 0
+
+    def left(self, budget: Budget) -> Cost:
+        """What may still be spent."""
+        evaluations = UNLIMITED if budget.evaluations is None else budget.evaluations - self.evaluations
+        requests = UNLIMITED if budget.requests is None else budget.requests - self.requests
+        return Cost(evaluations, requests)
 
     def close_generation(self, new_evaluations: int) -> None:
         """Count a generation that ran so many new simulations."""

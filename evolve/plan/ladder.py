@@ -14,8 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from evolve.judging.fitness import Judgement
-from evolve.plan.budget import Cost
-from evolve.records import Phenotype, Score
+from evolve.records import Cost, Phenotype, Score
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import best_first
 from evolve.trials.suite import SuiteScenario

@@ -19,7 +19,7 @@ from evolve.plan.budget import Spending
 from evolve.settings import SEARCH_KEYS
 
 FOLDER, FILE = "checkpoint", "state.json"
-VERSION = 2
+VERSION = 3
 
 #: How far a search is: in its generations, in its finals, at its end.
 SEARCHING, SEARCHED, FINISHED = "searching", "searched", "finished"

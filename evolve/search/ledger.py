@@ -6,7 +6,7 @@ from typing import Any
 from evolve.judging.fitness import Judgement
 from evolve.plan.budget import Spending
 from evolve.problem import Problem
-from evolve.records import Phenotype, Record
+from evolve.records import Cost, Phenotype, Record
 from evolve.search.history import Evaluation, Subject, record_of
 
 
@@ -50,3 +50,9 @@ class Ledger:
         self.spending.failures += sum(record.error is not None for record in new)
         self.spending.cache_hits += len(rows) - len(new)
         self.spending.close_generation(len(new))
+
+    def pay_lessons(self, cost: Cost) -> None:
+        """Charge what a round of lessons simulated to the budget."""
+        self.spending.evaluations += cost.evaluations
+        self.spending.requests += cost.requests
+        self.spending.lesson_requests += cost.requests

@@ -19,7 +19,7 @@ from evolve.outcome.results import leave, leave_unfinished, starting
 from evolve.plan import Plan
 from evolve.plan.budget import IDLE_GENERATIONS
 from evolve.plan.ladder import Climb, Rung
-from evolve.records import Phenotype, Proposal
+from evolve.records import Cost, Phenotype, Proposal
 from evolve.search import checkpoint
 from evolve.search.checkpoint import FINISHED, FOLDER, SEARCHED, SEARCHING, Checkpoint
 from evolve.search.finals import hold_finals
@@ -143,8 +143,8 @@ class Search:
     def _generation(self) -> None:
         """One round, or none if the budget is spent."""
         plan, spending = self.plan, self.ledger.spending
-        started_s = time.perf_counter()
-        proposals = plan.algorithm.ask()
+        started_s, before = time.perf_counter(), spending.evaluations
+        proposals = self._proposals()
         scenarios = plan.suite.scenarios["train"]
         count = spending.affordable(plan.budget, len(proposals), lambda count: plan.ladder.cost(count, scenarios))
         if not count:
@@ -152,7 +152,6 @@ class Search:
             self._save()
             return
         generation = spending.generations
-        before = spending.evaluations
         candidates = self._judged(proposals[:count])
         rows = self._booked(generation, candidates)
         self.ledger.pay(rows)
@@ -167,6 +166,18 @@ class Search:
         elapsed_s = time.perf_counter() - started_s
         self.tracker.generation(self._report(generation, candidates, spending.evaluations - before, elapsed_s))
         self._save()
+
+    def _proposals(self) -> list[Proposal]:
+        """What the algorithm asks for; lessons that it takes for it are paid, also if nothing of it can be judged."""
+        practice, spending = self.plan.practice, self.ledger.spending
+        if practice is None:
+            return self.plan.algorithm.ask()
+        if self.plan.budget.generations is None or spending.generations < self.plan.budget.generations:
+            left = spending.left(self.plan.budget)
+            practice.open(Cost(left.evaluations // 2, left.requests // 2))
+        proposals = self.plan.algorithm.ask()
+        self.ledger.pay_lessons(practice.close())
+        return proposals
 
     def _judged(self, proposals: Sequence[Proposal]) -> list[Candidate]:
         """Judge each behaviour once: who decides like one that is known is given its records."""
@@ -223,6 +234,7 @@ class Search:
             "complexity": float(top.size),
             "evaluations": float(spending.evaluations),
             "requests": float(spending.requests),
+            "lesson_requests": float(spending.lesson_requests),
             "cache_hits": float(spending.cache_hits),
             "failures": float(spending.failures),
             **{f"best/{name}": value for name, value in self._figures(top).items()},

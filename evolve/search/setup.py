@@ -9,6 +9,7 @@ from evolve.evaluators import Evaluator
 from evolve.evaluators.opening import open_evaluator
 from evolve.judging.fitness import Judge
 from evolve.plan import Plan
+from evolve.practice.practice import Practice
 from evolve.records import Phenotype, Record
 from evolve.settings import Settings
 from evolve.trials.workloads import Workloads
@@ -26,8 +27,13 @@ def open_plan(settings: Settings, folder: Path) -> tuple[Plan, Evaluator]:
     known = [problem.encode(one.policies, one.limits) for one in settings.baselines.values() if not one.allows_python]
     first = tuple({problem.digest(genome): genome for genome in known if genome is not None}.values())
     draws = partial(stream, settings.seed, "search")
-    algorithm = settings.algorithm.search(problem, settings.params, draws, first)
     workloads = Workloads(settings.suite)
+    practice = None
+    if getattr(settings.algorithm, "NEEDS_LESSONS", False):
+        (weights,), top = settings.rules.goals.groups, settings.ladder.top
+        practice = Practice(workloads, weights, top.seeds, top.num_requests)
+    lessons = () if practice is None else (practice,)
+    algorithm = settings.algorithm.search(problem, settings.params, draws, first, *lessons)
     evaluator = open_evaluator("evaluator", settings.evaluator, workloads)
     store: dict[str, Record] = {}
     judge = Judge(workloads, settings.rules, settings.baselines, evaluator, store, _complexity(settings))
@@ -47,6 +53,7 @@ def open_plan(settings: Settings, folder: Path) -> tuple[Plan, Evaluator]:
         finalists=settings.finalists,
         document=settings.document,
         notes=settings.notes,
+        practice=practice,
     )
     return plan, evaluator
 

@@ -1,7 +1,8 @@
 import pytest
 
 from blis.foundation.errors import ConfigError
-from evolve.plan.budget import Budget, Cost, Spending
+from evolve.plan.budget import Budget, Spending
+from evolve.records import Cost
 
 
 def cost(count: int) -> Cost:

@@ -190,7 +190,7 @@ def test_a_checkpoint_of_another_version_is_named(problem: Problem, tmp_path: Pa
     make_search(problem, tmp_path, Listening()).run()
     changed(tmp_path / "checkpoint" / "state.json", version=1)
 
-    with pytest.raises(ConfigError, match="version must be 2, the one that this program reads; got 1"):
+    with pytest.raises(ConfigError, match="version must be 3, the one that this program reads; got 1"):
         checkpoint.load(tmp_path)
 
 
