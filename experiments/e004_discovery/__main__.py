@@ -10,8 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from blis.foundation.files import write_text_whole
 from evolve import report, run
+from evolve.outcome.files import write_text_whole
 
 #: Problem -> its algorithm.
 PROBLEMS = {
