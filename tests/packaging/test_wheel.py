@@ -68,7 +68,8 @@ def test_the_console_scripts_answer(elsewhere: Environment) -> None:
 
 
 def test_every_command_of_the_readme_works(elsewhere: Environment) -> None:
-    (elsewhere.work / "policies.yaml").write_text(BUNDLE, encoding="utf-8")
+    for name, text in {"policies": BUNDLE, "A": BUNDLE, "B": "version: 1\nrouting: preble\n"}.items():
+        (elsewhere.work / f"{name}.yaml").write_text(text, encoding="utf-8")
     shutil.copytree(ROOT / "docs" / "examples", elsewhere.work / "docs" / "examples")
 
     commands = readme_commands()
@@ -81,6 +82,8 @@ def test_every_command_of_the_readme_works(elsewhere: Environment) -> None:
         if " evolve.run " in command:
             of_ga = "" if " -m seed=" in command else "algorithm.offspring=4"
             command += f" {SMALL} {of_ga}" + (" evaluator=serial" if " -m seed=" in command else "")
+        if " evolve.compare " in command:
+            command += " suite=quick first_seeds=2 most_runs=2"
         elsewhere.run(command)
 
     assert len(commands) >= 8
