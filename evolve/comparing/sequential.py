@@ -40,7 +40,7 @@ class Precision:
 
     half_width: float = 0.03  #: of the 95 % interval of the gain, as a share: 0.03 is 3 %
     first_seeds: int = 6  #: runs of each scenario in the first round
-    most_runs: int = 400  #: of the policy that is judged; a first round is made in any case
+    most_runs: int = 600  #: of the policy that is judged; a first round is made in any case
 
     @classmethod
     def checked(cls, half_width: object, first_seeds: object, most_runs: object) -> "Precision":
