@@ -155,6 +155,7 @@ def release(world: World, state: State, instance: int, request: int, stored_toke
     instances, cache, requests = state.instances, state.cache, state.requests
     end = -(-stored_tokens // size)
     full = known_tokens // size if world.limits.prefix_caching[instance] else 0
+    full = max(full, requests.registered_blocks[request])  # a step that met no other gave its block the key at once
     if world.settings.keyless_freed_first and end > full:
         prepend_keyless(cache, instance, end - full)
         instances.used_blocks[instance] -= end - full
