@@ -117,7 +117,8 @@ class Simulation:
                     prepared.coefficients, self.state, until_us,
                 )  # fmt: skip
             except Exception as error:
-                raise self.failed(error) from error
+                self.blame(error)
+                raise
             if status == codes.DONE:
                 return True
             if status == codes.GROW:
@@ -145,16 +146,22 @@ class Simulation:
             decide_victim(self)
         return False
 
-    def failed(self, error: Exception) -> Exception:
-        """What to say of an exception out of the kernel, which only a user's compiled policy can raise."""
+    def blame(self, error: Exception) -> None:
+        """Say which policy an exception out of the kernel is from, if one of the user's was compiled into it.
+
+        Raises
+        ------
+        ContractError
+            If there is such a policy.
+        """
         compiled = [
             f"{question} {policy.name!r}"
             for question, policy in self.prepared.policies.items()
             if ":" in policy.name and not policy.is_python
         ]
-        if not compiled:
-            return error
-        return ContractError(f"{' or '.join(compiled)} failed at {self.clock_us} µs: {type(error).__name__}: {error}.")
+        if compiled:
+            what = f"{type(error).__name__}: {error}"
+            raise ContractError(f"{' or '.join(compiled)} failed at {self.clock_us} µs: {what}.") from error
 
     def _decide_at(self, question: str, stop: int, here: int, ask: Callable[["Simulation"], None]) -> bool:
         cluster = self.state.scratch.cluster

@@ -116,7 +116,8 @@ def _try_part(base: Simulation, finished: Simulation, plan: Records, sampling: S
                 alternatives, cursor, round(sampling.horizon_s * US_PER_S),
             )  # fmt: skip
         except Exception as error:
-            raise base.failed(error) from error
+            base.blame(error)
+            raise
         if status == codes.DONE:
             return found[: cursor[N_ROLLOUTS]]
         if status == NEEDS_ROOM:
