@@ -1,9 +1,9 @@
 """Chooses the champion: whoever did best in training may have been lucky, so the best are judged again where luck
 cannot repeat.
 
-Finalists are the archive's best, those of the rest of it that are most unlike them, and the known policies. They meet
-the training scenarios with seeds that nobody has seen, and the validation scenarios. Who does best in both together is
-the champion; only the champion takes the test, once.
+Finalists are the archive's best, those of the rest of it that are most unlike them (of a front: its least crowded
+members), and the known policies. They meet the training scenarios with seeds that nobody has seen, and the validation
+scenarios. Who does best in both together is the champion; only the champion takes the test, once.
 """
 
 import math
@@ -16,7 +16,7 @@ from evolve.records import Score
 from evolve.search.history import Evaluation, Subject
 from evolve.search.ledger import Ledger
 from evolve.selection.individual import Individual, score_state
-from evolve.selection.ranking import diverse, front, without_duplicates
+from evolve.selection.ranking import best_first, diverse, front, without_duplicates
 from evolve.trackers import Tracker
 
 
@@ -39,7 +39,7 @@ def hold_finals(
     BlisError
         If a baseline fails.
     """
-    candidates = without_duplicates([*_finalists(plan, best), *_known(plan)])
+    candidates = without_duplicates([*finalists(plan, best), *_known(plan)])
     phenotypes = [plan.problem.decode(candidate.genome) for candidate in candidates]
     seeds = plan.suite.seeds["validation"]
     train = plan.judge.score(phenotypes, "train", seeds, None, tracker.progress)
@@ -70,10 +70,12 @@ def hold_finals(
     return Finals(champion, ranked, members, test, baselines), rows
 
 
-def _finalists(plan: Plan, best: Sequence[Individual]) -> list[Individual]:
+def finalists(plan: Plan, best: Sequence[Individual]) -> list[Individual]:
     """Those of the best that are judged again; what each is worth in each training scenario is known already."""
-    if len(best) <= plan.finalists or len(plan.objectives) > 1:
-        return list(best[: plan.finalists])
+    if len(plan.objectives) > 1:
+        return best_first(best, plan.finalists)
+    if len(best) <= plan.finalists:
+        return list(best)
     top = plan.ladder.top
     phenotypes = [plan.problem.decode(individual.genome) for individual in best]
     judged = plan.judge.score(phenotypes, "train", plan.suite.seeds["train"][: top.seeds], top.num_requests)
