@@ -10,8 +10,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from blis.foundation.checks import check_choice, check_int
+from blis.foundation.errors import ConfigError
 from evolve import report, run
 from evolve.outcome.files import write_text_whole
+from experiments.assignments import as_number, read_assignments
 
 #: Problem -> its algorithm.
 PROBLEMS = {
@@ -27,16 +30,16 @@ YARDSTICK = "llm-d-3-2-2"
 def main(words: Sequence[str]) -> int:
     """Run what is missing and print the table; 2 if the command line is wrong."""
     given = {"folder": "outputs/e004", "seeds": "3", "problems": ",".join(PROBLEMS)}
-    given |= dict(word.split("=", 1) for word in words if "=" in word)
-    problems = given["problems"].split(",")
-    if set(given) > {"folder", "seeds", "problems"} or not given["seeds"].isdigit() or set(problems) - set(PROBLEMS):
-        print(
-            f"error: folder=, seeds=N and problems= of {', '.join(PROBLEMS)}; got {' '.join(words)}.", file=sys.stderr
-        )
+    try:
+        given |= read_assignments(words, given)
+        n_seeds = check_int("seeds", as_number(given["seeds"]), 1)
+        problems = [check_choice("problems", problem, PROBLEMS) for problem in given["problems"].split(",")]
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     folder = Path(given["folder"])
     found = {
-        problem: [_found(folder / f"{problem}-{seed}", problem, seed) for seed in range(1, int(given["seeds"]) + 1)]
+        problem: [_found(folder / f"{problem}-{seed}", problem, seed) for seed in range(1, n_seeds + 1)]
         for problem in problems
     }
     text = "\n".join(lines(found)) + "\n"

@@ -7,8 +7,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from blis.foundation.checks import check_choice, check_int, check_number, nearest
-from blis.foundation.errors import ConfigError
+from blis.foundation.checks import check_choice, check_int, check_number
+from experiments.assignments import as_number, read_assignments
 from experiments.fuzz.case import MODES
 
 FOLDER = Path("outputs/fuzz")  #: where failing cases are kept
@@ -36,32 +36,16 @@ def read_options(words: list[str]) -> Options:
     ConfigError
         If a key is unknown or a value wrong.
     """
-    given: dict[str, str] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if word == "--json":
-            continue
-        if not equals or key not in KEYS:
-            raise ConfigError(f"no option {word!r}{nearest(key, KEYS)} Options: {', '.join(KEYS)} (key=value), --json.")
-        given[key] = value
-    minutes = check_number("minutes", _number(given.get("minutes", "15")), 0, 7 * 24 * 60, "minutes")
+    given = read_assignments(words, KEYS, flags=("--json",))
+    minutes = check_number("minutes", as_number(given.get("minutes", "15")), 0, 7 * 24 * 60, "minutes")
     cases = given.get("cases")
     seed = given.get("seed")
     return Options(
         minutes=minutes if cases is None or "minutes" in given else math.inf,
-        seed=secrets.randbelow(2**32) if seed is None else check_int("seed", _number(seed), 0, 2**64),
-        cases=None if cases is None else check_int("cases", _number(cases), 1),
+        seed=secrets.randbelow(2**32) if seed is None else check_int("seed", as_number(seed), 0, 2**64),
+        cases=None if cases is None else check_int("cases", as_number(cases), 1),
         mode=check_choice("mode", given.get("mode", "mixed"), (*MODES, "mixed")),
         folder=Path(given.get("folder") or FOLDER),
         case=given.get("case"),
         json="--json" in words,
     )
-
-
-def _number(text: str) -> object:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

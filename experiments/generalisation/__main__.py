@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as parquet
 
+from blis.foundation.checks import check_int
 from blis.foundation.errors import BlisError, ConfigError
 from evolve.comparing.gains import gains
 from evolve.comparing.objectives import read_objectives
@@ -18,20 +19,27 @@ from evolve.judging.baselines import read_policies
 from evolve.outcome.run_folder import read_config
 from evolve.settings import Settings
 from evolve.trials.suite import ROLES
+from experiments.assignments import as_number, read_assignments
 
 YARDSTICK = {
     "routing": {"policy": "weighted", "scorers": {"prefix-affinity": 3, "queue-depth": 2, "kv-utilization": 2}}
 }
 
+_DEFAULTS = {"candidates": 34, "seeds": 3}
+_LEAST_CANDIDATES = 4  #: fewer leave no upper half whose ranks say anything
+
 
 def main(words: Sequence[str]) -> int:
     """Measure and print; 2 if the command line or the folder is wrong."""
-    folders = [word for word in words if "=" not in word]
-    given = dict(word.split("=", 1) for word in words if "=" in word)
     try:
-        if len(folders) != 1 or set(given) - {"candidates", "seeds"} or not all(map(str.isdigit, given.values())):
-            raise ConfigError("give the folder of a finished search, and candidates=N or seeds=N.")
-        fitness, rows, roles = measured(Path(folders[0]), int(given.get("candidates", 34)), int(given.get("seeds", 3)))
+        if not words or "=" in words[0]:
+            raise ConfigError("the folder of a finished search must come first; none given.")
+        given = read_assignments(words[1:], _DEFAULTS)
+        n_candidates, n_seeds = (
+            check_int(key, as_number(given.get(key, str(_DEFAULTS[key]))), least)
+            for key, least in (("candidates", _LEAST_CANDIDATES), ("seeds", 1))
+        )
+        fitness, rows, roles = measured(Path(words[0]), n_candidates, n_seeds)
     except (BlisError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -77,8 +85,8 @@ def candidates(folder: Path, count: int) -> list[tuple[float, dict[str, Any]]]:
         if row["stage"] == "search" and row["rungs_short"] == 0 and row["violation"] == 0.0
     }
     ranked = sorted(feasible.values(), key=lambda one: one[0])
-    if len(ranked) < 3:
-        raise ConfigError(f"{folder}: must hold at least three feasible candidates; got {len(ranked)}.")
+    if len(ranked) < _LEAST_CANDIDATES:
+        raise ConfigError(f"{folder}: must hold at least {_LEAST_CANDIDATES} feasible candidates; got {len(ranked)}.")
     places = np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int))
     return [ranked[place] for place in places.tolist()]
 

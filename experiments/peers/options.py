@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from blis.foundation.checks import check_int, nearest
+from blis.foundation.checks import check_int
 from blis.foundation.errors import ConfigError
 from blis.workload.kinds.mooncake import EXCERPT
+from experiments.assignments import as_number, read_assignments
 from experiments.peers.setting import Setting
 
 KEYS = ("python", "trace", "blocks", "workers", "kv_tokens", "budget", "running", "rounds")
@@ -49,14 +50,7 @@ def read_options(words: list[str]) -> Options:
     ConfigError
         If a key is unknown or a value wrong.
     """
-    given: dict[str, str] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if word == "--json":
-            continue
-        if not equals or key not in KEYS:
-            raise ConfigError(f"no option {word!r}{nearest(key, KEYS)} Options: {', '.join(KEYS)} (key=value), --json.")
-        given[key] = value
+    given = read_assignments(words, KEYS, flags=("--json",))
     return Options(
         python=given.get("python") or None,
         trace=Path(given.get("trace") or EXCERPT),
@@ -71,7 +65,7 @@ def read_options(words: list[str]) -> Options:
 
 
 def _block_sizes(text: str) -> tuple[int, ...]:
-    sizes = tuple(check_int("blocks", _number(word), 1, LONGEST_BLOCK_TOKENS, "tokens") for word in text.split(","))
+    sizes = tuple(check_int("blocks", as_number(word), 1, LONGEST_BLOCK_TOKENS, "tokens") for word in text.split(","))
     for size in sizes:
         if LONGEST_BLOCK_TOKENS % size:
             raise ConfigError(f"blocks must divide {LONGEST_BLOCK_TOKENS} tokens, the trace's own blocks; got {size}.")
@@ -79,11 +73,4 @@ def _block_sizes(text: str) -> tuple[int, ...]:
 
 
 def _count(key: str, given: dict[str, str], default: int, most: int, least: int = 1) -> int:
-    return check_int(key, _number(given[key]), least, most) if key in given else default
-
-
-def _number(text: str) -> object:
-    try:
-        return int(text)
-    except ValueError:
-        return text
+    return check_int(key, as_number(given[key]), least, most) if key in given else default

@@ -1,6 +1,5 @@
 """`python -m experiments.profile [NAME] [seconds=10]`: see the package."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,6 +9,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from blis.foundation.checks import check_choice, check_number
+from blis.foundation.errors import ConfigError
+from experiments.assignments import as_number, read_assignments
+
 _ROW = re.compile(r"^\s*([0-9.]+)%\s+(\S+.*?)\s+\[[.k]\]\s+(\S+)")
 _SHOWN = 30
 
@@ -17,34 +20,42 @@ _SHOWN = 30
 def main(words: list[str]) -> int:
     """Sample the run asked for, or be the run that is sampled."""
     if words[:1] == ["--sampled"]:
-        _be_sampled(words[1], float(words[2]))
+        _be_sampled(words[1], float(words[2]), Path(words[3]))
         return 0
     from experiments.profile.runs import RUNS
 
-    names = [word for word in words if "=" not in word] or ["headline"]
-    seconds = [word.partition("=")[2] for word in words if word.startswith("seconds=")] or ["10"]
-    if len(names) != 1 or names[0] not in RUNS or not re.fullmatch(r"\d+(\.\d+)?", seconds[-1]):
-        print(f"error: one of {', '.join(RUNS)}, and seconds=N; got {' '.join(words)!r}.", file=sys.stderr)
+    name, *rest = words if words and "=" not in words[0] else ["headline", *words]
+    try:
+        check_choice("the run", name, RUNS)
+        given = read_assignments(rest, ("seconds",))
+        seconds = check_number("seconds", as_number(given.get("seconds", "10")), 0, 3600, "seconds")
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     if shutil.which("perf") is None or shutil.which("nm") is None:
         print("error: needs `perf` and `nm` (Debian: apt-get install linux-perf binutils).", file=sys.stderr)
         return 2
     subprocess.run([sys.executable, "-c", "from blis.engine.loop import compiled_loop; compiled_loop()"], check=True)
     with tempfile.TemporaryDirectory() as folder:
-        data = str(Path(folder) / "perf.data")
-        own = [sys.executable, "-m", "experiments.profile", "--sampled", names[0], seconds[-1]]
+        data, symbols = str(Path(folder) / "perf.data"), Path(folder) / "symbols"
+        own = [sys.executable, "-m", "experiments.profile", "--sampled", name, str(seconds), str(symbols)]
         record = ["perf", "record", "--quiet", "--freq", "4000", "--output", data, "--", *own]
-        subprocess.run(record, check=True)
         report = ["perf", "report", "--stdio", "--input", data, "--sort", "dso,symbol"]
-        listing = subprocess.run(report, check=True, capture_output=True, text=True).stdout
+        try:
+            subprocess.run(record, check=True)
+            listing = subprocess.run(report, check=True, capture_output=True, text=True).stdout
+        finally:
+            if symbols.exists():
+                Path(symbols.read_text()).unlink(missing_ok=True)
     _print(listing)
     return 0
 
 
-def _be_sampled(name: str, seconds: float) -> None:
+def _be_sampled(name: str, seconds: float, told: Path) -> None:
+    """Run for so long; `told` says afterwards which file of symbols is to be removed once they were read."""
     from experiments.profile.symbols import write_symbols
 
-    write_symbols()
+    told.write_text(str(write_symbols()))
     from experiments.profile.runs import RUNS
 
     run = RUNS[name]()
@@ -54,7 +65,6 @@ def _be_sampled(name: str, seconds: float) -> None:
         count += 1
     per_run_ms = (time.perf_counter() - start) / count * 1e3
     print(f"{name}: {count} runs of {per_run_ms:.1f} ms", file=sys.stderr)
-    Path(f"/tmp/perf-{os.getpid()}.map").chmod(0o600)
 
 
 def _print(listing: str) -> None:

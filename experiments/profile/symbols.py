@@ -12,8 +12,8 @@ from numba.core.codegen import JITCodeLibrary
 _PART = re.compile(r"\d+")
 
 
-def write_symbols() -> None:
-    """Load the loop, and write where each of its functions lies to `perf-PID.map`.
+def write_symbols() -> Path:
+    """Load the loop, and write where each of its functions lies to the file where `perf` looks for it: its path.
 
     It must come before anything else is compiled or loaded: numba notes then how it asks for what the disk cache holds.
     """
@@ -25,7 +25,9 @@ def write_symbols() -> None:
     rows = [row.split() for row in listing.stdout.splitlines()]
     functions = [(int(row[0], 16), int(row[1], 16), row[3]) for row in rows if len(row) == 4 and row[2] in "TtWw"]
     lines = [f"{start + offset:x} {size:x} {readable(name)}" for offset, size, name in functions]
-    Path(f"/tmp/perf-{os.getpid()}.map").write_text("\n".join(lines) + "\n")
+    path = Path(f"/tmp/perf-{os.getpid()}.map")
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
 def _loaded_loop() -> tuple[bytes, int]:

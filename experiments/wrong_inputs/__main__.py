@@ -8,6 +8,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from blis.foundation.checks import check_int, check_number
+from blis.foundation.errors import ConfigError
+from experiments.assignments import as_number, read_assignments
 from experiments.wrong_inputs.commands import calls
 from experiments.wrong_inputs.inputs import make_inputs
 from experiments.wrong_inputs.trials import Worker, drawn, judged, keep
@@ -17,12 +20,14 @@ _DEFAULTS = {"minutes": "15", "seed": "1", "only": "", "kept": "wrong_inputs"}
 
 def main() -> int:
     """Try wrong inputs for some minutes; the exit status is 1 if any was not refused as it must be."""
-    given = {**_DEFAULTS, **dict(argument.split("=", 1) for argument in sys.argv[1:])}
-    if set(given) != set(_DEFAULTS):
-        print(f"error: unknown key. Keys: {', '.join(_DEFAULTS)}.", file=sys.stderr)
+    try:
+        given = {**_DEFAULTS, **read_assignments(sys.argv[1:], _DEFAULTS)}
+        minutes = check_number("minutes", as_number(given["minutes"]), 0, 7 * 24 * 60, "minutes")
+        draw = random.Random(check_int("seed", as_number(given["seed"]), 0))
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     kept = Path(given["kept"]).resolve()
-    draw = random.Random(int(given["seed"]))
     tried: Counter[tuple[str, str]] = Counter()
     statuses: Counter[tuple[str, object]] = Counter()
     failures: Counter[tuple[str, str, str]] = Counter()
@@ -33,7 +38,7 @@ def main() -> int:
         make_inputs(whole, with_search)
         every = [call for call in calls(with_search) if call.command.startswith(given["only"])]
         worker = Worker()
-        end_s = time.monotonic() + 60 * float(given["minutes"])
+        end_s = time.monotonic() + 60 * minutes
         number = 0
         for call in every:  # what works must work, or its trials say nothing
             folder = _copied(whole, Path(scratch) / "trial")
