@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blis.command.composition import command, python_is_allowed
-from blis.command.ending import OK, WRONG_INPUT, report, tell
+from blis.command.ending import OK, WRONG_INPUT, tell
 from blis.command.overrides import translated
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import write_whole
@@ -38,11 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked = bool({"-h", "--help"} & set(given))
         print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
         return OK if asked else WRONG_INPUT
-    try:
-        overrides = translated(["output=json" if argument == "--json" else argument for argument in given[1:]])
-    except ConfigError as error:
-        return report(error)
-    return command("run", ["hydra.run.dir=.", *overrides], _describe)  # there is no run, so nothing is left behind
+    words = ["output=json" if argument == "--json" else argument for argument in given[1:]]
+    # There is no run, so nothing is left behind.
+    return command("run", ["hydra.run.dir=.", *words], _describe, translated)
 
 
 def _describe(config: Any) -> None:

@@ -8,23 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from blis.command.composition import command
+from blis.command.overrides import flags_apart
 from blis.foundation.errors import ConfigError
 
 OUTPUTS = ("text", "json")
 _KEYS = (
-    *(
-        "policies",
-        "suite",
-        "suite_file",
-        "scenario",
-        "roles",
-        "objectives",
-        "half_width",
-        "most_runs",
-        "first_seeds",
-        "seed",
-    ),
-    *("evaluator", "output"),
+    *("policies", "suite", "suite_file", "scenario", "roles", "objectives"),
+    *("half_width", "most_runs", "first_seeds", "seed", "evaluator", "output"),
 )
 
 
@@ -40,18 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _spelled_out(arguments: Sequence[str]) -> list[str]:
     """The policies as `policies=[A.yaml,B.yaml]`, and a suite in a file by its own key."""
     policies: list[str] = []
-    spelled: list[str] = []
-    for argument in arguments:
-        key, is_assignment, value = argument.partition("=")
-        follows_flag = bool(spelled) and spelled[-1].startswith("-")
-        if not is_assignment and not argument.startswith("-") and not follows_flag:
-            policies.append(_quoted(argument))
+    spelled, words = flags_apart(arguments)
+    for word in words:
+        key, is_assignment, value = word.partition("=")
+        if not is_assignment:
+            policies.append(_quoted(word))
         elif key == "scenario":  # the folder conf/scenario makes Hydra take it for the choice of a group
             spelled.append(f"++scenario.names={value}")
         elif key == "suite" and value.endswith((".yaml", ".yml")):
             spelled.append(f"suite_file={_quoted(value)}")
         else:
-            spelled.append(argument)
+            spelled.append(word)
     asks = any(one.startswith(("policies=", "-")) for one in spelled)
     if len(policies) < 2 and not asks:
         raise ConfigError("policies must be at least two: python -m evolve.compare A.yaml B.yaml [key=value ...].")

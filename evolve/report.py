@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blis.command.composition import command, python_is_allowed
+from blis.command.overrides import flags_apart
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
 
@@ -30,18 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _spelled_out(arguments: Sequence[str]) -> list[str]:
     """FOLDER as `run=FOLDER`."""
-    spelled: list[str] = []
-    for argument in arguments:
-        key, is_assignment, value = argument.partition("=")
-        follows_flag = bool(spelled) and spelled[-1].startswith("-")
-        if not is_assignment and not argument.startswith("-") and not follows_flag:
-            key, value = "run", argument
+    spelled, words = flags_apart(arguments)
+    for word in words:
+        key, is_assignment, value = word.partition("=")
+        if not is_assignment:
+            key, value = "run", word
         if key == "run":
             _check_folder(value)
             escaped = value.replace("\\", "\\\\").replace("'", "\\'")
             spelled.append(f"run='{escaped}'")
         else:
-            spelled.append(argument)
+            spelled.append(word)
     if not any(one.startswith(("run=", "-")) for one in spelled):
         raise ConfigError("run must be given: python -m evolve.report FOLDER, the folder of a search or a sweep.")
     return spelled

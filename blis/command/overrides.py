@@ -34,13 +34,14 @@ _PLAIN_PATH = re.compile(r"[\w./:~+-]*")
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
-    """Refuse what Hydra's parser would fail on: numbers of very many digits, and values nested very deeply.
+    """Refuse what Hydra's parsers would fail on: unknown flags, numbers of very many digits, very deep nesting.
 
     Raises
     ------
     ConfigError
-        Naming the key.
+        Naming the flag or the key.
     """
+    flags_apart(arguments)
     for argument in arguments:
         key, _, value = argument.partition("=")
         where = shown(key)[1:-1]
@@ -51,9 +52,33 @@ def check_arguments(arguments: Sequence[str]) -> None:
             depth += (character in "[{(") - (character in "]})")
             deepest = max(deepest, depth)
         if deepest > MOST_DEPTH:
-            raise ConfigError(
-                f"{shown(key)[1:-1]} must hold values at most {MOST_DEPTH} deep in one another; got more."
-            )
+            raise ConfigError(f"{where} must hold values at most {MOST_DEPTH} deep in one another; got more.")
+
+
+def flags_apart(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Hydra's flags, each with its value, and all other words.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such flag.
+    """
+    flags: list[str] = []
+    words: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if not argument.startswith("-"):
+            words.append(argument)
+            continue
+        name = argument.partition("=")[0]
+        if name not in _SWITCHES | _FLAGS_WITH_VALUE:
+            known = sorted(_SWITCHES | _FLAGS_WITH_VALUE)
+            raise ConfigError(f"no flag named {shown(name)}{nearest(name, known)} Flags: {', '.join(known)}.")
+        flags.append(argument)
+        if argument in _FLAGS_WITH_VALUE and rest and not rest[0].startswith("-"):
+            flags.append(rest.pop(0))
+    return flags, words
 
 
 def translated(arguments: Sequence[str]) -> list[str]:
@@ -66,21 +91,7 @@ def translated(arguments: Sequence[str]) -> list[str]:
     ConfigError
         If there is no such flag.
     """
-    flags: list[str] = []
-    overrides: list[str] = []
-    rest = list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        if not argument.startswith("-"):
-            overrides.append(argument)
-            continue
-        name = argument.partition("=")[0]
-        if name not in _SWITCHES | _FLAGS_WITH_VALUE:
-            known = sorted(_SWITCHES | _FLAGS_WITH_VALUE)
-            raise ConfigError(f"no flag named {shown(name)}{nearest(name, known)} Flags: {', '.join(known)}.")
-        flags.append(argument)
-        if argument in _FLAGS_WITH_VALUE and rest and not rest[0].startswith("-"):
-            flags.append(rest.pop(0))
+    flags, overrides = flags_apart(arguments)
     is_sweep = "-m" in flags or "--multirun" in flags
     return [*flags, *(_translated(override, is_sweep) for override in overrides)]
 
