@@ -52,6 +52,7 @@ _REST = (
 )
 _WORKLOAD = (
     *("workload=azure workload.path=azure.csv", "workload=burstgpt workload.path=burstgpt.csv", "workload.rate=20"),
+    *("workload=azure workload.path=azure.csv workload.num_requests=3 workload.stretch=[0.2,0.8]",),
     *("workload=mooncake workload.path=mooncake.jsonl", "workload=spec workload.path=spec.yaml", "workload=chatbot"),
     *("workload=trace-v2 workload.path=trace.yaml", "workload=inference-perf workload.path=shared.yaml"),
     *("workload=distribution workload.prompt_tokens_mean=100", "workload=distribution workload.prefix_groups=3"),
@@ -130,12 +131,25 @@ def _searches() -> list[Call]:
         *("+baselines.mine={routing: least-loaded}", "resume=search", "budget.evaluations=5", "budget.requests=1000"),
         *("problem.genes={}", "algorithm.mutation=0.5", "evaluator.threads=2", "tracker=console"),
     )
-    reported = ("search", "seeds=3", "sweep_seeds=2", "evaluator=serial")
+    reported = ("search", "first_seeds=2", "most_runs=4", "sweep_seeds=2", "random_search=false", "evaluator=serial")
     audited = ("scenario=scenario.yaml", "seeds=[1,2]", "random=1", "num_requests=100", "evaluator=serial")
+    compared = (
+        *("bundle.yaml", "other.yaml", "suite=own", "scenario=scenario.yaml"),
+        *("first_seeds=2", "most_runs=4", "evaluator=serial"),
+    )
+    asked = (
+        *("roles=[train,test]", "objectives={ttft-p99: 1}", "half_width=0.5", "seed=3", "output=json"),
+        *("suite=quick", "bundle.yaml"),
+    )
     return [
         Call("evolve.run", small, (), options),
         Call("evolve.run", (*small, "scenario=scenario.yaml"), ("scenario.yaml",), options),
+        Call("evolve.run", (*small, "suite=own", "scenario=scenario.yaml"), ("scenario.yaml",), options),
         Call("evolve.run", ("resume=search",), ("search",)),
         Call("evolve.report", reported, ("search",), ("output=json",)),
+        Call("evolve.compare", compared, ("bundle.yaml", "other.yaml", "scenario.yaml"), asked),
+        Call(
+            "evolve.compare", (*compared[:2], "suite=suite.yaml", *compared[4:]), ("suite.yaml", "bundle.yaml"), asked
+        ),
         Call("evolve.audit", audited, ("scenario.yaml",), ("output=json", "noise=1", "random=2"), (0, 1)),
     ]

@@ -64,6 +64,15 @@ preemption: newest
 limits: {step_token_budget: 1024, max_running_requests: 64}
 lineage: {parents: [1, 2], note: text}
 """
+_OTHER_BUNDLE = """\
+version: 1
+routing: {policy: least-loaded}
+"""
+_SUITE = """\
+train: {scenarios: [{name: kv-pressure, num_requests: 50}], seeds: [1, 2]}
+validation: {scenarios: [{name: size-segregation, num_requests: 50, load: 0.9}], seeds: [3]}
+test: {scenarios: [{name: azure-conversation, num_requests: 50, stretch: [0, 0.5]}], seeds: [4, 5]}
+"""
 _SHARED_PREFIX = """\
 load: {type: constant, stages: [{rate: 10, duration: 2}]}
 data:
@@ -126,6 +135,8 @@ TEXTS = {
     "users.yaml": _USERS,
     "scenario.yaml": _SCENARIO,
     "bundle.yaml": _BUNDLE,
+    "other.yaml": _OTHER_BUNDLE,
+    "suite.yaml": _SUITE,
     "shared.yaml": _SHARED_PREFIX,
 }
 
