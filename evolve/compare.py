@@ -55,7 +55,8 @@ def _quoted(value: str) -> str:
 def _run(config: Any) -> None:
     from blis.foundation.checks import check_choice, check_keys
     from blis.output.printing import print_json
-    from evolve.evidence.bundles import Question, compare_bundles
+    from evolve.evidence.bundles import compare_bundles
+    from evolve.evidence.question import Question
     from evolve.evidence.reporting import progress
 
     given = check_keys("compare", config, _KEYS, _KEYS)

@@ -61,8 +61,9 @@ def _check_folder(value: str) -> None:
 
 def _run(config: Any) -> None:
     from blis.foundation.checks import check_choice, check_flag, check_keys
-    from evolve.evidence.gathering import Options, is_search
+    from evolve.evidence.gathering import Options
     from evolve.evidence.reporting import report_on, report_on_sweep
+    from evolve.evidence.searched import is_search
 
     given = check_keys("report", config, _KEYS, _KEYS)
     check_flag("allow_python", given["allow_python"])

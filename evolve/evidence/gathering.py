@@ -1,32 +1,26 @@
-"""Asks all questions of the champion in a run folder, and writes the answers beside it."""
+"""Asks all questions of the champion in a run folder."""
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from blis.foundation.checks import check_int
 from blis.foundation.errors import ConfigError
-from blis.policies.bundle import read_bundle
 from evolve.comparing import Objective, comparison
 from evolve.comparing.objectives import read_objectives
 from evolve.comparing.sequential import Precision, own_seeds
 from evolve.evidence import Condition, ablation, classes, lead, sensitivity, sweeps
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory
-from evolve.evidence.page import MOST_RIVALS, html
-from evolve.evidence.random_rival import NAME, phenotype_of, rival_of, search_rival, stored_rival
+from evolve.evidence.notes import constraint_notes, repetition_notes, undefined_notes
+from evolve.evidence.page import MOST_RIVALS
+from evolve.evidence.random_rival import NAME, rival_of, search_rival, stored_rival
+from evolve.evidence.searched import digest, read_run
 from evolve.evidence.sweep_table import is_random
-from evolve.evidence.text import markdown
 from evolve.judging.goals import Goals
-from evolve.outcome.champion import FILE as CHAMPION
-from evolve.outcome.figures import Interval, gain_figure, save
-from evolve.outcome.files import write_text_whole
-from evolve.outcome.run_folder import CONFIG, read_config
 from evolve.records import Phenotype
-from evolve.settings import SEARCH_KEYS, Settings
+from evolve.settings import Settings
 from evolve.trials.suite import ROLES
 
 
@@ -91,12 +85,8 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         rivals[NAME] = random
     held_out = settings.suite.scenarios[ROLES[-1]]
     names = [one.name for one in held_out]
-    swept: dict[str, tuple[Sequence[Any], Callable[[str, Any], Condition]]] = {
-        "loads": (sweeps.LOADS, sweeps.at_load),
-        "staleness": (sweeps.REFRESHES_US, sweeps.at_refresh),
-        "prices": (sweeps.known_physics(held_out), sweeps.at_physics),
-    }
-    seed_at = own_seeds(_digest(document, champion))
+    swept = sweeps.questions(held_out)
+    seed_at = own_seeds(digest(document, champion))
     seeds = [seed_at(place) for place in range(options.precision.first_seeds)]
     few = [seed_at(place) for place in range(options.sweep_seeds)]
     question = [""]
@@ -115,12 +105,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
             champion, rivals, names, objectives, laboratory.measure_cells, seed_at, options.precision, options.seed
         )
         runs = laboratory.measure([champion], [Condition(name) for name in names], seeds)[0]
-        notes += [
-            f"{name}: every seed gives the same requests (a recorded log); it counts as one run, its interval has no "
-            "width, and it says nothing of other logs."
-            for name, records in zip(names, runs, strict=True)
-            if comparison.is_repeated(records)
-        ]
+        notes += repetition_notes(names, runs)
         judged = laboratory.judge(settings.rules, settings.baselines).score([champion], ROLES[-1], seeds)[0]
         question[0] = "classes"
         strongest = [one.rival for one in comparison.by_strength(comparisons)][:MOST_RIVALS]
@@ -138,11 +123,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     finally:
         laboratory.close()
     notes += constraint_notes(judged.reasons)
-    undefined = sum(one.overall.n_undefined for one in comparisons)
-    if undefined:
-        notes.append(
-            f"{undefined} ratios of figures did not exist or were out of range; the largest, 100, stands for them."
-        )
+    notes += undefined_notes(comparisons)
     return Dossier(
         name=settings.labels.title,
         policies=champion.policies,
@@ -164,56 +145,6 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     )
 
 
-def write_dossier(folder: Path, dossier: Dossier) -> list[Path]:
-    """Write report.html, report.md, report.json and figures/gains.png; their paths.
-
-    Raises
-    ------
-    ConfigError
-        If the folder cannot be written.
-    """
-    texts = {
-        "report.html": html(dossier),
-        "report.md": markdown(dossier),
-        "report.json": json.dumps(dossier.plain(), indent=2, allow_nan=False, ensure_ascii=False) + "\n",
-    }
-    for name, text in texts.items():
-        write_text_whole(folder / name, text)
-    gains = {
-        one.rival: {
-            name: Interval(effect.gain_percent, effect.low_percent, effect.high_percent)
-            for name, effect in {"all": one.overall, **one.scenarios}.items()
-        }
-        for one in comparison.by_strength(dossier.comparisons)[:MOST_RIVALS]
-    }
-    title = f"Champion against each rival on held-out scenarios: {dossier.name}"
-    figure = save(gain_figure(gains, title), folder / "figures" / "gains.png")
-    return [*(folder / name for name in texts), figure]
-
-
-def is_search(folder: Path) -> bool:
-    """Whether a search was begun in a folder."""
-    return any((folder / name).is_file() for name in (CONFIG, CHAMPION))
-
-
-def read_run(
-    folder: Path, allow_python: bool = False
-) -> tuple[Mapping[str, Any], Settings, Phenotype, Mapping[str, Any]]:
-    """Configuration, settings, champion and its lineage of a search.
-
-    Raises
-    ------
-    ConfigError
-        If a file is absent or not what a search writes.
-    """
-    for name in (CONFIG, CHAMPION):
-        if not (folder / name).is_file():
-            raise ConfigError(f"{str(folder)!r} must be the folder of a search; it has no {name}.")
-    document = read_config(folder)
-    bundle = read_bundle(folder / CHAMPION)
-    return document, Settings.from_mapping(document, allow_python), phenotype_of(bundle), bundle.lineage
-
-
 def objectives_of(goals: Goals, notes: list[str]) -> list[Objective]:
     """The objectives that are figures of a run: complexity is not, it is left out, and a note says so."""
     objectives = [one for one in read_objectives(goals) if one.name != "complexity"]
@@ -224,25 +155,6 @@ def objectives_of(goals: Goals, notes: list[str]) -> list[Objective]:
             "objectives must have one that is a figure of a run, to compare policies by; got complexity alone."
         )
     return objectives
-
-
-def _digest(document: Mapping[str, Any], champion: Phenotype) -> str:
-    """Content address of a search and its champion: what was asked, and what came of it, wherever it ran."""
-    asked = {key: document.get(key) for key in SEARCH_KEYS}
-    text = json.dumps([asked, champion.policies, champion.limits], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def constraint_notes(reasons: Sequence[str]) -> list[str]:
-    """A line for each constraint that is broken in a scenario, however many runs break it."""
-    found: dict[str, list[str]] = {}
-    for reason in reasons:
-        what, _, by = reason.partition(" misses ")
-        found.setdefault(what, []).append(by)
-    return [
-        f"constraint broken: {what}" + (f" in {len(by)} runs (misses {by[0]} in the first)" if any(by) else "")
-        for what, by in found.items()
-    ]
 
 
 def _random_rival(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from blis.foundation.errors import ConfigError
 from blis.output.printing import json_text, print_json
-from evolve.evidence.gathering import Options, gather, write_dossier
+from evolve.evidence.gathering import Options, gather
 from evolve.evidence.sweep_table import read_sweep, sweep_figure, sweep_markdown, sweep_plain
 from evolve.evidence.text import summary
+from evolve.evidence.writing import write_dossier
 from evolve.outcome.figures import save
 from evolve.outcome.files import write_text_whole
 from evolve.trackers.opening import add_files, check_tracker

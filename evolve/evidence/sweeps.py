@@ -25,6 +25,17 @@ class Sweep:
     gains: Mapping[str, tuple[Effect, ...]]  #: rival -> an effect for each value
 
 
+def questions(
+    scenarios: Sequence[SuiteScenario],
+) -> Mapping[str, tuple[Sequence[Any], Callable[[str, Any], Condition]]]:
+    """What is swept over: by name, the values, and the condition of a scenario at one of them."""
+    return {
+        "loads": (LOADS, at_load),
+        "staleness": (REFRESHES_US, at_refresh),
+        "prices": (known_physics(scenarios), at_physics),
+    }
+
+
 def examine(
     champion: Phenotype,
     rivals: Policies,

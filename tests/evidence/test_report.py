@@ -107,8 +107,8 @@ def test_what_lies_beside_a_search_does_not_stop_its_report(
 def test_what_is_compared_is_what_a_run_tells(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The figures behind the evidence are those of `python -m blis.run policies=champion.yaml`."""
     from evolve.evidence import Condition
-    from evolve.evidence.gathering import read_run
     from evolve.evidence.laboratory import Laboratory
+    from evolve.evidence.searched import read_run
 
     _, settings, champion, _ = read_run(folder)
     scenarios = settings.suite.scenarios["test"]
@@ -136,8 +136,9 @@ def test_what_is_compared_is_what_a_run_tells(folder: Path, capsys: pytest.Captu
 def test_a_gene_that_decides_nothing_is_called_dead(folder: Path) -> None:
     """With FCFS nobody looks at priorities, and no request of these scenarios is ever refused."""
     from evolve.evidence import ablation
-    from evolve.evidence.gathering import objectives_of, read_run
+    from evolve.evidence.gathering import objectives_of
     from evolve.evidence.laboratory import Laboratory
+    from evolve.evidence.searched import read_run
 
     _, settings, _, _ = read_run(folder)
     scenarios = settings.suite.scenarios["test"]

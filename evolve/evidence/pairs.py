@@ -1,0 +1,83 @@
+"""Policies compared two by two: what came of it, for people and for programs."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from evolve.comparing import Effect
+from evolve.comparing.comparison import Comparison
+from evolve.comparing.objectives import read_objectives
+from evolve.comparing.verdict import outlook
+from evolve.evidence.question import Question
+from evolve.evidence.text import table
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One policy against another."""
+
+    a: str
+    b: str
+    comparison: Comparison  #: of a against b
+    reading: str  #: of a: better, worse or unclear, corrected for the number of pairs
+
+    @property
+    def verdict(self) -> str:
+        """What the intervals allow to say."""
+        if self.comparison.is_equal:
+            return f"{self.a} and {self.b} are equal in every run"
+        if self.reading == "unclear":
+            alone = "" if self.comparison.overall.reading == "unclear" else ", as one of several pairs"
+            return f"neither of {self.a} and {self.b} is shown to be better{alone}"
+        first, second = (self.a, self.b) if self.reading == "better" else (self.b, self.a)
+        return f"{first} is better than {second}"
+
+    def plain(self, effect: Effect) -> dict[str, Any]:
+        """An effect of the pair as JSON holds it; gains are shares: 0.05 is 5 %."""
+        bounds = {"gain": effect.gain_percent, "low": effect.low_percent, "high": effect.high_percent}
+        shares = {name: value / 100 if math.isfinite(value) else None for name, value in bounds.items()}
+        return {"a": self.a, "b": self.b, **shares, "runs": effect.n_pairs}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of a question."""
+
+    question: Question
+    pairs: tuple[Pair, ...]
+    notes: tuple[str, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "pairs": [one.plain(one.comparison.overall) | {"verdict": one.verdict} for one in self.pairs],
+            "by_scenario": {
+                scenario.name: [one.plain(one.comparison.scenarios[scenario.name]) for one in self.pairs]
+                for scenario in self.question.scenarios
+            },
+            "objectives": {one.name: one.weight for one in read_objectives(self.question.goals)},
+            "half_width": self.question.precision.half_width,
+            "notes": list(self.notes),
+        }
+
+    def text(self) -> str:
+        """What people read."""
+        lines = []
+        for one in self.pairs:
+            noisiest, share = one.comparison.noisiest
+            held = (
+                f"; {noisiest} holds {share:.0%} of the variance"
+                if share > 0.0 and len(self.question.scenarios) > 1
+                else ""
+            )
+            overall = one.comparison.overall
+            lines.append(f"{one.verdict}: {overall} for {one.a}, by {overall.n_pairs} paired runs{held}.")
+            expected = outlook([one.comparison])
+            lines += [expected, ""] if expected and not one.comparison.is_equal else [""]
+        rows = [
+            (scenario.name, *(str(one.comparison.scenarios[scenario.name]) for one in self.pairs))
+            for scenario in self.question.scenarios
+        ]
+        lines += table(("scenario", *(f"gain of {one.a} over {one.b}" for one in self.pairs)), rows)
+        lines += ["", *(f"note: {note}" for note in self.notes)]
+        return "\n".join(lines).rstrip() + "\n"
