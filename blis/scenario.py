@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from blis.cluster.plan import ClusterPlan, cluster_plan
-from blis.foundation.answers import QUESTIONS
+from blis.foundation.answers import QUESTIONS, as_mapping
 from blis.foundation.checks import check_choice, check_int, check_keys
-from blis.foundation.errors import ConfigError
 from blis.foundation.semantics import PRESETS, semantics
 from blis.foundation.slo_targets import SHIPPED, SloTargets
 from blis.unloaded import slo_targets
@@ -83,8 +82,6 @@ class Scenario:
 def _policies(mapping: object, where: str) -> dict[str, Policy]:
     given = check_keys(where, {} if mapping is None else mapping, QUESTIONS)
     for question, choice in given.items():
-        if not isinstance(choice, str | Mapping) and not callable(choice):
-            raise ConfigError(
-                f"{question} must be a policy's name, or a mapping with the key 'policy'; got {choice!r}."
-            )
+        if not callable(choice):
+            as_mapping(question, choice)
     return {question: dict(choice) if isinstance(choice, Mapping) else choice for question, choice in given.items()}

@@ -8,7 +8,7 @@ from typing import Any
 from blis.command.scenario_choice import with_given_bounds, with_scenario
 from blis.explaining.counterfactual.sampling import Sampling
 from blis.fitness.weighted import parse_weights
-from blis.foundation.answers import QUESTIONS
+from blis.foundation.answers import QUESTIONS, as_mapping
 from blis.foundation.checks import check_choice, check_flag, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
@@ -81,7 +81,7 @@ def settings_from_config(
     given["slo"] = with_given_bounds(given.get("slo"), overrides)
     _check_given("", given)
     answered = [question for question in QUESTIONS if given.get(question) is not None]
-    policies = {question: _policy(question, given[question]) for question in answered}
+    policies = {question: as_mapping(question, given[question]) for question in answered}
     lineage: Mapping[str, Any] = {}
     limits: Mapping[str, int] = {}
     notes: tuple[str, ...] = ()
@@ -148,15 +148,6 @@ def _counterfactual(node: object) -> Sampling | None:
     kind = check_choice("counterfactual.kind", given.get("kind") or "none", ("none", "rollout"))
     sampling = Sampling.from_mapping("counterfactual", {key: value for key, value in given.items() if key != "kind"})
     return sampling if kind == "rollout" else None
-
-
-def _policy(question: str, node: object) -> dict[str, Any]:
-    """The node as a mapping; a text is the policy's name."""
-    if isinstance(node, str):
-        return {"policy": node}
-    if not isinstance(node, Mapping):
-        raise ConfigError(f"{question} must be a policy's name, or a mapping with the key 'policy'; got {shown(node)}.")
-    return {str(key): value for key, value in node.items()}
 
 
 def _check_given(where: str, value: object) -> None:

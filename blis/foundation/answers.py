@@ -3,12 +3,14 @@
 import importlib
 import importlib.util
 import pkgutil
+from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from blis.foundation.checks import check_choice
-from blis.foundation.errors import ContractError
+from blis.foundation.errors import ConfigError, ContractError
+from blis.foundation.words import shown
 
 #: The questions that a policy bundle answers, in the order in which a request meets them.
 QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
@@ -62,3 +64,18 @@ def answer(question: str, name: str) -> ModuleType:
     if not callable(getattr(module, verb, None)):
         raise ContractError(f"{module.__name__} must define {verb}(); see {package.replace('.', '/')}/__init__.py.")
     return module
+
+
+def as_mapping(where: str, choice: object) -> dict[str, Any]:
+    """A policy as a mapping of its name, at the key "policy", and its parameters; a text is the name alone.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    """
+    if isinstance(choice, str):
+        return {"policy": choice}
+    if not isinstance(choice, Mapping):
+        raise ConfigError(f"{where} must be a policy's name, or a mapping with the key 'policy'; got {shown(choice)}.")
+    return {str(key): value for key, value in choice.items()}

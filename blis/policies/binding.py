@@ -10,7 +10,7 @@ import numpy as np
 
 from blis.engine.answers import compiled_answer
 from blis.engine.program import encode
-from blis.foundation.answers import QUESTIONS, answer, choices
+from blis.foundation.answers import QUESTIONS, answer, as_mapping, choices
 from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.units import Float64Vector
@@ -117,7 +117,7 @@ def _named(
     question: str, where: str, choice: Mapping[str, Any] | str, allow_python: bool
 ) -> tuple[str, dict[str, Any]]:
     """A policy's name, which exists or is that of a callable, and parameters, which may be wrong."""
-    given = {"policy": choice} if isinstance(choice, str) else dict(choice)
+    given = as_mapping(where, choice)
     name = given.pop("policy", None)
     if isinstance(name, str) and ":" in name:
         if not allow_python:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from blis.cluster.plan import BATCH_LIMITS
-from blis.foundation.answers import QUESTIONS, answer, choices
+from blis.foundation.answers import QUESTIONS, answer, as_mapping, choices
 from blis.foundation.checks import check_choice, check_int, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
@@ -123,7 +123,7 @@ def complete_policy(question: str, choice: Mapping[str, Any] | str | Callable[..
     """
     if callable(choice):
         return {"policy": name_of(choice)}
-    given = {"policy": choice} if isinstance(choice, str) else dict(choice)
+    given = as_mapping(question, choice)
     name = str(given["policy"])
     if ":" in name:
         return given
@@ -133,9 +133,7 @@ def complete_policy(question: str, choice: Mapping[str, Any] | str | Callable[..
 
 
 def _policy(where: str, question: str, value: object) -> dict[str, Any]:
-    if not isinstance(value, str | Mapping):
-        raise ConfigError(f"{where} must be a policy's name, or a mapping with the key 'policy'; got {value!r}.")
-    given = {"policy": value} if isinstance(value, str) else dict(value)
+    given = as_mapping(where, value)
     name = given.get("policy")
     if isinstance(name, str) and ":" in name:
         return check_keys(where, given, ("policy",))
