@@ -14,33 +14,11 @@ REPORTED = (50, 90, 95, 99)
 Figures = dict[str, float | None]
 
 
-def percentile_us(ascending: Int64Vector | Float64Vector | Sequence[int], percent: float) -> float | None:
-    """The percentile of ascending values, linear between neighbours; None of none.
-
-    Rank = percent / 100 · (n - 1), as numpy's default method.
-    """
-    n = len(ascending)
-    if n == 0:
-        return None
-    rank, low, high = _rank(n, percent)
-    first, second = float(ascending[low]), float(ascending[high])
-    return first + (second - first) * (rank - low)
-
-
-def weighted_percentile_us(ascending: Int64Vector, counts: Int64Vector, percent: float) -> float | None:
-    """The same of values that each occur `counts` times, without writing them out."""
-    ends = counts.cumsum()
-    n = int(ends[-1]) if len(ends) else 0
-    if n == 0:
-        return None
-    rank, low, high = _rank(n, percent)
-    first, second = ascending[ends.searchsorted([low, high], side="right")].tolist()
-    found: float = first + (second - first) * (rank - low)
-    return found
-
-
 def figures_ms(name: str, values_us: Int64Vector | Float64Vector) -> Figures:
-    """Mean and `REPORTED` percentiles [ms] under the keys <name>_mean_ms, <name>_p50_ms ..."""
+    """Mean and `REPORTED` percentiles [ms] under the keys <name>_mean_ms, <name>_p50_ms ...; None of no values.
+
+    Percentiles are linear between neighbours: rank = percent / 100 · (n - 1), as numpy's default method.
+    """
     n = len(values_us)
     if n == 0:
         return _named(name, None, [None] * len(REPORTED))
@@ -54,7 +32,7 @@ def figures_ms(name: str, values_us: Int64Vector | Float64Vector) -> Figures:
 
 
 def weighted_figures_ms(name: str, ascending_us: Int64Vector, counts: Int64Vector) -> Figures:
-    """The same of values that each occur `counts` times."""
+    """The same of ascending values that each occur `counts` times, without writing them out."""
     ends = counts.cumsum()
     n = int(ends[-1]) if len(ends) else 0
     if n == 0:

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from blis.metrics.percentiles import figures_ms, percentile_us, weighted_percentile_us
+from blis.metrics.percentiles import REPORTED, figures_ms, weighted_figures_ms
 from blis.metrics.summary import summarise
 from blis.output.plots import mean_count
 from blis.result import Result, simulate
@@ -17,23 +17,29 @@ def result() -> Result:
     return simulate(Scenario.from_mapping({"cluster": cluster, "workload": workload, "horizon_us": 2_000_000}))
 
 
-def test_percentiles_agree_with_numpy() -> None:
-    values = np.sort(np.random.default_rng(1).integers(0, 10**6, 137))
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 100, 101, 137, 1000])
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_percentiles_and_means_agree_with_numpy(n: int, dtype: type) -> None:
+    values = np.random.default_rng(n).integers(0, 10**6, n).astype(dtype)
+    wanted = {f"x_p{percent}_ms": np.percentile(values, percent) / 1e3 for percent in REPORTED}
 
-    for percent in (0, 50, 90, 95, 99, 100):
-        assert percentile_us(values, percent) == pytest.approx(np.percentile(values, percent))
+    assert figures_ms("x", values) == pytest.approx({"x_mean_ms": values.mean() / 1e3, **wanted}, rel=1e-12)
 
 
-def test_weighted_percentiles_are_those_of_the_values_written_out() -> None:
-    values, counts = np.array([3, 10, 11, 500]), np.array([4, 1, 7, 2])
+def test_figures_of_counted_values_are_those_of_the_values_written_out() -> None:
+    random = np.random.default_rng(1)
 
-    for percent in (0, 1, 33, 50, 90, 99, 100):
-        assert weighted_percentile_us(values, counts, percent) == percentile_us(np.repeat(values, counts), percent)
+    for n in (1, 2, 5, 50):
+        values, counts = np.unique(random.integers(0, 1000, n)), random.integers(1, 9, n)
+        counts = counts[: len(values)]
+        assert weighted_figures_ms("x", values, counts) == figures_ms("x", np.repeat(values, counts))
 
 
 def test_nothing_has_no_figures() -> None:
-    assert set(figures_ms("ttft", np.empty(0, np.int64)).values()) == {None}
-    assert weighted_percentile_us(np.empty(0, np.int64), np.empty(0, np.int64), 50) is None
+    nothing = np.empty(0, np.int64)
+
+    assert set(figures_ms("ttft", nothing).values()) == {None}
+    assert weighted_figures_ms("ttft", nothing, nothing) == figures_ms("ttft", nothing)
 
 
 def test_figures_are_milliseconds() -> None:
