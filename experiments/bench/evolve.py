@@ -2,13 +2,15 @@
 
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 from blis.prepare import prepared_run
 from blis.simulate import Simulation
 from evolve.evaluators.opening import open_evaluator
-from evolve.records import Phenotype, Task
+from evolve.records import Phenotype, Record, Task
 from evolve.trials.evaluation import evaluate
 from evolve.trials.stages import stage_of
 from evolve.trials.suite import Suite
@@ -33,18 +35,15 @@ workload: {kind: distribution, prefix_groups: 8, prefix_tokens: 512}
 
 def measure() -> Measurement:
     """Evaluations per second; the ratio is the lowest parallel efficiency, the speed-up over the number of workers."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "bench.yaml"
-        path.write_text(SCENARIO)
-        workloads = Workloads(_suite(str(path)))
-        tasks = _tasks(workloads)
-        rates, efficiencies = {}, {}
-        for name in EVALUATORS:
-            pool = open_evaluator("evaluator", name, workloads)
-            rates[name] = len(tasks) / median_wall_s(partial(pool.evaluate, tasks, _nobody), repeats=3)
-            efficiencies[name] = rates[name] / rates["serial"] / pool.n_workers
-            pool.close()
-        evaluation_s, engine_s = _one_evaluation(workloads, tasks[:: len(SEEDS)])
+    workloads = _workloads()
+    tasks = _tasks(workloads)
+    rates, efficiencies = {}, {}
+    for name in EVALUATORS:
+        pool = open_evaluator("evaluator", name, workloads)
+        rates[name] = len(tasks) / median_wall_s(partial(pool.evaluate, tasks, _nobody), repeats=3)
+        efficiencies[name] = rates[name] / rates["serial"] / pool.n_workers
+        pool.close()
+    evaluation_s, engine_s = _one_evaluation(workloads, tasks[:: len(SEEDS)])
     note = "; ".join(f"{name} {rates[name]:.0f}/s ({efficiencies[name]:.2f})" for name in EVALUATORS)
     best = max(rates.values())
     return Measurement(
@@ -57,6 +56,19 @@ def measure() -> Measurement:
         f"evaluations of {REQUESTS} requests by {note}; {1 - engine_s / evaluation_s:.0%} of one is not the engine",
         {"evaluation": evaluation_s, "engine": engine_s},
     )
+
+
+def evaluations() -> Callable[[], None]:
+    """Evaluates one candidate after the other on one workload, again and again: one of them for each call."""
+    workloads = _workloads()
+    tasks = _tasks(workloads)[:: len(SEEDS)]
+    prepared, candidates = workloads.prepared(key_of(tasks[0])), cycle(tasks)
+    return lambda: _check(evaluate(next(candidates), prepared))
+
+
+def _check(record: Record) -> None:
+    if record.error is not None:
+        raise RuntimeError(record.error)
 
 
 def _one_evaluation(workloads: Workloads, tasks: list[Task]) -> tuple[float, float]:
@@ -82,6 +94,13 @@ def _one_evaluation(workloads: Workloads, tasks: list[Task]) -> tuple[float, flo
         times_s.append((whole_s / len(tasks), engine_s / len(tasks)))
     evaluations_s, engines_s = zip(*times_s, strict=True)
     return min(evaluations_s), min(engines_s)
+
+
+def _workloads() -> Workloads:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bench.yaml"
+        path.write_text(SCENARIO)
+        return Workloads(_suite(str(path)))
 
 
 def _suite(path: str) -> Suite:

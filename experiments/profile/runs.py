@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from blis.prepare import bind_run
 from blis.simulate import Simulation
-from experiments.bench import blocks, llama_cluster, poisson_requests, silicon, simulate_once, tracing_overload
+from experiments.bench import blocks, evolve, llama_cluster, poisson_requests, silicon, simulate_once, tracing_overload
 
 _PRECISE = {"routing": {"policy": "weighted", "scorers": "precise-prefix-cache:3,queue-depth:2,kv-utilization:2"}}
 
@@ -35,6 +35,11 @@ def _blocks() -> Callable[[], object]:
     return lambda: simulate_once(requests, cluster, blocks.POLICIES)
 
 
+def _evaluation() -> Callable[[], object]:
+    """Evaluations as a search asks for them, whole."""
+    return evolve.evaluations()
+
+
 def _traced(order: str) -> Callable[[], object]:
     requests, cluster = poisson_requests(10_000, 1_000.0), llama_cluster(4)
     policies = {"routing": "least-loaded", **tracing_overload.ORDERS[order]}
@@ -47,6 +52,7 @@ RUNS: dict[str, Callable[[], Callable[[], object]]] = {
     "blocks": _blocks,
     "prefix": _prefix,
     "silicon": _silicon,
+    "evaluation": _evaluation,
     "traced": lambda: _traced("fcfs"),
     "traced-upside-down": lambda: _traced("upside down"),
 }
