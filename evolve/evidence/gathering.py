@@ -11,6 +11,7 @@ from evolve.comparing import Objective, comparison
 from evolve.comparing.objectives import read_objectives
 from evolve.comparing.sequential import Precision, own_seeds
 from evolve.evidence import Condition, ablation, classes, lead, sensitivity, sweeps
+from evolve.evidence.applying import TODAY
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory
 from evolve.evidence.notes import constraint_notes, repetition_notes, undefined_notes
@@ -18,6 +19,7 @@ from evolve.evidence.page import MOST_RIVALS
 from evolve.evidence.random_rival import NAME, rival_of, search_rival, stored_rival
 from evolve.evidence.searched import digest, read_run
 from evolve.evidence.sweep_table import is_random
+from evolve.judging.baselines import bundle_policies
 from evolve.judging.goals import Goals
 from evolve.records import Phenotype
 from evolve.settings import Settings
@@ -35,6 +37,7 @@ class Options:
     random_search: bool = True  #: search at random with the same budget where no such search is found
     seed: int = 1  #: of the bootstrap
     allow_python: bool = False  #: whether a baseline of the search may be a Python callable
+    today: Phenotype | None = None  #: what runs today, a rival of its own
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any], allow_python: bool = False) -> "Options":
@@ -55,6 +58,7 @@ class Options:
             random_search=given["random_search"],
             seed=check_int("seed", given["seed"], 0),
             allow_python=allow_python,
+            today=None if given["today"] is None else bundle_policies("today", given["today"]),
         )
 
 
@@ -79,7 +83,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     if "test" not in (lineage.get("fitness") or {}):
         notes.append("the search did not come to its end: this is its best so far, which nobody judged again.")
     objectives = objectives_of(settings.rules.goals, notes)
-    rivals = {**settings.baselines}
+    rivals = {**settings.baselines, **_today(options, settings)}
     random = _random_rival(folder, document, settings, options, done, notes)
     if random is not None:
         rivals[NAME] = random
@@ -109,8 +113,8 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         judged = laboratory.judge(settings.rules, settings.baselines).score([champion], ROLES[-1], seeds)[0]
         question[0] = "classes"
         strongest = [one.rival for one in comparison.by_strength(comparisons)][:MOST_RIVALS]
-        hardest = strongest[0]
-        few_rivals = {name: rivals[name] for name in rivals if name in strongest or name == NAME}
+        hardest = strongest[0] if options.today is None else TODAY
+        few_rivals = {name: rivals[name] for name in rivals if name in (*strongest, NAME, TODAY)}
         by_class = classes.examine(champion, rivals[hardest], names, few, laboratory.class_figures)
         question[0] = "ablation"
         parts = ablation.examine(champion, genes, names, few, **common)
@@ -155,6 +159,15 @@ def objectives_of(goals: Goals, notes: list[str]) -> list[Objective]:
             "objectives must have one that is a figure of a run, to compare policies by; got complexity alone."
         )
     return objectives
+
+
+def _today(options: Options, settings: Settings) -> dict[str, Phenotype]:
+    """What runs today as a rival, if it was told."""
+    if options.today is None:
+        return {}
+    if TODAY in settings.baselines:
+        raise ConfigError(f"today must not be given where the search has a baseline {TODAY!r}; leave one of them out.")
+    return {TODAY: options.today}
 
 
 def _random_rival(

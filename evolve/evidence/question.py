@@ -13,9 +13,8 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
 from blis.foundation.strict_yaml import read_yaml
 from blis.foundation.words import shown
-from blis.policies.bundle import read_bundle
 from evolve.comparing.sequential import Precision
-from evolve.judging.baselines import read_policies
+from evolve.judging.baselines import bundle_policies
 from evolve.judging.goals import Goals
 from evolve.records import Phenotype
 from evolve.trials.suite import Suite, SuiteScenario, check_role, read_suite
@@ -66,10 +65,8 @@ class Question:
 def _read(paths: object) -> dict[str, Phenotype]:
     if not isinstance(paths, Sequence) or isinstance(paths, str) or len(paths) < 2:
         raise ConfigError(f"policies must be at least two policy bundles; got {shown(paths)}.")
-    bundles = {name: read_bundle(path) for name, path in zip(_names([str(path) for path in paths]), paths, strict=True)}
-    policies = read_policies(
-        "policies", {name: {**one.policies, "cluster": dict(one.limits) or None} for name, one in bundles.items()}
-    )
+    names = _names([str(path) for path in paths])
+    policies = {name: bundle_policies("policies", path) for name, path in zip(names, paths, strict=True)}
     for (a, one), (b, other) in combinations(policies.items(), 2):
         if one == other:
             raise ConfigError(f"policies: {a} and {b} must differ; both have the same policies and parameters.")

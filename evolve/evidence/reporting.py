@@ -29,7 +29,7 @@ def report_on(folder: Path, options: Options, output: str) -> None:
     check_tracker("tracker", options.tracker)
     with progress() as done:
         dossier = gather(folder, options, done)
-    paths = write_dossier(folder, dossier)
+    paths = write_dossier(folder, dossier, options.today)
     for note in add_files("tracker", options.tracker, folder, paths):
         print(note, file=sys.stderr)
     if output == "json":

@@ -131,14 +131,19 @@ def _classes(dossier: Dossier) -> Iterator[str]:
     yield ""
     yield f"Champion / {dossier.class_rival}, means over seeds; - where a figure is not defined."
     yield ""
+    yield from class_table(dossier)
+    yield ""
+
+
+def class_table(dossier: Dossier) -> list[str]:
+    """The champion and the rival against whom classes are compared, class by class."""
     figures = list(dict.fromkeys(one.figure for one in dossier.classes))
     found = {(one.scenario, one.slo_class, one.figure): one for one in dossier.classes}
     rows = []
     for scenario, slo_class in dict.fromkeys((one.scenario, one.slo_class) for one in dossier.classes):
         cells = [found[scenario, slo_class, figure] for figure in figures]
         rows.append((scenario, slo_class, *(f"{_short(one.champion)} / {_short(one.rival)}" for one in cells)))
-    yield from table(("scenario", "class", *figures), rows)
-    yield ""
+    return table(("scenario", "class", *figures), rows)
 
 
 def _sweep(sweep: Sweep, title: str, form: str) -> list[str]:

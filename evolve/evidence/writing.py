@@ -4,15 +4,18 @@ import json
 from pathlib import Path
 
 from evolve.comparing import comparison
+from evolve.evidence.applying import FILE as APPLY
+from evolve.evidence.applying import apply_text
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.page import MOST_RIVALS, html
 from evolve.evidence.text import markdown
 from evolve.outcome.figures import Interval, gain_figure, save
 from evolve.outcome.files import write_text_whole
+from evolve.records import Phenotype
 
 
-def write_dossier(folder: Path, dossier: Dossier) -> list[Path]:
-    """Write report.html, report.md, report.json and figures/gains.png; their paths.
+def write_dossier(folder: Path, dossier: Dossier, today: Phenotype | None = None) -> list[Path]:
+    """Write report.html, report.md, report.json, figures/gains.png and, beside what runs today, apply.md; their paths.
 
     Raises
     ------
@@ -24,6 +27,8 @@ def write_dossier(folder: Path, dossier: Dossier) -> list[Path]:
         "report.md": markdown(dossier),
         "report.json": json.dumps(dossier.plain(), indent=2, allow_nan=False, ensure_ascii=False) + "\n",
     }
+    if today is not None:
+        texts[APPLY] = apply_text(dossier, today)
     for name, text in texts.items():
         write_text_whole(folder / name, text)
     gains = {

@@ -1,13 +1,14 @@
 """The known policies that a search must beat."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_keys
 from blis.foundation.errors import ConfigError
 from blis.policies.binding import DEFAULT_POLICIES, bind_all
-from blis.policies.bundle import check_limits, complete_policy
+from blis.policies.bundle import check_limits, complete_policy, read_bundle
 from evolve.problem import Problem
 from evolve.records import Genome, Phenotype
 
@@ -49,6 +50,23 @@ def read_baselines(
         if written is None and known not in named.values():
             named[name] = known
     return named
+
+
+def bundle_policies(where: str, path: object) -> Phenotype:
+    """The policies in a bundle's file; questions that it leaves out are answered by the simulator's default.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, is no bundle, or a policy or parameter is wrong.
+    """
+    try:
+        bundle = read_bundle(str(path))
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    written = {**bundle.policies, "cluster": dict(bundle.limits) or None}
+    (policies,) = read_policies(where, {Path(str(path)).stem: written}).values()
+    return policies
 
 
 def read_policies(

@@ -232,3 +232,32 @@ def test_a_sweep_is_a_table(
     assert told["notes"][0].startswith("2: left out, ")
     left = {path.name for path in sweep.iterdir()} - {"0", "1", "2", "multirun.yaml"}
     assert left == {"sweep.md", "sweep.json", "sweep.png"}
+
+
+def test_a_change_of_what_runs_today_is_written_down(folder: Path, report: Callable[..., Ran], tmp_path: Path) -> None:
+    today = tmp_path / "today.yaml"
+    today.write_text("version: 1\nrouting: {policy: weighted, scorers: {queue-depth: 1}}\n")
+
+    told = report(f"today={today}", "random_search=false", "output=json")
+
+    assert told.status == 0
+    found = json.loads(told.out)
+    (against_today,) = [one for one in found["comparisons"] if one["rival"] == "today"]
+    assert found["class_rival"] == "today"
+    text = (folder / "apply.md").read_text()
+    assert text.count("\n## ") == 4
+    assert "--- today/endpoint-picker.yaml" in text or "cannot be said there" in text
+    gain = f"{against_today['overall']['gain_percent']:+.2f} %"
+    assert against_today["wins"] == against_today["losses"] == 0 or gain in text
+
+
+def test_what_runs_today_must_be_a_bundle(folder: Path, report: Callable[..., Ran], tmp_path: Path) -> None:
+    wrong = tmp_path / "today.yaml"
+    for text, said in {"version: 1\nrouting: fastest": "fastest", "": "empty", "version: 9": "version"}.items():
+        wrong.write_text(text)
+        told = report(f"today={wrong}")
+        assert told.status == 2
+        assert told.err.startswith("error: today")
+        assert said in told.err
+        assert told.err.count("\n") == 1
+    assert report("today=nowhere.yaml").status == 2
