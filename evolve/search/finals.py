@@ -3,7 +3,8 @@ cannot repeat.
 
 Finalists are the archive's best, those of the rest of it that are most unlike them (of a front: its least crowded
 members), and the known policies. They meet the training scenarios with seeds that nobody has seen, and the validation
-scenarios. Who does best in both together is the champion; only the champion takes the test, once.
+scenarios, in rounds: after each the worse half goes home (`evolve.search.racing`), but of a front all are judged to the
+end. Who does best in both together is the champion; only the champion takes the test, once.
 """
 
 import math
@@ -15,6 +16,7 @@ from evolve.plan import Plan
 from evolve.records import Score
 from evolve.search.history import Evaluation, Subject
 from evolve.search.ledger import Ledger
+from evolve.search.racing import race, rounds
 from evolve.selection.individual import Individual, score_state
 from evolve.selection.ranking import best_first, diverse, front, without_duplicates
 from evolve.trackers import Tracker
@@ -40,16 +42,16 @@ def hold_finals(
         If a baseline fails.
     """
     candidates = without_duplicates([*finalists(plan, best), *_known(plan)])
-    phenotypes = [plan.problem.decode(candidate.genome) for candidate in candidates]
     seeds = plan.suite.seeds["validation"]
-    train = plan.judge.score(phenotypes, "train", seeds, None, tracker.progress)
-    validation = plan.judge.score(phenotypes, "validation", seeds, None, tracker.progress)
-    judged = [
-        Finalist(_rescored(candidate, together(first.score, second.score)), first, second)
-        for candidate, first, second in zip(candidates, train, validation, strict=True)
-    ]
-    by_digest = {finalist.individual.digest: finalist for finalist in judged}
-    ranked = sorted(judged, key=lambda finalist: _merit(finalist.individual), reverse=True)
+
+    def judge(left: Sequence[Individual], n_seeds: int) -> list[Finalist]:
+        return _judged(plan, left, seeds[:n_seeds], tracker)
+
+    is_one = len(plan.objectives) == 1
+    places = race(candidates, judge, _merit, rounds(len(seeds)) if is_one else [len(seeds)])
+    ranked: list[Finalist] = [place.judged for place in places]
+    to_the_end: list[Finalist] = [place.judged for place in places if place.n_seeds == len(seeds)]
+    by_digest = {finalist.individual.digest: finalist for finalist in to_the_end}
     champion = ranked[0]
     plan.judge.open_test()
     (test,) = plan.judge.score(
@@ -66,8 +68,18 @@ def hold_finals(
         rows += _rows(plan, ledger, "final", place, finalist.individual, finalist.train, "train")
         rows += _rows(plan, ledger, "final", place, finalist.individual, finalist.validation, "validation")
     rows += _rows(plan, ledger, "test", 0, champion.individual, test, "test")
-    members = [by_digest[individual.digest] for individual in front([finalist.individual for finalist in judged])]
+    members = [by_digest[individual.digest] for individual in front([finalist.individual for finalist in to_the_end])]
     return Finals(champion, ranked, members, test, baselines), rows
+
+
+def _judged(plan: Plan, left: Sequence[Individual], seeds: Sequence[int], tracker: Tracker) -> list[Finalist]:
+    phenotypes = [plan.problem.decode(individual.genome) for individual in left]
+    train = plan.judge.score(phenotypes, "train", seeds, None, tracker.progress)
+    validation = plan.judge.score(phenotypes, "validation", seeds, None, tracker.progress)
+    return [
+        Finalist(_rescored(individual, together(first.score, second.score)), first, second)
+        for individual, first, second in zip(left, train, validation, strict=True)
+    ]
 
 
 def finalists(plan: Plan, best: Sequence[Individual]) -> list[Individual]:
@@ -89,8 +101,9 @@ def together(one: Score, other: Score) -> Score:
     return Score(means, one.violation + other.violation)
 
 
-def _merit(individual: Individual) -> tuple[bool, float, float]:
+def _merit(finalist: Finalist) -> tuple[bool, float, float]:
     """What the champion has most of; of equals the simpler one wins."""
+    individual = finalist.individual
     return individual.score.is_feasible, individual.score.fitness, -individual.size
 
 
