@@ -13,6 +13,7 @@ from blis.engine.answers import addresses, compiled_answer, compiled_line
 from blis.engine.fields import Records
 from blis.foundation.errors import ConfigError
 from blis.foundation.semantics import CORRECTED, Semantics, semantics
+from blis.foundation.slo_targets import SHIPPED, SloTargets
 from blis.policies.binding import BoundPolicy
 from blis.policies.prepared import PreparedPolicies, prepare_policies
 from blis.scenario import Policy, Scenario
@@ -32,6 +33,7 @@ class PreparedCluster:
     limits: Records  #: (m,) of the instances
     coefficients: np.ndarray  #: float64 (m, k) of the latency model
     prices: tuple[Any, ...]  #: the compiled latency model, see `blis.engine.views`
+    ttft_targets_us: tuple[int, ...]  #: of each SLO class: when a first token is due, which policies may read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,11 +90,11 @@ def prepare(scenario: Scenario) -> PreparedRun:
     """
     rules = semantics(scenario.semantics)
     cluster = build_cluster(scenario.cluster, semantics=rules)
-    return bind_run(cluster, scenario.policies, rules, scenario.horizon_us)
+    return bind_run(cluster, scenario.policies, rules, scenario.horizon_us, scenario.slo)
 
 
 def prepare_cluster(
-    cluster: Cluster, semantics: Semantics = CORRECTED, horizon_us: int | None = None
+    cluster: Cluster, semantics: Semantics = CORRECTED, horizon_us: int | None = None, slo: SloTargets = SHIPPED
 ) -> PreparedCluster:
     """Check a cluster, and lay out what the kernel reads of it.
 
@@ -103,6 +105,8 @@ def prepare_cluster(
         `corrected` unless a recording of the reference is to be reproduced.
     horizon_us : int, optional
         Events later than this do not happen.
+    slo : SloTargets
+        What the cluster promises, which its policies know.
 
     Raises
     ------
@@ -117,6 +121,7 @@ def prepare_cluster(
         limits=_checked_limits(cluster, semantics),
         coefficients=cluster.coefficients(),
         prices=(compiled_answer("latency", cluster.latency), compiled_line(cluster.latency)),
+        ttft_targets_us=slo.ttft_targets_us(),
     )
 
 
@@ -126,14 +131,20 @@ def prepared_run(cluster: PreparedCluster, policies: PreparedPolicies) -> Prepar
     return PreparedRun(cluster, policies, addresses(functions))
 
 
+def with_policies(run: PreparedRun, policies: Mapping[str, BoundPolicy | Policy]) -> PreparedRun:
+    """The same cluster with other policies."""
+    return prepared_run(run.prepared_cluster, prepare_policies(policies))
+
+
 def bind_run(
     cluster: Cluster,
     policies: Mapping[str, BoundPolicy | Policy] | None = None,
     semantics: Semantics = CORRECTED,
     horizon_us: int | None = None,
+    slo: SloTargets = SHIPPED,
 ) -> PreparedRun:
     """Prepare a cluster with one set of policies: see `prepare_cluster` and `prepare_policies`."""
-    return prepared_run(prepare_cluster(cluster, semantics, horizon_us), prepare_policies(policies or {}))
+    return prepared_run(prepare_cluster(cluster, semantics, horizon_us, slo), prepare_policies(policies or {}))
 
 
 def _checked_limits(cluster: Cluster, semantics: Semantics) -> Records:

@@ -32,7 +32,7 @@ class Scenario:
     horizon_us: int | None = None  #: events later than this do not happen
     semantics: str = "corrected"
     seed: int = 42
-    slo: SloTargets = SHIPPED  #: what counts as good service; the run itself does not depend on it
+    slo: SloTargets = SHIPPED  #: what counts as good service, and what policies know of it
 
     @classmethod
     def from_mapping(cls, mapping: object, where: str = "") -> "Scenario":

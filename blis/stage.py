@@ -7,7 +7,7 @@ next one, which finds them at the size to which they have grown.
 from blis.engine import codes
 from blis.engine.choice import LOWEST_INDEX
 from blis.engine.fields import Records, setting_record
-from blis.engine.reset import Resetting, with_scorers
+from blis.engine.reset import Resetting, fitted
 from blis.engine.start import new_state
 from blis.engine.state import State
 from blis.foundation.checks import check_choice
@@ -66,7 +66,7 @@ class Stage:
         self.cluster = cluster
         self.seed = seed
         finds_copies = bool(cluster.settings["copies_findable"])
-        self.workload = workload_arrays(requests, block_size_tokens, finds_copies)
+        self.workload = workload_arrays(requests, block_size_tokens, finds_copies, cluster.ttft_targets_us)
         self._settings = self._of_all_runs() | {
             "max_events": self._event_budget() if max_events is None else max_events,
             "record_routing": record_routing or level > 0,
@@ -97,7 +97,7 @@ class Stage:
             if self._first is None:
                 self._first = self.state(settings)
             left = Resetting(state, self._first)
-        return with_scorers(left.run(), int(settings.n_scorers)), left
+        return fitted(left.run(), settings), left
 
     def leave(self, state: State, left: Resetting | None) -> None:
         """Let the next run have the arrays of a state that nobody will look at any more."""
@@ -113,6 +113,7 @@ class Stage:
             "tie_key": self._key("ties") if shared.pop("draws_ties") else LOWEST_INDEX,
             "acceptance_key": self._key("acceptance") if most_drafts > 0 else codes.NO_DRAFTS,
             "n_segments": len(self.workload.segment_end),
+            "n_tenants": 1 + int(self.requests.tenant.max()) if len(self.requests) else 1,
             "max_idle_preemptions": self._preemption_budget(),
             "outputs_share_keys": outputs_share_keys(self.requests),
             "least_steps": 1 - -(fewest_tokens - 1) // (1 + most_drafts),

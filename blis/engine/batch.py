@@ -44,6 +44,7 @@ from blis.engine.members import (
     unlink_phases,
 )
 from blis.engine.observation import begin_sample, end_sample, has_trace_room, record_preemption
+from blis.engine.outlook import look_at_queued
 from blis.engine.preempting import (
     end_part,
     fill_candidates,
@@ -60,7 +61,7 @@ from blis.engine.step_end import finish_step, note_event, start_us
 from blis.engine.taking import UNSORTED, take_waiting
 from blis.engine.two_steps import wait_for_step
 from blis.engine.views import NAMES_VICTIM, PREEMPTION, World, victim_at
-from blis.engine.waiting import prioritise_request
+from blis.engine.waiting import look_at_batch, prioritise_request
 
 _NOBODY = -1
 
@@ -221,6 +222,14 @@ def _leave_out_rest(world: World, state: State, instance: int) -> None:
 
 
 @kernel
+def _look_at_members(world: World, state: State, instance: int, first: int, count: int) -> None:
+    """Bring up to date what is known of those that may have to give way, before Python decides about them."""
+    look_at_batch(world, state, instance)
+    for place in range(first, first + count):
+        look_at_queued(world, state, instance, state.batches.members[instance, place])
+
+
+@kernel
 def _preempt_one(world: World, state: State, instance: int) -> int:
     """Preempt the member that the policy names, among those that may have to give way."""
     step, instances = state.scratch.step, state.instances
@@ -228,11 +237,13 @@ def _preempt_one(world: World, state: State, instance: int) -> int:
     count = instances.running_requests[instance] - first
     if world.settings.ranks_victims:
         # All at one moment: priorities of different moments cannot be compared.
+        look_at_batch(world, state, instance)
         for place in range(first, first + count):
             request = state.batches.members[instance, place]
             prioritise_request(world, state, instance, request, step[NOW_US])
     if world.settings.asks_victim:
         if step[VICTIM] == _NOBODY:
+            _look_at_members(world, state, instance, first, count)
             fill_candidates(world, state, instance)
             return AT_VICTIM
         choice = step[VICTIM]

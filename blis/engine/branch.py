@@ -47,7 +47,13 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
         branch.requests[request] = base.requests[request]
         if base.drafts.shape[0] > 0:
             branch.drafts[request] = base.drafts[request]
+        if base.learned.requests.shape[0] > 0:
+            branch.learned.requests[request] = base.learned.requests[request]
     _copy_queue(base, branch, since[FIRST_PLACE])
+    for entry in range(base.learned.lengths.shape[0]):
+        branch.learned.lengths[entry] = base.learned.lengths[entry]
+    for entry in range(base.learned.tenants.shape[0]):
+        branch.learned.tenants[entry] = base.learned.tenants[entry]
     _copy_instances(world, base, branch)
     _copy_store(base.cache, branch.cache)
     if world.settings.needs_affinity:

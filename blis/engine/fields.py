@@ -28,6 +28,7 @@ WORKLOAD_FIELDS = {
     "number": (_I, 0),  # the request's name is request_<number>
     "slo_class": (_I, 0),  # index into blis.foundation.slo.CLASSES
     "tenant": (_I, 0),
+    "ttft_target_us": (_I, 0),  # within which its first token is due, see blis.foundation.slo_targets
     "session": (_I, 0),
     "turn": (_I, 0),  # of the session, from 0
     "think_us": (_I, 0),  # from the end of the request that it follows to its arrival
@@ -79,6 +80,11 @@ SETTING_FIELDS = {
     "n_scorers": (_I, 0),
     "needs_cached_blocks": (_I, 0),  # a policy or the trace reads the instances' prefix caches
     "needs_affinity": (_I, 0),  # a policy reads the router's own prefix index
+    "needs_expected_output": (_I, 0),  # a policy reads how long outputs are likely to be
+    "needs_uncached_tokens": (_I, 0),  # a policy of the queue reads what requests have to compute
+    "needs_service": (_I, 0),  # a policy of the queue reads what tenants have got
+    "sorts_after_each": (_I, 0),  # who is taken changes the order of the others
+    "n_tenants": (_I, 0),
     "outputs_share_keys": (_I, 0),  # two requests may write the same keyed output
     "ranks_victims": (_I, 0),  # the choice of a victim needs priorities
     "policy_scores": (_I, 0),  # the routing policy scores instances; else its score is minus the load
@@ -157,6 +163,27 @@ DRAFT_FIELDS = {
     "reached_tokens": (_I, 0),  # tokens that it has taken blocks for, drafts included; 0: it does not decode
     "keyed_tokens": (_I, 0),  # that were known when it was last served: the blocks that they fill have keys
     "accepted_tokens": (_I, 0),  # drafts that became output
+}
+
+# Of a request, where a policy asks for it: as last worked out, which is before every question about the request.
+OUTLOOK_FIELDS = {
+    "expected_output_tokens": (_F, 0.0),  # see blis.engine.output_estimates
+    "uncached_tokens": (_I, 0),  # to be computed before its next token
+}
+
+# Of an instance, a tenant and an SLO class.
+LENGTH_FIELDS = {
+    "completed_requests": (_I, 0),
+    "mean_tokens": (_F, 0.0),  # that they have written, the latest counting most
+}
+
+# Of an instance and a tenant, see blis.engine.service.
+SERVICE_FIELDS = {
+    "queued_requests": (_I, 0),
+    "input_tokens": (_I, 0),  # prompts that were taken
+    "written_tokens": (_I, 0),  # by those that have left the batch
+    "batch_tokens": (_I, 0),  # by those that were in it when somebody last asked, since they were taken
+    "lift": (_F, 0.0),  # what was added to its counter when it came back
 }
 
 INSTANCE_FIELDS = {

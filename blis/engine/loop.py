@@ -96,7 +96,7 @@ def next_cluster_event(world: World, state: State) -> int:
 def _verdict_on(world: World, state: State, request: int, now_us: int) -> int:
     """What the admission policy decides: 0, or the number of the reason to refuse."""
     return admit_at(world.answers[ADMITS])(
-        by_reference(router_view(world, state, now_us)), by_reference(request_view(world, state.requests, request)),
+        by_reference(router_view(world, state, now_us)), by_reference(request_view(world, state, request)),
         world.parameters[ADMISSION], world.memory[ADMISSION],
     )  # fmt: skip
 
@@ -137,7 +137,7 @@ def _admit_next(world: World, state: State, now_us: int) -> int:
 def _choose(world: World, state: State, request: int, now_us: int) -> int:
     """Let the scorers judge every instance, and the policy choose one."""
     view = by_reference(router_view(world, state, now_us))
-    seen = by_reference(request_view(world, state.requests, request))
+    seen = by_reference(request_view(world, state, request))
     for scorer in range(world.settings.n_scorers):
         score_at(world.answers[FIRST_SCORER + scorer])(view, seen, state.scratch.scorer_scores[scorer])
     return route_at(world.answers[ROUTES])(

@@ -9,7 +9,9 @@ from blis.engine.codes import COMPLETED, NEVER_US, RUNNING
 from blis.engine.feedback import release_followers
 from blis.engine.heap import push_finish
 from blis.engine.holding import fill_blocks, release, store_tokens
+from blis.engine.output_estimates import note_length
 from blis.engine.sequence import keyed_blocks
+from blis.engine.service import charge_rest
 from blis.engine.state import State
 from blis.engine.views import World
 from blis.engine.waiting import forget_waiting
@@ -164,7 +166,11 @@ def complete(world: World, state: State, instance: int, request: int, stored_tok
     """The request has its last token: free everything, after storing that token if it is to be and there is room."""
     requests, instances = state.requests, state.instances
     outputs = world.workload.table.output_tokens[request]
+    if world.settings.needs_expected_output:
+        note_length(world, state, instance, request)
     if requests.status[request] == RUNNING:
+        if world.settings.needs_service:
+            charge_rest(world, state, instance, request)
         if outputs > 0 and not world.settings.final_token_unstored:
             stored_tokens += _store_final(world, state, instance, request, stored_tokens)
         if world.limits.draft_tokens[instance] > 0 and state.drafts.reached_tokens[request] > 0:

@@ -33,6 +33,7 @@ from blis.engine.members import (
 )
 from blis.engine.prefill import is_replayed
 from blis.engine.sequence import has_keys, own_blocks, own_segments, shared_blocks
+from blis.engine.service import charge_stay
 from blis.engine.state import LOST_ENTRIES, NEXT_OWN_SEGMENT, State
 from blis.engine.views import BatchView, World
 from blis.engine.waiting import count_waiting, enqueue
@@ -137,6 +138,8 @@ def _take_back_chunk(world: World, state: State, request: int) -> None:
 def preempt(world: World, state: State, instance: int, request: int, is_served: bool) -> None:
     """Send a member back to wait; `is_served`: the present step has served it, so what that stored counts as stored."""
     requests, instances = state.requests, state.instances
+    if world.settings.needs_service:
+        charge_stay(world, state, instance, request)
     stored = stored_tokens(world, state, instance, request)
     known = stored
     is_over = False

@@ -5,6 +5,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from blis.engine.fields import Records
+from blis.engine.start import learned_lengths, new_learned
 from blis.engine.state import State
 
 #: Arrays that are read only where the same run has written before: room for one moment, and entries that are counted.
@@ -60,9 +62,12 @@ class Resetting:
             self._copied.append((target, source))
 
 
-def with_scorers(state: State, n_scorers: int) -> State:
-    """A state before its first event for policies with another number of scorers."""
-    rows = max(n_scorers, 1)
+def fitted(state: State, settings: Records) -> State:
+    """A state before its first event for other policies, which have other scorers and ask for other things."""
+    n = len(state.requests)
+    if tuple(map(len, state.learned)) != learned_lengths(n, settings):
+        state = state._replace(learned=new_learned(n, settings))
+    rows = max(int(settings.n_scorers), 1)
     if len(state.scratch.scorer_scores) == rows:
         return state
     judged, _, m = state.trace.scorer_scores.shape

@@ -3,6 +3,7 @@
 from blis.engine._jit import kernel
 from blis.engine.choice import draw_of
 from blis.engine.codes import LAST_CACHE_READING_US, LAST_READING_US, LOAD_IN_FLIGHT, N_COLD, TIE_DRAW
+from blis.engine.outlook import look_at_arrival
 from blis.engine.router_index import count_affinity, remember_prompt
 from blis.engine.seen_cache import seen_end
 from blis.engine.sequence import shared_prompt_blocks
@@ -38,6 +39,7 @@ def prepare_view(world: World, state: State, request: int) -> None:
         else:
             load += state.instances.pending_requests[instance]
         scratch.effective_load[instance] = load
+    look_at_arrival(world, state, request)
     if settings.needs_cached_blocks:
         _count_cached(world, state, request)
     if settings.needs_affinity:

@@ -21,8 +21,10 @@ from blis.engine.fields import (
     CLAIM_FIELDS,
     DRAFT_FIELDS,
     INSTANCE_FIELDS,
+    LENGTH_FIELDS,
     LOG_FIELDS,
     LOST_FIELDS,
+    OUTLOOK_FIELDS,
     PAUSE_FIELDS,
     PIECE_FIELDS,
     PREEMPTION_FIELDS,
@@ -31,11 +33,13 @@ from blis.engine.fields import (
     RUN_FIELDS,
     SAMPLE_FIELDS,
     SEEN_FIELDS,
+    SERVICE_FIELDS,
     SLOT_FIELDS,
     Records,
     records,
 )
-from blis.engine.state import Batches, BlockStore, Scratch, SeenCache, State, StepLog, TraceLog, Workload
+from blis.engine.output_estimates import N_CLASSES
+from blis.engine.state import Batches, BlockStore, Learned, Scratch, SeenCache, State, StepLog, TraceLog, Workload
 from blis.foundation.units import Int64Vector
 
 #: Room for blocks with keys that a state begins with, at most; it grows as it must.
@@ -84,6 +88,24 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
             records(PAUSE_FIELDS, 64 + largest_batch),
         ),
         trace=new_trace(n, settings),
+        learned=new_learned(n, settings),
+    )
+
+
+def new_learned(n: int, settings: Records) -> Learned:
+    """Nothing learned yet, with room for what the settings ask for."""
+    fields = (OUTLOOK_FIELDS, LENGTH_FIELDS, SERVICE_FIELDS)
+    return Learned(*map(records, fields, learned_lengths(n, settings)))
+
+
+def learned_lengths(n: int, settings: Records) -> tuple[int, int, int]:
+    """Lengths of the arrays of `Learned` for `n` requests."""
+    m, tenants = int(settings.n_instances), int(settings.n_tenants)
+    looks_at_requests = settings.needs_expected_output or settings.needs_uncached_tokens
+    return (
+        n if looks_at_requests else 0,
+        m * (N_CLASSES * tenants + 1) if settings.needs_expected_output else 0,
+        m * tenants if settings.needs_service else 0,
     )
 
 

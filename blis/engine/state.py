@@ -97,6 +97,14 @@ class TraceLog(NamedTuple):
     claims: Records  # (2 n,) CLAIM_FIELDS: nodes of the trees by age, then of those by urgency
 
 
+class Learned(NamedTuple):
+    """What instances have learned from what they served, where a policy asks for it; else the arrays are empty."""
+
+    requests: Records  # (n,) OUTLOOK_FIELDS
+    lengths: Records  # (m (classes · tenants + 1),) LENGTH_FIELDS
+    tenants: Records  # (m · tenants,) SERVICE_FIELDS
+
+
 class State(NamedTuple):
     """Everything that moves."""
 
@@ -111,6 +119,7 @@ class State(NamedTuple):
     scratch: Scratch
     log: StepLog
     trace: TraceLog
+    learned: Learned
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)

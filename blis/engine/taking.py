@@ -18,9 +18,10 @@ from blis.engine.free_blocks import free_blocks
 from blis.engine.holding import cached_prefix, claim_prefix
 from blis.engine.prefill import compute_chunk, next_chunk
 from blis.engine.room import has_room_beside
+from blis.engine.service import charge_prompt
 from blis.engine.state import State
 from blis.engine.views import World
-from blis.engine.waiting import first_waiting, sort_waiting, take_first
+from blis.engine.waiting import first_waiting, look_at_waiting, sort_waiting, take_first
 
 #: `step[SORTED]` before the waiting requests have been ranked in this step.
 UNSORTED = -1
@@ -73,6 +74,7 @@ def take_waiting(world: World, state: State, instance: int) -> int:
         if step[SORTED] == UNSORTED:
             if world.settings.asks_order:
                 step[SORTED] = 0
+                look_at_waiting(world, state, instance)
                 return AT_ORDER
             if world.settings.queue_kind == CHANGING_ORDER:
                 step[SORTED] = sort_waiting(world, state, instance, step[NOW_US])
@@ -88,6 +90,8 @@ def take_waiting(world: World, state: State, instance: int) -> int:
         take_first(world, state, instance, step[SORTED])
         if world.settings.queue_kind == CHANGING_ORDER:
             step[SORTED] -= 1
+            if world.settings.sorts_after_each:
+                step[SORTED] = UNSORTED
         _join(world, state, instance, request, found)
         requests.detached_blocks[request] = detached
         claim_prefix(world, state, instance, request, claimed)
@@ -111,6 +115,8 @@ def _join(world: World, state: State, instance: int, request: int, found: int) -
     requests.batch_rank[request] = instances.batch_rank[instance]
     instances.batch_rank[instance] += 1
     requests.status[request] = RUNNING
+    if world.settings.needs_service and requests.scheduled_us[request] < 0:
+        charge_prompt(world, state, instance, request)
     if requests.scheduled_us[request] < 0 or not world.settings.resume_keeps_output:
         requests.scheduled_us[request] = now_us
     requests.cached_blocks[request] = found

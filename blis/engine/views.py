@@ -32,6 +32,8 @@ class RequestView(NamedTuple):
     prompt: int  #: equal for equal prompts
     preemptions: int  #: so far
     priority: float  #: as last computed; larger is more urgent
+    ttft_target_us: int = 0  #: from its arrival, when its first token is due; `NO_TARGET_US` if it never is
+    expected_output_tokens: float = 0.0  #: of what is alike and has completed; 0 before that, and where nobody asks
 
 
 class RouterView(NamedTuple):
@@ -63,7 +65,10 @@ class RouterView(NamedTuple):
 
 
 class QueueView(NamedTuple):
-    """An instance as its own scheduler sees it."""
+    """An instance as its own scheduler sees it, and what it knows of the request that it is asked about.
+
+    The latter is worked out only where `NEEDS` asks for it, and else 0.
+    """
 
     clock_us: int
     instance: int
@@ -71,6 +76,10 @@ class QueueView(NamedTuple):
     running_requests: int
     free_blocks: int
     total_blocks: int
+    uncached_tokens: int = 0  #: that the request has to compute before its next token: neither cached nor stored
+    tenant_input_tokens: int = 0  #: prompts of the request's tenant that were taken here
+    tenant_written_tokens: int = 0  #: what the tenant's requests have written here
+    tenant_lift: float = 0.0  #: added to its counter when it came back, see `blis.policies.scheduling`
 
 
 class BatchView(NamedTuple):
@@ -101,14 +110,14 @@ def _named(view: type, fields: dict[str, object]) -> types.NamedTuple:
 
 
 _SCALARS = ("clock_us", "n_instances", "block_size_tokens", "tie_draw", "n_scorers")
-_REQUEST_VIEW = _named(RequestView, {"priority": types.float64})
+_REQUEST_VIEW = _named(RequestView, dict.fromkeys(("priority", "expected_output_tokens"), types.float64))
 _ROUTER_VIEW = _named(
     RouterView,
     {name: _REPORTED for name in RouterView._fields if name not in _SCALARS}
     | dict.fromkeys(("effective_load", "cached_blocks", "affinity_blocks"), _COUNTS)
     | {"scorer_scores": types.float64[:, ::1]},
 )
-_QUEUE_VIEW = _named(QueueView, {})
+_QUEUE_VIEW = _named(QueueView, {"tenant_lift": types.float64})
 BATCH_VIEW = _named(
     BatchView, {name: _VECTOR for name in BatchView._fields if name not in ("clock_us", "n_candidates")}
 )

@@ -9,9 +9,10 @@ import numpy as np
 from blis.engine._jit import kernel
 from blis.engine.claims import BY_AGE, BY_URGENCY, enter_claim, has_claims, leave_claim
 from blis.engine.codes import CHANGING_ORDER, FIXED_ORDER
-from blis.engine.fields import Records
 from blis.engine.heap import AS_TAKEN, meld, taken_before, without_root
+from blis.engine.outlook import look_at_queued
 from blis.engine.reference import by_reference
+from blis.engine.service import count_batch, lift_tenant
 from blis.engine.state import State
 from blis.engine.views import (
     ORDERS,
@@ -28,9 +29,12 @@ from blis.engine.views import (
 
 
 @kernel
-def request_view(world: World, requests: Records, request: int) -> RequestView:
+def request_view(world: World, state: State, request: int) -> RequestView:
     """What a policy may see of a request."""
-    workload = world.workload
+    workload, requests = world.workload, state.requests
+    expected = 0.0
+    if world.settings.needs_expected_output:
+        expected = state.learned.requests.expected_output_tokens[request]
     return RequestView(
         np.int64(request),  # type: ignore[arg-type]
         requests.arrival_us[request],
@@ -43,12 +47,23 @@ def request_view(world: World, requests: Records, request: int) -> RequestView:
         workload.table.prompt[request],
         requests.preemptions[request],
         requests.priority[request],
+        workload.table.ttft_target_us[request],
+        expected,
     )
 
 
 @kernel
-def queue_view(world: World, instances: Records, instance: int, clock_us: int) -> QueueView:
-    """What an instance's scheduler may see of its instance."""
+def queue_view(world: World, state: State, instance: int, request: int, clock_us: int) -> QueueView:
+    """What an instance's scheduler may see of its instance when it is asked about a request."""
+    instances, uncached = state.instances, np.int64(0)
+    if world.settings.needs_uncached_tokens:
+        uncached = state.learned.requests.uncached_tokens[request]
+    prompts, written, lift = np.int64(0), np.int64(0), 0.0
+    if world.settings.needs_service:
+        tenants = state.learned.tenants
+        place = instance * world.settings.n_tenants + world.workload.table.tenant[request]
+        prompts, lift = tenants.input_tokens[place], tenants.lift[place]
+        written = tenants.written_tokens[place] + tenants.batch_tokens[place]
     return QueueView(
         clock_us,
         instance,
@@ -56,14 +71,19 @@ def queue_view(world: World, instances: Records, instance: int, clock_us: int) -
         instances.running_requests[instance],
         world.limits.total_blocks[instance] - instances.used_blocks[instance],
         world.limits.total_blocks[instance],
+        uncached,  # type: ignore[arg-type]
+        prompts,  # type: ignore[arg-type]
+        written,  # type: ignore[arg-type]
+        lift,
     )
 
 
 @kernel
 def prioritise_request(world: World, state: State, instance: int, request: int, clock_us: int) -> None:
     """Work out how urgent a request is at `clock_us`."""
-    view = by_reference(queue_view(world, state.instances, instance, clock_us))
-    seen = by_reference(request_view(world, state.requests, request))
+    look_at_queued(world, state, instance, request)
+    view = by_reference(queue_view(world, state, instance, request, clock_us))
+    seen = by_reference(request_view(world, state, request))
     state.requests.priority[request] = prioritise_at(world.answers[PRIORITISES])(
         view, seen, world.parameters[PRIORITY], world.memory[PRIORITY]
     )
@@ -72,8 +92,8 @@ def prioritise_request(world: World, state: State, instance: int, request: int, 
 @kernel
 def urgency_at(world: World, state: State, instance: int, request: int, clock_us: int) -> float:
     """How urgent a request is at `clock_us` by the priority that the chosen one stands for."""
-    view = by_reference(queue_view(world, state.instances, instance, clock_us))
-    seen = by_reference(request_view(world, state.requests, request))
+    view = by_reference(queue_view(world, state, instance, request, clock_us))
+    seen = by_reference(request_view(world, state, request))
     return prioritise_at(world.answers[RANKS_URGENCY])(view, seen, world.parameters[PRIORITY], world.memory[PRIORITY])
 
 
@@ -81,8 +101,8 @@ def urgency_at(world: World, state: State, instance: int, request: int, clock_us
 def rank_request(world: World, state: State, instance: int, request: int, clock_us: int) -> None:
     """Work out a waiting request's priority and its place in the scheduler's order."""
     prioritise_request(world, state, instance, request, clock_us)
-    view = by_reference(queue_view(world, state.instances, instance, clock_us))
-    seen = by_reference(request_view(world, state.requests, request))
+    view = by_reference(queue_view(world, state, instance, request, clock_us))
+    seen = by_reference(request_view(world, state, request))
     state.requests.queue_key[request] = order_at(world.answers[ORDERS])(
         view, seen, world.parameters[SCHEDULING], world.memory[SCHEDULING]
     )
@@ -109,6 +129,8 @@ def forget_waiting(state: State, instance: int, request: int) -> None:
 def enqueue(world: World, state: State, instance: int, request: int, at_front: bool) -> None:
     """Put a request that counts as waiting into the wait queue: at the end, or at the front after a preemption."""
     requests, instances = state.requests, state.instances
+    if world.settings.needs_service:
+        _join_tenant(world, state, instance, request, at_front)
     if has_claims(state, BY_AGE, instance):
         enter_claim(world, state, BY_AGE, instance, request, 0.0)
     if has_claims(state, BY_URGENCY, instance):
@@ -141,6 +163,16 @@ def enqueue(world: World, state: State, instance: int, request: int, at_front: b
 
 
 @kernel
+def _join_tenant(world: World, state: State, instance: int, request: int, was_preempted: bool) -> None:
+    """Count a request among those of its tenant that wait; a tenant that sends again may be lifted."""
+    tenant = world.workload.table.tenant[request]
+    place = instance * world.settings.n_tenants + tenant
+    if state.learned.tenants.queued_requests[place] == 0 and not was_preempted:
+        lift_tenant(world, state, instance, tenant)
+    state.learned.tenants.queued_requests[place] += 1
+
+
+@kernel
 def first_waiting(world: World, state: State, instance: int) -> int:
     """The request that would be taken next; the queue is not empty and, if its order changes, has been sorted."""
     if world.settings.queue_kind == CHANGING_ORDER:
@@ -154,6 +186,9 @@ def take_first(world: World, state: State, instance: int, n_sorted: int) -> None
     requests, instances = state.requests, state.instances
     request = first_waiting(world, state, instance)
     forget_waiting(state, instance, request)
+    if world.settings.needs_service:
+        place = instance * world.settings.n_tenants + world.workload.table.tenant[request]
+        state.learned.tenants.queued_requests[place] -= 1
     for order in range(2):
         if has_claims(state, order, instance):
             leave_claim(state, order, instance, request)
@@ -178,9 +213,28 @@ def take_first(world: World, state: State, instance: int, n_sorted: int) -> None
 
 
 @kernel
+def look_at_batch(world: World, state: State, instance: int) -> None:
+    """Bring up to date what the running requests have got, in the middle of a step."""
+    if world.settings.needs_service:
+        count_batch(world, state, instance, state.instances.step_number[instance])
+
+
+@kernel
+def look_at_waiting(world: World, state: State, instance: int) -> None:
+    """Bring up to date what is known of all that wait and run, before Python decides about them."""
+    look_at_batch(world, state, instance)
+    request = state.instances.waiting_head[instance]
+    while request >= 0:
+        look_at_queued(world, state, instance, request)
+        request = state.requests.link[request]
+
+
+@kernel
 def sort_waiting(world: World, state: State, instance: int, clock_us: int) -> int:
     """Work out every waiting request's place now, and arrange them as a heap; return their number."""
     count = 0
+    if not world.settings.asks_order:
+        look_at_batch(world, state, instance)
     request = state.instances.waiting_head[instance]
     while request >= 0:
         if not world.settings.asks_order:

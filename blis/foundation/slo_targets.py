@@ -11,6 +11,9 @@ from blis.foundation.checks import check_keys, check_number
 from blis.foundation.slo import CLASSES
 from blis.foundation.units import US_PER_MS, Float64Vector
 
+#: Where a first token is never due: 31 years, so that sums with clocks are exact as float64.
+NO_TARGET_US = 10**15
+
 #: Holds for the unnamed class, and for every class that has no entry of its own.
 DEFAULT = "default"
 
@@ -63,6 +66,16 @@ class SloTargets:
         """
         rows = [[math.inf if bound is None else bound * US_PER_MS for bound in self.of(name)] for name in names]
         return np.array(rows, np.float64).reshape(len(rows), 3)
+
+    def ttft_targets_us(self) -> tuple[int, ...]:
+        """Of each class in `CLASSES`, the time from the arrival within which the first token is due.
+
+        A class that is promised no TTFT has to have its whole answer in time, so its bound is that of E2E; one without
+        either has `NO_TARGET_US`.
+        """
+        bounds_us = self.bounds_us(CLASSES)
+        due_us = np.where(np.isfinite(bounds_us[:, 0]), bounds_us[:, 0], bounds_us[:, 2])
+        return tuple(int(one) for one in np.minimum(np.rint(due_us), NO_TARGET_US))
 
     def document(self) -> dict[str, dict[str, float | None]]:
         """The targets as a plain mapping, which `from_mapping` reads."""

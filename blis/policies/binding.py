@@ -15,7 +15,7 @@ from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.units import Float64Vector
 from blis.foundation.words import listed, shown
-from blis.policies.parameters import Bounds, Formula, ScorerWeights
+from blis.policies.parameters import COSTLY_SIGNALS, Bounds, Formula, ScorerWeights
 from blis.policies.users import callable_memory, load_callable, name_of, taken_over
 
 #: The policies of a cluster whose operator chose nothing.
@@ -50,7 +50,7 @@ class BoundPolicy(NamedTuple):
     def needs(self) -> frozenset[str]:
         """Costly signals that the policy or its scorers read; a Python callable may read all."""
         if self.module is None:
-            return frozenset({"cached_blocks", "affinity_blocks"})
+            return COSTLY_SIGNALS
         needed = frozenset(self.flag("NEEDS", frozenset()))
         for scorer in self.scorers:
             needed |= getattr(answer("scoring", scorer), "NEEDS", frozenset())

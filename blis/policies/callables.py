@@ -41,10 +41,10 @@ def decide_routing(simulation: Stop) -> None:
 def decide_order(simulation: Stop) -> None:
     """Work out the priority and the place of every request that waits on the instance in the middle of a step."""
     seen = windows(simulation)
-    view, link = seen.queue(), seen.link
-    request = int(seen.waiting_head[view.instance])
+    link = seen.link
+    request = int(seen.waiting_head[seen.step[INSTANCE]])
     while request >= 0:
-        waiting = seen.request(request)
+        view, waiting = seen.queue(request), seen.request(request)
         value = _number(simulation, "priority", _ask(simulation, seen, "priority", view, waiting))
         seen.priority[request] = value
         ranked = waiting._replace(priority=value)
@@ -58,10 +58,11 @@ def decide_victim(simulation: Stop) -> None:
     seen, scratch = windows(simulation), simulation.state.scratch
     count = seen.n_candidates()
     if simulation.prepared.policies["priority"].is_python:
-        view, first = seen.queue(), seen.first_candidate()
+        first = seen.first_candidate()
         members = simulation.state.batches.members[seen.step[INSTANCE], first : first + count]
         for place, member in enumerate(members.tolist()):
-            value = _number(simulation, "priority", _ask(simulation, seen, "priority", view, seen.request(member)))
+            answer = _ask(simulation, seen, "priority", seen.queue(member), seen.request(member))
+            value = _number(simulation, "priority", answer)
             seen.priority[member] = scratch.candidates[0, place] = value
     answer = _ask(simulation, seen, "preemption", seen.candidates())
     seen.step[VICTIM] = _whole(simulation, "preemption", answer, 0, count - 1)

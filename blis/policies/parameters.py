@@ -2,6 +2,11 @@
 
 from typing import NamedTuple
 
+#: What a policy may ask for in `NEEDS`, because it costs something to know: what instances learn while they serve, and
+#: what they hold.
+LEARNED_SIGNALS = frozenset({"expected_output_tokens", "uncached_tokens", "tenant_service"})
+COSTLY_SIGNALS = LEARNED_SIGNALS | {"cached_blocks", "affinity_blocks"}
+
 
 class Bounds(NamedTuple):
     """Range of a number, both ends included, and its unit."""

@@ -56,8 +56,8 @@ def _decision(question: str, policy: BoundPolicy) -> Any:
 
 
 def _rows(vectors: list[Float64Vector]) -> np.ndarray:
-    """The vectors as rows of one matrix, filled up with zeros."""
-    matrix = np.zeros((len(vectors), max(len(vector) for vector in vectors)))
+    """The vectors as rows of one matrix, filled up with zeros: to two numbers at least, by which service is weighed."""
+    matrix = np.zeros((len(vectors), max(2, *(len(vector) for vector in vectors))))
     for row, vector in zip(matrix, vectors, strict=True):
         row[: len(vector)] = vector
     return matrix
@@ -69,7 +69,7 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
     sorts = bool(scheduling.flag("SORTS", True))
     ranks = bool(victim.flag("NEEDS_PRIORITY", victim.is_python))
     asks_order = sorts and (priority.is_python or scheduling.is_python)
-    needs = admission.needs | routing.needs
+    needs, needs_queued = admission.needs | routing.needs, _queue_needs(priority, scheduling, victim)
     return {
         "queue_kind": _queue_kind(priority, scheduling, asks_order) if sorts else codes.ARRIVAL_ORDER,
         "n_scorers": len(routing.scorers),
@@ -77,6 +77,10 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "needs_affinity": "affinity_blocks" in needs,
         "ranks_victims": ranks and not priority.is_python,
         "policy_scores": bool(routing.flag("SCORES", False)),
+        "needs_expected_output": "expected_output_tokens" in needs | needs_queued,
+        "needs_uncached_tokens": "uncached_tokens" in needs_queued,
+        "needs_service": "tenant_service" in needs_queued,
+        "sorts_after_each": sorts and bool(scheduling.flag("SORTS_AFTER_EACH", False)),
         "looks": bool(admission.flag("LOOKS", True) or routing.flag("LOOKS", True)),
         "effects_are_local": _effects_are_local(policies),
         "admits_all": bool(admission.flag("ADMITS_ALL", False)),
@@ -87,6 +91,13 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "urgency_kind": _urgency_kind(priority, scheduling),
         "takes_urgent_first": _takes_urgent_first(priority, scheduling),
     }
+
+
+def _queue_needs(priority: BoundPolicy, scheduling: BoundPolicy, victim: BoundPolicy) -> frozenset[str]:
+    """Costly signals that an instance's own policies read, as far as they are asked at all."""
+    sorts, ranks = scheduling.flag("SORTS", True), victim.flag("NEEDS_PRIORITY", victim.is_python)
+    needed: frozenset[str] = scheduling.needs if sorts else frozenset()
+    return needed | priority.needs if sorts or ranks else needed
 
 
 def _effects_are_local(policies: Mapping[str, BoundPolicy]) -> bool:
@@ -110,6 +121,8 @@ def _urgency(priority: BoundPolicy) -> Any:
 
 def _queue_kind(priority: BoundPolicy, scheduling: BoundPolicy, asks_order: bool) -> int:
     if asks_order:
+        return codes.CHANGING_ORDER
+    if not scheduling.flag("ORDER_IS_FIXED", True):
         return codes.CHANGING_ORDER
     if not scheduling.flag("USES_PRIORITY", True) or _is_fixed(priority):
         return codes.FIXED_ORDER

@@ -12,15 +12,16 @@ from blis.engine.users import compiled_callable, is_compiled
 from blis.foundation.answers import FOLDERS
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
+from blis.policies.parameters import COSTLY_SIGNALS
 
 #: What a policy's file may say of it.
 _FLAGS = (
     "NEEDS", "LOOKS", "ADMITS_ALL", "SCORES", "REASONS", "ORDER_IS_FIXED", "SORTS", "USES_PRIORITY",
-    "TAKES_URGENT_FIRST", "STANDS_FOR", "NEEDS_PRIORITY", "memory_size",
+    "TAKES_URGENT_FIRST", "SORTS_AFTER_EACH", "STANDS_FOR", "NEEDS_PRIORITY", "memory_size",
 )  # fmt: skip
 #: What is assumed of a compiled callable whose module does not say otherwise: that it reads everything there is.
 _ASSUMED: dict[str, Any] = {
-    "NEEDS": frozenset({"cached_blocks", "affinity_blocks"}),
+    "NEEDS": COSTLY_SIGNALS,
     "NEEDS_PRIORITY": True,
     "memory_size": lambda n_instances, n_requests: callable_memory(n_requests),
 }

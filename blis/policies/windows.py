@@ -40,10 +40,11 @@ class Windows:
         for row, question in enumerate(QUESTIONS):
             self.own[question] = (read_only(prepared.parameters[row]), stop.memory[row])
             self.decide[question] = plain(prepared.policies[question].decide)
-        self._seen = tuple(
-            read_only(_column(state.requests if name in _OF_REQUEST else stop.workload.table, _NAMES.get(name, name)))
-            for name in RequestView._fields[1:]
-        )
+        self._seen = tuple(read_only(_request_column(stop, name)) for name in RequestView._fields[1:])
+        self._uncached = _column(state.learned.requests, "uncached_tokens")
+        self._tenant = _column(stop.workload.table, "tenant")
+        self._n_tenants = int(stop.settings.n_tenants)
+        self._service = state.learned.tenants.view(np.ndarray)
         self._queue = tuple(
             _column(state.instances, name) for name in ("queued_requests", "running_requests", "used_blocks")
         )
@@ -62,13 +63,23 @@ class Windows:
         """What may be seen of a request now."""
         return RequestView(np.int64(request), *[column[request] for column in self._seen])  # type: ignore[arg-type]
 
-    def queue(self) -> QueueView:
-        """What the scheduler of the instance in the middle of a step may see of it."""
+    def queue(self, request: int) -> QueueView:
+        """What the scheduler of the instance in the middle of a step may see of it when asked about a request."""
         instance = int(self.step[INSTANCE])
         queued, running, used = self._queue
         total = self._total_blocks[instance]
+        service = self._service[instance * self._n_tenants + self._tenant[request]]
         return QueueView(
-            int(self.step[NOW_US]), instance, queued[instance], running[instance], total - used[instance], total
+            int(self.step[NOW_US]),
+            instance,
+            queued[instance],
+            running[instance],
+            total - used[instance],
+            total,
+            self._uncached[request],
+            service["input_tokens"],
+            service["written_tokens"] + service["batch_tokens"],
+            service["lift"],
         )
 
     def candidates(self) -> BatchView:
@@ -96,6 +107,13 @@ def windows(stop: Stop) -> Windows:
 def read_only(array: Any) -> np.ndarray:
     """A view of an array through which it cannot be written to, whatever is done to the view's flags."""
     return np.asarray(memoryview(array.view(np.ndarray)).toreadonly())
+
+
+def _request_column(stop: Stop, name: str) -> np.ndarray:
+    """What requests have in a field of their view."""
+    if name == "expected_output_tokens":
+        return _column(stop.state.learned.requests, name)
+    return _column(stop.state.requests if name in _OF_REQUEST else stop.workload.table, _NAMES.get(name, name))
 
 
 def _column(records: Any, name: str) -> np.ndarray:

@@ -7,8 +7,12 @@ from blis.engine.choice import LOWEST_INDEX
 from blis.engine.program import evaluate_routing
 from blis.engine.reference import by_reference
 from blis.engine.views import BatchView, QueueView, RequestView, RouterView, order_at, prioritise_at, victim_at
+from blis.foundation.slo_targets import SHIPPED
 from blis.foundation.units import Float64Vector, Int64Vector
 from evolve.genomes.situations import BLOCK_SIZES_TOKENS
+
+#: Of each SLO class: a scenario's own tell apart no policies that these do not.
+_TTFT_TARGETS_US = np.array(SHIPPED.ttft_targets_us())
 
 
 @cached_kernel
@@ -74,12 +78,12 @@ def rank_requests(
     priorities, keys : float64 (situations, requests)
         Filled; larger is more urgent, smaller is taken first.
     """
-    first = np.int64(0)
+    zero: int = np.int64(0)  # type: ignore[assignment]
     for place in range(len(queue)):
         block_size_tokens = BLOCK_SIZES_TOKENS[place % 2]
         state = queue[place]
         view = by_reference(
-            QueueView(clock_us[place], first, state[1], state[2], state[3], state[4])  # type: ignore[arg-type]
+            QueueView(clock_us[place], zero, state[1], state[2], state[3], state[4], zero, zero, zero, 0.0)
         )
         for request in range(waiting.shape[1]):
             seen = by_reference(_request(waiting[place, request], block_size_tokens, 0.0))
@@ -162,4 +166,6 @@ def _request(columns: Int64Vector, block_size_tokens: int, priority: float) -> R
         zero,  # type: ignore[arg-type]
         columns[4],
         priority,
+        _TTFT_TARGETS_US[columns[2]],
+        0.0,
     )

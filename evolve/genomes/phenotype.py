@@ -27,6 +27,7 @@ import numpy as np
 from blis.engine.answers import addresses
 from blis.engine.program import STACK_SIZE, encode
 from blis.policies.binding import BoundPolicy, bind_all, memory_for
+from blis.policies.parameters import LEARNED_SIGNALS
 from evolve.genomes.choices import name_victims, rank_requests, score_instances
 from evolve.genomes.program import FEATURES, SHARED_FEATURES
 from evolve.genomes.situations import situations
@@ -70,8 +71,13 @@ def _parts(bound: dict[str, BoundPolicy], phenotype: Phenotype) -> Iterator[byte
 
 
 def _is_described(policy: BoundPolicy) -> bool:
-    """Whether choices describe it: it sees the view alone. (What a program calls its memory is its stack.)"""
-    return not policy.is_python and (policy.name == "program" or policy.flag("memory_size", None) is None)
+    """Whether choices describe it: it sees the view alone. (What a program calls its memory is its stack.)
+
+    Situations have nothing that instances learn while they serve.
+    """
+    if policy.is_python or policy.needs & LEARNED_SIGNALS:
+        return False
+    return policy.name == "program" or policy.flag("memory_size", None) is None
 
 
 def _named(policy: BoundPolicy) -> bytes:

@@ -138,9 +138,9 @@ def looking(prepared: Prepared, phenotype: Phenotype) -> PreparedRun:
     """The policies, bound, with every signal worked out, whether they read it or not."""
     cluster = with_limits(prepared, phenotype.limits)
     scenario = prepared.scenario
-    run = bind_run(cluster, phenotype.policies, semantics(scenario.semantics), scenario.horizon_us)
+    run = bind_run(cluster, phenotype.policies, semantics(scenario.semantics), scenario.horizon_us, scenario.slo)
     own = run.prepared_policies
-    settings = {**own.settings, "needs_cached_blocks": 1, "needs_affinity": 1, "looks": 1}
+    settings = {**own.settings, "needs_cached_blocks": 1, "needs_affinity": 1, "needs_expected_output": 1, "looks": 1}
     return replace(run, prepared_policies=replace(own, settings=settings))
 
 

@@ -27,7 +27,8 @@ def stage_of(prepared: Prepared, limits: Mapping[str, int], needs_trace: bool) -
 
     def make() -> Stage:
         scenario = prepared.scenario
-        cluster = prepare_cluster(with_limits(prepared, limits), semantics(scenario.semantics), scenario.horizon_us)
+        rules = semantics(scenario.semantics)
+        cluster = prepare_cluster(with_limits(prepared, limits), rules, scenario.horizon_us, scenario.slo)
         trace = "summary" if needs_trace else "none"
         return Stage(prepared.requests, cluster, seed=scenario.seed, trace=trace)
 

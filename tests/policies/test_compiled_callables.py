@@ -9,6 +9,7 @@ from blis.explaining.counterfactual.rollout import rollouts
 from blis.explaining.counterfactual.sampling import Sampling
 from blis.foundation.errors import BlisError, ConfigError, ContractError
 from blis.policies.binding import bind
+from blis.policies.parameters import COSTLY_SIGNALS
 from blis.prepare import prepare
 from blis.scenario import Scenario
 from blis.simulate import Simulation
@@ -72,7 +73,7 @@ def test_a_name_stands_for_it() -> None:
 
 
 def test_what_its_module_does_not_say_is_assumed_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert bind("routing", "routing", compiled.least_loaded).needs == {"cached_blocks", "affinity_blocks"}
+    assert bind("routing", "routing", compiled.least_loaded).needs == COSTLY_SIGNALS
 
     monkeypatch.setattr(compiled, "NEEDS", frozenset(), raising=False)
 

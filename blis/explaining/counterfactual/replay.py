@@ -15,7 +15,7 @@ from blis.engine._jit import compiled
 from blis.engine.views import ROUTE, ROUTING, RequestView, RouterView
 from blis.foundation.units import Float64Vector
 from blis.policies.binding import BoundPolicy
-from blis.prepare import bind_run
+from blis.prepare import with_policies
 from blis.simulate import Simulation
 
 LOOKS = False
@@ -49,7 +49,7 @@ def replaying(finished: Simulation) -> Simulation:
     prepared = finished.prepared
     policy = BoundPolicy("replay", sys.modules[__name__], _compiled_route(), np.zeros(1), ())
     policies = {**prepared.policies, "routing": policy}
-    run = bind_run(prepared.cluster, policies, prepared.semantics, prepared.horizon_us)
+    run = with_policies(prepared, policies)
     again = Simulation(finished.requests, run, seed=finished.seed, record_steps=False)
     again.memory[ROUTING, : len(finished.requests)] = np.maximum(finished.state.requests.instance, 0)
     return again

@@ -7,6 +7,6 @@ one per instance) a file writes how good each instance is, larger is better, and
 scores are recorded and judged; for the others minus the effective load stands in.
 
 To add a policy: one new file with `Params` and `route`. `NEEDS` names the costly signals it reads:
-"cached_blocks", "affinity_blocks". `LOOKS` is that
-of `blis.policies.admission`.
+"cached_blocks", "affinity_blocks", "expected_output_tokens" (of the request; by what all instances have completed).
+`LOOKS` is that of `blis.policies.admission`.
 """

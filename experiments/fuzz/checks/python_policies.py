@@ -8,7 +8,7 @@ from typing import Any
 from blis.foundation.answers import FOLDERS, answer
 from blis.outcome import outcome
 from blis.policies.binding import fields
-from blis.prepare import bind_run
+from blis.prepare import with_policies
 from experiments.fuzz.sameness import differences
 from experiments.fuzz.subject import Subject
 
@@ -29,12 +29,7 @@ def check(subject: Subject) -> Iterator[str]:
     module = subject.policies[question].module
     assert module is not None
     function = getattr(module, FOLDERS[question][1])
-    prepared = bind_run(
-        subject.cluster,
-        {**subject.policies, question: function},
-        subject.prepared.semantics,
-        subject.prepared.horizon_us,
-    )
+    prepared = with_policies(subject.prepared, {**subject.policies, question: function})
     for line in differences(subject.outcome, outcome(subject.start(prepared=prepared).run()), stopped=True):
         yield f"with {question} {subject.policies[question].name} in Python, {line}"
 

@@ -42,8 +42,8 @@ def claim(world, state, instance, request):
     requests = state.requests
     if world.settings.urgency_kind != BY_PRIORITY:
         return 0.0, int(requests.queued_us[request]), int(requests.routing_rank[request])
-    view = queue_view(world, state.instances, instance, int(state.scratch.step[NOW_US]))
-    seen = request_view(world, requests, request)
+    view = queue_view(world, state, instance, request, int(state.scratch.step[NOW_US]))
+    seen = request_view(world, state, request)
     urgency = world.answers[RANKS_URGENCY](view, seen, world.parameters[PRIORITY], world.memory[PRIORITY])
     return -round(float(urgency), 9), int(requests.arrival_us[request]), 0
 
