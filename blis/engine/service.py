@@ -65,7 +65,7 @@ def _counter(world: World, state: State, place: int) -> float:
     """What a tenant's service weighs by the scheduler's first two parameters, with what it was lifted by."""
     tenants, weights = state.learned.tenants, world.parameters[SCHEDULING]
     written = tenants.written_tokens[place] + tenants.batch_tokens[place]
-    return tenants.lift[place] + weights[0] * tenants.input_tokens[place] + weights[1] * written
+    return tenants.lift[place] + (weights[0] * tenants.input_tokens[place] + weights[1] * written)
 
 
 @kernel

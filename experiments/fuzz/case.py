@@ -27,6 +27,7 @@ ROW_DEFAULTS: dict[str, Any] = {
     "context_of": -1,
     "context_length": 0,
     "slo_class": "",
+    "tenant": "",
     "round": 0,
     "after": -1,
     "think_us": 0,

@@ -8,7 +8,7 @@ from typing import Any
 from experiments.fuzz.case import Case
 from experiments.fuzz.draw_cluster import draw_batch_rules, draw_cluster, draw_drafts, fit_blocks
 from experiments.fuzz.draw_policies import draw_policies
-from experiments.fuzz.draw_workload import draw_rows, draw_workload
+from experiments.fuzz.draw_workload import draw_rows, draw_targets, draw_workload
 
 SEMANTICS = ("corrected",) * 4 + ("vllm-0.32",) * 4 + ("reference-2026-04",) * 2 + ("reference-2026-02",)
 #: Requests of a case, by mode: without compiled kernels a request costs a thousand times as much.
@@ -43,6 +43,8 @@ def draw_case(seed: int, number: int, mode: str) -> Case:
     }
     if workload is not None:
         scenario["workload"] = workload
+    if random.random() < 0.4:
+        scenario["slo"] = draw_targets(random, pace_us)
     # Under the reference's semantics what can never finish is preempted for ever.
     if random.random() < (0.5 if semantics.startswith("reference") else 0.15):
         scenario["horizon_us"] = _horizon_us(random, rows, pace_us)

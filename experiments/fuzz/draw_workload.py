@@ -8,6 +8,7 @@ from typing import Any
 from experiments.fuzz.case import ROW_DEFAULTS
 
 CLASSES = ("", "critical", "realtime", "standard", "interactive", "batch", "sheddable", "background")
+TENANTS = ("", "front", "front", "back")
 US_PER_S = 1_000_000
 
 
@@ -37,6 +38,7 @@ def draw_rows(random: Random, block_size: int, n: int, pace_us: int, is_pressed:
                 (0, 1, 2, random.randint(0, longest_output), random.randint(0, longest_output))
             ),
             "slo_class": random.choice(CLASSES),
+            "tenant": random.choice(TENANTS),
             "round": random.choice((0, 0, 1, 3)),
         }
         if rows and random.random() < share_context:
@@ -73,6 +75,15 @@ def draw_workload(random: Random, n: int, pace_us: int, is_pressed: bool) -> tup
                 )
             )
     return {"kind": "spec", "spec": document}, random.choice((3, 6)) * longest
+
+
+def draw_targets(random: Random, pace_us: int) -> dict[str, Any]:
+    """What some classes are promised: about as long as requests take here."""
+    targets: dict[str, Any] = {}
+    for name in random.sample(("default", *CLASSES[1:]), random.randint(1, 4)):
+        bounds = random.sample(("ttft_ms", "itl_ms", "e2e_ms"), random.randint(1, 2))
+        targets[name] = {bound: random.choice((0.001, 0.5, 1, 30)) * pace_us / 1000 for bound in bounds}
+    return targets
 
 
 def _continue(random: Random, columns: dict[str, Any], rows: list[dict[str, Any]]) -> None:

@@ -20,7 +20,9 @@ PLAIN_CLUSTER = {
 #: Keys of a pool that say how its engine forms batches; without them it is as the semantics have it.
 BATCH_RULES = ("async_scheduling", "reserve_full_isl", "kv_watermark", "prefix_caching", "speculative")
 PLAIN_POOL = {"long_prefill_threshold_tokens": 0, "max_running_requests": 256, "step_token_budget": 2048}
-PLAIN_ROW = {"output_tokens": 0, "round": 0, "slo_class": "", "think_us": 0, "after": -1, "arrival_us": 0}
+PLAIN_ROW = {
+    "output_tokens": 0, "round": 0, "slo_class": "", "tenant": "", "think_us": 0, "after": -1, "arrival_us": 0,
+}  # fmt: skip
 
 
 def shrink(case: Case, fails: Callable[[Case], bool], rows: Rows | None, seconds: float) -> Case:

@@ -13,6 +13,7 @@ from blis.cluster.latency import LatencyModel, affine, roofline
 from blis.cluster.speculative import Speculative
 from blis.engine.codes import STATUS_NAMES
 from blis.foundation.semantics import semantics as semantics_called
+from blis.foundation.slo_targets import SHIPPED, SloTargets
 from blis.outcome import Outcome, outcome
 from blis.prepare import bind_run
 from blis.simulate import Simulation
@@ -59,10 +60,20 @@ def simulation_of(case: Case, rows: Rows, semantics: str, **options: Any) -> Sim
         "policies": policies_of(case),
         "semantics": semantics_called(semantics),
         "horizon_us": case.get("horizon_us"),
+        "slo": targets_of(case),
     }
     run |= {name: options.pop(name) for name in tuple(options) if name in run}
     own = {"record_routing": case.get("routing_trace") is not None, "seed": case.get("seed", 0)} | options
     return Simulation(requests_of(case, rows), bind_run(cluster_of(case), **run), **own)
+
+
+def targets_of(case: Case) -> SloTargets:
+    """What each class is promised."""
+    given = case.get("ttft_targets_us")
+    if given is None:
+        return SHIPPED
+    targets = {name or "default": {"ttft_ms": due_us / 1000} for name, due_us in given.items()}
+    return SloTargets.from_mapping("slo", targets)
 
 
 def requests_of(case: Case, rows: Rows) -> Requests:
@@ -124,9 +135,8 @@ def policies_of(case: Case) -> dict[str, Any]:
     routing, admission = case["routing"], case["admission"]
     chosen = {"policy": POLICY_NAMES.get(routing["policy"], routing["policy"])}
     chosen |= {name: routing[name] for name in _parameters(chosen["policy"])}
-    bucket = ("capacity_tokens", "refill_tokens_per_s") if admission["policy"] == "token-bucket" else ()
     return {
-        "admission": {"policy": admission["policy"]} | {name: admission[name] for name in bucket},
+        "admission": admission,
         "routing": chosen,
         "priority": case["priority_policy"],
         "scheduling": case["scheduler"],

@@ -14,7 +14,7 @@ from tests.reference.naive_instance import Instance
 from tests.reference.naive_latency import read_latency
 from tests.reference.naive_metrics import aggregate, row_of
 from tests.reference.naive_request import Keys, Request, read_requests
-from tests.reference.naive_routing import Admission, Eyes, Router, regret
+from tests.reference.naive_routing import Admission, Eyes, Router, draw_of, regret
 from tests.reference.naive_semantics import PRESETS, Semantics
 
 REFUSED_PAUSE_US = 1_000_000  # whoever is refused waits so long before the next attempt
@@ -46,7 +46,7 @@ class Simulator:
         self.instances = [
             Instance(index, case, self.latencies[index], keys, semantics) for index in range(case["instances"])
         ]
-        self.admission = Admission(case["admission"])
+        self.admission = Admission(case["admission"], draw_of(case, semantics))
         self.eyes = Eyes(self.instances, case["routing"], semantics)
         self.router = Router(case, self.instances, semantics)
         self.is_traced = case.get("routing_trace") is not None

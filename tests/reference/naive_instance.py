@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 from tests.reference.naive_cache import BlockPool
 from tests.reference.naive_drafts import Drafts
 from tests.reference.naive_latency import Affine, Priced, Roofline, Share
-from tests.reference.naive_priority import priority_of
+from tests.reference.naive_ledger import Ledger
+from tests.reference.naive_order import order_of
+from tests.reference.naive_priority import DUE_US, priority_of
 from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import Semantics
 
@@ -40,7 +42,11 @@ class Instance:
         self.step_budget: int = own["step_token_budget"]
         self.threshold: int = own["long_prefill_threshold"]
         self.longest: int = own.get("max_model_len", 0)  # of prompt and output; 0: none
-        self.scheduler: str = case["scheduler"]
+        scheduling = case["scheduler"]
+        self.scheduling: dict[str, Any] = {"policy": scheduling} if isinstance(scheduling, str) else scheduling
+        self.scheduler: str = self.scheduling["policy"]
+        self.targets_us: dict[str, int] = case.get("ttft_targets_us") or DUE_US
+        self.ledger = Ledger()
         priority = case["priority_policy"]
         self.priority_policy = {"policy": priority} if isinstance(priority, str) else priority
         self.preemption: str = case.get("preemption", "newest")
@@ -82,6 +88,7 @@ class Instance:
             self.n_in_flight -= 1
             return None
         request.status = "queued"
+        self._let_tenant_in(request)
         self.queue.append(request)
         self.input_tokens += len(request.prompt)
         if self.has_step_due:
@@ -189,14 +196,8 @@ class Instance:
         at = 0 if self.priority_policy["policy"] == "linear" else now
         for request in self.queue:
             request.priority = priority_of(self.priority_policy, request, self, at)
-        if self.scheduler == "sjf":
-            self.queue.sort(key=lambda r: (len(r.prompt), r.arrival_us, r.name))
-        elif self.scheduler == "priority-fcfs":
-            self.queue.sort(key=lambda r: (-r.priority, r.arrival_us, r.name))
-        elif self.scheduler == "reverse-priority":
-            self.queue.sort(key=lambda r: (r.priority, r.arrival_us, r.name))
-        elif self.scheduler != "fcfs":
-            raise ValueError(f"unknown scheduler {self.scheduler!r}")
+        if self.scheduler != "fcfs":
+            self.queue.sort(key=lambda r: (order_of(self.scheduling, r, self, now), r.arrival_us, r.name))
 
     def _form_batch(self, now: int) -> list[tuple[Request, Share]]:
         """Serve running requests, then take waiting ones; who was served, in batch order."""
@@ -243,10 +244,14 @@ class Instance:
             self.queue.pop(0)
             self.batch.append(request)
             request.status = "running"
+            if request.scheduling_delay_us is None:
+                self.ledger.prompts[request.tenant] += len(request.prompt)
             if request.scheduling_delay_us is None or not self.semantics.preempted_keeps_output:
                 request.scheduling_delay_us = now - request.arrival_us
             served.append((request, taken))
             budget -= taken.new_tokens
+            if self.scheduler in ("vtc", "las"):
+                self._order_queue(now)
         return served
 
     def _share(self, request: Request, start: int, n: int, history: int | None = None) -> Share:
@@ -254,6 +259,24 @@ class Instance:
         n_text = request.known + request.under_way
         is_decode = start >= len(request.prompt) and start == n_text - 1
         return Share(not is_decode, n, start if history is None else history, n_text)
+
+    def _let_tenant_in(self, request: Request) -> None:
+        """A tenant that sends again after nobody of it waited catches up with those that have somebody waiting."""
+        waiting = {one.tenant for one in self.queue}
+        if request.tenant not in waiting:
+            weights = self.scheduling.get("input_weight", 1.0), self.scheduling.get("output_weight", 2.0)
+            self.ledger.lift(request.tenant, waiting, weights)
+
+    def due_us(self, request: Request) -> int:
+        """Time from its arrival within which a request's first token is due."""
+        return self.targets_us[request.named_class]
+
+    def uncached_tokens(self, request: Request) -> int:
+        """What a request has to compute before its next token."""
+        if request.status == "running":
+            return request.known + request.under_way - request.position
+        keys = self.pool.keys.of_whole_blocks(request.text, self.block_size)
+        return max(1, request.known - len(self.pool.leading_hits(keys)) * self.block_size)
 
     def _take(self, request: Request, most: int) -> Share | None:
         """Give the head of the queue its cached blocks and room for its first chunk; None: no room."""
@@ -311,6 +334,7 @@ class Instance:
             return
         is_first = request.written + request.under_way == 0
         request.under_way += 1
+        self.ledger.tokens[request.tenant] += 1
         request.has_drafts = self.drafts.width > 0
         if share.n_drafts:
             accepted = self.drafts.accept(request.number, request.written, share.n_drafts)
@@ -318,6 +342,7 @@ class Instance:
                 self.pool.write(request, request.position)
                 request.position += 1
                 request.under_way += 1
+                self.ledger.tokens[request.tenant] += 1
         if is_first:
             request.ttft_us = end + self.latency.per_token_us - request.arrival_us
         else:
@@ -333,6 +358,7 @@ class Instance:
 
     def _complete(self, request: Request) -> None:
         """Free everything, after storing the final token if that is asked for and there is room."""
+        self.ledger.complete(request)
         if request.status == "queued":  # preempted while its last token was under way
             self.returning.remove(request)
         else:

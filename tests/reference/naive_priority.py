@@ -16,6 +16,13 @@ URGENCY = {
 }  # fmt: skip
 
 
+#: When a first token is due after the arrival, if a case does not say otherwise [µs].
+DUE_US = {
+    "": 2_000_000, "critical": 450_000, "realtime": 450_000, "standard": 2_000_000, "interactive": 2_000_000,
+    "batch": 60_000_000, "sheddable": 60_000_000, "background": 300_000_000,
+}  # fmt: skip
+
+
 def urgency(request: Request) -> float:
     """By class; one that is not listed counts as unnamed."""
     return URGENCY.get(request.slo_class, URGENCY[""])
@@ -33,6 +40,12 @@ def priority_of(policy: dict[str, Any], request: Request, instance: Instance, no
         return 0.0 - 1e-6 * age
     if name == "slo-class":
         return float(policy.get(request.slo_class or "unnamed", urgency(request)))
+    if name == "edf":
+        return -(request.arrival_us + policy.get(request.named_class or "unnamed", 1.0) * instance.due_us(request))
+    if name == "slack":
+        due_us = request.arrival_us + policy.get("target_scale", 1.0) * instance.due_us(request)
+        slack_us = due_us - now - policy.get("prefill_us_per_token", 29.6) * instance.uncached_tokens(request)
+        return slack_us - 4e15 if slack_us < 0 and policy.get("gives_up", 0) else -slack_us
     if name == "linear":
         return (
             policy.get("age", 1.0) * age * 1e-6

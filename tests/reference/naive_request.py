@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from tests.reference.naive_cache import Block
 
 
+NAMED_CLASSES = ("critical", "realtime", "standard", "interactive", "batch", "sheddable", "background")
+
+
 @dataclass(eq=False)
 class Request:
     """One request, its tokens, and everything that has happened to it."""
@@ -20,6 +23,7 @@ class Request:
     prompt: list[int]
     output: list[int]
     slo_class: str
+    tenant: str = ""
     number: int = 0  # what its name counts
     round: int = 0
     after: int = -1  # row of the request that must leave first
@@ -47,6 +51,11 @@ class Request:
     preemptions: int = 0
     regret: float | None = None
     score: float | None = None
+
+    @property
+    def named_class(self) -> str:
+        """Its class; one that is not listed counts as unnamed."""
+        return self.slo_class if self.slo_class in NAMED_CLASSES else ""
 
     @property
     def name(self) -> str:
@@ -135,7 +144,10 @@ def read_requests(rows: list[dict[str, Any]], block_size: int, keys: Keys) -> li
         output = output + [next(fresh) for _ in range(n_output - len(output))]
         slo_class = columns.get("slo_class") or ""
         number = row if columns.get("number") is None else columns["number"]
-        request = Request(row, columns["arrival_us"], prompt, output, slo_class, number, columns.get("round") or 0)
+        tenant = columns.get("tenant") or ""
+        request = Request(
+            row, columns["arrival_us"], prompt, output, slo_class, tenant, number, columns.get("round") or 0
+        )
         request.after, request.think_us = columns.get("after", -1), columns.get("think_us", 0)
         request.prompt_keys = keys.of_whole_blocks(prompt, block_size)
         requests.append(request)

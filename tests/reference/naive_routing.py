@@ -16,10 +16,13 @@ from tests.reference.naive_semantics import Semantics
 class Admission:
     """always-admit, reject-all, shedding by class, or one token bucket for the whole cluster."""
 
-    def __init__(self, admission: dict[str, Any]) -> None:
+    def __init__(self, admission: dict[str, Any], draw: Draw | None = None) -> None:
         self.policy: str = admission["policy"]
-        if self.policy not in ("always-admit", "reject-all", "token-bucket", "tier-shed"):
+        if self.policy not in (
+            "always-admit", "reject-all", "token-bucket", "tier-shed", "saturation-shed", "probabilistic",
+        ):  # fmt: skip
             raise ValueError(f"unknown admission policy {self.policy!r}")
+        self.draw = draw
         self.shed = admission
         self.capacity = float(admission.get("capacity_tokens", 0))
         self.refill_per_s = float(admission.get("refill_tokens_per_s", 0))
@@ -32,6 +35,8 @@ class Admission:
             least = self.shed.get("minimum_urgency", 3.0)
             is_urgent = self.shed.get(request.slo_class or "unnamed", urgency(request)) >= least
             return is_urgent or max(one.load for one in signals) <= self.shed.get("threshold_requests", 0.0)
+        if self.policy in ("saturation-shed", "probabilistic"):
+            return urgency(request) >= self.shed.get("minimum_urgency", 0.0) or self._has_luck(request, signals)
         if self.policy != "token-bucket":
             return self.policy == "always-admit"
         elapsed_us = now - self.last_refill_us
@@ -42,6 +47,17 @@ class Admission:
             return False
         self.tokens -= len(request.prompt)
         return True
+
+    def _has_luck(self, request: Request, signals: list[Signals]) -> bool:
+        """Whether a request that may be refused is not."""
+        queue, share = self.shed.get("queue_depth_threshold", 5.0), self.shed.get("kv_cache_util_threshold", 0.8)
+        fullness = [max(one.queued / queue, one.used_share / share) if one.is_known else 1.0 for one in signals]
+        saturation = sum(fullness) / len(signals)
+        if self.policy == "saturation-shed":
+            return saturation < 1
+        chance = min(1.0, self.shed.get("k", 300.0) * min(saturation, 1000.0) ** self.shed.get("power", 5.0))
+        lot = self.draw.lot(request.number, 2**30) if self.draw else hashed(hashed(request.row) ^ 2**30)
+        return lot >= 2**32 * chance
 
 
 class Reading(NamedTuple):
@@ -54,6 +70,7 @@ class Reading(NamedTuple):
     queued_tokens: int = 0
     step_us: int = 0  # length of its last step
     hit_rate: float = 0.0  # in blocks
+    is_real: bool = False  # not before the instance is read for the first time
 
 
 class Eyes:
@@ -91,6 +108,7 @@ class Eyes:
                 sum(request.known for request in one.queue + one.returning),
                 one.last_step_us,
                 one.pool.hits / max(1, one.pool.hits + one.pool.misses),
+                is_real=True,
             )
             for one in self.instances
         ]
@@ -113,6 +131,7 @@ class Eyes:
             hit_rate=reading.hit_rate,
             now=now,
             block_size=instance.block_size,
+            is_known=reading.is_real,
         )
 
 
@@ -131,12 +150,21 @@ class Draw:
 
     def lot(self, number: int, instance: int) -> int:
         """A 32-bit hash of seed, request and instance."""
-        return self._hash(self._hash(self.key ^ self._hash(number)) ^ instance)
+        return hashed(hashed(self.key ^ hashed(number)) ^ instance)
 
-    def _hash(self, word: int) -> int:
-        for _ in range(2):
-            word = (word ^ word // 2**16) * 73_244_475 % 2**32
-        return word ^ word // 2**16
+
+def hashed(word: int) -> int:
+    """A one-to-one scrambling of 32 bits."""
+    for _ in range(2):
+        word = (word ^ word // 2**16) * 73_244_475 % 2**32
+    return word ^ word // 2**16
+
+
+def draw_of(case: dict[str, Any], semantics: Semantics) -> Draw | None:
+    """The lots of a case; None where nothing is drawn."""
+    ties = case.get("router_ties")
+    draws = semantics.ties_are_drawn if ties is None else ties == "random"
+    return Draw(case.get("seed", 0)) if draws else None
 
 
 class Router:
@@ -149,9 +177,7 @@ class Router:
             capacity = [one.pool.n_blocks for one in instances]
         if case.get("router_index_blocks"):
             capacity = [case["router_index_blocks"]] * n_instances
-        ties = case.get("router_ties")
-        draws = semantics.ties_are_drawn if ties is None else ties == "random"
-        self.draw = Draw(case.get("seed", 0)) if draws else None
+        self.draw = draw_of(case, semantics)
         self.policy: str = routing["policy"]
         self.routing = routing
         self.n_routed = 0

@@ -27,6 +27,7 @@ class Signals(NamedTuple):
     hit_rate: float = 0.0
     now: int = 0
     block_size: int = 1
+    is_known: bool = True  # whether it has ever been read
 
 
 def leading(keys: list[int], known: Collection[int]) -> int:

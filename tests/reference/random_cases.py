@@ -5,6 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from tests.reference.naive_request import NAMED_CLASSES
+
 SCORERS = (
     "queue-depth", "kv-utilization", "load-balance", "precise-prefix-cache", "prefix-affinity", "no-hit-lru",
     "active-requests", "running-requests", "load-aware", "vllm-dp",
@@ -61,6 +63,37 @@ def random_drafts(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "async_scheduling": random.choice((None, False)),
         "max_model_len": random.choice((0, 0, longest, longest + random.randint(0, 9), max(2, longest - 3))),
     }
+
+
+def random_orders(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Policies that look at deadlines, at what was served and at how full the cluster is; tenants for them."""
+    for row in rows:
+        row["tenant"] = random.choice(("", "front", "front", "back"))
+    weights = {"input_weight": random.choice((0.0, 1.0, 0.3)), "output_weight": random.choice((0.0, 2.0, 0.7))}
+    ageing = {"ageing_tokens_per_s": random.choice((0.0, 100.0, 1e4, 1e6))}
+    prefill = {"prefill_us_per_token": random.choice((0.0, 1.0, 29.6))}
+    full = {"queue_depth_threshold": random.choice((0.5, 5.0)), "kv_cache_util_threshold": random.choice((0.1, 0.8))}
+    return {
+        "scheduler": random.choice((
+            "priority-fcfs",
+            "reverse-priority",
+            {"policy": "predicted-sjf"} | weights | ageing,
+            {"policy": "vtc"} | weights,
+            {"policy": "las"} | weights | ageing,
+            {"policy": "mlfq", "quantum_ms": 0.02, "starvation_ms": random.choice((0.0, 0.3, 3000.0))} | prefill,
+        )),
+        "priority_policy": random.choice((
+            {"policy": "edf", "critical": random.choice((0.0, 1.0, 20.0))},
+            {"policy": "slack", "gives_up": random.randint(0, 1), "target_scale": random.choice((0.5, 1.0))} | prefill,
+        )),
+        "admission": random.choice((
+            {"policy": "always-admit"},
+            {"policy": "always-admit"},
+            {"policy": "saturation-shed", "minimum_urgency": random.choice((0.0, 3.5))} | full,
+            {"policy": "probabilistic", "k": random.choice((1.0, 300.0)), "minimum_urgency": 3.5} | full,
+        )),
+        "ttft_targets_us": {name: random.choice((20, 300, 3000, 10**6)) for name in (*NAMED_CLASSES, "")},
+    }  # fmt: skip
 
 
 def _batch_rules(random: Random) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.reference import engine_runner, naive
 from tests.reference.agreement import differences
-from tests.reference.random_cases import random_case, random_drafts
+from tests.reference.random_cases import random_case, random_drafts, random_orders
 
 # Found by a search over 60 000 seeds; each once told the two simulators apart.
 TELLING = (
@@ -21,11 +21,15 @@ TELLING = (
 )
 
 
-def assert_agreement(seed: int, semantics: str, most_requests: int, has_drafts: bool = False) -> None:
+def assert_agreement(
+    seed: int, semantics: str, most_requests: int, has_drafts: bool = False, has_orders: bool = False
+) -> None:
     random = Random(seed)
     case, rows = random_case(random, semantics, most_requests)
     if has_drafts:
         case |= random_drafts(random, rows)
+    if has_orders:
+        case |= random_orders(random, rows)
     case["seed"] = seed
 
     want = naive.simulate(case, rows, semantics)
@@ -57,5 +61,21 @@ def test_engine_and_naive_simulator_agree_on_speculative_decoding(semantics: str
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         assert_agreement(seed, semantics, most_requests=40, has_drafts=True)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32", "reference-2026-04"])
+@pytest.mark.parametrize("has_drafts", [False, True])
+def test_engine_and_naive_simulator_agree_on_orders_by_deadline_and_by_what_was_served(
+    semantics: str, has_drafts: bool
+) -> None:
+    if has_drafts and semantics.startswith("reference"):
+        pytest.skip("the reference does not draft")
+
+    @settings(derandomize=True, deadline=None, max_examples=100, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, has_drafts=has_drafts, has_orders=True)
 
     agree()

@@ -13,6 +13,7 @@ from typing import Any
 
 from blis.engine.batch_sums import BatchSums
 from blis.foundation.answers import QUESTIONS, answer
+from blis.foundation.slo import CLASSES
 from blis.policies.bundle import complete_policy
 from experiments.fuzz.subject import Subject, rows_of
 from tests.reference import engine_runner, naive
@@ -27,7 +28,7 @@ MOST_LINES = 4
 #: Names that the recorded cases use for the product's.
 NAMES = {"weighted-legacy": "weighted-cache-load", "prefix-affinity": "prefix-affinity-whole-prompt"}
 KNOWN = {
-    "admission": {"always-admit", "reject-all", "token-bucket", "tier-shed"},
+    "admission": {"always-admit", "reject-all", "token-bucket", "tier-shed", "saturation-shed", "probabilistic"},
     "routing": {
         "round-robin",
         "least-loaded",
@@ -37,8 +38,8 @@ KNOWN = {
         "weighted-legacy",
         "program",
     },
-    "priority": {"constant", "slo-based", "inverted-slo", "slo-class", "linear", "program"},
-    "scheduling": {"fcfs", "sjf", "priority-fcfs", "reverse-priority"},
+    "priority": {"constant", "slo-based", "inverted-slo", "slo-class", "linear", "program", "edf", "slack"},
+    "scheduling": {"fcfs", "sjf", "priority-fcfs", "reverse-priority", "predicted-sjf", "vtc", "las", "mlfq"},
     "preemption": {"newest", "lowest-priority"},
     "scoring": {*STATELESS, "prefix-affinity", "no-hit-lru"},
 }
@@ -98,7 +99,8 @@ def _case_of(subject: Subject) -> dict[str, Any]:
             for one in cluster.instances
         ],
         "kv_blocks_per_instance": 0,
-        "scheduler": policies["scheduling"]["policy"],
+        "scheduler": policies["scheduling"],
+        "ttft_targets_us": dict(zip(CLASSES, subject.scenario.slo.ttft_targets_us(), strict=True)),
         "priority_policy": policies["priority"],
         "preemption": policies["preemption"]["policy"],
         "admission": policies["admission"],
