@@ -10,6 +10,7 @@ import numpy as np
 
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import affine
+from blis.foundation.slo_targets import SloTargets
 from blis.outcome import Outcome, outcome
 from blis.prepare import bind_run
 from blis.simulate import Simulation
@@ -21,6 +22,10 @@ from evolve.records import Phenotype
 
 CLASSES = ("", "critical", "standard", "batch", "sheddable", "background")
 BLOCK = 4
+#: So little that some requests are late.
+PROMISED = SloTargets.from_mapping(
+    "slo", {"default": {"ttft_ms": 2}, "critical": {"ttft_ms": 0.5}, "batch": {"e2e_ms": 5}}
+)
 
 
 @cache
@@ -39,7 +44,8 @@ def scenarios() -> tuple[tuple[Requests, Cluster], ...]:
 def outcomes(phenotype: Phenotype) -> list[Outcome]:
     """What happens in each scenario."""
     return [
-        outcome(Simulation(requests, bind_run(cluster, phenotype.policies)).run()) for requests, cluster in scenarios()
+        outcome(Simulation(requests, bind_run(cluster, phenotype.policies, slo=PROMISED)).run())
+        for requests, cluster in scenarios()
     ]
 
 
@@ -87,4 +93,5 @@ def _requests(seed: int, count: int, span_us: int) -> Requests:
         block_size_tokens=BLOCK,
         slo_class=Labels(draw.integers(0, len(CLASSES), count).astype(np.int32), CLASSES),
         turn=draw.integers(0, 4, count).astype(np.int32),
+        tenant=Labels(draw.integers(0, 3, count).astype(np.int32), ("large", "north", "south")),
     )

@@ -48,6 +48,13 @@ KNOWN: dict[str, dict[str, dict[str, Any]]] = {
         "slo-class": {"routing": LLM_D, "priority": "slo-class", "scheduling": "priority-fcfs"},
         "slo-based": {"routing": LLM_D, "priority": "slo-based", "scheduling": "priority-fcfs"},
         "linear": {"routing": LLM_D, "priority": "linear", "scheduling": "priority-fcfs"},
+        "edf": {"routing": LLM_D, "priority": "edf", "scheduling": "priority-fcfs"},
+        "slack-gives-up": {
+            "routing": LLM_D, "priority": {"policy": "slack", "gives_up": 1}, "scheduling": "priority-fcfs",
+        },
+        "predicted-sjf": {"routing": LLM_D, "scheduling": "predicted-sjf"},
+        "vtc": {"routing": LLM_D, "scheduling": "vtc"},
+        "mlfq": {"routing": LLM_D, "scheduling": "mlfq"},
     },
     "full": {
         "llm-d-3-2-2": {"routing": LLM_D},
@@ -57,7 +64,12 @@ KNOWN: dict[str, dict[str, dict[str, Any]]] = {
         "llm-d-slo-class": {
             "routing": LLM_D, "priority": "slo-class", "scheduling": "priority-fcfs", "preemption": "lowest-priority",
         },
+        "preble-edf": {
+            "routing": "preble", "priority": "edf", "scheduling": "priority-fcfs", "preemption": "lowest-priority",
+        },
         "llm-d-tier-shed": {"routing": LLM_D, "admission": "tier-shed"},
+        "llm-d-saturation-shed": {"routing": LLM_D, "admission": "saturation-shed"},
+        "llm-d-probabilistic": {"routing": LLM_D, "admission": "probabilistic"},
     },
 }  # fmt: skip
 CASES = [(name, seed) for name, seeds in KNOWN.items() for seed in seeds]
