@@ -65,8 +65,10 @@ def assert_same(one: Outcome, other: Outcome) -> None:
 POLICIES = st.fixed_dictionaries(
     {
         "routing": st.sampled_from(["round-robin", "least-loaded", "weighted", "prefix-affinity", "always-busiest"]),
-        "scheduling": st.sampled_from(["fcfs", "sjf", "priority-fcfs", "reverse-priority"]),
-        "priority": st.sampled_from(["constant", "slo-based", "linear"]),
+        "scheduling": st.sampled_from(
+            ["fcfs", "sjf", "priority-fcfs", "reverse-priority", "predicted-sjf", "vtc", "las", "mlfq"]
+        ),
+        "priority": st.sampled_from(["constant", "slo-based", "linear", "edf", "slack"]),
         "preemption": st.sampled_from(["newest", "lowest-priority"]),
     }
 )

@@ -17,13 +17,17 @@ from blis.simulate import Simulation
 from blis.stage import Stage
 from tests.laws.test_simulation_is_a_value import assert_same, cluster, random_requests
 
-#: Policies with no, two and three scorers, with memory, with priorities that change, and with refusals.
+#: Policies with no, two and three scorers, with memory, with priorities that change, with refusals, and with what
+#: instances learn.
 TRIED: list[dict[str, Any]] = [
     {},
     {"routing": {"policy": "weighted", "scorers": {"prefix-affinity": 2, "queue-depth": 1}}},
     {"routing": "least-loaded", "scheduling": "sjf", "preemption": "lowest-priority", "priority": "slo-based"},
     {"routing": {"policy": "weighted", "scorers": {"precise-prefix-cache": 2, "queue-depth": 1, "no-hit-lru": 1}}},
     {"admission": {"policy": "token-bucket"}, "routing": "prefix-affinity"},
+    {"scheduling": "vtc"},
+    {"scheduling": "predicted-sjf", "routing": "least-loaded"},
+    {"priority": "slack", "scheduling": "priority-fcfs", "preemption": "lowest-priority"},
 ]
 
 CLUSTERS = {

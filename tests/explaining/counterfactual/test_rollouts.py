@@ -42,6 +42,18 @@ SCENARIOS = {
         PLAIN, {"max_running_requests": 8},
         {"scheduling": "priority-fcfs", "priority": {"policy": "program", "formula": "age_us input_tokens div"}},
     ),
+    "fair shares": (
+        PREFIXES | {"tenants": {"front": 3, "back": 1}}, {"kv_blocks": 900, "max_running_requests": 16},
+        {"routing": "least-loaded", "scheduling": "vtc"},
+    ),
+    "predicted lengths": (
+        PLAIN | {"tenants": {"front": 3, "back": 1}}, {"max_running_requests": 8},
+        {"routing": "round-robin", "scheduling": "predicted-sjf"},
+    ),
+    "slack": (
+        PREFIXES, {"kv_blocks": 900, "max_running_requests": 16},
+        {"routing": "weighted", "scheduling": "priority-fcfs", "priority": "slack", "preemption": "lowest-priority"},
+    ),
     "closed loop": ({"kind": "spec", "path": "docs/examples/closed_loop.yaml"}, {}, {"routing": "least-loaded"}),
     "round-robin, crowded": (
         PREFIXES | {"slo_classes": {"critical": 1, "batch": 1}}, {"kv_blocks": 900},
