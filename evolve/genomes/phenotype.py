@@ -10,9 +10,9 @@ that rules are equal, and whoever takes two genomes for one reports one's result
   and so must the features that differ between what it compares, since one of them may matter in ties alone, and the
   products, quotients, roots and logarithms, whose rounding makes and breaks ties;
 - only routing's formulas, and what orders a queue and a batch (priority, scheduling and preemption together), are
-  described by choices. Admission, the other ways of routing, Python callables and limits are described by name and
-  parameters: they have a memory, or differ in so little (two vectors of weights) that an evaluation costs less than a
-  mistake.
+  described by choices. Admission, the other ways of routing, orders that read what instances learn while they serve,
+  Python callables and limits are described by name and parameters: they have a memory, or differ in so little (two
+  vectors of weights) that an evaluation costs less than a mistake.
 
 What is left are formulas of the same ingredients that agree in every order of every situation and do not in a
 simulation. Whoever merges genomes should therefore keep the one that was simulated.
