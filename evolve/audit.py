@@ -60,7 +60,7 @@ class Settings:
         ConfigError
             If a key is absent or unknown, or a value wrong.
         """
-        from evolve.judging.baselines import read_baselines
+        from evolve.judging.baselines import read_baselines, with_bundles
         from evolve.judging.goals import Goals
         from evolve.judging.headroom import Criterion, contenders
         from evolve.judging.scoring import Rules
@@ -79,7 +79,7 @@ class Settings:
                 "objectives must be one mapping of objectives to weights, by which policies are compared."
             )
         everybody = contenders(
-            read_baselines("baselines", given["baselines"], allow_python=allow_python),
+            read_baselines("baselines", with_bundles("baselines", given["baselines"]), allow_python=allow_python),
             given["sensible"],
             given["pathological"],
             check_int("random", given["random"], 0, 10_000),

@@ -16,6 +16,7 @@ from blis.foundation.units import Float64Vector
 from blis.policies.binding import DEFAULT_POLICIES, bind, bind_all
 from blis.policies.bundle import check_limits, complete_policy
 from evolve.genomes import Gene, answer, either, number, program, weights
+from evolve.genomes.tuned import published_policies, tuned_genes
 from evolve.records import Genome, Phenotype
 
 #: How each kind of gene is read, by the name that a problem gives to the kind.
@@ -26,6 +27,9 @@ KINDS: dict[str, Callable[[str, str, Mapping[str, Any]], Gene]] = {
     "number": number.GeneKind.from_mapping,
     "either": either.GeneKind.from_mapping,
 }
+
+#: Name of the seed of a problem that tunes a known policy: the policy as it was.
+PUBLISHED = "published"
 
 #: Node under which a problem's file lists limits of the batch beside the questions.
 _CLUSTER = "cluster"
@@ -51,14 +55,15 @@ class Problem:
         mapping : mapping
             `genes` (question -> {kind, rate, ...}, see the kinds in `evolve.genomes`; `cluster` -> the same for limits
             of the batch), `frozen` (question -> policy, `cluster` -> limits), and `seeds` (name -> {question: policy,
-            cluster: limits}).
+            cluster: limits}). In place of `genes` there may be `tuned`, policies whose own numbers are searched, see
+            `evolve.genomes.tuned`; as published they are a seed.
 
         Raises
         ------
         ConfigError
             If a key is unknown, a value wrong, a question both searched and frozen, or a seed no genome of the problem.
         """
-        given = check_keys(where, mapping, ("genes", "frozen", "seeds"), ("genes",))
+        given = _explicit(where, check_keys(where, mapping, ("genes", "tuned", "frozen", "seeds")))
         genes, rates = _genes(f"{where}.genes", given["genes"])
         policies, limits = _answers(f"{where}.frozen", given.get("frozen") or {})
         for gene in genes:
@@ -202,6 +207,22 @@ class Problem:
             if gene.encode({**DEFAULT_POLICIES, **policies}, limits) is None:
                 return f"the gene {gene.name!r}"
         return "the frozen part"
+
+
+def _explicit(where: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The description with `genes`, whether it has them or `tuned` in their place."""
+    if "tuned" not in given:
+        return check_keys(where, given, given, ("genes",))
+    if "genes" in given:
+        raise ConfigError(f"{where} must have either genes or tuned; got both.")
+    path = f"{where}.tuned"
+    genes, fixed = tuned_genes(path, given["tuned"])
+    frozen = given.get("frozen") or {}
+    seeds = given.get("seeds") or {}
+    for key in set(fixed) & set(frozen):
+        raise ConfigError(f"{where}.frozen: {key!r} is answered by {path}; name it once.")
+    published = {PUBLISHED: published_policies(given["tuned"])}
+    return {"genes": genes, "frozen": {**frozen, **fixed}, "seeds": {**published, **seeds}}
 
 
 def _is_same(question: str, one: Mapping[str, Any] | str, other: Mapping[str, Any] | str) -> bool:

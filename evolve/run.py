@@ -40,6 +40,7 @@ def _unheard() -> None:
 def _spelled_out(arguments: Sequence[str]) -> list[str]:
     # The folder conf/scenario makes Hydra take scenario=NAME for the choice of a group, which it is nowhere.
     words = [f"++{SCENARIO}={word.partition('=')[2]}" if word.startswith("scenario=") else word for word in arguments]
+    words = [meant for word in words for meant in (_baselines(word) if word.startswith("baselines=") else [word])]
     resumed = [word.partition("=")[2] for word in words if word.startswith("resume=")]
     if (
         len(resumed) == 1
@@ -48,6 +49,17 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
     ):
         words.append(f"hydra.run.dir={resumed[0]}")  # Hydra would make a folder of its own, and nothing goes there
     return words
+
+
+def _baselines(word: str) -> list[str]:
+    """Files among the baselines by the names of the files: Hydra knows choices of the group alone."""
+    listed = [one.strip().strip("'\"") for one in word.partition("=")[2].strip("[]").split(",")]
+    files = [one for one in listed if one.endswith((".yaml", ".yml"))]
+    if not files:
+        return [word]
+    groups = ",".join(one for one in listed if one not in files)
+    named = [f"++baselines.{Path(one).stem}='{one}'" for one in files]
+    return [f"baselines={groups}" if groups else "~baselines", *named]
 
 
 def _run(config: Any, started: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from blis.fitness.constraints import read_constraints
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
-from evolve.judging.baselines import read_baselines
+from evolve.judging.baselines import read_baselines, with_bundles
 from evolve.judging.fitness import Rules
 from evolve.judging.goals import DEFAULT_OBJECTIVES, Goals
 from evolve.plan import Labels
@@ -94,6 +94,7 @@ class Settings:
         budget = Budget.from_mapping("budget", given["budget"])
         _check_budget(budget, ladder, suite)
         names = check_keys("names", given["names"], ("problem", "suite"), ("problem", "suite"))
+        baselines = with_bundles("baselines", given["baselines"])
         check_flag("allow_python", given.get("allow_python", False))
         seed = check_int("seed", given["seed"], 0)
         return cls(
@@ -102,7 +103,7 @@ class Settings:
             algorithm=module,
             params=params,
             suite=suite,
-            baselines=read_baselines("baselines", given["baselines"], problem, allow_python),
+            baselines=read_baselines("baselines", baselines, problem, allow_python),
             rules=Rules(
                 goals,
                 read_constraints("constraints", given.get("constraints")),
@@ -115,7 +116,7 @@ class Settings:
             evaluator=given["evaluator"],
             tracker=given["tracker"],
             report=check_flag("report", given["report"]),
-            document={**document, "objectives": objectives},
+            document={**document, "objectives": objectives, "baselines": baselines},
             notes=notes,
         )
 

@@ -60,13 +60,33 @@ def bundle_policies(where: str, path: object) -> Phenotype:
     ConfigError
         If the file cannot be read, is no bundle, or a policy or parameter is wrong.
     """
+    (policies,) = read_policies(where, {Path(str(path)).stem: _written_out(where, str(path))}).values()
+    return policies
+
+
+def with_bundles(where: str, mapping: object) -> object:
+    """Baselines with those that are given as the path of a policy bundle written out, so that no file is needed again.
+
+    Raises
+    ------
+    ConfigError
+        If such a file cannot be read or is no bundle.
+    """
+    if not isinstance(mapping, Mapping):
+        return mapping
+    return {
+        name: _written_out(f"{where}.{name}", policies) if isinstance(policies, str) else policies
+        for name, policies in mapping.items()
+    }
+
+
+def _written_out(where: str, path: str) -> dict[str, Any]:
     try:
-        bundle = read_bundle(str(path))
+        bundle = read_bundle(path)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-    written = {**bundle.policies, "cluster": dict(bundle.limits) or None}
-    (policies,) = read_policies(where, {Path(str(path)).stem: written}).values()
-    return policies
+    written: dict[str, Any] = {question: dict(policy) for question, policy in bundle.policies.items()}
+    return written | ({"cluster": dict(bundle.limits)} if bundle.limits else {})
 
 
 def read_policies(
