@@ -68,6 +68,8 @@ class Score:
     objectives: tuple[float, ...]  #: > 0 and finite, larger is better; 1 is as good as the best baseline
     violation: float = 0.0  #: by how much constraints are broken, in all; 0: feasible
     rungs_short: int = 0  #: rungs that it was not thought good enough to climb, see `evolve.plan.ladder`
+    #: mean figures of its runs, for algorithms that want different behaviour; they make it neither better nor worse
+    figures: Mapping[str, float | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_feasible(self) -> bool:

@@ -28,6 +28,8 @@ ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {
     "nsga2": ("nsga2", frozenset({"several"})),
     "islands": ("islands", frozenset({"one", "several"})),
     "policy_iteration": ("policy_iteration", frozenset({"one"})),
+    "tpe": ("tpe", frozenset({"one"})),
+    "cma_mae": ("cma_mae", frozenset({"one"})),
 }
 
 #: Keys that say what is searched and how: a search that goes on keeps them.

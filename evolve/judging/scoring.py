@@ -196,10 +196,11 @@ def judgement(
             there = alone.worth(own)
             ratios[scenario] |= there.by_objective
             values[scenario] += (there.value,)
+    figures = mean_figures([record for _, record in tasks])
     return Judgement(
-        score=Score(tuple(objectives), violation),
+        score=Score(tuple(objectives), violation, figures=figures),
         records=tuple(tasks),
-        figures=mean_figures([record for _, record in tasks]),
+        figures=figures,
         ratios=ratios,
         values=values,
         reasons=tuple(dict.fromkeys(reasons)),
