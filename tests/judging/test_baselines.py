@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import conf_folder
 from blis.foundation.strict_yaml import read_yaml
-from evolve.judging.baselines import read_baselines
+from evolve.judging.baselines import read_baselines, with_bundles
 from evolve.problem import Problem
 
 
@@ -117,3 +119,21 @@ def test_wrong_baselines_are_refused(mapping, message):
         read_baselines("baselines", mapping)
 
     assert message in str(error.value)
+
+
+def test_a_baseline_may_be_a_bundle(tmp_path: Path) -> None:
+    file = tmp_path / "preble-tuned.yaml"
+    file.write_text("version: 1\nrouting: {policy: preble, most_load_ratio: 3}\nlimits: {max_running_requests: 64}\n")
+
+    written = with_bundles("baselines", {"preble": {"routing": "preble"}, "preble-tuned": str(file)})
+
+    file.unlink()  # it is not needed any more
+    found = read_baselines("baselines", written)
+    assert found["preble-tuned"].policies["routing"]["most_load_ratio"] == 3
+    assert found["preble-tuned"].limits == {"max_running_requests": 64}
+    assert found["preble"].policies["routing"]["most_load_ratio"] == 2
+
+
+def test_a_baseline_that_is_no_bundle_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"baselines\.rival: "):
+        with_bundles("baselines", {"rival": str(tmp_path / "nowhere.yaml")})

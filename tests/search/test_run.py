@@ -181,6 +181,9 @@ def command(
         (["objectives=[ttft-p99,goodput]"], "ga does not search for several objectives"),
         (["algorithm=nsga2"], "nsga2 does not search for one objective"),
         (["problem=full", "algorithm=cmaes"], "must have genes that are numbers only"),
+        (["problem=tuned"], "problem.tuned must name a policy for one of admission, routing"),
+        (["baselines=[default,nowhere.yaml]"], "baselines.nowhere: "),
+        (["problem=routing", "algorithm=tpe"], "tpe must have genes that are numbers and choices only"),
         (["ladder=[{seeds: 50}]"], "ladder: seeds must be at most the 4 of suite.train"),
         (["scenario=nowhere"], "scenario: no choice named 'nowhere'"),
         (
@@ -256,6 +259,31 @@ def test_scenario_replaces_the_training_scenarios(command: Callable[..., tuple[i
     assert status == 0, err
     history: list[dict[str, Any]] = pq.read_table(tmp_path / "run" / "history.parquet").to_pylist()
     assert {row["scenario"] for row in history if row["stage"] == "search"} == {"heterogeneous"}
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("baselines=[default,rivals/preble-tuned.yaml]", {"preble", "lmetric", "preble-tuned"}),
+        ("baselines=rivals/preble-tuned.yaml", {"preble-tuned", "published"}),
+    ],
+)
+def test_bundles_are_baselines_and_the_folder_needs_no_file_but_its_own(
+    command: Callable[..., tuple[int, str]], tmp_path: Path, given: str, names: set[str]
+) -> None:
+    rival = tmp_path / "rivals" / "preble-tuned.yaml"
+    rival.parent.mkdir()
+    rival.write_text("version: 1\nrouting: {policy: preble, most_load_ratio: 3}\n", encoding="utf-8")
+    tuned = ["problem=tuned", "problem.tuned.routing={policy:preble,tokens_per_request:{low:1,high:1000}}"]
+    status, err = command(*SMALL, *tuned, given, "budget.generations=1", "hydra.run.dir=run")
+
+    assert status == 0, err
+    rival.unlink()
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text(encoding="utf-8"))
+    assert config["baselines"]["preble-tuned"] == {"routing": {"policy": "preble", "most_load_ratio": 3}}
+    rows = pq.read_table(tmp_path / "run" / "history.parquet").to_pylist()
+    assert names <= {row["name"] for row in rows if row["stage"] == "baseline"}
+    assert command("resume=run") == (0, "written: run\n")
 
 
 def test_help_lists_the_choices_at_once() -> None:
