@@ -82,6 +82,8 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     notes = list(settings.notes)
     if "test" not in (lineage.get("fitness") or {}):
         notes.append("the search did not come to its end: this is its best so far, which nobody judged again.")
+    if lineage.get("choice"):
+        notes.append(str(lineage["choice"]))
     objectives = objectives_of(settings.rules.goals, notes)
     rivals = {**settings.baselines, **_today(options, settings)}
     random = _random_rival(folder, document, settings, options, done, notes)

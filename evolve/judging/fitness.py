@@ -7,7 +7,7 @@ from blis.foundation.errors import ConfigError
 from evolve.evaluators import Evaluator
 from evolve.judging.reference import reference_policies
 from evolve.judging.scoring import Judgement, Results, Rules, Yardsticks, judgement, mean_figures, yardsticks
-from evolve.records import Phenotype, Record, Task
+from evolve.records import Phenotype, Record, Score, Task
 from evolve.trials.suite import ROLES, check_role
 from evolve.trials.workloads import WorkloadKey, Workloads, task_digest
 
@@ -123,6 +123,31 @@ class Judge:
             judgement(self.rules, row, self._results("", phenotype, row), measures)
             for phenotype, row in zip(phenotypes, rows, strict=True)
         ]
+
+    def leaving_out(
+        self, phenotypes: Sequence[Phenotype], role: str, seeds: Sequence[int], num_requests: int | None = None
+    ) -> list[dict[str, Score]]:
+        """Scores as `score` gives them, but with each of the role's scenarios left out in turn; simulates nothing new.
+
+        Yardsticks, and the incumbent that constraints compare with, stay those of the whole role.
+
+        Returns
+        -------
+        list of dict of str to Score
+            In the order of the phenotypes: scenario -> the score without it; empty if the role has only one.
+        """
+        measures = self._yardsticks_of(role, seeds, num_requests, _nobody)
+        rows = self._rows(phenotypes, role, seeds, num_requests, _nobody)
+        found: list[dict[str, Score]] = []
+        for phenotype, row in zip(phenotypes, rows, strict=True):
+            results = self._results("", phenotype, row)
+            found.append({name: self._without(name, row, results, measures) for name in results if len(results) > 1})
+        return found
+
+    def _without(self, scenario: str, row: Row, results: Mapping[str, Results], measures: Yardsticks) -> Score:
+        tasks = [(task, record) for task, record in row if task.scenario != scenario]
+        rest = {name: own for name, own in results.items() if name != scenario}
+        return judgement(self.rules, tasks, rest, measures).score
 
     def explain(
         self, phenotype: Phenotype, role: str, seeds: Sequence[int], num_requests: int | None = None

@@ -10,6 +10,7 @@ from evolve.outcome import Finalist, Finals
 from evolve.outcome.endpoint_picker import FILE as ENDPOINT_PICKER
 from evolve.outcome.endpoint_picker import endpoint_picker
 from evolve.outcome.files import write_text_whole
+from evolve.outcome.stability import finalist_names, stability_text
 from evolve.plan import Plan
 from evolve.records import Record, Task
 from evolve.selection.individual import Individual
@@ -22,9 +23,16 @@ def write_champion(plan: Plan, finals: Finals) -> Path:
     lineage = {
         **_lineage(plan, finals.champion.individual),
         "fitness": _fitness(finals.champion) | {"test": finals.test.score.fitness},
+        "choice": choice_text(plan, finals),
         "runs": [_run(*pair) for pair in finals.test.records],
     }
     return _write(plan, finals.champion.individual, lineage, plan.folder / FILE)
+
+
+def choice_text(plan: Plan, finals: Finals) -> str:
+    """On which scenarios the choice of the champion rests, in one sentence."""
+    names = finalist_names(plan, [finalist.individual for finalist in finals.finalists])
+    return stability_text(finals.stability, names)
 
 
 def write_endpoint_picker(plan: Plan, finals: Finals) -> list[Path]:

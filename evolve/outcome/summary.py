@@ -9,8 +9,10 @@ from evolve.comparing.comparison import Comparison, compare, strongest
 from evolve.comparing.objectives import read_objectives
 from evolve.judging.fitness import Judgement
 from evolve.outcome import Finals
+from evolve.outcome.champion import choice_text
 from evolve.outcome.endpoint_picker import FILE as ENDPOINT_PICKER
 from evolve.outcome.endpoint_picker import endpoint_picker
+from evolve.outcome.stability import finalist_names
 from evolve.plan import Plan
 from evolve.plan.budget import Spending
 from evolve.records import Record
@@ -55,6 +57,7 @@ def summary_text(plan: Plan, spending: Spending, finals: Finals) -> str:
         _row("champion", [judged[role] for role in ROLES]),
         *(_row(name, [finals.baselines[role][name] for role in ROLES]) for name in finals.baselines["test"]),
     ]
+    lines += ["", "## On what the choice rests", "", *_choice(plan, finals)]
     for role, words in ROLES.items():
         lines += [
             "",
@@ -138,6 +141,20 @@ def _to_apply(plan: Plan, individual: Individual) -> list[str]:
         else f"for llm-d's router: none, as {note}"
     )
     return ["- `champion.yaml` for `blis policies=` and `python -m evolve.compare`", f"- {router}"]
+
+
+def _choice(plan: Plan, finals: Finals) -> list[str]:
+    """The places of those that were judged to the end, and the best and the worst with a scenario left out."""
+    text, found = choice_text(plan, finals), finals.stability
+    if found.n_finalists < 2:
+        return [text]
+    names = finalist_names(plan, [finalist.individual for finalist in finals.finalists[: found.n_finalists]])
+    lines = [text, "", "| finalist judged to the end | place | places with one scenario left out |", "|---|---|---|"]
+    for place, name in enumerate(names):
+        own = [without[place] for without in found.places.values()]
+        spread = f"{min(own)} to {max(own)}" if min(own) < max(own) else f"{own[0]}"
+        lines.append(f"| {'champion: ' if place == 0 else ''}{name} | {place + 1} | {spread} |")
+    return lines
 
 
 def _row(name: str, judgements: Sequence[Judgement]) -> str:

@@ -8,10 +8,11 @@ end. Who does best in both together is the champion; only the champion takes the
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from evolve.judging.fitness import Judgement
 from evolve.outcome import Finalist, Finals
+from evolve.outcome.stability import merit, stability
 from evolve.plan import Plan
 from evolve.records import Score
 from evolve.search.history import Evaluation, Subject
@@ -45,7 +46,7 @@ def hold_finals(
     seeds = plan.suite.seeds["validation"]
 
     def judge(left: Sequence[Individual], n_seeds: int) -> list[Finalist]:
-        return _judged(plan, left, seeds[:n_seeds], tracker)
+        return judged_again(plan, left, seeds[:n_seeds], tracker.progress)
 
     is_one = len(plan.objectives) == 1
     places = race(candidates, judge, _merit, rounds(len(seeds)) if is_one else [len(seeds)])
@@ -53,6 +54,7 @@ def hold_finals(
     to_the_end: list[Finalist] = [place.judged for place in places if place.n_seeds == len(seeds)]
     by_digest = {finalist.individual.digest: finalist for finalist in to_the_end}
     champion = ranked[0]
+    stable = stability(without_each(plan, to_the_end), [finalist.individual.size for finalist in to_the_end])
     plan.judge.open_test()
     (test,) = plan.judge.score(
         [plan.problem.decode(champion.individual.genome)], "test", plan.suite.seeds["test"], None, tracker.progress
@@ -69,17 +71,50 @@ def hold_finals(
         rows += _rows(plan, ledger, "final", place, finalist.individual, finalist.validation, "validation")
     rows += _rows(plan, ledger, "test", 0, champion.individual, test, "test")
     members = [by_digest[individual.digest] for individual in front([finalist.individual for finalist in to_the_end])]
-    return Finals(champion, ranked, members, test, baselines), rows
+    return Finals(champion, ranked, members, test, baselines, stable), rows
 
 
-def _judged(plan: Plan, left: Sequence[Individual], seeds: Sequence[int], tracker: Tracker) -> list[Finalist]:
+def judged_again(
+    plan: Plan, left: Sequence[Individual], seeds: Sequence[int], done: Callable[[int], None] = lambda count: None
+) -> list[Finalist]:
+    """Candidates on the training scenarios and on the validation scenarios, with these seeds."""
     phenotypes = [plan.problem.decode(individual.genome) for individual in left]
-    train = plan.judge.score(phenotypes, "train", seeds, None, tracker.progress)
-    validation = plan.judge.score(phenotypes, "validation", seeds, None, tracker.progress)
+    train = plan.judge.score(phenotypes, "train", seeds, None, done)
+    validation = plan.judge.score(phenotypes, "validation", seeds, None, done)
     return [
         Finalist(_rescored(individual, together(first.score, second.score)), first, second)
         for individual, first, second in zip(left, train, validation, strict=True)
     ]
+
+
+def without_each(plan: Plan, judged: Sequence[Finalist]) -> list[dict[str, Score]]:
+    """Of each finalist that was judged to the end the score without a scenario, for every one of them."""
+    phenotypes = [plan.problem.decode(finalist.individual.genome) for finalist in judged]
+    seeds = plan.suite.seeds["validation"]
+    train, validation = (plan.judge.leaving_out(phenotypes, role, seeds) for role in ("train", "validation"))
+    names = [[one.name for one in plan.suite.scenarios[role]] for role in ("train", "validation")]
+    return [
+        {
+            name: rest
+            for name in dict.fromkeys((*names[0], *names[1]))
+            if (
+                rest := _both(
+                    _left(name, names[0], finalist.train.score, first),
+                    _left(name, names[1], finalist.validation.score, second),
+                )
+            )
+        }
+        for finalist, first, second in zip(judged, train, validation, strict=True)
+    ]
+
+
+def _left(scenario: str, names: Sequence[str], whole: Score, without: Mapping[str, Score]) -> Score | None:
+    """What is left of a role's score without a scenario; None if it consists of nothing else."""
+    return whole if scenario not in names else without.get(scenario)
+
+
+def _both(one: Score | None, other: Score | None) -> Score | None:
+    return together(one, other) if one is not None and other is not None else one or other
 
 
 def finalists(plan: Plan, best: Sequence[Individual]) -> list[Individual]:
@@ -102,9 +137,7 @@ def together(one: Score, other: Score) -> Score:
 
 
 def _merit(finalist: Finalist) -> tuple[bool, float, float]:
-    """What the champion has most of; of equals the simpler one wins."""
-    individual = finalist.individual
-    return individual.score.is_feasible, individual.score.fitness, -individual.size
+    return merit(finalist.individual.score, finalist.individual.size)
 
 
 def _known(plan: Plan) -> list[Individual]:

@@ -121,3 +121,24 @@ def test_complexity_can_be_an_objective(workloads, pool):
 def test_wrong_questions_are_refused(judge, role, seeds, message):
     with pytest.raises(ConfigError, match=message):
         judge.score([BUSIEST], role, seeds)
+
+
+def test_leaving_a_scenario_out_is_judging_by_the_others_and_simulates_nothing(judge, pool):
+    candidates = [LEAST_LOADED, ROUND_ROBIN]
+    whole = judge.score(candidates, "train", [1, 2])
+    before = pool.asked
+
+    found = judge.leaving_out(candidates, "train", [1, 2])
+
+    assert pool.asked == before
+    assert [list(one) for one in found] == [["wide", "narrow"]] * 2
+    for judged, without in zip(whole, found, strict=True):
+        # Of two scenarios one is left: its value is the score, but for the penalty, which looks at every seed.
+        assert without["wide"].fitness == pytest.approx(judged.values["narrow"][0], rel=0.01)
+        assert without["narrow"].fitness == pytest.approx(judged.values["wide"][0], rel=0.01)
+
+
+def test_of_one_scenario_nothing_can_be_left_out(judge):
+    judge.score([BUSIEST], "validation", [3])
+
+    assert judge.leaving_out([BUSIEST], "validation", [3]) == [{}]

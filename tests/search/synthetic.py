@@ -48,6 +48,11 @@ class SyntheticJudge:
         assert role != "test" or self.is_test_open
         return [self._judgement(phenotype, role, seeds, num_requests or 1000) for phenotype in phenotypes]
 
+    def leaving_out(
+        self, phenotypes: Sequence[Phenotype], role: str, seeds: Sequence[int], num_requests: int | None = None
+    ) -> list[dict[str, Score]]:
+        return [{} for _ in phenotypes]
+
     def explain(
         self, phenotype: Phenotype, role: str, seeds: Sequence[int], num_requests: int | None = None
     ) -> dict[str, float | None]:
