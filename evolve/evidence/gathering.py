@@ -1,6 +1,6 @@
 """Asks all questions of the champion in a run folder."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Options:
     seed: int = 1  #: of the bootstrap
     allow_python: bool = False  #: whether a baseline of the search may be a Python callable
     today: Phenotype | None = None  #: what runs today, a rival of its own
+    rivals: Mapping[str, Phenotype] = field(default_factory=dict)  #: whom the champion meets beside the baselines
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any], allow_python: bool = False) -> "Options":
@@ -59,7 +60,18 @@ class Options:
             seed=check_int("seed", given["seed"], 0),
             allow_python=allow_python,
             today=None if given["today"] is None else bundle_policies("today", given["today"]),
+            rivals=_rivals(given["rivals"]),
         )
+
+
+def _rivals(paths: object) -> dict[str, Phenotype]:
+    """The policies of bundles, by the names of their files."""
+    if not isinstance(paths, Sequence) or isinstance(paths, str):
+        raise ConfigError(f"rivals must be a list of policy bundles; got {paths!r}.")
+    files = {Path(str(path)).stem: str(path) for path in paths}
+    if len(files) < len(paths):
+        raise ConfigError(f"rivals must be files of different names; got {', '.join(map(str, paths))}.")
+    return {name: bundle_policies(f"rivals.{name}", path) for name, path in files.items()}
 
 
 def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> Dossier:
@@ -85,7 +97,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     if lineage.get("choice"):
         notes.append(str(lineage["choice"]))
     objectives = objectives_of(settings.rules.goals, notes)
-    rivals = {**settings.baselines, **_today(options, settings)}
+    rivals = {**settings.baselines, **_others(options, settings)}
     random = _random_rival(folder, document, settings, options, done, notes)
     if random is not None:
         rivals[NAME] = random
@@ -163,13 +175,16 @@ def objectives_of(goals: Goals, notes: list[str]) -> list[Objective]:
     return objectives
 
 
-def _today(options: Options, settings: Settings) -> dict[str, Phenotype]:
-    """What runs today as a rival, if it was told."""
+def _others(options: Options, settings: Settings) -> dict[str, Phenotype]:
+    """Rivals that the search did not have: those of files, and what runs today, if it was told."""
+    for name in options.rivals:
+        if name in settings.baselines:
+            raise ConfigError(f"rivals: {name!r} is a baseline of the search already; call the file otherwise.")
     if options.today is None:
-        return {}
-    if TODAY in settings.baselines:
-        raise ConfigError(f"today must not be given where the search has a baseline {TODAY!r}; leave one of them out.")
-    return {TODAY: options.today}
+        return {**options.rivals}
+    if TODAY in settings.baselines or TODAY in options.rivals:
+        raise ConfigError(f"today must not be given where there is a rival {TODAY!r} already; leave one of them out.")
+    return {**options.rivals, TODAY: options.today}
 
 
 def _random_rival(

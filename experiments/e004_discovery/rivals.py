@@ -2,7 +2,8 @@
 
 Each known policy that has numbers is given the same budget to choose them as a search has, by the same algorithm in the
 same scenarios, and is written as a bundle, `folder/NAME-tuned.yaml`. Searches and reports take those as rivals:
-`baselines=[default,outputs/rivals/preble-tuned.yaml]`. What tuning brought each of them is measured on the test
+`baselines=[default,outputs/rivals/preble-tuned.yaml]`; `folder/tuned.yaml` has them all as `conf/baselines` has its
+own. What tuning brought each of them is measured on the test
 scenarios with seeds of their own. Which policies: those of `conf/baselines/default.yaml`, or `rivals=a,b` of them.
 """
 
@@ -12,17 +13,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from blis.foundation.checks import check_choice, check_int
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import conf_folder
 from blis.foundation.strict_yaml import read_yaml
-from blis.policies.bundle import read_bundle
+from blis.policies.bundle import complete_policy, read_bundle
 from evolve import run
 from evolve.comparing.comparison import Comparison
 from evolve.comparing.objectives import read_objectives
 from evolve.comparing.sequential import Precision, compare_until, own_seeds
 from evolve.evidence.laboratory import Laboratory
-from evolve.genomes.tuned import tuned_genes
+from evolve.genomes.tuned import published_policies, tuned_genes
 from evolve.judging.baselines import read_policies, with_bundles
 from evolve.outcome.files import write_text_whole
 from evolve.outcome.run_folder import read_config
@@ -55,6 +58,7 @@ def main(words: Sequence[str]) -> int:
         _tune(folder, name, policies, given)
     text = "\n".join([*table(folder, tunable, precision), "", *(f"- {reason}" for reason in reasons)]) + "\n"
     write_text_whole(folder / "table.md", text)
+    write_text_whole(folder / "tuned.yaml", yaml.safe_dump(_group(folder, tunable), sort_keys=False))
     print(text, end="")
     return 0
 
@@ -73,6 +77,17 @@ def rivals(names: str) -> tuple[dict[str, Any], list[str]]:
         except ConfigError as error:
             reasons.append(f"not tuned: {error}")
     return tunable, reasons
+
+
+def _group(folder: Path, tunable: Mapping[str, Any]) -> dict[str, Any]:
+    """The tuned policies by name, with what was tuned of them, but for those that kept their published numbers."""
+    group: dict[str, Any] = {}
+    for name, policies in tunable.items():
+        found = read_bundle(folder / f"{name}-tuned.yaml").policies
+        published = published_policies(policies)
+        if any(found[question] != complete_policy(question, one) for question, one in published.items()):
+            group[f"{name}-tuned"] = {question: dict(found[question]) for question in published}
+    return group
 
 
 def _with_ranges(choice: Any) -> Any:

@@ -80,7 +80,7 @@ def candidates(folder: Path, count: int) -> list[tuple[float, dict[str, Any]]]:
     columns = ["stage", "rungs_short", "violation", "fitness", "genome", "behaviour"]
     rows = parquet.read_table(folder / "history.parquet", columns=columns).to_pylist()
     feasible = {
-        row["behaviour"]: (row["fitness"], _genome(row["genome"]))
+        row["behaviour"]: (row["fitness"], genome_of(row["genome"]))
         for row in rows
         if row["stage"] == "search" and row["rungs_short"] == 0 and row["violation"] == 0.0
     }
@@ -91,7 +91,7 @@ def candidates(folder: Path, count: int) -> list[tuple[float, dict[str, Any]]]:
     return [ranked[place] for place in places.tolist()]
 
 
-def _genome(value: Any) -> dict[str, Any]:
+def genome_of(value: Any) -> dict[str, Any]:
     return dict(json.loads(value) if isinstance(value, str) else value)
 
 

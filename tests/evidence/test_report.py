@@ -68,6 +68,21 @@ def test_a_report_answers_every_question(folder: Path, evidence: dict[str, Any])
     assert (folder / "figures" / "gains.png").is_file()
 
 
+def test_rivals_from_files_are_met_beside_the_baselines_and_the_choice_is_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, copy = tmp_path / "preble-tuned.yaml", tmp_path / "search"
+    file.write_text("version: 1\nrouting: {policy: preble, most_load_ratio: 3}\n", encoding="utf-8")
+    shutil.copytree(folder, copy)
+    few = ["first_seeds=2", "most_runs=2", "sweep_seeds=2", "random_search=false", "evaluator=serial"]
+
+    assert evolve.report.main([str(copy), *few, f"rivals=['{file}']"]) == 0
+
+    found = json.loads((copy / "report.json").read_text())
+    assert {"preble", "preble-tuned"} <= {one["rival"] for one in found["comparisons"]}
+    assert "note: The choice " in capsys.readouterr().out
+
+
 def test_random_search_is_kept_and_found_again(
     folder: Path, evidence: dict[str, Any], report: Callable[..., Ran]
 ) -> None:
@@ -172,6 +187,9 @@ def test_a_gene_that_decides_nothing_is_called_dead(folder: Path) -> None:
         (["random_search=1"], "random_search must be true or false"),
         (["seed=-1"], "seed must be an int ≥ 0"),
         (["colour=red"], "colour"),
+        (["rivals=nowhere.yaml"], "rivals must be a list of policy bundles; got 'nowhere.yaml'"),
+        (["rivals=[nowhere.yaml]"], "rivals.nowhere: "),
+        (["rivals=[a/one.yaml,b/one.yaml]"], "rivals must be files of different names"),
     ],
 )
 def test_wrong_options_are_named_in_one_line(report: Callable[..., Ran], arguments: list[str], message: str) -> None:
