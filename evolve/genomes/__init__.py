@@ -7,8 +7,9 @@ finds the value of given policies, if there is one. A gene's name is the questio
 for a limit of the batch. All values that the operators return are in canonical form; policies that are handed to
 `encode` must have been bound once, so that they are known to be right.
 
-`phenotype` tells which candidates behave alike: those whose `choices` in the same `situations` are equal. The other
-files are what the kinds are made of.
+`phenotype` tells which candidates behave alike: those whose `choices` in the same `situations` are equal. `coordinates`
+are the form in which optimisers from outside search genomes, and `tuned` makes genes of a known policy's own numbers.
+The other files are what the kinds are made of.
 """
 
 from collections.abc import Mapping

@@ -104,8 +104,19 @@ def _tune(folder: Path, name: str, policies: Mapping[str, Any], given: Mapping[s
         return
     words = [f"problem.tuned.{question}={_flow(choice)}" for question, choice in policies.items()]
     words += [f"{key}={given[key]}" for key in ("algorithm", "suite", "seed")]
-    words += [f"budget.evaluations={given['evaluations']}", "budget.generations=null", "problem=tuned", "tracker=none"]
-    words += ["evaluator=threads", f"evaluator.workers={given['workers']}", "report=false", f"hydra.run.dir={inner}"]
+    words += [
+        f"budget.evaluations={given['evaluations']}",
+        "budget.generations=null",
+        "problem=tuned",
+        f"names.problem={name}-tuned",
+    ]
+    words += [
+        "tracker=none",
+        "evaluator=threads",
+        f"evaluator.workers={given['workers']}",
+        "report=false",
+        f"hydra.run.dir={inner}",
+    ]
     if run.main(words) != 0:
         raise SystemExit(1)
     write_text_whole(bundle, (inner / "champion.yaml").read_text(encoding="utf-8"))
