@@ -30,6 +30,9 @@ KEYS = ("population", "emitters", "sigma", "learning_rate", "cells")
 #: The plane of behaviours: figures of a run, and the range in which they are told apart.
 BEHAVIOUR: Mapping[str, tuple[float, float]] = {"cache_hit_rate": (0.0, 1.0), "routed_max_over_mean": (1.0, 3.0)}
 
+#: Values of 0 and less, of what breaks constraints or was left behind, become worths above 0 and up to this.
+_LEAST_WORTH = 1e-3
+
 #: Samples that a distribution needs to learn from, and cells of each axis that are more than any search fills.
 _LEAST_SAMPLES, _MOST_CELLS = 4, 1000
 
@@ -178,10 +181,6 @@ def _outcome(score: Score) -> Outcome:
         low if (figure := figures.get(name)) is None else float(figure) for name, (low, _) in BEHAVIOUR.items()
     )
     return Outcome(float(value if value > 0.0 else _LEAST_WORTH / (1.0 - value)), behaviour)
-
-
-#: What a genome is worth that is at the border of what counts at all.
-_LEAST_WORTH = 1e-3
 
 
 def _ribs() -> tuple[Any, Any]:

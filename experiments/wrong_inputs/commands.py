@@ -130,6 +130,8 @@ def _searches() -> list[Call]:
         ),
         *("+baselines.mine={routing: least-loaded}", "resume=search", "budget.evaluations=5", "budget.requests=1000"),
         *("problem.genes={}", "algorithm.mutation=0.5", "evaluator.threads=2", "tracker=console"),
+        *("problem=tuned", "problem.tuned.routing=preble", "problem.tuned.routing={policy: preble, x: {low: 1}}"),
+        *("algorithm=tpe", "algorithm=cma_mae", "baselines=[default,bundle.yaml]", "baselines=other.yaml"),
     )
     reported = ("search", "first_seeds=2", "most_runs=4", "sweep_seeds=2", "random_search=false", "evaluator=serial")
     audited = ("scenario=scenario.yaml", "seeds=[1,2]", "random=1", "num_requests=100", "evaluator=serial")
