@@ -50,8 +50,9 @@ def _kinds(tenant: Int32Vector, slo_class: Int64Vector) -> Int64Vector:
     pairs = tenant.astype(np.int64) * len(CLASSES) + slo_class
     occurs = np.zeros(int(pairs.max()) + 1 if len(pairs) else 0, bool)
     occurs[pairs] = True
-    numbers: Int64Vector = np.cumsum(occurs, dtype=np.int64) - 1
-    return numbers[pairs]
+    numbers = np.cumsum(occurs, dtype=np.int64) - 1
+    kinds: Int64Vector = numbers[pairs]
+    return kinds
 
 
 def _followers(requests: Requests) -> dict[str, Int64Vector]:
