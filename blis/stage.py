@@ -13,6 +13,7 @@ from blis.engine.state import State
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError
 from blis.foundation.randomness import stream
+from blis.foundation.units import Int64Vector
 from blis.prepare import PreparedCluster, PreparedRun
 from blis.workload.arrays import lookahead, outputs_share_keys, workload_arrays
 from blis.workload.requests import Requests
@@ -113,7 +114,8 @@ class Stage:
             "tie_key": self._key("ties") if shared.pop("draws_ties") else LOWEST_INDEX,
             "acceptance_key": self._key("acceptance") if most_drafts > 0 else codes.NO_DRAFTS,
             "n_segments": len(self.workload.segment_end),
-            "n_tenants": 1 + int(self.requests.tenant.max()) if len(self.requests) else 1,
+            "n_tenants": _count(self.workload.table.tenant),
+            "n_kinds": _count(self.workload.table.kind),
             "max_idle_preemptions": self._preemption_budget(),
             "outputs_share_keys": outputs_share_keys(self.requests),
             "least_steps": 1 - -(fewest_tokens - 1) // (1 + most_drafts),
@@ -138,6 +140,11 @@ class Stage:
         if self.cluster.horizon_us is not None or not len(self.requests):
             return codes.NEVER_US
         return 100_000 + 10 * int(self.workload.table.output_tokens.max())
+
+
+def _count(numbers: Int64Vector) -> int:
+    """How many there are of what is numbered from 0."""
+    return 1 + int(numbers.max()) if len(numbers) else 0
 
 
 def _n_bytes(state: State) -> int:

@@ -28,6 +28,7 @@ WORKLOAD_FIELDS = {
     "number": (_I, 0),  # the request's name is request_<number>
     "slo_class": (_I, 0),  # index into blis.foundation.slo.CLASSES
     "tenant": (_I, 0),
+    "kind": (_I, 0),  # number of the pair of tenant and class: whose outputs tell about each other's
     "ttft_target_us": (_I, 0),  # within which its first token is due, see blis.foundation.slo_targets
     "session": (_I, 0),
     "turn": (_I, 0),  # of the session, from 0
@@ -85,6 +86,7 @@ SETTING_FIELDS = {
     "needs_service": (_I, 0),  # a policy of the queue reads what tenants have got
     "sorts_after_each": (_I, 0),  # who is taken changes the order of the others
     "n_tenants": (_I, 0),
+    "n_kinds": (_I, 0),
     "outputs_share_keys": (_I, 0),  # two requests may write the same keyed output
     "ranks_victims": (_I, 0),  # the choice of a victim needs priorities
     "policy_scores": (_I, 0),  # the routing policy scores instances; else its score is minus the load
@@ -171,7 +173,7 @@ OUTLOOK_FIELDS = {
     "uncached_tokens": (_I, 0),  # to be computed before its next token
 }
 
-# Of an instance, a tenant and an SLO class.
+# Of an instance and a kind of request, and behind the kinds of all requests.
 LENGTH_FIELDS = {
     "completed_requests": (_I, 0),
     "mean_tokens": (_F, 0.0),  # that they have written, the latest counting most

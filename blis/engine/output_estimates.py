@@ -9,10 +9,7 @@ true length of a request counts once it has been written, and never before.
 from blis.engine._jit import kernel
 from blis.engine.state import State
 from blis.engine.views import World
-from blis.foundation.slo import CLASSES
 
-#: Where an instance's mean lies: one entry for each tenant and class, and one of all requests behind them.
-N_CLASSES = len(CLASSES)
 #: What a further length moves the mean by.
 GAIN = 0.125
 
@@ -20,12 +17,10 @@ GAIN = 0.125
 @kernel
 def note_length(world: World, state: State, instance: int, request: int) -> None:
     """Learn from a request that has completed."""
-    groups = N_CLASSES * world.settings.n_tenants
-    first, table = instance * (groups + 1), world.workload.table
-    own = N_CLASSES * table.tenant[request] + table.slo_class[request]
-    tokens = float(table.output_tokens[request])
-    _follow(state, first + own, tokens)
-    _follow(state, first + groups, tokens)
+    kinds, table = world.settings.n_kinds, world.workload.table
+    first, tokens = instance * (kinds + 1), float(table.output_tokens[request])
+    _follow(state, first + table.kind[request], tokens)
+    _follow(state, first + kinds, tokens)
 
 
 @kernel
@@ -42,15 +37,15 @@ def expected_output(world: World, state: State, first: int, last: int, request: 
 
     Before anyone of its tenant and class has completed it is the mean of everybody; before that, 0.
     """
-    lengths, groups = state.learned.lengths, N_CLASSES * world.settings.n_tenants
-    place = N_CLASSES * world.workload.table.tenant[request] + world.workload.table.slo_class[request]
+    lengths, kinds = state.learned.lengths, world.settings.n_kinds
+    place = world.workload.table.kind[request]
     for _ in range(2):
         count, tokens = 0, 0.0
         for instance in range(first, last):
-            entry = instance * (groups + 1) + place
+            entry = instance * (kinds + 1) + place
             count += lengths.completed_requests[entry]
             tokens += lengths.completed_requests[entry] * lengths.mean_tokens[entry]
         if count > 0:
             return tokens / count
-        place = groups
+        place = kinds
     return 0.0

@@ -38,7 +38,6 @@ from blis.engine.fields import (
     Records,
     records,
 )
-from blis.engine.output_estimates import N_CLASSES
 from blis.engine.state import Batches, BlockStore, Learned, Scratch, SeenCache, State, StepLog, TraceLog, Workload
 from blis.foundation.units import Int64Vector
 
@@ -100,12 +99,12 @@ def new_learned(n: int, settings: Records) -> Learned:
 
 def learned_lengths(n: int, settings: Records) -> tuple[int, int, int]:
     """Lengths of the arrays of `Learned` for `n` requests."""
-    m, tenants = int(settings.n_instances), int(settings.n_tenants)
+    m = int(settings.n_instances)
     looks_at_requests = settings.needs_expected_output or settings.needs_uncached_tokens
     return (
         n if looks_at_requests else 0,
-        m * (N_CLASSES * tenants + 1) if settings.needs_expected_output else 0,
-        m * tenants if settings.needs_service else 0,
+        m * (int(settings.n_kinds) + 1) if settings.needs_expected_output else 0,
+        m * int(settings.n_tenants) if settings.needs_service else 0,
     )
 
 

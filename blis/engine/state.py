@@ -101,7 +101,7 @@ class Learned(NamedTuple):
     """What instances have learned from what they served, where a policy asks for it; else the arrays are empty."""
 
     requests: Records  # (n,) OUTLOOK_FIELDS
-    lengths: Records  # (m (classes · tenants + 1),) LENGTH_FIELDS
+    lengths: Records  # (m (kinds + 1),) LENGTH_FIELDS
     tenants: Records  # (m · tenants,) SERVICE_FIELDS
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from blis.engine.codes import NEVER_US
 from blis.engine.fields import workload_table
 from blis.engine.state import Workload
-from blis.foundation.slo import class_index
-from blis.foundation.units import Int64Vector
+from blis.foundation.slo import CLASSES, class_index
+from blis.foundation.units import Int32Vector, Int64Vector
 from blis.workload.requests import Requests
 from blis.workload.segments import segments_of_keys
 
@@ -36,12 +36,23 @@ def workload_arrays(
         number=requests.number,
         slo_class=classes[requests.slo_class],
         tenant=requests.tenant.astype(np.int64),
+        kind=_kinds(requests.tenant, classes[requests.slo_class]),
         ttft_target_us=np.array(ttft_targets_us, np.int64)[classes[requests.slo_class]],
         session=requests.session.astype(np.int64),
         turn=requests.round.astype(np.int64),
         **_followers(requests),
     )
     return Workload(table, *segments_of_keys(requests.key_offsets, requests.keys, one_block_each=not copies_findable))
+
+
+def _kinds(tenant: Int32Vector, slo_class: Int64Vector) -> Int64Vector:
+    """For each request, a number of its tenant and class, from 0 without gaps."""
+    pairs = tenant.astype(np.int64) * len(CLASSES) + slo_class
+    occurs = np.zeros(int(pairs.max()) + 1 if len(pairs) else 0, bool)
+    occurs[pairs] = True
+    numbers = np.cumsum(occurs, dtype=np.int64) - 1
+    kinds: Int64Vector = numbers[pairs]
+    return kinds
 
 
 def _followers(requests: Requests) -> dict[str, Int64Vector]:
