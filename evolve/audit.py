@@ -121,6 +121,7 @@ def audit(settings: Settings) -> list[Any]:
     from evolve.evaluators.opening import open_evaluator
     from evolve.judging.headroom import headroom
     from evolve.records import Task
+    from evolve.trials.families import own_seed
     from evolve.trials.workloads import WorkloadKey, Workloads, task_digest
 
     workloads = Workloads(settings.suite)
@@ -129,7 +130,8 @@ def audit(settings: Settings) -> list[Any]:
     try:
         for scenario in settings.scenarios:
             keys = [
-                WorkloadKey(scenario.name, seed, scenario.requests_at(settings.num_requests)) for seed in settings.seeds
+                WorkloadKey(scenario.name, own_seed(scenario, seed), scenario.requests_at(settings.num_requests))
+                for seed in settings.seeds
             ]
             tasks = []
             for contender in settings.contenders:
