@@ -55,10 +55,22 @@ class Found:
                 scenario.name: [one.plain(one.comparison.scenarios[scenario.name]) for one in self.pairs]
                 for scenario in self.question.scenarios
             },
+            **self._generalisations(),
             "objectives": {one.name: one.weight for one in read_objectives(self.question.goals)},
             "half_width": self.question.precision.half_width,
             "notes": list(self.notes),
         }
+
+    def _generalisations(self) -> dict[str, Any]:
+        """What to expect beyond what was measured, of each pair; nothing where there are no families."""
+        rows = []
+        for one in self.pairs:
+            found = one.comparison.generalisation
+            if found is not None:
+                effects = {"other_members": found.members, "other_families": found.families}
+                plain = {name: effect and one.plain(effect) for name, effect in effects.items()}
+                rows.append({"a": one.a, "b": one.b, **plain})
+        return {"generalisation": rows} if rows else {}
 
     def text(self) -> str:
         """What people read."""
@@ -74,10 +86,15 @@ class Found:
             lines.append(f"{one.verdict}: {overall} for {one.a}, by {overall.n_pairs} paired runs{held}.")
             expected = outlook([one.comparison])
             lines += [expected, ""] if expected and not one.comparison.is_equal else [""]
+        families = list(self.pairs[0].comparison.families)
+        titles = [f"gain of {one.a} over {one.b}" for one in self.pairs]
+        if families:
+            of_families = [(name, *(str(one.comparison.families[name]) for one in self.pairs)) for name in families]
+            lines += [*table(("family, over its members", *titles), of_families), ""]
         rows = [
             (scenario.name, *(str(one.comparison.scenarios[scenario.name]) for one in self.pairs))
             for scenario in self.question.scenarios
         ]
-        lines += table(("scenario", *(f"gain of {one.a} over {one.b}" for one in self.pairs)), rows)
+        lines += table(("scenario", *titles), rows)
         lines += ["", *(f"note: {note}" for note in self.notes)]
         return "\n".join(lines).rstrip() + "\n"
