@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from blis.capacity.overload import overload_throughput
+from blis.capacity.quick import quick_rate
 from blis.scenario_file import ScenarioFile
 
 #: Kinds of latency models that price any model on any device, beside the member's own.
@@ -28,7 +28,7 @@ class MeasuredRates(Mapping[str, float]):
         if kind not in self._kinds:
             raise KeyError(kind)
         if kind not in self._known:
-            self._known[kind] = float(f"{overload_throughput(self._file, kind):.{_DIGITS}g}")
+            self._known[kind] = float(f"{quick_rate(self._file, kind):.{_DIGITS}g}")
         return self._known[kind]
 
     def __iter__(self) -> Iterator[str]:
