@@ -52,7 +52,7 @@ class Comparison:
         """What to expect on other members and other families; None where scenarios are not members of families."""
         if self.hierarchy is None:
             return None
-        return generalisation(self.hierarchy, mean_log_gains(self.scenarios), self.variances, 0, self.rival)
+        return generalisation(self.hierarchy, mean_log_gains(self.scenarios), 0, self.rival)
 
     @property
     def families(self) -> Mapping[str, Effect]:
