@@ -124,11 +124,13 @@ def in_words(found: Generalisation, rival: str) -> str:
     """One sentence on both."""
     shown = f"{found.members}" if found.members is not None else "nothing certain, as families have single members"
     text = f"On other members of {_listed(found.known)} expect {shown} over {rival} in the mean"
+    sample = "these" if found.unknown == found.known else _listed(found.unknown)
     if found.families is not None:
-        sample = f"{_listed(found.unknown)} are a sample"
-        text += f"; on other families, of which {sample}, expect {found.families}"
+        text += f"; on other families, of which {sample} are a sample, expect {found.families}"
     else:
-        text += "; of other families these say nothing, as fewer than three were not seen by the search"
+        few = "there are" if found.unknown == found.known else "the search left"
+        unseen = "" if found.unknown == found.known else " unseen"
+        text += f"; of other families these say nothing, as {few} fewer than three{unseen}"
     return f"{text} (nested random effects)."
 
 

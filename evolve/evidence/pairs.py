@@ -34,9 +34,13 @@ class Pair:
 
     def plain(self, effect: Effect) -> dict[str, Any]:
         """An effect of the pair as JSON holds it; gains are shares: 0.05 is 5 %."""
-        bounds = {"gain": effect.gain_percent, "low": effect.low_percent, "high": effect.high_percent}
-        shares = {name: value / 100 if math.isfinite(value) else None for name, value in bounds.items()}
-        return {"a": self.a, "b": self.b, **shares, "runs": effect.n_pairs}
+        return {"a": self.a, "b": self.b, **shares(effect), "runs": effect.n_pairs}
+
+
+def shares(effect: Effect) -> dict[str, float | None]:
+    """A gain and its bounds as JSON holds them; null where there is no bound."""
+    bounds = {"gain": effect.gain_percent, "low": effect.low_percent, "high": effect.high_percent}
+    return {name: value / 100 if math.isfinite(value) else None for name, value in bounds.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,9 @@ class Found:
         for one in self.pairs:
             found = one.comparison.generalisation
             if found is not None:
-                effects = {"other_members": found.members, "other_families": found.families}
-                plain = {name: effect and one.plain(effect) for name, effect in effects.items()}
-                rows.append({"a": one.a, "b": one.b, **plain})
+                members = found.members and {**shares(found.members), "members": found.members.n_pairs}
+                families = found.families and {**shares(found.families), "families": found.families.n_pairs}
+                rows.append({"a": one.a, "b": one.b, "other_members": members, "other_families": families})
         return {"generalisation": rows} if rows else {}
 
     def text(self) -> str:

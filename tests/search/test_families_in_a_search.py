@@ -172,7 +172,7 @@ def test_the_summary_tells_what_to_expect_of_other_members(through: Path) -> Non
     summary = (through / "summary.md").read_text(encoding="utf-8")
 
     assert "On other members of one expect " in summary
-    assert "of other families these say nothing, as fewer than three were not seen by the search" in summary
+    assert "of other families these say nothing, as the search left fewer than three unseen" in summary
     assert "- train: one (2 members anew in every generation), two (2 members anew in every generation)" in summary
 
 
