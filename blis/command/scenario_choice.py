@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from blis.families.named import read_named
+from blis.families.named import MEMBER, read_named
 from blis.foundation.checks import check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
@@ -64,9 +64,9 @@ def with_scenario(document: Mapping[str, Any], overrides: Sequence[str] = ()) ->
 def drawn_notes(document: Mapping[str, Any]) -> tuple[str, ...]:
     """What was drawn for the family's member that a configuration names, as lines for people; none for other ones."""
     node = _node(document.get("scenario"))
-    file = None if node.get("name") is None else _named(node)
-    if file is None or not file.drawn:
+    if MEMBER not in str(node.get("name")):
         return ()
+    file = _named(node)
     drawn = ", ".join(f"{path} {_plain(value)}" for path, value in file.drawn.items())
     rate = "" if file.load is None else f"; its cluster carries {file.saturation_rates[file.physics]:g} requests/s"
     return (f"{file.name} drew {drawn}{rate}.",)

@@ -3,8 +3,8 @@
 Member k is the file with every range drawn, each from a random stream of its own that belongs to the family's name, to
 k and to the range's path: the same number gives the same scenario in every process, and a further range moves nobody
 else's draws. What a member's cluster can carry is measured for each member (`blis.families.rates`), so that its load
-means what it says whatever was drawn. Every bound is tried when the file is read: a family whose members could not all
-be built is refused at once.
+means what it says whatever was drawn. Every bound is tried when the file is read, alone and with all others: a family
+that promises what cannot be built is refused at once.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from blis.cluster.deployment import look_up
+from blis.cluster.deployment import build_cluster
 from blis.cluster.plan import cluster_plan
 from blis.families.places import overlap, put, value_at
 from blis.families.ranges import Range
@@ -117,6 +117,9 @@ def _read(path: Path, stamp: tuple[int, int, int] | None) -> ScenarioFamily:
     for key, one in ranges.items():
         for corner in one.corners:
             _check_corner(f"{where}: {RANGES}.{key}, at {shown(corner)}", family, {key: corner})
+    for place, at in ((0, "first"), (-1, "last")):
+        corners = {key: one.corners[place] for key, one in ranges.items()}
+        _check_corner(f"{where}: {RANGES}, all at their {at} value", family, corners)
     return family
 
 
@@ -169,7 +172,7 @@ def _check_corner(where: str, family: ScenarioFamily, drawn: Mapping[str, Any]) 
     """Refuse a bound with which there is no such cluster or no such workload."""
     try:
         document = _filled(family, drawn)
-        look_up(cluster_plan(document["cluster"]))
+        build_cluster(cluster_plan(document["cluster"]))
         count = {} if family.file.load is None else {"rate": 1.0}
         workload = {**scenario_of(family.path, _with_rate(document), "scenario").workload, **count}
         workload_plan({**workload, "num_requests": family.file.num_requests})

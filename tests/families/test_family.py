@@ -129,6 +129,27 @@ def test_a_wrong_family_is_refused_when_it_is_read(tmp_path: Path, ranges: Any, 
     assert "\n" not in str(error.value)
 
 
+def test_bounds_that_do_not_fit_each_other_are_refused(tmp_path: Path) -> None:
+    path = write_family(
+        tmp_path,
+        cluster={
+            "instances": 2,
+            "model": "qwen/qwen3-32b",
+            "hardware": "H200",
+            "tensor_parallel": 1,
+            "memory_utilisation": 0.9,
+            "latency": {"kind": "roofline"},
+        },
+        ranges={
+            "cluster.memory_utilisation": {"low": 0.6, "high": 0.9, "reason": "?"},
+            "cluster.hardware": {"among": ["H100", "H200"], "reason": "?"},
+        },
+    )
+
+    with pytest.raises(ConfigError, match="ranges, all at their first value: "):
+        read_family(path)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
