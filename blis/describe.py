@@ -55,6 +55,7 @@ def _describe(config: Any) -> None:
     scenario = settings.scenario
     requests = scenario.requests()
     description = {"workload": scenario.workload.kind, "seed": scenario.seed, **describe(requests)}
+    description["notes"] = [*settings.notes, *description["notes"]]
     if path is not None:
         from blis.workload.description.picture import write_picture
 

@@ -74,14 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(config: Any) -> None:
     """One measurement of a composed configuration; called by Hydra, once per job."""
     from blis.capacity.figure import check_can_draw, write_figure
+    from blis.families.named import read_named
     from blis.output.printing import json_text
-    from blis.scenario_file import read_scenario
 
     folder = output_folder()
     settings = SaturationSettings.from_mapping(config)
     if settings.plots:
         check_can_draw()
-    document = measure(settings, read_scenario(settings.scenario))
+    document = measure(settings, read_named(settings.scenario))
     if settings.output == "json":
         sys.stdout.write(json_text(document))
     else:

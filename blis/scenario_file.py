@@ -10,7 +10,7 @@ model, as the same load is another rate where steps cost something else.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class ScenarioFile:
     slo: Mapping[str, Any]  #: class name or "default" -> targets; empty: those of the program
     horizon_us: int | None  #: ≥ 1 [µs]
     source: str  #: what names it on a command line: its name if it is shipped, else its path
+    drawn: Mapping[str, Any] = field(default_factory=dict)  #: of a family's member: path of a range -> what was drawn
 
     def mapping(
         self, load: float | None = None, num_requests: int | None = None, physics: str | None = None
@@ -145,11 +146,18 @@ def read_scenario(name_or_path: str | Path) -> ScenarioFile:
         path = check_path("scenario", name_or_path)
     else:
         path = scenario_folder() / f"{check_choice('scenario', text, names())}.yaml"
-    return _scenario_file(path, read_yaml(path))
+    return scenario_of(path, read_yaml(path))
 
 
-def _scenario_file(path: Path, document: object) -> ScenarioFile:
-    where = str(path)
+def scenario_of(path: Path, document: object, where: str | None = None) -> ScenarioFile:
+    """The scenario that a document describes, as if it lay in the file at `path`; messages call it `where`.
+
+    Raises
+    ------
+    ConfigError
+        If a key is absent or unknown, or a value is wrong, at any level.
+    """
+    where = str(path) if where is None else where
     given = check_keys(where, document, (*_REQUIRED, *_OF_RATES, *_OPTIONAL), _REQUIRED)
     tension = given["tension"]
     if not isinstance(tension, str) or not tension.strip() or "\n" in tension.strip():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blis.command.composition import command, python_is_allowed
+from blis.command.overrides import members_quoted
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys
 from blis.foundation.errors import BlisError, ConfigError
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _translated(argument: str) -> str:
     """`scenario=NAME` as Hydra needs it, which takes it for a choice among the files of conf/scenario otherwise."""
     key, is_assignment, value = argument.partition("=")
-    return f"++scenario.name={value}" if key == "scenario" and is_assignment else argument
+    return f"++scenario.name={members_quoted(value)}" if key == "scenario" and is_assignment else argument
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ def audit(settings: Settings) -> list[Any]:
     from evolve.evaluators.opening import open_evaluator
     from evolve.judging.headroom import headroom
     from evolve.records import Task
+    from evolve.trials.families import own_seed
     from evolve.trials.workloads import WorkloadKey, Workloads, task_digest
 
     workloads = Workloads(settings.suite)
@@ -129,7 +131,8 @@ def audit(settings: Settings) -> list[Any]:
     try:
         for scenario in settings.scenarios:
             keys = [
-                WorkloadKey(scenario.name, seed, scenario.requests_at(settings.num_requests)) for seed in settings.seeds
+                WorkloadKey(scenario.name, own_seed(scenario, seed), scenario.requests_at(settings.num_requests))
+                for seed in settings.seeds
             ]
             tasks = []
             for contender in settings.contenders:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from blis.command.composition import command
-from blis.command.overrides import flags_apart
+from blis.command.overrides import flags_apart, members_quoted
 from blis.foundation.errors import ConfigError
 
 OUTPUTS = ("text", "json")
@@ -36,7 +36,7 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
         if not is_assignment:
             policies.append(_quoted(word))
         elif key == "scenario":  # the folder conf/scenario makes Hydra take it for the choice of a group
-            spelled.append(f"++scenario.names={value}")
+            spelled.append(f"++scenario.names={members_quoted(value)}")
         elif key == "suite" and value.endswith((".yaml", ".yml")):
             spelled.append(f"suite_file={_quoted(value)}")
         else:

@@ -11,6 +11,7 @@ from typing import Any
 
 from blis.command.composition import command, output_folder, python_is_allowed, task_overrides
 from blis.command.ending import termination_as_interrupt
+from blis.command.overrides import members_quoted
 from blis.command.short_lived import short_start
 from blis.foundation.files import read_text
 
@@ -39,7 +40,10 @@ def _unheard() -> None:
 
 def _spelled_out(arguments: Sequence[str]) -> list[str]:
     # The folder conf/scenario makes Hydra take scenario=NAME for the choice of a group, which it is nowhere.
-    words = [f"++{SCENARIO}={word.partition('=')[2]}" if word.startswith("scenario=") else word for word in arguments]
+    words = [
+        f"++{SCENARIO}={members_quoted(word.partition('=')[2])}" if word.startswith("scenario=") else word
+        for word in arguments
+    ]
     words = [meant for word in words for meant in (_baselines(word) if word.startswith("baselines=") else [word])]
     resumed = [word.partition("=")[2] for word in words if word.startswith("resume=")]
     if (

@@ -30,6 +30,7 @@ _FLAGS_WITH_VALUE = {
 }
 _ASSIGNMENT = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 _MANY_DIGITS = re.compile(rf"[\d_]{{{LONGEST_NUMBER + 1},}}")
+_MEMBER = re.compile(r"[^\[\],\s]+#\w*")
 _PLAIN_PATH = re.compile(r"[\w./:~+-]*")
 
 
@@ -94,6 +95,11 @@ def translated(arguments: Sequence[str]) -> list[str]:
     flags, overrides = flags_apart(arguments)
     is_sweep = "-m" in flags or "--multirun" in flags
     return [*flags, *(_translated(override, is_sweep) for override in overrides)]
+
+
+def members_quoted(value: str) -> str:
+    """A value that names scenarios, with quotes around members of families, whose # Hydra does not know."""
+    return value if "'" in value or '"' in value else _MEMBER.sub(lambda found: f"'{found[0]}'", value)
 
 
 def _translated(override: str, is_sweep: bool) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from blis.families.named import MEMBER, read_named
 from blis.foundation.checks import check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
-from blis.scenario_file import read_scenario
+from blis.scenario_file import ScenarioFile
 from blis.unloaded import OTHER_KEY
 
 KEYS = ("name", "load", "num_requests", "physics")
@@ -50,7 +51,7 @@ def with_scenario(document: Mapping[str, Any], overrides: Sequence[str] = ()) ->
             raise ConfigError(
                 f"scenario.{key} sets {target}: give one of them; got {shown(node[key])} beside the other."
             )
-    mapping = read_scenario(node["name"]).mapping(node.get("load"), node.get("num_requests"), node.get("physics"))
+    mapping = _named(node).mapping(node.get("load"), node.get("num_requests"), node.get("physics"))
     for part in PARTS:
         if part in mapping and part not in explicit:
             replaced[part] = mapping[part]
@@ -58,6 +59,31 @@ def with_scenario(document: Mapping[str, Any], overrides: Sequence[str] = ()) ->
                 if key.startswith(f"{part}."):
                     replaced[part] = _with_value(replaced[part], document, key.split("."))
     return replaced
+
+
+def drawn_notes(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """What was drawn for the family's member that a configuration names, as lines for people; none for other ones."""
+    node = _node(document.get("scenario"))
+    if MEMBER not in str(node.get("name")):
+        return ()
+    file = _named(node)
+    drawn = ", ".join(f"{path} {_plain(value)}" for path, value in file.drawn.items())
+    rate = "" if file.load is None else f"; its cluster carries {file.saturation_rates[file.physics]:g} requests/s"
+    return (f"{file.name} drew {drawn}{rate}.",)
+
+
+def _plain(value: object) -> str:
+    """A drawn value in one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_plain(part)}" for key, part in value.items()) + "}"
+    return f"{value:g}" if isinstance(value, float) else shown(value).strip("'")
+
+
+def _named(node: Mapping[str, Any]) -> ScenarioFile:
+    name = node["name"]
+    if not isinstance(name, str):
+        raise ConfigError(f"scenario.name must be the name or the path of a scenario; got {shown(name)}.")
+    return read_named(name)
 
 
 def with_given_bounds(slo: object, overrides: Sequence[str]) -> object:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from blis.command.scenario_choice import with_given_bounds, with_scenario
+from blis.command.scenario_choice import drawn_notes, with_given_bounds, with_scenario
 from blis.explaining.counterfactual.sampling import Sampling
 from blis.fitness.weighted import parse_weights
 from blis.foundation.answers import QUESTIONS, as_mapping
@@ -77,6 +77,7 @@ def settings_from_config(
         If a key is unknown or a value wrong, at any level.
     """
     given = check_keys("run", config, (*_KEYS, "scenario"), ("cluster", "workload"))
+    notes = drawn_notes(given)
     given = with_scenario(given, overrides)
     given["slo"] = with_given_bounds(given.get("slo"), overrides)
     _check_given("", given)
@@ -84,7 +85,6 @@ def settings_from_config(
     policies = {question: as_mapping(question, given[question]) for question in answered}
     lineage: Mapping[str, Any] = {}
     limits: Mapping[str, int] = {}
-    notes: tuple[str, ...] = ()
     if given.get("policies") is not None:
         bundle = read_bundle(given["policies"])
         lineage, limits = bundle.lineage, bundle.limits
@@ -92,7 +92,7 @@ def settings_from_config(
             given["cluster"] = with_limits(given["cluster"], limits)
         answered_there = ", ".join(bundle.policies) or "no question"
         limited = f", and limits {', '.join(limits)}" if limits else ""
-        notes = (f"policies: {given['policies']} answers {answered_there}{limited}.",)
+        notes += (f"policies: {given['policies']} answers {answered_there}{limited}.",)
         policies |= {question: dict(policy) for question, policy in bundle.policies.items()}
     given["seed"] = given["seed"] if given.get("seed") is not None else 42
     mapping = {key: given[key] for key in _SCENARIO_KEYS if given.get(key) is not None}

@@ -6,10 +6,11 @@ known policies. All random draws come from `draws(name, ...)`, generators that b
 so that a restored state continues exactly.
 """
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from evolve.records import Proposal, Score
+from evolve.selection.individual import Individual
 
 
 class Algorithm(Protocol):
@@ -28,3 +29,14 @@ class Algorithm(Protocol):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from a state, exactly."""
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """An algorithm that keeps individuals from round to round; one that does not need not say so."""
+
+    def kept(self) -> list[Individual]:
+        """Those that its next round may come from."""
+
+    def judged_again(self, scores: Mapping[str, Score]) -> None:
+        """Their scores by digest, before the next round is asked for: each generation may meet other scenarios."""

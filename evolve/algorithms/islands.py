@@ -15,6 +15,7 @@ from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
 from evolve.records import Genome, Proposal, Score
 from evolve.selection.breeding import Breeding
+from evolve.selection.individual import Individual
 
 #: What may live on an island: algorithms that have a population.
 INNER: Mapping[str, Any] = {"ga": ga, "gp": gp, "nsga2": nsga2}
@@ -84,6 +85,15 @@ class Archipelago:
             sent = [island.emigrants(self.params.migrants) for island in self.islands]
             for place, island in enumerate(self.islands):
                 island.immigrate(sent[place - 1])
+
+    def kept(self) -> list[Individual]:
+        """Who lives on the islands."""
+        return [individual for island in self.islands for individual in island.kept()]
+
+    def judged_again(self, scores: Mapping[str, Score]) -> None:
+        """Each island those of its own."""
+        for island in self.islands:
+            island.judged_again(scores)
 
     def state(self) -> dict[str, Any]:
         """The states of the islands."""

@@ -111,6 +111,18 @@ class PolicyIteration:
         self.generation += 1
         self._asked, self._is_lesson = [], False
 
+    def kept(self) -> list[Individual]:
+        """The best."""
+        return list(self.population)
+
+    def judged_again(self, scores: Mapping[str, Score]) -> None:
+        """The best with these scores."""
+        if not self.population:
+            return
+        self.population = best_first([one.rescored(scores.get(one.digest, one.score)) for one in self.population])
+        self.best = self.population[0].score.values[0]
+        self._asked = []
+
     def state(self) -> dict[str, Any]:
         """The best and counters."""
         return {

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from blis.foundation.units import Float64Vector
 from evolve.comparing import Effect, Objective
 from evolve.comparing.elsewhere import elsewhere
 from evolve.comparing.gains import gains
+from evolve.comparing.hierarchy import Generalisation, Hierarchy, by_family, generalisation, mean_log_gains
 from evolve.comparing.intervals import effect
 from evolve.records import Record
 
@@ -30,6 +31,8 @@ class Comparison:
     losses: int
     champion_failures: int  #: runs that failed
     rival_failures: int
+    #: where scenarios are members of families; no result, so plain data leaves it out
+    hierarchy: Hierarchy | None = field(default=None, repr=False, metadata={"plain": False})
 
     @property
     def noisiest(self) -> tuple[str, float]:
@@ -43,6 +46,23 @@ class Comparison:
         """What to expect on other scenarios of this kind, see `evolve.comparing.elsewhere`."""
         means = [math.log1p(effect.gain_percent / 100.0) for effect in self.scenarios.values()]
         return elsewhere(means, list(self.variances.values()), 0, self.rival)
+
+    @property
+    def generalisation(self) -> Generalisation | None:
+        """What to expect on other members and other families; None where scenarios are not members of families."""
+        if self.hierarchy is None:
+            return None
+        return generalisation(self.hierarchy, mean_log_gains(self.scenarios), 0, self.rival)
+
+    @property
+    def families(self) -> Mapping[str, Effect]:
+        """Family -> the gain there, with its interval over members; nothing where there are no families."""
+        return {} if self.hierarchy is None else by_family(self.hierarchy, mean_log_gains(self.scenarios), self.rival)
+
+    @property
+    def places(self) -> Mapping[str, Effect]:
+        """Where the gain is shown: the families, whose members would be too many, or else the scenarios."""
+        return self.families or self.scenarios
 
     @property
     def is_equal(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from evolve.comparing.comparison import Comparison, strongest
+from evolve.comparing.hierarchy import in_words
 
 #: Rivals and scenarios that the sentence names; tables show all.
 MOST_NAMED = 3
@@ -25,7 +26,7 @@ def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
     first = comparisons[0]
     hardest = strongest(comparisons)
     n_pairs = hardest.overall.n_pairs
-    where = f"on {_count(len(first.scenarios), 'held-out scenario')} ({_count(n_pairs, 'paired run')})"
+    where = f"on {_scenarios(first)} ({_count(n_pairs, 'paired run')})"
     read = readings(comparisons)
     reading = {
         name: [one for one, said in zip(comparisons, read, strict=True) if said == name]
@@ -80,8 +81,14 @@ def readings(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 def outlook(comparisons: Sequence[Comparison]) -> str | None:
-    """What to expect of the lead over the strongest rival on other scenarios; None of fewer than three."""
+    """What to expect of the lead over the strongest rival on other scenarios; None of fewer than three.
+
+    Where scenarios are members of families: on other members, and on other families.
+    """
     hardest = strongest(comparisons)
+    found = hardest.generalisation
+    if found is not None:
+        return in_words(found, hardest.rival)
     expected = hardest.elsewhere
     if expected is None:
         return None
@@ -98,6 +105,15 @@ def is_better(comparisons: Sequence[Comparison], violation: float = 0.0) -> bool
         and comparisons[0].champion_failures == 0
         and violation == 0.0
     )
+
+
+def _scenarios(comparison: Comparison) -> str:
+    """How many scenarios there are, and of how many families."""
+    if comparison.hierarchy is None or len(comparison.hierarchy.family_of) < len(comparison.scenarios):
+        return _count(len(comparison.scenarios), "held-out scenario")
+    families = len(comparison.hierarchy.families)
+    of = "one family" if families == 1 else f"{families} families"
+    return f"{_count(len(comparison.scenarios), 'held-out member')} of {of}"
 
 
 def _named(comparisons: Sequence[Comparison]) -> str:

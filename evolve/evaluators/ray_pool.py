@@ -140,6 +140,8 @@ class Pool:
             mapping = json.dumps(self._workloads.mapping(chunk.key))
             reference = self._ray.put((mapping, requests_as_arrays(prepared.requests)))
             self._sent[chunk.key] = reference
+            if len(self._sent) > MOST_KEPT:  # families bring new ones in every generation; those under way stay anyway
+                del self._sent[next(iter(self._sent))]
         texts = [_task_text(tasks[place]) for place in chunk.places]
         remote = self._remote.options(max_retries=CHUNK_RETRIES if len(texts) > 1 else TASK_RETRIES)
         # In a list, so that Ray does not fetch the workload for a worker that has it.

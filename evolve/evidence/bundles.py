@@ -1,9 +1,11 @@
 """Which of several policy bundles is better? Every pair on the same requests, as far as it takes to be sure."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+from evolve.comparing.hierarchy import hierarchy_of
 from evolve.comparing.objectives import read_objectives
 from evolve.comparing.sequential import compare_until, own_seeds
 from evolve.comparing.verdict import readings
@@ -48,6 +50,8 @@ def compare_bundles(
         (runs,) = laboratory.measure([first], [Condition(name) for name in names], seeds)
     finally:
         laboratory.close()
+    hierarchy = hierarchy_of(question.scenarios)
+    compared = {pair: replace(one, hierarchy=hierarchy) for pair, one in compared.items()}
     read = readings(list(compared.values()))
     pairs = tuple(Pair(a, b, one, said) for ((a, b), one), said in zip(compared.items(), read, strict=True))
     notes = [*repetition_notes(names, runs), *undefined_notes(compared.values())]

@@ -59,14 +59,20 @@ class Dossier:
 
     def plain(self) -> dict[str, Any]:
         """The dossier for JSON; an interval without bound is null."""
+        found = self.hardest.generalisation
         return {
             "verdict": self.verdict, "is_better": self.is_better, "outlook": self.outlook, **_plain(self),
+            **({} if found is None else {"generalisation": _plain(found)}),
         }  # fmt: skip
+
+
+def _is_plain(field: Any) -> bool:
+    return bool(field.metadata.get("plain", True))
 
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        content = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        content = {field.name: _plain(getattr(value, field.name)) for field in fields(value) if _is_plain(field)}
         return content | ({"reading": value.reading} if isinstance(value, Effect | Part) else {})
     if isinstance(value, Mapping):
         return {str(key): _plain(part) for key, part in value.items()}

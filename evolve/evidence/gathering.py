@@ -1,13 +1,14 @@
 """Asks all questions of the champion in a run folder."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from blis.foundation.checks import check_int
 from blis.foundation.errors import ConfigError
 from evolve.comparing import Objective, comparison
+from evolve.comparing.hierarchy import Hierarchy, hierarchy_of
 from evolve.comparing.objectives import read_objectives
 from evolve.comparing.sequential import Precision, own_seeds
 from evolve.evidence import Condition, ablation, classes, lead, sensitivity, sweeps
@@ -23,7 +24,7 @@ from evolve.judging.baselines import bundle_policies
 from evolve.judging.goals import Goals
 from evolve.records import Phenotype
 from evolve.settings import Settings
-from evolve.trials.suite import ROLES
+from evolve.trials.suite import ROLES, Suite, SuiteScenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,9 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         rivals[NAME] = random
     held_out = settings.suite.scenarios[ROLES[-1]]
     names = [one.name for one in held_out]
+    some = _one_of_each(held_out)
+    if len(some) < len(names):
+        notes.append("classes, parts, numbers and sweeps were looked at on one member of each family.")
     swept = sweeps.questions(held_out)
     seed_at = own_seeds(digest(document, champion))
     seeds = [seed_at(place) for place in range(options.precision.first_seeds)]
@@ -110,7 +114,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     question = [""]
     laboratory = Laboratory(
         held_out,
-        [at(name, value) for values, at in swept.values() for name in names for value in values],
+        [at(name, value) for values, at in swept.values() for name in some for value in values],
         options.evaluator,
         lambda count: done(question[0], count),
         settings.rules.goals.needs_trace,
@@ -122,6 +126,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         comparisons = lead.examine(
             champion, rivals, names, objectives, laboratory.measure_cells, seed_at, options.precision, options.seed
         )
+        comparisons = [replace(one, hierarchy=_hierarchy(settings.suite)) for one in comparisons]
         runs = laboratory.measure([champion], [Condition(name) for name in names], seeds)[0]
         notes += repetition_notes(names, runs)
         judged = laboratory.judge(settings.rules, settings.baselines).score([champion], ROLES[-1], seeds)[0]
@@ -129,15 +134,15 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         strongest = [one.rival for one in comparison.by_strength(comparisons)][:MOST_RIVALS]
         hardest = strongest[0] if options.today is None else TODAY
         few_rivals = {name: rivals[name] for name in rivals if name in (*strongest, NAME, TODAY)}
-        by_class = classes.examine(champion, rivals[hardest], names, few, laboratory.class_figures)
+        by_class = classes.examine(champion, rivals[hardest], some, few, laboratory.class_figures)
         question[0] = "ablation"
-        parts = ablation.examine(champion, genes, names, few, **common)
+        parts = ablation.examine(champion, genes, some, few, **common)
         question[0] = "sensitivity"
-        changes = sensitivity.examine(champion, genes, names, few, **common)
+        changes = sensitivity.examine(champion, genes, some, few, **common)
         found = {}
         for asked, (values, at) in swept.items():
             question[0] = asked
-            found[asked] = sweeps.examine(champion, few_rivals, values, at, names, few, **common)
+            found[asked] = sweeps.examine(champion, few_rivals, values, at, some, few, **common)
     finally:
         laboratory.close()
     notes += constraint_notes(judged.reasons)
@@ -161,6 +166,19 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         physics=found["prices"],
         notes=notes,
     )
+
+
+def _hierarchy(suite: Suite) -> Hierarchy | None:
+    """The families of the test, and which of them the search has met."""
+    return hierarchy_of(suite.scenarios[ROLES[-1]], [one for role in ROLES[:-1] for one in suite.scenarios[role]])
+
+
+def _one_of_each(scenarios: Sequence[SuiteScenario]) -> list[str]:
+    """The first member of each family, and whatever has none."""
+    first: dict[str, str] = {}
+    for one in scenarios:
+        first.setdefault(one.name if one.family is None else f"family {one.family}", one.name)
+    return list(first.values())
 
 
 def objectives_of(goals: Goals, notes: list[str]) -> list[Objective]:

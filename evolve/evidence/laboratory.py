@@ -14,6 +14,7 @@ from evolve.evidence import Condition
 from evolve.judging.fitness import Judge
 from evolve.judging.scoring import Rules
 from evolve.records import Phenotype, Record, Task
+from evolve.trials.families import own_seed
 from evolve.trials.preparations import runnable
 from evolve.trials.suite import ROLES, Suite, SuiteScenario
 from evolve.trials.workloads import WorkloadKey, Workloads, task_digest
@@ -114,13 +115,14 @@ class Laboratory:
 
     def _key(self, condition: Condition, seed: int) -> WorkloadKey:
         name = self._names[condition]
-        return WorkloadKey(name, seed, self._workloads.suite.scenario(name).num_requests)
+        scenario = self._workloads.suite.scenario(name)
+        return WorkloadKey(name, own_seed(scenario, seed), scenario.num_requests)
 
     def _task(self, phenotype: Phenotype, condition: Condition, seed: int) -> Task:
         key = self._key(condition, seed)
         prepared = self._workloads.prepared(key)
         digest = task_digest(phenotype.policies, phenotype.limits, prepared, self._needs_trace)
-        return Task(phenotype, key.scenario, seed, key.num_requests, digest, self._needs_trace)
+        return Task(phenotype, key.scenario, key.seed, key.num_requests, digest, self._needs_trace)
 
 
 def under(scenario: SuiteScenario, condition: Condition) -> SuiteScenario:

@@ -99,7 +99,7 @@ def _html_rows(lines: Sequence[str]) -> str:
 
 def _gains(dossier: Dossier) -> Any:
     bars = [
-        _bars(one.rival, ["all", *one.scenarios], [one.overall, *one.scenarios.values()], COLOURS[place % len(COLOURS)])
+        _bars(one.rival, ["all", *one.places], [one.overall, *one.places.values()], COLOURS[place % len(COLOURS)])
         for place, one in enumerate(by_strength(dossier.comparisons)[:MOST_RIVALS])
     ]
     return _horizontal(bars, "champion's gain in fitness [%]; right of 0: it is better")

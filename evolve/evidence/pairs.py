@@ -34,9 +34,13 @@ class Pair:
 
     def plain(self, effect: Effect) -> dict[str, Any]:
         """An effect of the pair as JSON holds it; gains are shares: 0.05 is 5 %."""
-        bounds = {"gain": effect.gain_percent, "low": effect.low_percent, "high": effect.high_percent}
-        shares = {name: value / 100 if math.isfinite(value) else None for name, value in bounds.items()}
-        return {"a": self.a, "b": self.b, **shares, "runs": effect.n_pairs}
+        return {"a": self.a, "b": self.b, **shares(effect), "runs": effect.n_pairs}
+
+
+def shares(effect: Effect) -> dict[str, float | None]:
+    """A gain and its bounds as JSON holds them; null where there is no bound."""
+    bounds = {"gain": effect.gain_percent, "low": effect.low_percent, "high": effect.high_percent}
+    return {name: value / 100 if math.isfinite(value) else None for name, value in bounds.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,22 @@ class Found:
                 scenario.name: [one.plain(one.comparison.scenarios[scenario.name]) for one in self.pairs]
                 for scenario in self.question.scenarios
             },
+            **self._generalisations(),
             "objectives": {one.name: one.weight for one in read_objectives(self.question.goals)},
             "half_width": self.question.precision.half_width,
             "notes": list(self.notes),
         }
+
+    def _generalisations(self) -> dict[str, Any]:
+        """What to expect beyond what was measured, of each pair; nothing where there are no families."""
+        rows = []
+        for one in self.pairs:
+            found = one.comparison.generalisation
+            if found is not None:
+                members = found.members and {**shares(found.members), "members": found.members.n_pairs}
+                families = found.families and {**shares(found.families), "families": found.families.n_pairs}
+                rows.append({"a": one.a, "b": one.b, "other_members": members, "other_families": families})
+        return {"generalisation": rows} if rows else {}
 
     def text(self) -> str:
         """What people read."""
@@ -74,10 +90,15 @@ class Found:
             lines.append(f"{one.verdict}: {overall} for {one.a}, by {overall.n_pairs} paired runs{held}.")
             expected = outlook([one.comparison])
             lines += [expected, ""] if expected and not one.comparison.is_equal else [""]
+        families = list(self.pairs[0].comparison.families)
+        titles = [f"gain of {one.a} over {one.b}" for one in self.pairs]
+        if families:
+            of_families = [(name, *(str(one.comparison.families[name]) for one in self.pairs)) for name in families]
+            lines += [*table(("family, over its members", *titles), of_families), ""]
         rows = [
             (scenario.name, *(str(one.comparison.scenarios[scenario.name]) for one in self.pairs))
             for scenario in self.question.scenarios
         ]
-        lines += table(("scenario", *(f"gain of {one.a} over {one.b}" for one in self.pairs)), rows)
+        lines += table(("scenario", *titles), rows)
         lines += ["", *(f"note: {note}" for note in self.notes)]
         return "\n".join(lines).rstrip() + "\n"

@@ -33,6 +33,7 @@ def markdown(dossier: Dossier) -> str:
         "",
         *_comparisons(dossier),
         "",
+        *_families(dossier),
         "By scenario:",
         "",
         *_by(dossier, "scenarios"),
@@ -67,6 +68,13 @@ def markdown(dossier: Dossier) -> str:
     if dossier.notes:
         lines += ["## Notes", "", *(f"- {note}" for note in dossier.notes), ""]
     return "\n".join(lines)
+
+
+def _families(dossier: Dossier) -> list[str]:
+    """A row for each rival by families, where scenarios are members of some."""
+    if not dossier.hardest.families:
+        return []
+    return ["By family, with intervals over its members:", "", *_by(dossier, "families"), ""]
 
 
 def _parts(dossier: Dossier) -> Iterator[str]:

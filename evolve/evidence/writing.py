@@ -34,7 +34,7 @@ def write_dossier(folder: Path, dossier: Dossier, today: Phenotype | None = None
     gains = {
         one.rival: {
             name: Interval(effect.gain_percent, effect.low_percent, effect.high_percent)
-            for name, effect in {"all": one.overall, **one.scenarios}.items()
+            for name, effect in {"all": one.overall, **one.places}.items()
         }
         for one in comparison.by_strength(dossier.comparisons)[:MOST_RIVALS]
     }

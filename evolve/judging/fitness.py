@@ -8,7 +8,8 @@ from evolve.evaluators import Evaluator
 from evolve.judging.reference import reference_policies
 from evolve.judging.scoring import Judgement, Results, Rules, Yardsticks, judgement, mean_figures, yardsticks
 from evolve.records import Phenotype, Record, Score, Task
-from evolve.trials.suite import ROLES, check_role
+from evolve.trials.families import own_seed
+from evolve.trials.suite import ROLES, Suite, check_role
 from evolve.trials.workloads import WorkloadKey, Workloads, task_digest
 
 __all__ = ["Judge", "Judgement", "Rules"]
@@ -69,6 +70,11 @@ class Judge:
     def open_test(self) -> None:
         """Allow the role `test`: nothing that is chosen from here on may depend on what it says."""
         self._is_test_open = True
+
+    def meet(self, suite: Suite) -> None:
+        """Judge in the training scenarios of this suite from here on: another draw of its families."""
+        self.suite = suite
+        self._yardsticks = {asked: found for asked, found in self._yardsticks.items() if asked[0] != ROLES[0]}
 
     def baselines(
         self,
@@ -168,7 +174,7 @@ class Judge:
     ) -> list[Row]:
         """Each phenotype's simulations; what is not known yet is simulated, each task once."""
         keys = [
-            WorkloadKey(scenario.name, seed, scenario.requests_at(num_requests))
+            WorkloadKey(scenario.name, own_seed(scenario, seed), scenario.requests_at(num_requests))
             for scenario in self.suite.scenarios[role]
             for seed in seeds
         ]

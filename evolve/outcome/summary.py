@@ -4,9 +4,12 @@ Equal searches give equal texts: nothing of the wall clock is in them.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from evolve.comparing.comparison import Comparison, compare, strongest
+from evolve.comparing.hierarchy import Hierarchy, hierarchy_of
 from evolve.comparing.objectives import read_objectives
+from evolve.comparing.verdict import outlook
 from evolve.judging.fitness import Judgement
 from evolve.outcome import Finals
 from evolve.outcome.champion import choice_text
@@ -90,20 +93,30 @@ def _first_look(plan: Plan, finals: Finals) -> str:
         "suite's own seeds. That is a first look and no verdict, as all searches share these seeds; the verdict is the "
         "report's (report.md, or `python -m evolve.report FOLDER`), by seeds of this search alone."
     )
+    if hardest.hierarchy is not None:
+        text += f" {outlook([hardest])}"
     violation = finals.test.score.violation
     return text + (f" It BREAKS constraints there (violation {violation:.3g})." if violation > 0.0 else "")
 
 
 def compared(plan: Plan, finals: Finals, role: str, judgement: Judgement) -> list[Comparison]:
     """The champion against each baseline in a role, run by run on equal requests."""
-    scenarios = [scenario.name for scenario in plan.suite.scenarios[role]]
+    scenarios = list(dict.fromkeys(task.scenario for task, _ in judgement.records))  # families: of this turn
     figures = [one for one in read_objectives(plan.goals) if one.name != "complexity"]  # it is no figure of a run
     objectives = figures or read_objectives(plan.goals)
     ours = _by_scenario(judgement)
-    return [
+    compared = [
         compare(name, scenarios, ours, _by_scenario(theirs), objectives, plan.labels.seed)
         for name, theirs in finals.baselines[role].items()
     ]
+    hierarchy = _hierarchy(plan, role, scenarios) if plan.suite.families else None
+    return [replace(one, hierarchy=hierarchy) for one in compared]
+
+
+def _hierarchy(plan: Plan, role: str, scenarios: Sequence[str]) -> Hierarchy | None:
+    """The families of these scenarios, and which of them the search has met, of a test."""
+    met = [one for other in ("train", "validation") for one in plan.suite.scenarios[other]] if role == "test" else []
+    return hierarchy_of([plan.suite.scenario(name) for name in scenarios], met)
 
 
 def _by_scenario(judgement: Judgement) -> list[list[Record]]:
@@ -167,7 +180,7 @@ def _row(name: str, judgements: Sequence[Judgement]) -> str:
 
 def _comparisons(plan: Plan, finals: Finals, role: str, judgement: Judgement) -> list[str]:
     comparisons = compared(plan, finals, role, judgement)
-    scenarios = list(comparisons[0].scenarios)
+    scenarios = list(comparisons[0].places)
     lines = [
         f"Gain with its 95 % interval over {comparisons[0].overall.n_pairs} paired runs.",
         "",
@@ -175,7 +188,7 @@ def _comparisons(plan: Plan, finals: Finals, role: str, judgement: Judgement) ->
         "|---|---|" + "---|" * (len(scenarios) + 1),
     ]
     for one in comparisons:
-        cells = [str(one.overall), *(str(one.scenarios[name]) for name in scenarios), f"{one.wins} : {one.losses}"]
+        cells = [str(one.overall), *(str(one.places[name]) for name in scenarios), f"{one.wins} : {one.losses}"]
         lines.append(f"| {one.rival} | {' | '.join(cells)} |")
     reasons = [f"- {reason}" for reason in judgement.reasons]
     return [*lines, *(["", "The champion breaks constraints here:", "", *reasons] if reasons else [])]
@@ -191,6 +204,12 @@ def _searched(plan: Plan, spending: Spending) -> list[str]:
         f"- spent: {spending.generations:,} generations, {spending.evaluations:,} evaluations, {spending.requests:,} "
         f"simulated requests; {spending.cache_hits:,} evaluations were known already, {spending.failures:,} failed",
         f"- ladder: {rungs}",
-        *(f"- {role}: {', '.join(one.name for one in plan.suite.scenarios[role])}" for role in ROLES),
+        *(f"- {role}: {_scenarios(plan, role)}" for role in ROLES),
         *(f"- note: {note}" for note in plan.notes),
     ]
+
+
+def _scenarios(plan: Plan, role: str) -> str:
+    if plan.suite.families:
+        return plan.suite.described(role)
+    return ", ".join(one.name for one in plan.suite.scenarios[role])

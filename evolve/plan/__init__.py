@@ -62,6 +62,15 @@ class Plan:
         """Names, as many as a score has objectives."""
         return self.goals.names
 
+    def meet(self, turn: int | str) -> None:
+        """Let judge and teacher meet this turn's training scenarios, where they differ from turn to turn."""
+        if not self.suite.varies:
+            return
+        drawn = self.suite.drawn(self.labels.seed, turn)
+        self.judge.meet(drawn)
+        if self.practice is not None:
+            self.practice.meet(drawn)
+
     def behaviour(self, genome: Genome) -> str:
         """Equal for genomes that need be simulated once only: those that decide alike.
 

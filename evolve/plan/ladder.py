@@ -92,6 +92,11 @@ class Ladder:
             requests += judged * rung.seeds * sum(one.requests_at(rung.num_requests) for one in scenarios)
         return Cost(evaluations, requests)
 
+    def cost_at_top(self, count: int, scenarios: Sequence[SuiteScenario]) -> Cost:
+        """What judging `count` candidates on the last rung alone costs at most."""
+        runs, top = count * self.top.seeds, self.top
+        return Cost(runs * len(scenarios), runs * sum(one.requests_at(top.num_requests) for one in scenarios))
+
     def climb(self, phenotypes: Sequence[Phenotype], judge: Judging) -> list[Climb]:
         """Judge the candidates, on each rung the best of the one below.
 

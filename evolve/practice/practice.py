@@ -25,6 +25,8 @@ from evolve.practice import Lessons
 from evolve.practice.signals import features, scorers, scores
 from evolve.practice.worth import Worth
 from evolve.records import Cost, Phenotype
+from evolve.trials.families import own_seed
+from evolve.trials.suite import Suite
 from evolve.trials.workloads import Prepared, WorkloadKey, Workloads, with_limits
 
 #: Up to how long after a decision requests count that it may have delayed or sped up [s]. At 0 only those count that
@@ -62,6 +64,10 @@ class Practice:
         self._scenarios = workloads.suite.scenarios["train"]
         self._left = self._spent = Cost()
 
+    def meet(self, suite: Suite) -> None:
+        """Give lessons in the training scenarios of this suite from here on: another draw of its families."""
+        self._scenarios = suite.scenarios["train"]
+
     def open(self, left: Cost) -> None:
         """Allow so much to be spent until `close`."""
         self._left, self._spent = left, Cost()
@@ -79,7 +85,7 @@ class Practice:
         for run in range(n_runs):
             place, round_ = run % n_scenarios, run // n_scenarios + turn * (n_runs // n_scenarios)
             scenario, seed = self._scenarios[place], self._seeds[round_ % len(self._seeds)]
-            key = WorkloadKey(scenario.name, seed, scenario.requests_at(self._num_requests))
+            key = WorkloadKey(scenario.name, own_seed(scenario, seed), scenario.requests_at(self._num_requests))
             wanted = math.ceil(decisions / n_runs)
             self._practise(phenotype, key, rows, place, wanted, turn, n_runs - run)
         return rows.lessons()

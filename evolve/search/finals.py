@@ -2,9 +2,10 @@
 cannot repeat.
 
 Finalists are the archive's best, those of the rest of it that are most unlike them (of a front: its least crowded
-members), and the known policies. They meet the training scenarios with seeds that nobody has seen, and the validation
-scenarios, in rounds: after each the worse half goes home (`evolve.search.racing`), but of a front all are judged to the
-end. Who does best in both together is the champion; only the champion takes the test, once.
+members), and the known policies. They meet the training scenarios with seeds that nobody has seen (of families, members
+that nobody has met), and the validation scenarios, in rounds: after each the worse half goes home
+(`evolve.search.racing`), but of a front all are judged to the end. Who does best in both together is the champion; only
+the champion takes the test, once.
 """
 
 import math
@@ -42,7 +43,9 @@ def hold_finals(
     BlisError
         If a baseline fails.
     """
+    plan.meet(ledger.spending.generations - 1)  # where all of the best have been judged
     candidates = without_duplicates([*finalists(plan, best), *_known(plan)])
+    plan.meet("finals")
     seeds = plan.suite.seeds["validation"]
 
     def judge(left: Sequence[Individual], n_seeds: int) -> list[Finalist]:
@@ -92,7 +95,7 @@ def without_each(plan: Plan, judged: Sequence[Finalist]) -> list[dict[str, Score
     phenotypes = [plan.problem.decode(finalist.individual.genome) for finalist in judged]
     seeds = plan.suite.seeds["validation"]
     train, validation = (plan.judge.leaving_out(phenotypes, role, seeds) for role in ("train", "validation"))
-    names = [[one.name for one in plan.suite.scenarios[role]] for role in ("train", "validation")]
+    names = [list(judgement.values) for finalist in judged[:1] for judgement in (finalist.train, finalist.validation)]
     return [
         {
             name: rest

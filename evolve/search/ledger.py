@@ -43,13 +43,17 @@ class Ledger:
         return rows
 
     def pay(self, rows: Sequence[Evaluation]) -> None:
-        """Charge a generation's rows to the budget."""
+        """Charge a generation's rows to the budget, and close it."""
+        self.spending.close_generation(self.charge(rows))
+
+    def charge(self, rows: Sequence[Evaluation]) -> int:
+        """Charge rows to the budget; how many new simulations they are."""
         new = [row.record for row in rows if not row.cache_hit]
         self.spending.evaluations += len(new)
         self.spending.requests += sum(record.simulated_requests for record in new)
         self.spending.failures += sum(record.error is not None for record in new)
         self.spending.cache_hits += len(rows) - len(new)
-        self.spending.close_generation(len(new))
+        return len(new)
 
     def pay_lessons(self, cost: Cost) -> None:
         """Charge what a round of lessons simulated to the budget."""

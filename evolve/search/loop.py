@@ -19,11 +19,12 @@ from evolve.outcome.results import leave, leave_unfinished, starting
 from evolve.plan import Plan
 from evolve.plan.budget import IDLE_GENERATIONS
 from evolve.plan.ladder import Climb, Rung
-from evolve.records import Cost, Phenotype, Proposal
+from evolve.records import Cost, Phenotype, Proposal, Score
 from evolve.search import checkpoint
 from evolve.search.checkpoint import FINISHED, FOLDER, SEARCHED, SEARCHING, Checkpoint
 from evolve.search.finals import hold_finals
 from evolve.search.history import Evaluation, History, Subject, generation_part
+from evolve.search.kept import Kept
 from evolve.search.ledger import Ledger
 from evolve.selection.archive import Archive
 from evolve.selection.individual import Individual
@@ -57,6 +58,7 @@ class Search:
         self.plan, self.tracker = plan, tracker
         self.ledger = Ledger(plan.store)
         self.archive = Archive(ARCHIVED * plan.finalists, len(plan.objectives))
+        self.kept = Kept(plan, self.ledger, self.archive)
         self.history = History(plan.folder / FOLDER)
         self.parts: dict[str, str] = {}  #: of the history: name -> digest
         self.status = SEARCHING
@@ -112,7 +114,9 @@ class Search:
         if saved.status != FINISHED:
             self.plan.algorithm.restore(saved.algorithm)
             self.archive.restore(saved.archive)
-            self.ledger.restore(self.history.rows(self.parts), saved.spending, self.plan.problem)
+            rows = self.history.rows(self.parts)
+            self.ledger.restore(rows, saved.spending, self.plan.problem)
+            self.kept.restore(rows)
         return True
 
     def _save(self) -> None:
@@ -130,6 +134,7 @@ class Search:
         """Judge the baselines on each rung, where they are the yardstick; the judgements on the last."""
         rows: list[Evaluation] = []
         baselines: dict[str, Judgement] = {}
+        self.plan.meet(0)
         for rung in self.plan.ladder.rungs:
             seeds = self.plan.suite.seeds["train"][: rung.seeds]
             baselines = self.plan.judge.baselines("train", seeds, rung.num_requests)
@@ -143,38 +148,69 @@ class Search:
     def _generation(self) -> None:
         """One round, or none if the budget is spent."""
         plan, spending = self.plan, self.ledger.spending
-        started_s, before = time.perf_counter(), spending.evaluations
-        proposals = self._proposals()
-        scenarios = plan.suite.scenarios["train"]
-        count = spending.affordable(plan.budget, len(proposals), lambda count: plan.ladder.cost(count, scenarios))
-        if not count:
-            self.status = SEARCHED
-            self._save()
+        started_s, before, generation = time.perf_counter(), spending.evaluations, spending.generations
+        kept = self.kept.individuals()
+        again = plan.ladder.cost_at_top(len(kept), plan.suite.scenarios["train"])
+        if kept and not self._affordable(1, again):
+            self._close()
             return
-        generation = spending.generations
+        plan.meet(generation)
+        rows = self.kept.judged_again(generation, kept, self._on_rung)
+        proposals = self._proposals(again)
+        count = self._affordable(len(proposals), again)
+        if not count:
+            self._close(rows)
+            return
         candidates = self._judged(proposals[:count])
-        rows = self._booked(generation, candidates)
+        rows += self._booked(generation, candidates)
         self.ledger.pay(rows)
         self.parts[generation_part(generation)] = self.history.write(generation_part(generation), rows)
-        self.archive.update(self._individual(candidate, generation) for candidate in candidates)
+        digests = [plan.problem.digest(candidate.proposal.genome) for candidate in candidates]
+        scores = self.kept.scores(digests, [candidate.climb.score for candidate in candidates])
+        self.archive.update(
+            self._individual(candidate, score, generation) for candidate, score in zip(candidates, scores, strict=True)
+        )
         if count < len(proposals):
             self.status = SEARCHED  # the algorithm is not told half a round
         else:
-            plan.algorithm.tell([candidate.climb.score for candidate in candidates])
+            plan.algorithm.tell(scores)
             if spending.idle_generations >= IDLE_GENERATIONS:
                 self.status = SEARCHED
         elapsed_s = time.perf_counter() - started_s
         self.tracker.generation(self._report(generation, candidates, spending.evaluations - before, elapsed_s))
         self._save()
 
-    def _proposals(self) -> list[Proposal]:
-        """What the algorithm asks for; lessons that it takes for it are paid, also if nothing of it can be judged."""
+    def _affordable(self, wanted: int, again: Cost) -> int:
+        """How many of `wanted` candidates are affordable beside those who are judged again."""
+        plan = self.plan
+        scenarios = plan.suite.scenarios["train"]
+
+        def cost(count: int) -> Cost:
+            judged = plan.ladder.cost(count, scenarios)
+            return Cost(judged.evaluations + again.evaluations, judged.requests + again.requests)
+
+        return self.ledger.spending.affordable(plan.budget, wanted, cost)
+
+    def _close(self, rows: Sequence[Evaluation] = ()) -> None:
+        """End the generations; rows of one that did not come to its candidates are paid and kept."""
+        if rows:
+            self.ledger.charge(rows)
+            part = generation_part(self.ledger.spending.generations)
+            self.parts[part] = self.history.write(part, rows)
+        self.status = SEARCHED
+        self._save()
+
+    def _proposals(self, again: Cost) -> list[Proposal]:
+        """What the algorithm asks for; lessons that it takes for it are paid, also if nothing of it can be judged.
+
+        `again` is what judging again those who were kept costs, which is not paid yet.
+        """
         practice, spending = self.plan.practice, self.ledger.spending
         if practice is None:
             return self.plan.algorithm.ask()
         if self.plan.budget.generations is None or spending.generations < self.plan.budget.generations:
             left = spending.left(self.plan.budget)
-            practice.open(Cost(left.evaluations // 2, left.requests // 2))
+            practice.open(Cost((left.evaluations - again.evaluations) // 2, (left.requests - again.requests) // 2))
         proposals = self.plan.algorithm.ask()
         self.ledger.pay_lessons(practice.close())
         return proposals
@@ -208,11 +244,11 @@ class Search:
                 rows += self.ledger.book(subject, judgement, "train")
         return rows
 
-    def _individual(self, candidate: Candidate, generation: int) -> Individual:
+    def _individual(self, candidate: Candidate, score: Score, generation: int) -> Individual:
         problem, proposal = self.plan.problem, candidate.proposal
         size = problem.complexity(proposal.genome)
         digest = problem.digest(proposal.genome)
-        return Individual(proposal.genome, candidate.climb.score, digest, size, proposal.parents, generation)
+        return Individual(proposal.genome, score, digest, size, proposal.parents, generation)
 
     def _report(
         self, generation: int, candidates: Sequence[Candidate], evaluations: int, elapsed_s: float

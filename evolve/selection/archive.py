@@ -1,10 +1,11 @@
 """The best of all that was evaluated at full fidelity, kept over restarts and generations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from deap import tools
 
+from evolve.records import Score
 from evolve.selection.individual import Individual
 from evolve.selection.ranking import best_first
 
@@ -33,6 +34,12 @@ class Archive:
             kept = best_first(list(self._kept), self.size)
             self._kept.clear()
             self._kept.update(kept)
+
+    def judged_again(self, scores: Mapping[str, Score]) -> None:
+        """Put what is kept in order by these scores, by digest."""
+        kept = [individual.rescored(scores.get(individual.digest, individual.score)) for individual in self._kept]
+        self._kept.clear()
+        self._kept.update(kept)
 
     def best(self) -> list[Individual]:
         """What is kept, the fittest first."""

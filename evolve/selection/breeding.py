@@ -88,6 +88,19 @@ class Breeding:
         self.generation += 1
         self._asked = []
 
+    def kept(self) -> list[Individual]:
+        """The population."""
+        return list(self.population)
+
+    def judged_again(self, scores: Mapping[str, Score]) -> None:
+        """The population with these scores."""
+        if not self.population:
+            return
+        judged = [one.rescored(scores.get(one.digest, one.score)) for one in self.population]
+        self.population = best_first(judged)
+        self.stagnation.measured_again(progress([one.score for one in self.population]))
+        self._asked = []
+
     def emigrants(self, count: int) -> list[Individual]:
         """The best, to be copied to another island."""
         return best_first(self.population, count)

@@ -33,6 +33,10 @@ class Individual:
         """The complexity in whole numbers: what DEAP's double tournament keeps small."""
         return round(self.size)
 
+    def rescored(self, score: Score) -> "Individual":
+        """The same with another score."""
+        return Individual(self.genome, score, self.digest, self.size, self.parents, self.generation)
+
     def state(self) -> dict[str, Any]:
         """The individual as plain data for JSON."""
         return {

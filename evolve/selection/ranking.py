@@ -113,6 +113,11 @@ class Stagnation:
         self.best, self.rounds = -math.inf, 0
         return True
 
+    def measured_again(self, value: float) -> None:
+        """Note what the best is worth now that it was judged again: progress is what goes beyond that."""
+        if self.best != -math.inf:
+            self.best = value
+
     def state(self) -> list[float | int | None]:
         """Plain data for JSON."""
         return [None if self.best == -math.inf else self.best, self.rounds]

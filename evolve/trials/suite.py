@@ -4,15 +4,20 @@ Roles share no seed, and no scenario at one load, so that no role can leak into 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from blis.families.named import MEMBER, member_of, read_named
 from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
-from blis.scenario_file import ScenarioFile, read_scenario
+from blis.scenario_file import ScenarioFile
 from blis.workload.logs.options import check_stretch
 from blis.workload.requests import MOST_REQUESTS
+from evolve.trials.families import SuiteFamily, read_families
+from evolve.trials.scenarios import SuiteScenario
+
+__all__ = ["ROLES", "Suite", "SuiteScenario", "check_role", "check_seeds", "read_suite"]
 
 #: `train` scores candidates, `validation` chooses among the finalists, `test` tells how good the champion is.
 ROLES = ("train", "validation", "test")
@@ -22,36 +27,12 @@ MOST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class SuiteScenario:
-    """A scenario at one load and one length."""
-
-    name: (
-        str  #: unique within its role: the file's name, and what the suite sets: "@<load>", "/<physics>", "[<stretch>]"
-    )
-    file: ScenarioFile
-    load: float | None  #: arrival rate as a factor of the saturation rate; None where nobody sends at a rate
-    num_requests: int
-    physics: str | None = None  #: kind of latency model; None: the file's own
-    stretch: tuple[float, float] | None = None  #: part of a log from which each seed draws its own; None: its beginning
-
-    def mapping(self, num_requests: int) -> dict[str, Any]:
-        """The scenario with so many requests, as `Scenario.from_mapping` reads it, without policies and seed."""
-        mapping = self.file.mapping(self.load, num_requests, self.physics)
-        if self.stretch is not None:
-            mapping["workload"]["stretch"] = list(self.stretch)
-        return mapping
-
-    def requests_at(self, num_requests: int | None) -> int:
-        """How many requests a fidelity of `num_requests` means here: never more than the suite says; None: as many."""
-        return self.num_requests if num_requests is None else min(num_requests, self.num_requests)
-
-
-@dataclass(frozen=True, slots=True)
 class Suite:
     """The scenarios and the seeds of each role."""
 
     scenarios: Mapping[str, tuple[SuiteScenario, ...]]  #: role -> its scenarios
     seeds: Mapping[str, tuple[int, ...]]  #: role -> its seeds
+    families: Mapping[str, tuple[SuiteFamily, ...]] = field(default_factory=dict)  #: role -> families, if it has any
 
     @classmethod
     def from_mapping(cls, where: str, mapping: object, own: Sequence[str] = ()) -> "Suite":
@@ -63,7 +44,8 @@ class Suite:
             Path of the mapping, for messages.
         mapping : mapping
             Role -> {scenarios: names, paths, or {name, load, num_requests, physics, stretch}; seeds: whole numbers};
-            all three roles. An entry without a name stands for each of `own`.
+            all three roles. An entry without a name stands for each of `own`. In the place of scenarios, or beside
+            them: families: names, paths, or {name, num_requests}; members: how many of each.
         own : sequence of str
             Names or paths of scenarios. Where one replays no log, there is nothing to cut into stretches: its roles
             differ by their seeds alone.
@@ -74,11 +56,15 @@ class Suite:
             If a key or a scenario is unknown, a role has no scenario or no seed, or two roles share one.
         """
         given = check_keys(where, mapping, ROLES, ROLES)
-        scenarios, seeds = {}, {}
+        scenarios, seeds, families = {}, {}, {}
         for role in ROLES:
             at = f"{where}.{role}"
-            described = check_keys(at, given[role], ("scenarios", "seeds"), ("scenarios", "seeds"))
-            scenarios[role] = _scenarios(f"{at}.scenarios", _named(described["scenarios"], own))
+            described = _described(at, given[role])
+            if "families" in described:
+                families[role] = read_families(at, described["families"], described["members"])
+            listed = described.get("scenarios")
+            fixed = () if listed is None else _scenarios(f"{at}.scenarios", _named(listed, own))
+            scenarios[role] = (*fixed, *(one for family in families.get(role, ()) for one in family.of_role(role)))
             seeds[role] = check_seeds(f"{at}.seeds", described["seeds"])
         _check_apart(
             where,
@@ -86,7 +72,34 @@ class Suite:
             {role: [one.name for one in scenarios[role] if one.file.source not in own] for role in ROLES},
         )
         _check_apart(where, "seeds", seeds)
-        return cls(scenarios, seeds)
+        _check_names(where, families)
+        return cls(scenarios, seeds, families)
+
+    @property
+    def varies(self) -> bool:
+        """Whether training meets other scenarios in every generation."""
+        return bool(self.families.get(ROLES[0]))
+
+    def drawn(self, seed: int, turn: int | str) -> "Suite":
+        """The suite with other members of the training families: by the seed of a search, others at every turn.
+
+        Where training has no families it is the same suite.
+        """
+        if not self.varies:
+            return self
+        members = [one for family in self.families[ROLES[0]] for one in family.drawn(seed, turn)]
+        return replace(self, scenarios={**self.scenarios, ROLES[0]: (*self._fixed(ROLES[0]), *members)})
+
+    def _fixed(self, role: str) -> list[SuiteScenario]:
+        """The scenarios of a role that are listed one by one; those of its families come behind them."""
+        n_members = sum(one.members for one in self.families.get(role, ()))
+        return list(self.scenarios[role][: len(self.scenarios[role]) - n_members])
+
+    def described(self, role: str) -> str:
+        """What a role consists of, for people."""
+        often = " anew in every generation" if role == ROLES[0] else ""
+        members = [f"{one.name} ({one.members} members{often})" for one in self.families.get(role, ())]
+        return ", ".join([*(one.name for one in self._fixed(role)), *members])
 
     def with_train(self, where: str, names: object) -> tuple["Suite", tuple[str, ...]]:
         """The suite with other training scenarios, and what people should know about it.
@@ -109,7 +122,8 @@ class Suite:
                 )
             if other is not None:
                 notes.append(f"{where}: {one.name} also validates or tests, there with other seeds.")
-        return replace(self, scenarios={**self.scenarios, "train": train}), tuple(notes)
+        families = {role: own for role, own in self.families.items() if role != "train"}
+        return replace(self, scenarios={**self.scenarios, "train": train}, families=families), tuple(notes)
 
     def scenario(self, name: str) -> SuiteScenario:
         """The scenario of that name, in whatever role."""
@@ -117,6 +131,10 @@ class Suite:
             for one in self.scenarios[role]:
                 if one.name == name:
                     return one
+        for families in self.families.values():
+            for family in families:
+                if name.startswith(f"{family.name}{MEMBER}"):
+                    return family.member(int(name.removeprefix(f"{family.name}{MEMBER}")))
         raise ConfigError(f"suite: there is no scenario named {name!r}.")
 
 
@@ -165,6 +183,17 @@ def check_seeds(where: str, value: object) -> tuple[int, ...]:
     return seeds
 
 
+def _described(where: str, mapping: object) -> dict[str, Any]:
+    """A role's keys: it has scenarios, families, or both."""
+    has_families = isinstance(mapping, Mapping) and "families" in mapping
+    required = ("families", "members", "seeds") if has_families else ("scenarios", "seeds")
+    keys = ("scenarios", "families", "members", "seeds")
+    described = check_keys(where, mapping, keys, required)
+    if not has_families and "members" in described:
+        raise ConfigError(f"{where}.members must be left out without families; got {described['members']!r}.")
+    return described
+
+
 def _takes_own(mapping: object) -> bool:
     """Whether a suite has entries that stand for scenarios of the user's own."""
     roles = mapping.values() if isinstance(mapping, Mapping) else ()
@@ -183,7 +212,7 @@ def _named(entries: Any, own: Sequence[str]) -> Any:
             named.append(entry)
             continue
         for name in own:
-            is_log = _replays_log(read_scenario(name))
+            is_log = _replays_log(read_named(name))
             named.append({"name": name, **{key: one for key, one in entry.items() if is_log or key != "stretch"}})
     return named
 
@@ -210,7 +239,7 @@ def _scenario(where: str, value: object) -> SuiteScenario:
     name = given["name"]
     if not isinstance(name, str):
         raise ConfigError(f"{where} must be a scenario's name, or a mapping with the key 'name'; got {value!r}.")
-    file = read_scenario(name)
+    file = read_named(name)
     load, num_requests, physics = given.get("load"), given.get("num_requests"), given.get("physics")
     if load is not None:
         load = check_number(f"{where}.load", load, above=0)
@@ -225,6 +254,7 @@ def _scenario(where: str, value: object) -> SuiteScenario:
             raise ConfigError(f"{where}.stretch must be left out: {name} replays no log, every seed draws its own.")
     of_load, of_physics = "" if load is None else f"@{load:g}", "" if physics is None else f"/{physics}"
     of_stretch = "" if stretch is None else f"[{stretch[0]:g}-{stretch[1]:g}]"
+    family, _ = member_of(name)
     return SuiteScenario(
         name=f"{file.name}{of_load}{of_physics}{of_stretch}",
         file=file,
@@ -232,6 +262,7 @@ def _scenario(where: str, value: object) -> SuiteScenario:
         num_requests=num_requests or file.num_requests,
         physics=physics,
         stretch=stretch,
+        family=None if family is None else family.name,
     )
 
 
@@ -244,6 +275,18 @@ def _check_apart(where: str, what: str, of_roles: Mapping[str, Sequence[Any]]) -
             if other != role:
                 raise ConfigError(
                     f"{where}.{role}.{what}: {value!r} belongs to role {other!r} already; roles share nothing."
+                )
+
+
+def _check_names(where: str, families: Mapping[str, Sequence[SuiteFamily]]) -> None:
+    """Refuse two families of one name: nobody could tell their members apart."""
+    sources: dict[str, str] = {}
+    for role, own in families.items():
+        for one in own:
+            if sources.setdefault(one.name, one.family.source) != one.family.source:
+                raise ConfigError(
+                    f"{where}.{role}.families: {one.name!r} must not be called like another family of the suite; "
+                    "rename its file."
                 )
 
 

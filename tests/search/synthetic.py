@@ -142,7 +142,9 @@ def make_search(
         for role in SEEDS
     }
     by_name = {one.name: one for (one,) in scenarios.values()}
-    suite: Any = SimpleNamespace(scenarios=scenarios, seeds=SEEDS, scenario=by_name.__getitem__)
+    suite: Any = SimpleNamespace(
+        scenarios=scenarios, seeds=SEEDS, scenario=by_name.__getitem__, varies=False, families={}
+    )
     plan = Plan(
         folder=folder,
         labels=Labels("weights", algorithm, "synthetic", 3),

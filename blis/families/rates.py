@@ -1,0 +1,47 @@
+"""What a member's cluster can carry, measured when somebody asks: each member has a rate of its own."""
+
+from collections.abc import Iterator, Mapping
+
+from blis.capacity.quick import quick_rate
+from blis.scenario_file import ScenarioFile
+
+#: Kinds of latency models that price any model on any device, beside the member's own.
+EVERYWHERE = ("trained-physics", "roofline")
+_DIGITS = 4  #: of a rate: it is known to a few percent
+
+
+class MeasuredRates(Mapping[str, float]):
+    """Kind of latency model -> saturation rate [requests/s] of a scenario, measured when it is first asked for.
+
+    Parameters
+    ----------
+    file : ScenarioFile
+        With clients that send at a rate.
+    """
+
+    def __init__(self, file: ScenarioFile) -> None:
+        self._file = file
+        self._kinds = tuple(dict.fromkeys((file.physics, *EVERYWHERE)))
+        self._known: dict[str, float] = {}
+
+    def __getitem__(self, kind: str) -> float:
+        if kind not in self._kinds:
+            raise KeyError(kind)
+        if kind not in self._known:
+            self._known[kind] = float(f"{quick_rate(self._file, kind):.{_DIGITS}g}")
+        return self._known[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in self._kinds
+
+    def __eq__(self, other: object) -> bool:
+        """Equal scenarios have equal rates: to compare does not measure."""
+        return isinstance(other, MeasuredRates) and self._file == other._file
+
+    __hash__ = None  # type: ignore[assignment]
