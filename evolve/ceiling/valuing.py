@@ -1,0 +1,105 @@
+"""What requests are worth in a copy of a run that is left before all of them have ended.
+
+Who has ended counts as in `evolve.practice.worth`. Who has not is taken to go on as until now: with the mean time
+between tokens that it has had, or that its instance's latest step took; and who waits, to begin now.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from blis.engine.codes import COMPLETED, NOT_STARTED
+from blis.engine.judging import judged
+from blis.foundation.slo_targets import SloTargets
+from blis.foundation.units import Float64Vector, Int32Vector, Int64Vector
+from blis.simulate import Simulation
+from evolve.practice.worth import BY_REQUEST, LEAST_ATTAINMENT
+
+
+class Value:
+    """Values requests by the objectives that are means over requests.
+
+    Parameters
+    ----------
+    slo : SloTargets
+        What the classes are promised.
+    slo_classes : sequence of str
+        Their names.
+    weights : mapping of objective to float
+        Those of `BY_REQUEST` count; if none is there, `BY_REQUEST` itself does.
+    attainment : float
+        Share of the promises that are kept: one more counts relative to it.
+    """
+
+    def __init__(
+        self, slo: SloTargets, slo_classes: Sequence[str], weights: Mapping[str, float], attainment: float
+    ) -> None:
+        self._bounds_us = slo.bounds_us(tuple(slo_classes))
+        self._weights = {name: weight for name, weight in weights.items() if name in BY_REQUEST} or BY_REQUEST
+        self._attainment = max(attainment, LEAST_ATTAINMENT)
+
+    def of(self, copy: Simulation, rows: Int64Vector, slo_class: Int32Vector, now_us: int | None) -> Float64Vector:
+        """(len(rows),) logarithm that each of these requests adds to a run's value, larger is better.
+
+        Parameters
+        ----------
+        copy : Simulation
+        rows : int64
+            Requests that have arrived.
+        slo_class : int32
+            Of every request in the copy, index into the names.
+        now_us : int, optional
+            Up to when the copy has been run; None: to its end, so that who has not completed never will.
+        """
+        requests, outputs = copy.state.requests[rows], copy.workload.table["output_tokens"][rows]
+        ttft_us, itl_us, e2e_us = _times(copy, requests, rows, outputs, copy.clock_us if now_us is None else now_us)
+        status = requests["status"]
+        got = judged(
+            status=status if now_us is None else np.where(status < COMPLETED, COMPLETED, status),
+            arrival_us=requests["arrival_us"],
+            ttft_us=ttft_us,
+            itl_mean_us=itl_us,
+            e2e_us=e2e_us,
+            output_tokens=outputs,
+            slo_class=slo_class[rows],
+            bounds_us=self._bounds_us,
+            end_us=0,
+        )
+        weights = self._weights
+        used = np.where(np.isnan(got.promised_time_used), 1.0, got.promised_time_used)
+        value: Float64Vector = (
+            weights.get("slo-attainment", 0.0) * got.meets_slo / self._attainment
+            - weights.get("lateness", 0.0) * np.log(got.lateness)
+            - weights.get("promised-time", 0.0) * np.log(used)
+        )
+        return value
+
+
+def has_arrived(copy: Simulation) -> np.ndarray:
+    """(n,) bool: whether the request has been routed or refused."""
+    requests = copy.state.requests
+    arrived: np.ndarray = (requests["status"] != NOT_STARTED) | (requests["instance"] >= 0)
+    return arrived
+
+
+def _times(
+    copy: Simulation, requests: np.ndarray, rows: Int64Vector, outputs: Int64Vector, now_us: int
+) -> tuple[Int64Vector, Float64Vector, Int64Vector]:
+    """TTFT, mean time between tokens (NaN: there are none) and E2E, expected ones of those who have not ended."""
+    limits, instances = copy.prepared.limits, copy.state.instances
+    at = np.maximum(requests["instance"], 0)
+    arrival_us, first_us, finished_us = requests["arrival_us"], requests["first_token_us"], requests["finished_us"]
+    has_begun, has_ended = first_us >= 0, finished_us >= 0
+    gaps = np.maximum(outputs - 1, 0)
+    ttft_us = np.where(has_begun, first_us, now_us) - arrival_us
+    e2e_us = finished_us - arrival_us
+    if not has_ended.all():
+        reached_us = np.maximum(instances["busy_until_us"][at], now_us)
+        stored = instances["step_number"][at] + requests["decode_base"] + 1
+        is_decoding = has_begun & (requests["stored_tokens"] >= requests["text_tokens"])
+        so_far = np.where(is_decoding, stored - copy.workload.table["input_tokens"][rows], 0)
+        pace_us = np.where(so_far > 0, (reached_us - first_us) / np.maximum(so_far, 1), instances["step_us"][at])
+        expected_us = np.maximum(ttft_us + (pace_us * gaps).astype(np.int64), now_us - arrival_us)
+        e2e_us = np.where(has_ended, e2e_us, expected_us + limits["completion_us"][at])
+    itl_us = (e2e_us - ttft_us - limits["completion_us"][at]) / np.maximum(gaps, 1)
+    return ttft_us, np.where(gaps > 0, itl_us, np.nan), e2e_us
