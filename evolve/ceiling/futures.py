@@ -1,5 +1,6 @@
 """What a copy of a run meets: what will really come, or something else that might as well."""
 
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from blis.foundation.units import Int32Vector
@@ -7,17 +8,17 @@ from blis.simulate import Simulation
 
 
 class Future(NamedTuple):
-    """A copy of a run at a decision, to be spent."""
+    """What is known of a run at a decision, and what may come."""
 
-    simulation: Simulation
+    simulation: Simulation  #: at the decision; it is copied, not run
     slo_class: Int32Vector  #: (n,) of every request in it
 
 
 class Futures(Protocol):
     """Makes copies of a run."""
 
-    def at(self, base: Simulation) -> list[Future]:
-        """Copies of the run at its present stop, one for each future."""
+    def at(self, base: Simulation) -> Iterator[Future]:
+        """Copies of the run at its present stop, one for each future; each is spent when the next is asked for."""
 
 
 class RealFuture:
@@ -26,6 +27,6 @@ class RealFuture:
     def __init__(self, slo_class: Int32Vector) -> None:
         self._slo_class = slo_class
 
-    def at(self, base: Simulation) -> list[Future]:
-        """One copy, of the run as it is."""
-        return [Future(base.fork(), self._slo_class)]
+    def at(self, base: Simulation) -> Iterator[Future]:
+        """The run as it is."""
+        yield Future(base, self._slo_class)

@@ -6,7 +6,7 @@ of the scenario come instead, at their times, as many as really come at most. Ho
 drawn from those of the same client in all draws, among the ones that are longer than it is already.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -15,12 +15,13 @@ from blis.engine.fields import Records
 from blis.engine.start import new_state
 from blis.engine.state import Workload
 from blis.foundation.randomness import stream
-from blis.foundation.units import BoolVector, Int32Vector, Int64Vector
+from blis.foundation.units import Int64Vector
 from blis.prepare import PreparedRun
 from blis.scenario import Scenario
 from blis.simulate import Simulation
 from blis.workload.prefixes.chained_keys import csr_offsets
 from blis.workload.requests import Requests
+from evolve.ceiling.copying import Copies
 from evolve.ceiling.futures import Future
 from evolve.ceiling.joint import Draw, Joint, lay_out
 from evolve.ceiling.lengths import Lengths, set_lengths
@@ -55,6 +56,8 @@ class Imagined:
         self._joint = lay_out(scenario, [requests, *others], copies_findable)
         self._draws = [stream(seed, "ceiling", "future", place) for place in range(n_futures)]
         self._root = _roots(requests)
+        self._other_roots = [_roots(one) for one in others]
+        self._copies = Copies()
         self._lengths = Lengths([requests, *others])
         names = dict.fromkeys(name for one in (requests, *others) for name in one.slo_classes)
         self.slo_classes = tuple(names)
@@ -81,27 +84,29 @@ class Imagined:
         simulation.state = state._replace(scratch=state.scratch._replace(hits=hits))
         return simulation
 
-    def at(self, base: Simulation) -> list[Future]:
+    def at(self, base: Simulation) -> Iterator[Future]:
         """A copy of the run for each future."""
-        return [self._imagined(base, place) for place in range(len(self._draws))]
+        for place in range(len(self._draws)):
+            yield self._imagined(base, place)
 
     def _imagined(self, base: Simulation, place: int) -> Future:
         real, other, draws = self._joint.draws[0], self._joint.draws[1 + place], self._draws[place]
-        copy = base.fork()
+        copy = self._copies.of(base)
         now_us = int(base.state.scratch.cluster[CLOCK_US])
-        rows, donors = _replaced(base, real, other, self._root, now_us)
-        table = real.table.copy()
+        rows, donors = _replaced(base, real, other, self._root, self._other_roots[place], now_us)
+        table = real.table.view(np.ndarray).copy()
         table[rows[: len(donors)]] = _moved(other.table, donors, rows)
         for name in ("prompt", "session"):  # what policies remember things by has its place in a memory of this size
             table[name][rows] = real.table[name][rows]
         table["arrival_us"][rows[len(donors) :]] = _NOT_BEFORE_THE_END_US
         table["think_us"][rows[len(donors) :]] = -1
-        copy.state.requests["arrival_us"][rows] = table["arrival_us"][rows]
-        copy.state.requests["text_tokens"][rows] = table["input_tokens"][rows]
+        requests = copy.state.requests.view(np.ndarray)
+        requests["arrival_us"][rows] = table["arrival_us"][rows]
+        requests["text_tokens"][rows] = table["input_tokens"][rows]
         known = np.ones(len(table), np.bool_)
         known[rows] = False
         if base.settings["acceptance_key"] == NO_DRAFTS:
-            under_way = np.flatnonzero(known & (copy.state.requests["status"] < COMPLETED))
+            under_way = np.flatnonzero(known & (requests["status"] < COMPLETED))
             set_lengths(copy, table, under_way, self._lengths.drawn(copy, under_way, draws))
         copy.workload = self._workload(table, *_segments(real, other, rows[: len(donors)], donors))
         slo_class = self._slo_class[0].copy()
@@ -145,14 +150,13 @@ def _roots(requests: Requests) -> Int64Vector:
 
 
 def _replaced(
-    base: Simulation, real: Draw, other: Draw, root: Int64Vector, now_us: int
+    base: Simulation, real: Draw, other: Draw, root: Int64Vector, other_root: Int64Vector, now_us: int
 ) -> tuple[Int64Vector, Int64Vector]:
     """Rows whose requests are not known yet, and those of the other draw that come instead, no more than these."""
     rows = np.arange(len(root))
     first = int(base.state.scratch.cluster[NEXT_FIXED])
     is_known = (rows < first) | (real.table["arrival_us"] <= now_us)
     free = np.flatnonzero(~is_known[root])
-    other_root = _roots(other.requests)
     donors = np.flatnonzero(other.table["arrival_us"][other_root] > now_us)
     return free, donors[: len(free)]
 
@@ -175,6 +179,3 @@ def _segments(real: Draw, other: Draw, rows: Int64Vector, donors: Int64Vector) -
     starts[rows] = len(real.segments) + other.segment_offsets[donors]
     offsets = csr_offsets(lengths)
     return offsets, every[np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)]
-
-
-__all__ = ["BoolVector", "Imagined", "Int32Vector", "Sequence"]

@@ -46,7 +46,7 @@ def lay_out(scenario: Scenario, draws: Sequence[Requests], copies_findable: bool
     )
     found, row = [], 0
     for one in draws:
-        table = workload_arrays(one, one.block_size_tokens, copies_findable).table
+        table = workload_arrays(one, one.block_size_tokens, copies_findable).table.view(np.ndarray)
         own = every.offsets[row : row + len(one) + 1]
         found.append(Draw(one, table, own - own[0], every.segments[own[0] : own[-1]]))
         row += len(one)

@@ -48,7 +48,11 @@ class Lengths:
 
 def written_tokens(copy: Simulation, rows: Int64Vector) -> Int64Vector:
     """Tokens of its answer that each request has, those of the step under way included."""
-    requests, table, instances = copy.state.requests[rows], copy.workload.table[rows], copy.state.instances
+    requests, table, instances = (
+        copy.state.requests.view(np.ndarray)[rows],
+        copy.workload.table.view(np.ndarray)[rows],
+        copy.state.instances.view(np.ndarray),
+    )
     at = np.maximum(requests["instance"], 0)
     text = requests["text_tokens"] - table["input_tokens"]
     is_decoding = (requests["status"] == RUNNING) & (requests["stored_tokens"] >= requests["text_tokens"])
@@ -63,7 +67,7 @@ def set_lengths(copy: Simulation, table: Records, rows: Int64Vector, lengths: In
     Left as they are: who is preempted or was, because what it has written has blocks that were counted by its length,
     and whose last token is under way.
     """
-    requests, limits = copy.state.requests, copy.prepared.limits
+    requests, limits = copy.state.requests.view(np.ndarray), copy.prepared.limits
     room = int(limits["total_blocks"].min()) * int(copy.settings["block_size_tokens"])
     longest = np.maximum(room - table["input_tokens"][rows], 1)
     lengths = np.minimum(lengths, longest)
@@ -79,7 +83,7 @@ def set_lengths(copy: Simulation, table: Records, rows: Int64Vector, lengths: In
     longer = np.zeros(len(table), np.int64)
     longer[rows] = lengths - table["output_tokens"][rows]
     table["output_tokens"][rows] = lengths
-    batches, instances = copy.state.batches, copy.state.instances
+    batches, instances = copy.state.batches, copy.state.instances.view(np.ndarray)
     for instance, count in enumerate(instances["decode_requests"].tolist()):
         members = batches.finish_request[instance, :count].copy()
         steps = batches.finish_step[instance, :count] + longer[members]

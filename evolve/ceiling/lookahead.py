@@ -17,6 +17,7 @@ from blis.engine.codes import COMPLETED, NEVER_US, ROUTING_HEAD
 from blis.foundation.checks import check_int, check_number
 from blis.foundation.units import US_PER_S, Float64Vector, Int64Vector
 from blis.simulate import Simulation
+from evolve.ceiling.copying import Copies
 from evolve.ceiling.futures import Future, Futures
 from evolve.ceiling.valuing import Value, has_arrived
 
@@ -59,19 +60,19 @@ def look_ahead(base: Simulation, looking: Looking, value: Value, futures: Future
         Where each request went, in the order of routing.
     """
     choices: list[int] = []
+    copies = Copies()
     while True:
         base.stop_at_routing(len(choices))
         if base.advance(NEVER_US):
             return np.array(choices, np.int64)
-        base.decision = _best(base, looking, value, futures)
+        base.decision = _best(base, looking, value, futures, copies)
         choices.append(base.decision)
 
 
-def _best(base: Simulation, looking: Looking, value: Value, futures: Futures) -> int:
+def _best(base: Simulation, looking: Looking, value: Value, futures: Futures, copies: Copies) -> int:
     """The choice to be made at the present stop."""
     chosen = base.decision
-    imagined = futures.at(base)
-    gained = np.array([_gained(one, chosen, looking, value) for one in imagined])
+    gained = np.array([_gained(one, chosen, looking, value, copies) for one in futures.at(base)])
     mean = gained.mean(axis=0)
     if looking.caution > 0.0 and len(gained) > 1:
         error = gained.std(axis=0, ddof=1) / math.sqrt(len(gained))
@@ -80,18 +81,18 @@ def _best(base: Simulation, looking: Looking, value: Value, futures: Futures) ->
     return best if mean[best] > 0.0 else chosen
 
 
-def _gained(future: Future, chosen: int, looking: Looking, value: Value) -> Float64Vector:
+def _gained(future: Future, chosen: int, looking: Looking, value: Value, copies: Copies) -> Float64Vector:
     """(instances,) what each choice gains over the base policy's own in one future."""
     begun = future.simulation
     n_instances = len(begun.prepared.limits)
     request = int(begun.state.scratch.routing_queue[begun.state.scratch.cluster[ROUTING_HEAD]])
-    requests = begun.state.requests
+    requests = begun.state.requests.view(np.ndarray)
     is_over = (requests["status"] >= COMPLETED) & (requests["finished_us"] <= begun.clock_us)
     now_us = None if looking.horizon_s is None else begun.clock_us + round(looking.horizon_s * US_PER_S)
     values = np.zeros((n_instances, len(requests)))
     counts = ~is_over
     for instance in range(n_instances):
-        copy = begun.fork() if instance < n_instances - 1 else begun
+        copy = copies.of(begun)
         copy.decision = instance
         copy.advance(NEVER_US if now_us is None else now_us)
         counts &= has_arrived(copy)

@@ -51,7 +51,8 @@ class Value:
         now_us : int, optional
             Up to when the copy has been run; None: to its end, so that who has not completed never will.
         """
-        requests, outputs = copy.state.requests[rows], copy.workload.table["output_tokens"][rows]
+        requests = copy.state.requests.view(np.ndarray)[rows]
+        outputs = copy.workload.table.view(np.ndarray)["output_tokens"][rows]
         ttft_us, itl_us, e2e_us = _times(copy, requests, rows, outputs, copy.clock_us if now_us is None else now_us)
         status = requests["status"]
         got = judged(
@@ -77,7 +78,7 @@ class Value:
 
 def has_arrived(copy: Simulation) -> np.ndarray:
     """(n,) bool: whether the request has been routed or refused."""
-    requests = copy.state.requests
+    requests = copy.state.requests.view(np.ndarray)
     arrived: np.ndarray = (requests["status"] != NOT_STARTED) | (requests["instance"] >= 0)
     return arrived
 
@@ -86,7 +87,7 @@ def _times(
     copy: Simulation, requests: np.ndarray, rows: Int64Vector, outputs: Int64Vector, now_us: int
 ) -> tuple[Int64Vector, Float64Vector, Int64Vector]:
     """TTFT, mean time between tokens (NaN: there are none) and E2E, expected ones of those who have not ended."""
-    limits, instances = copy.prepared.limits, copy.state.instances
+    limits, instances = copy.prepared.limits.view(np.ndarray), copy.state.instances.view(np.ndarray)
     at = np.maximum(requests["instance"], 0)
     arrival_us, first_us, finished_us = requests["arrival_us"], requests["first_token_us"], requests["finished_us"]
     has_begun, has_ended = first_us >= 0, finished_us >= 0
@@ -97,7 +98,7 @@ def _times(
         reached_us = np.maximum(instances["busy_until_us"][at], now_us)
         stored = instances["step_number"][at] + requests["decode_base"] + 1
         is_decoding = has_begun & (requests["stored_tokens"] >= requests["text_tokens"])
-        so_far = np.where(is_decoding, stored - copy.workload.table["input_tokens"][rows], 0)
+        so_far = np.where(is_decoding, stored - copy.workload.table.view(np.ndarray)["input_tokens"][rows], 0)
         pace_us = np.where(so_far > 0, (reached_us - first_us) / np.maximum(so_far, 1), instances["step_us"][at])
         expected_us = np.maximum(ttft_us + (pace_us * gaps).astype(np.int64), now_us - arrival_us)
         e2e_us = np.where(has_ended, e2e_us, expected_us + limits["completion_us"][at])
