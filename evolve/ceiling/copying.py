@@ -21,8 +21,8 @@ class Copies:
             if len(copy.state.cache.runs) > len(simulation.state.cache.runs):  # it will need that room as well
                 simulation.state = with_room_of(simulation.state, copy.state)
             if self._is_written(simulation.state, copy.state):
-                np.copyto(copy.memory, simulation.memory)
-                copy.workload, copy.settings = simulation.workload, simulation.settings
+                copy.memory = simulation.memory.copy()
+                copy.workload, copy.settings, copy.prepared = simulation.workload, simulation.settings, simulation.prepared
                 return copy
         self._copy = simulation.fork()
         return self._copy

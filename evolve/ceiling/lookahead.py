@@ -18,6 +18,7 @@ from blis.foundation.checks import check_int, check_number
 from blis.foundation.units import US_PER_S, Float64Vector, Int64Vector
 from blis.simulate import Simulation
 from evolve.ceiling.copying import Copies
+from evolve.ceiling.keeping import keep_places
 from evolve.ceiling.futures import Future, Futures
 from evolve.ceiling.valuing import Value, has_arrived
 
@@ -28,6 +29,7 @@ class Looking:
 
     horizon_s: float | None = None  #: > 0 [s], how long a copy is run after the decision; None: to the end
     futures: int = 0  #: ≥ 0, imagined ones for each decision; 0: the one that really comes
+    keeps_others: bool = False  #: requests that come later go where they would have gone after the base policy's choice
     caution: float = 0.0  #: ≥ 0 standard errors by which another choice must be better than the base policy's own
 
     def __post_init__(self) -> None:
@@ -91,10 +93,15 @@ def _gained(future: Future, chosen: int, looking: Looking, value: Value, copies:
     now_us = None if looking.horizon_s is None else begun.clock_us + round(looking.horizon_s * US_PER_S)
     values = np.zeros((n_instances, len(requests)))
     counts = ~is_over
-    for instance in range(n_instances):
+    places = None
+    for instance in (chosen, *(one for one in range(n_instances) if one != chosen)):
         copy = copies.of(begun)
         copy.decision = instance
+        if places is not None:
+            keep_places(copy, places)
         copy.advance(NEVER_US if now_us is None else now_us)
+        if places is None and looking.keeps_others:
+            places = copy.state.requests["instance"].copy()
         counts &= has_arrived(copy)
         rows = np.flatnonzero(counts)
         values[instance, rows] = value.of(copy, rows, future.slo_class, now_us)
