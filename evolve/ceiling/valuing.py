@@ -4,12 +4,14 @@ Who has ended counts as in `evolve.practice.worth`. Who has not is taken to go o
 between tokens that it has had, or that its instance's latest step took; and who waits, to begin now.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from blis.engine.codes import COMPLETED, NOT_STARTED
-from blis.engine.judging import judged
+from blis.engine.judging import Judgement, judged
+from blis.fitness.ratio import MOST
 from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import Float64Vector, Int32Vector, Int64Vector
 from blis.simulate import Simulation
@@ -38,24 +40,50 @@ class Value:
         self._weights = {name: weight for name, weight in weights.items() if name in BY_REQUEST} or BY_REQUEST
         self._attainment = max(attainment, LEAST_ATTAINMENT)
 
-    def of(self, copy: Simulation, rows: Int64Vector, slo_class: Int32Vector, now_us: int | None) -> Float64Vector:
-        """(len(rows),) logarithm that each of these requests adds to a run's value, larger is better.
+    def of(self, copy: Simulation, rows: Int64Vector, slo_class: Int32Vector, now_us: int) -> Float64Vector:
+        """(len(rows),) logarithm that each of these requests adds to the value of a run that goes on, larger is better.
 
         Parameters
         ----------
         copy : Simulation
+            Run up to `now_us`.
         rows : int64
             Requests that have arrived.
         slo_class : int32
             Of every request in the copy, index into the names.
-        now_us : int, optional
-            Up to when the copy has been run; None: to its end, so that who has not completed never will.
+        now_us : int
         """
+        got = self._judged(copy, rows, slo_class, now_us)
+        weights = self._weights
+        used = np.where(np.isnan(got.promised_time_used), 1.0, got.promised_time_used)
+        value: Float64Vector = (
+            weights.get("slo-attainment", 0.0) * got.meets_slo / self._attainment
+            - weights.get("lateness", 0.0) * np.log(got.lateness)
+            - weights.get("promised-time", 0.0) * np.log(used)
+        )
+        return value
+
+    def whole(self, finished: Simulation, slo_class: Int32Vector) -> float:
+        """Logarithm of the value of a run that has ended: a weighted mean, of which that of a search is a multiple."""
+        got = self._judged(finished, np.arange(len(slo_class)), slo_class, None)
+        used = got.promised_time_used[got.arrived & ~np.isnan(got.promised_time_used)]
+        kept = max(float(got.meets_slo[got.arrived].mean()), 1.0 / MOST) if got.arrived.any() else 1.0
+        weights = self._weights
+        return float(
+            weights.get("slo-attainment", 0.0) * math.log(kept)
+            - weights.get("lateness", 0.0) * (np.log(got.lateness[got.arrived]).mean() if got.arrived.any() else 0.0)
+            - weights.get("promised-time", 0.0) * (np.log(used).mean() if len(used) else 0.0)
+        )
+
+    def _judged(
+        self, copy: Simulation, rows: Int64Vector, slo_class: Int32Vector, now_us: int | None
+    ) -> Judgement:
+        """What is said of these requests; without `now_us` who has not completed never will."""
         requests = copy.state.requests.view(np.ndarray)[rows]
         outputs = copy.workload.table.view(np.ndarray)["output_tokens"][rows]
         ttft_us, itl_us, e2e_us = _times(copy, requests, rows, outputs, copy.clock_us if now_us is None else now_us)
         status = requests["status"]
-        got = judged(
+        return judged(
             status=status if now_us is None else np.where(status < COMPLETED, COMPLETED, status),
             arrival_us=requests["arrival_us"],
             ttft_us=ttft_us,
@@ -66,14 +94,6 @@ class Value:
             bounds_us=self._bounds_us,
             end_us=0,
         )
-        weights = self._weights
-        used = np.where(np.isnan(got.promised_time_used), 1.0, got.promised_time_used)
-        value: Float64Vector = (
-            weights.get("slo-attainment", 0.0) * got.meets_slo / self._attainment
-            - weights.get("lateness", 0.0) * np.log(got.lateness)
-            - weights.get("promised-time", 0.0) * np.log(used)
-        )
-        return value
 
 
 def has_arrived(copy: Simulation) -> np.ndarray:
