@@ -5,8 +5,6 @@ and what is best stays. Nothing is lost by that: with the future known exactly, 
 of the whole. Where no single change improves anything more, it ends; there may be something better yet.
 """
 
-import numpy as np
-
 from blis.engine.codes import NEVER_US, ROUTING_HEAD
 from blis.foundation.units import Int32Vector, Int64Vector
 from blis.simulate import Simulation
@@ -69,5 +67,3 @@ def _pass(
             if worth > best:
                 best, run.decision, places[request] = worth, instance, instance
         rank += 1
-
-

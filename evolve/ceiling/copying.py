@@ -22,7 +22,11 @@ class Copies:
                 simulation.state = with_room_of(simulation.state, copy.state)
             if self._is_written(simulation.state, copy.state):
                 copy.memory = simulation.memory.copy()
-                copy.workload, copy.settings, copy.prepared = simulation.workload, simulation.settings, simulation.prepared
+                copy.workload, copy.settings, copy.prepared = (
+                    simulation.workload,
+                    simulation.settings,
+                    simulation.prepared,
+                )
                 return copy
         self._copy = simulation.fork()
         return self._copy

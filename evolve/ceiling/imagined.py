@@ -7,6 +7,7 @@ drawn from those of the same client in all draws, among the ones that are longer
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,22 +16,26 @@ from blis.engine.fields import Records
 from blis.engine.start import new_state
 from blis.engine.state import Workload
 from blis.foundation.randomness import stream
-from blis.foundation.units import Int64Vector
+from blis.foundation.units import Int32Vector, Int64Vector
 from blis.prepare import PreparedRun
 from blis.scenario import Scenario
 from blis.simulate import Simulation
 from blis.workload.prefixes.chained_keys import csr_offsets
 from blis.workload.requests import Requests
 from evolve.ceiling.copying import Copies
-from evolve.ceiling.futures import Future
-from evolve.ceiling.joint import Draw, Joint, lay_out
+from evolve.ceiling.draws import other_draws
+from evolve.ceiling.joint import Draw, lay_out
 from evolve.ceiling.lengths import Lengths, set_lengths
 
 #: Later than any copy is run.
 _NOT_BEFORE_THE_END_US = NEVER_US // 2
 
-#: Draws that are looked at, at most, for each that is wanted: stretches of a log should not be those of the run.
-_MOST_TRIES = 8
+
+class Future(NamedTuple):
+    """What is known of a run at a decision, and what may come."""
+
+    simulation: Simulation  #: at the decision; it is copied, not run
+    slo_class: Int32Vector  #: (n,) of every request in it, index into the names of `Imagined`
 
 
 class Imagined:
@@ -52,7 +57,8 @@ class Imagined:
     def __init__(
         self, scenario: Scenario, requests: Requests, n_futures: int, seed: int, copies_findable: bool
     ) -> None:
-        others = _other_draws(scenario, requests, n_futures, seed)
+        others = other_draws(scenario, requests, n_futures, seed)
+        self._requests = requests
         self._joint = lay_out(scenario, [requests, *others], copies_findable)
         self._draws = [stream(seed, "ceiling", "future", place) for place in range(n_futures)]
         self._root = _roots(requests)
@@ -66,9 +72,9 @@ class Imagined:
             np.array([number[name] for name in one.slo_classes], np.int32)[one.slo_class] for one in (requests, *others)
         ]
 
-    def simulation(self, requests: Requests, run: PreparedRun, seed: int) -> Simulation:
+    def simulation(self, run: PreparedRun, seed: int) -> Simulation:
         """The run itself, laid out so that its copies can meet other requests; nothing is recorded of it."""
-        simulation = Simulation(requests, run, seed=seed, record_steps=False)
+        simulation = Simulation(self._requests, run, seed=seed, record_steps=False)
         real, draws = self._joint.draws[0], self._joint.draws
         simulation.workload = self._workload(real.table, real.segment_offsets, real.segments)
         settings = simulation.settings.copy()
@@ -127,18 +133,6 @@ def _read_only(array: Int64Vector) -> Int64Vector:
     view = np.ascontiguousarray(array).view()
     view.setflags(write=False)
     return view
-
-
-def _other_draws(scenario: Scenario, requests: Requests, count: int, seed: int) -> list[Requests]:
-    """Draws of the workload by other seeds; of a log those stretches that have least in common with the run's own."""
-    is_stretch = getattr(scenario.workload.params, "stretch", None) is not None
-    wanted = count * (_MOST_TRIES if is_stretch else 1)
-    seeds = stream(seed, "ceiling", "draws").integers(2**53, size=wanted).tolist()
-    found = [scenario.requests(one) for one in seeds]
-    if is_stretch:
-        common = [int(np.isin(one.number, requests.number).sum()) for one in found]
-        found = [found[place] for place in np.argsort(common, kind="stable")[:count].tolist()]
-    return found
 
 
 def _roots(requests: Requests) -> Int64Vector:

@@ -58,9 +58,7 @@ def _dense(keys: Int64Vector) -> Int64Vector:
     return np.unique(keys, return_inverse=True)[1].astype(np.int64) if len(keys) else keys
 
 
-def _joint_keys(
-    scenario: Scenario, draws: Sequence[Requests]
-) -> tuple[list[Int64Vector], list[Int64Vector]]:
+def _joint_keys(scenario: Scenario, draws: Sequence[Requests]) -> tuple[list[Int64Vector], list[Int64Vector]]:
     """Offsets and keys of each draw; equal keys mean equal blocks across draws as well."""
     log = _whole_log(scenario, draws)
     if log is not None:

@@ -7,8 +7,8 @@ import numpy as np
 from blis.engine.views import ROUTING
 from blis.explaining.counterfactual.replay import replay_policy
 from blis.foundation.units import Int64Vector
-from blis.prepare import PreparedRun, prepared_run
 from blis.policies.prepared import prepare_policies
+from blis.prepare import PreparedRun, prepared_run
 from blis.simulate import Simulation
 
 

@@ -18,33 +18,29 @@ from blis.foundation.checks import check_int, check_number
 from blis.foundation.units import US_PER_S, Float64Vector, Int64Vector
 from blis.simulate import Simulation
 from evolve.ceiling.copying import Copies
+from evolve.ceiling.imagined import Future, Imagined
 from evolve.ceiling.keeping import keep_places
-from evolve.ceiling.futures import Future, Futures
 from evolve.ceiling.valuing import Value, has_arrived
 
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """How far, and how often."""
+    """How far, how often and how carefully."""
 
-    horizon_s: float | None = None  #: > 0 [s], how long a copy is run after the decision; None: to the end
-    futures: int = 0  #: ≥ 0, imagined ones for each decision; 0: the one that really comes
+    horizon_s: float = 8.0  #: > 0 [s], how long a copy is run after the decision
+    futures: int = 8  #: ≥ 1, for each decision
+    caution: float = 1.0  #: ≥ 0 standard errors by which another choice must be better than the base policy's own
     keeps_others: bool = False  #: requests that come later go where they would have gone after the base policy's choice
-    caution: float = 0.0  #: ≥ 0 standard errors by which another choice must be better than the base policy's own
+    passes: int = 3  #: ≥ 1, how often hindsight looks at each request, at most, see `evolve.ceiling.clairvoyance`
 
     def __post_init__(self) -> None:
-        check_int("futures", self.futures, 0, 10_000)
+        check_number("horizon_s", self.horizon_s, above=0, unit="s")
+        check_int("futures", self.futures, 1, 10_000)
         check_number("caution", self.caution, 0)
-        if self.horizon_s is not None:
-            check_number("horizon_s", self.horizon_s, above=0, unit="s")
-
-    @property
-    def is_clairvoyant(self) -> bool:
-        """Whether it knows what will come."""
-        return self.futures == 0
+        check_int("passes", self.passes, 1, 10_000)
 
 
-def look_ahead(base: Simulation, looking: Looking, value: Value, futures: Futures) -> Int64Vector:
+def look_ahead(base: Simulation, looking: Looking, value: Value, futures: Imagined) -> Int64Vector:
     """Run to the end, with every routing decided by looking ahead.
 
     Parameters
@@ -53,8 +49,8 @@ def look_ahead(base: Simulation, looking: Looking, value: Value, futures: Future
         At its beginning, with the base policy; it is run.
     looking : Looking
     value : Value
-    futures : Futures
-        What copies meet.
+    futures : Imagined
+        What copies meet; the base is laid out by it.
 
     Returns
     -------
@@ -71,7 +67,7 @@ def look_ahead(base: Simulation, looking: Looking, value: Value, futures: Future
         choices.append(base.decision)
 
 
-def _best(base: Simulation, looking: Looking, value: Value, futures: Futures, copies: Copies) -> int:
+def _best(base: Simulation, looking: Looking, value: Value, futures: Imagined, copies: Copies) -> int:
     """The choice to be made at the present stop."""
     chosen = base.decision
     gained = np.array([_gained(one, chosen, looking, value, copies) for one in futures.at(base)])
@@ -90,7 +86,7 @@ def _gained(future: Future, chosen: int, looking: Looking, value: Value, copies:
     request = int(begun.state.scratch.routing_queue[begun.state.scratch.cluster[ROUTING_HEAD]])
     requests = begun.state.requests.view(np.ndarray)
     is_over = (requests["status"] >= COMPLETED) & (requests["finished_us"] <= begun.clock_us)
-    now_us = None if looking.horizon_s is None else begun.clock_us + round(looking.horizon_s * US_PER_S)
+    now_us = begun.clock_us + round(looking.horizon_s * US_PER_S)
     values = np.zeros((n_instances, len(requests)))
     counts = ~is_over
     places = None
@@ -99,7 +95,7 @@ def _gained(future: Future, chosen: int, looking: Looking, value: Value, copies:
         copy.decision = instance
         if places is not None:
             keep_places(copy, places)
-        copy.advance(NEVER_US if now_us is None else now_us)
+        copy.advance(now_us)
         if places is None and looking.keeps_others:
             places = copy.state.requests["instance"].copy()
         counts &= has_arrived(copy)

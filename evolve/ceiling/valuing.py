@@ -75,9 +75,12 @@ class Value:
             - weights.get("promised-time", 0.0) * (np.log(used).mean() if len(used) else 0.0)
         )
 
-    def _judged(
-        self, copy: Simulation, rows: Int64Vector, slo_class: Int32Vector, now_us: int | None
-    ) -> Judgement:
+    def attainment_of(self, finished: Simulation, slo_class: Int32Vector) -> float:
+        """Share of the promises that a run has kept which has ended."""
+        got = self._judged(finished, np.arange(len(slo_class)), slo_class, None)
+        return float(got.meets_slo[got.arrived].mean()) if got.arrived.any() else 1.0
+
+    def _judged(self, copy: Simulation, rows: Int64Vector, slo_class: Int32Vector, now_us: int | None) -> Judgement:
         """What is said of these requests; without `now_us` who has not completed never will."""
         requests = copy.state.requests.view(np.ndarray)[rows]
         outputs = copy.workload.table.view(np.ndarray)["output_tokens"][rows]
