@@ -6,6 +6,7 @@ of the whole. Where no single change improves anything more, it ends; there may 
 """
 
 from blis.engine.codes import NEVER_US, ROUTING_HEAD
+from blis.foundation.errors import StalledError
 from blis.foundation.units import Int32Vector, Int64Vector
 from blis.simulate import Simulation
 from evolve.ceiling.copying import Copies
@@ -63,7 +64,10 @@ def _pass(
                 continue
             copy = copies.of(run)
             copy.decision = instance
-            worth = value.whole(copy.run(), slo_class)
+            try:
+                worth = value.whole(copy.run(), slo_class)
+            except StalledError:
+                continue
             if worth > best:
                 best, run.decision, places[request] = worth, instance, instance
         rank += 1

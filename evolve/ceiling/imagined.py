@@ -72,6 +72,9 @@ class Imagined:
             np.array([number[name] for name in one.slo_classes], np.int32)[one.slo_class] for one in (requests, *others)
         ]
 
+        self.another = others[0]  #: what comes in the first of the futures, as a workload of its own
+        self.slo_class_of_another = self._slo_class[1]
+
     def simulation(self, run: PreparedRun, seed: int) -> Simulation:
         """The run itself, laid out so that its copies can meet other requests; nothing is recorded of it."""
         simulation = Simulation(self._requests, run, seed=seed, record_steps=False)

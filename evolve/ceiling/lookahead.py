@@ -9,18 +9,23 @@ own choice stands unless another is better by so many standard errors.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, NEVER_US, ROUTING_HEAD
+from blis.engine.codes import COMPLETED, NEVER_US
 from blis.foundation.checks import check_int, check_number
+from blis.foundation.errors import StalledError
 from blis.foundation.units import US_PER_S, Float64Vector, Int64Vector
 from blis.simulate import Simulation
 from evolve.ceiling.copying import Copies
 from evolve.ceiling.imagined import Future, Imagined
 from evolve.ceiling.keeping import keep_places
 from evolve.ceiling.valuing import Value, has_arrived
+
+#: What a choice gains after which nothing gets on any more.
+_STALLED = -1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,38 +75,58 @@ def look_ahead(base: Simulation, looking: Looking, value: Value, futures: Imagin
 def _best(base: Simulation, looking: Looking, value: Value, futures: Imagined, copies: Copies) -> int:
     """The choice to be made at the present stop."""
     chosen = base.decision
-    gained = np.array([_gained(one, chosen, looking, value, copies) for one in futures.at(base)])
-    mean = gained.mean(axis=0)
-    if looking.caution > 0.0 and len(gained) > 1:
-        error = gained.std(axis=0, ddof=1) / math.sqrt(len(gained))
-        mean = np.where(mean > looking.caution * error, mean, 0.0)
-    best = int(mean.argmax())
-    return best if mean[best] > 0.0 else chosen
+    tried = [instance for instance in range(len(base.prepared.limits)) if instance != chosen]
+    gained = np.zeros((0, len(tried)))
+    for future in futures.at(base):
+        one = _gained(future, chosen, tried, looking, value, copies)
+        gained = np.concatenate([gained, one[None, :]])
+        if 2 * len(gained) == looking.futures:  # half of them: nobody looks further at what is clearly worse
+            hopeful = gained.mean(axis=0) > -_errors(gained)
+            tried, gained = [one for one, is_kept in zip(tried, hopeful, strict=True) if is_kept], gained[:, hopeful]
+        if not tried:
+            return chosen
+    surely = gained.mean(axis=0) - looking.caution * _errors(gained)
+    place = int(np.where(surely > 0.0, gained.mean(axis=0), -np.inf).argmax())
+    return tried[place] if surely[place] > 0.0 else chosen
 
 
-def _gained(future: Future, chosen: int, looking: Looking, value: Value, copies: Copies) -> Float64Vector:
-    """(instances,) what each choice gains over the base policy's own in one future."""
+def _errors(gained: np.ndarray) -> Float64Vector:
+    """Standard errors of the columns' means; none of a single row."""
+    if len(gained) < 2:
+        return np.zeros(gained.shape[1])
+    errors: Float64Vector = gained.std(axis=0, ddof=1) / math.sqrt(len(gained))
+    return errors
+
+
+def _gained(
+    future: Future, chosen: int, tried: Sequence[int], looking: Looking, value: Value, copies: Copies
+) -> Float64Vector:
+    """(len(tried),) what each of these choices gains over the base policy's own in one future."""
     begun = future.simulation
-    n_instances = len(begun.prepared.limits)
-    request = int(begun.state.scratch.routing_queue[begun.state.scratch.cluster[ROUTING_HEAD]])
     requests = begun.state.requests.view(np.ndarray)
     is_over = (requests["status"] >= COMPLETED) & (requests["finished_us"] <= begun.clock_us)
     now_us = begun.clock_us + round(looking.horizon_s * US_PER_S)
-    values = np.zeros((n_instances, len(requests)))
-    counts = ~is_over
+    values, counts = np.zeros((1 + len(tried), len(requests))), ~is_over
+    stalled = np.zeros(len(tried), np.bool_)
     places = None
-    for instance in (chosen, *(one for one in range(n_instances) if one != chosen)):
+    for row, instance in enumerate((chosen, *tried)):
         copy = copies.of(begun)
         copy.decision = instance
         if places is not None:
             keep_places(copy, places)
-        copy.advance(now_us)
-        if places is None and looking.keeps_others:
+        try:
+            copy.advance(now_us)
+        except StalledError:
+            if row == 0:
+                return np.zeros(len(tried))  # nothing to compare with
+            stalled[row - 1] = True
+            continue
+        if row == 0 and looking.keeps_others:
             places = copy.state.requests["instance"].copy()
         counts &= has_arrived(copy)
         rows = np.flatnonzero(counts)
-        values[instance, rows] = value.of(copy, rows, future.slo_class, now_us)
-    counts[request] = True
+        values[row, rows] = value.of(copy, rows, future.slo_class, now_us)
     rows = np.flatnonzero(counts)
-    gained: Float64Vector = (values[:, rows] - values[chosen, rows]).sum(axis=1)
+    gained: Float64Vector = (values[1:, rows] - values[0, rows]).sum(axis=1)
+    gained[stalled] = _STALLED
     return gained

@@ -58,37 +58,40 @@ def reach(prepared: Prepared, base: Phenotype, looking: Looking, weights: Mappin
     """
     run = _run(prepared, base)
     alone = _alone(prepared, run)
-    classes = prepared.requests.slo_classes
+    here = _record(prepared, alone)
+    if len(run.limits) == 1:
+        return Reached(here, here, here)
     slo_class = prepared.requests.slo_class
-    value = Value(prepared.scenario.slo, classes, weights, 1.0)
+    value = Value(prepared.scenario.slo, prepared.requests.slo_classes, weights)
     known = [alone.state.requests.instance.copy()]
-    if len(run.limits) > 1 and has_other_draws(prepared.scenario, prepared.requests, seed):
-        known.append(_honest(prepared, run, looking, weights, value.attainment_of(alone, slo_class), seed))
+    if has_other_draws(prepared.scenario, prepared.requests, seed):
+        known.append(honest_places(prepared, run, looking, weights, seed))
     worth = [value.whole(_alone(prepared, run, places), slo_class) for places in known]
-    best = known[int(np.argmax(worth))]
     beginning = Simulation(prepared.requests, run, seed=prepared.scenario.seed, record_steps=False)
-    best, _ = improved(beginning, best, value, slo_class, looking.passes)
+    best, _ = improved(beginning, known[int(np.argmax(worth))], value, slo_class, looking.passes)
     honest = _record(prepared, _alone(prepared, run, known[1])) if len(known) > 1 else None
-    return Reached(_record(prepared, alone), honest, _record(prepared, _alone(prepared, run, best)))
+    return Reached(here, honest, _record(prepared, _alone(prepared, run, best)))
+
+
+def honest_places(
+    prepared: Prepared, run: PreparedRun, looking: Looking, weights: Mapping[str, float], seed: int
+) -> Int64Vector:
+    """Where the honest look-ahead sends each request, -1 for who is not routed."""
+    findable = bool(run.semantics.copies_findable)
+    imagined = Imagined(prepared.scenario, prepared.requests, looking.futures, seed, findable)
+    value = Value(prepared.scenario.slo, imagined.slo_classes, weights)
+    elsewhere = Simulation(imagined.another, run, seed=prepared.scenario.seed, record_steps=False).run()
+    value.expect(value.attainment_of(elsewhere, imagined.slo_class_of_another))
+    simulation = imagined.simulation(run, prepared.scenario.seed)
+    look_ahead(simulation, looking, value, imagined)
+    places: Int64Vector = simulation.state.requests.instance.copy()
+    return places
 
 
 def _run(prepared: Prepared, base: Phenotype) -> PreparedRun:
     scenario = prepared.scenario
     cluster = prepare_cluster(with_limits(prepared, base.limits), semantics(scenario.semantics), scenario.horizon_us)
     return prepared_run(cluster, prepared.preparations.policies(base))
-
-
-def _honest(
-    prepared: Prepared, run: PreparedRun, looking: Looking, weights: Mapping[str, float], attainment: float, seed: int
-) -> Int64Vector:
-    """Where the honest look-ahead sends each request."""
-    findable = bool(run.semantics.copies_findable)
-    imagined = Imagined(prepared.scenario, prepared.requests, looking.futures, seed, findable)
-    value = Value(prepared.scenario.slo, imagined.slo_classes, weights, attainment)
-    simulation = imagined.simulation(run, prepared.scenario.seed)
-    look_ahead(simulation, looking, value, imagined)
-    places: Int64Vector = simulation.state.requests.instance.copy()
-    return places
 
 
 def _alone(prepared: Prepared, run: PreparedRun, places: Int64Vector | None = None) -> Simulation:

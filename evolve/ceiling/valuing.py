@@ -29,15 +29,15 @@ class Value:
         Their names.
     weights : mapping of objective to float
         Those of `BY_REQUEST` count; if none is there, `BY_REQUEST` itself does.
-    attainment : float
-        Share of the promises that are kept: one more counts relative to it.
     """
 
-    def __init__(
-        self, slo: SloTargets, slo_classes: Sequence[str], weights: Mapping[str, float], attainment: float
-    ) -> None:
+    def __init__(self, slo: SloTargets, slo_classes: Sequence[str], weights: Mapping[str, float]) -> None:
         self._bounds_us = slo.bounds_us(tuple(slo_classes))
         self._weights = {name: weight for name, weight in weights.items() if name in BY_REQUEST} or BY_REQUEST
+        self._attainment = 1.0
+
+    def expect(self, attainment: float) -> None:
+        """Say which share of the promises is kept: one more counts relative to it."""
         self._attainment = max(attainment, LEAST_ATTAINMENT)
 
     def of(self, copy: Simulation, rows: Int64Vector, slo_class: Int32Vector, now_us: int) -> Float64Vector:

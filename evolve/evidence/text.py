@@ -79,9 +79,10 @@ def _ceiling(dossier: Dossier) -> Iterator[str]:
     looking = extent.looking
     yield from ("## What was to be had", "", dossier.ceiling.sentence, "")
     yield f"Gains over the hand-written policy that is best in a scenario, in {extent.n_seeds} runs of at most"
-    yield f"{extent.num_requests:,} requests. The honest look-ahead tries every instance at every routing decision, in"
-    yield f"{looking.futures} other futures, which this policy continues for {looking.horizon_s:g} s: it knows neither who will come"
-    yield "nor how long answers will be. Hindsight knows all that, and improves the places of requests one by one."
+    yield f"{extent.num_requests:,} requests. The honest look-ahead tries every instance at every routing decision,"
+    yield f"in {looking.futures} other futures, which this policy continues for {looking.horizon_s:g} s: it knows"
+    yield "neither who will come nor how long answers will be. Hindsight knows all that, and improves the places of"
+    yield "requests one by one."
     yield "No head-room: what the look-ahead gains is no more than noise, so that nobody can have a part of it."
     yield ""
     yield from _rooms(dossier.ceiling)
