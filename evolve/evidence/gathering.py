@@ -36,7 +36,7 @@ class Options:
     precision: Precision = field(default_factory=Precision)  #: of the comparison with each rival
     sweep_seeds: int = 6  #: seeds of the sweeps, and of ablation and sensitivity
     random_search: bool = True  #: search at random with the same budget where no such search is found
-    ceiling: ceiling.Extent | None = None  #: of the look-ahead; None: nobody looks ahead
+    extent: ceiling.Extent | None = None  #: of the look-ahead; None: nobody looks ahead
     seed: int = 1  #: of the bootstrap
     allow_python: bool = False  #: whether a baseline of the search may be a Python callable
     today: Phenotype | None = None  #: what runs today, a rival of its own
@@ -59,7 +59,7 @@ class Options:
             precision=Precision.checked(given["half_width"], given["first_seeds"], given["most_runs"]),
             sweep_seeds=check_int("sweep_seeds", given["sweep_seeds"], 2, 10_000),
             random_search=given["random_search"],
-            ceiling=_extent(given),
+            extent=_extent(given),
             seed=check_int("seed", given["seed"], 0),
             allow_python=allow_python,
             today=None if given["today"] is None else bundle_policies("today", given["today"]),
@@ -189,7 +189,7 @@ def _ceiling(
     notes: list[str],
 ) -> ceiling.Ceiling | None:
     """What a look-ahead reaches, if it is asked for and can be told."""
-    if options.ceiling is None:
+    if options.extent is None:
         return None
     if settings.rules.goals.needs_trace:
         notes.append("ceiling: objectives that are read off traced decisions cannot be looked ahead for.")
@@ -201,7 +201,7 @@ def _ceiling(
         settings.suite.scenarios[ROLES[-1]],
         objectives,
         seed_at,
-        options.ceiling,
+        options.extent,
         options.seed,
         done,
     )
