@@ -49,6 +49,8 @@ class Ceiling:
     overall: Room
     scenarios: Mapping[str, Room]
     left_out: Sequence[str]  #: scenarios that are the same for every seed, so that nobody can imagine other futures
+    #: scenario -> share of the requests that wait for another's end: the look-ahead knows them once that one has come
+    foreknown: Mapping[str, float]
     extent: Extent
 
     @property
@@ -103,7 +105,7 @@ def examine(
     workloads = Workloads(Suite(everywhere, dict.fromkeys(ROLES, ())))
     weights = {one.name: one.weight for one in objectives}
     rows: dict[str, _Rows] = {}
-    left_out = []
+    left_out, foreknown = [], {}
     for scenario in scenarios:
         best = best_of(hand_written, comparisons, scenario.name)
         found: list[tuple[Record, Reached]] = []
@@ -116,6 +118,7 @@ def examine(
             if reached.honest is None:
                 break
             found.append((_record_of(champion, key, prepared), reached))
+            foreknown[scenario.name] = float((prepared.requests.after >= 0).mean())
             done(1)
         if len(found) < extent.n_seeds:
             left_out.append(scenario.name)
@@ -127,6 +130,7 @@ def examine(
         overall=_room("the best of each scenario", list(rows.values()), seed, "all"),
         scenarios={name: _room(own.best, [own], seed, name) for name, own in rows.items()},
         left_out=left_out,
+        foreknown={name: share for name, share in foreknown.items() if share > 0.0},
         extent=extent,
     )
 

@@ -208,6 +208,10 @@ def _ceiling(
     left_out = [one.name for one in settings.suite.scenarios[ROLES[-1]]] if found is None else found.left_out
     if left_out:
         notes.append(f"ceiling: {', '.join(left_out)} are left out, since every seed gives the same requests.")
+    for name, share in found.foreknown.items() if found else ():
+        notes.append(
+            f"ceiling: in {name} {share:.0%} of the requests go on with what has begun; the look-ahead knows these."
+        )
     return found
 
 

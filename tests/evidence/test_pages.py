@@ -59,7 +59,7 @@ def room(share: Share | None) -> Room:
 @pytest.fixture
 def looked_ahead(dossier: Dossier) -> Dossier:
     rooms = {"prefix-heavy": room(Share(50.0, 25.0, 75.0)), "kv|pressure": room(None)}
-    return dataclasses.replace(dossier, ceiling=Ceiling(room(Share(40.0, 30.0, 50.0)), rooms, [], Extent()))
+    return dataclasses.replace(dossier, ceiling=Ceiling(room(Share(40.0, 30.0, 50.0)), rooms, [], {}, Extent()))
 
 
 def test_the_summary_begins_with_the_verdict(dossier: Dossier) -> None:
