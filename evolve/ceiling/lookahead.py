@@ -3,9 +3,11 @@
 A copy decides otherwise once and is continued by the base policy until a horizon. What is compared is the whole of what
 happens there, to the request and to everybody else, in the same futures for every choice (common random numbers). That
 is one step of policy improvement, by rollouts (Tesauro and Galperin, "On-line policy improvement using Monte-Carlo
-search", NIPS 1996; Bertsekas and Castanon, "Rollout algorithms for stochastic scheduling problems", 1999): with every
-future known in the mean it is never worse than the base policy. A few futures are a noisy mean, so the base policy's
-own choice stands unless another is better by so many standard errors.
+search", NIPS 1996; Bertsekas and Castanon, "Rollout algorithms for stochastic scheduling problems", 1999): if the mean
+over all futures were known, it would never be worse than the base policy. A few futures are a noisy mean. So the base
+policy's own choice stands unless another is better by so many standard errors; and whoever comes later goes where the
+base policy sent him in the same future after its own choice, because a router that reacts to one request elsewhere
+makes two futures that differ by chance (`experiments/e006_ceiling` has both).
 """
 
 import math
@@ -35,7 +37,7 @@ class Looking:
     horizon_s: float = 8.0  #: > 0 [s], how long a copy is run after the decision
     futures: int = 8  #: ≥ 1, for each decision
     caution: float = 1.0  #: ≥ 0 standard errors by which another choice must be better than the base policy's own
-    keeps_others: bool = False  #: requests that come later go where they would have gone after the base policy's choice
+    keeps_others: bool = True  #: whoever comes later goes where the base policy sends him after its own choice
     passes: int = 3  #: ≥ 1, how often hindsight looks at each request, at most, see `evolve.ceiling.clairvoyance`
 
     def __post_init__(self) -> None:

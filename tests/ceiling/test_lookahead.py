@@ -47,6 +47,24 @@ def test_who_crowds_is_improved_by_looking_ahead(crowded: Prepared) -> None:
     assert lateness(reached.clairvoyant) <= lateness(reached.honest)
 
 
+def test_it_is_no_worse_than_its_base_policy_in_the_mean() -> None:
+    gains = []
+    for seed in range(5):
+        prepared = prepare({"cluster": CLUSTER, "workload": CROWDED, "slo": SLO, "seed": seed})
+        reached = reach(prepared, LEAST_LOADED, SHORT, {"lateness": 1.0}, seed)
+        gains.append(np.log(lateness(reached.base) / lateness(reached.honest)))
+
+    assert np.mean(gains) > 0.0
+
+
+def test_boundless_caution_leaves_the_base_policy_as_it_is(crowded: Prepared) -> None:
+    run = bound(crowded, LEAST_LOADED)
+
+    places = honest_places(crowded, run, Looking(horizon_s=2.0, futures=2, caution=1e9), {}, 5)
+
+    assert np.array_equal(places, Simulation(crowded.requests, run, seed=3).run().state.requests.instance)
+
+
 def test_other_seeds_imagine_other_futures(crowded: Prepared) -> None:
     run = bound(crowded, ROUND_ROBIN)
 
