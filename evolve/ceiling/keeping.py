@@ -7,8 +7,7 @@ import numpy as np
 from blis.engine.views import ROUTING
 from blis.explaining.counterfactual.replay import replay_policy
 from blis.foundation.units import Int64Vector
-from blis.policies.prepared import prepare_policies
-from blis.prepare import PreparedRun, prepared_run
+from blis.prepare import PreparedRun, with_policies
 from blis.simulate import Simulation
 
 
@@ -26,5 +25,4 @@ def keep_places(copy: Simulation, places: Int64Vector) -> None:
 
 @lru_cache(maxsize=8)
 def _replaying(run: PreparedRun) -> PreparedRun:
-    policies = {**run.policies, "routing": replay_policy()}
-    return prepared_run(run.prepared_cluster, prepare_policies(policies))
+    return with_policies(run, {**run.policies, "routing": replay_policy()})

@@ -90,7 +90,9 @@ def honest_places(
 
 def _run(prepared: Prepared, base: Phenotype) -> PreparedRun:
     scenario = prepared.scenario
-    cluster = prepare_cluster(with_limits(prepared, base.limits), semantics(scenario.semantics), scenario.horizon_us)
+    cluster = prepare_cluster(
+        with_limits(prepared, base.limits), semantics(scenario.semantics), scenario.horizon_us, scenario.slo
+    )
     return prepared_run(cluster, prepared.preparations.policies(base))
 
 

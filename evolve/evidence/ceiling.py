@@ -1,4 +1,4 @@
-"""How much of what was to be had does the champion have? It and a look-ahead, beside the best hand-written policies."""
+"""How much of what was to be had does the champion have? It and a look-ahead, beside the best baselines."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from evolve.trials.suite import ROLES, Suite, SuiteScenario
 from evolve.trials.workloads import Prepared, WorkloadKey, Workloads
 
 #: Places of the seeds that the ceiling is measured with begin here, so that it shares none with the comparisons, by
-#: which the best hand-written policies are chosen.
+#: which the best baselines are chosen.
 FIRST_SEED_PLACE = 1_000_000
 
 
@@ -33,9 +33,9 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What is to be had over the best hand-written policy, in a scenario or in all."""
+    """What is to be had over the best baseline, in a scenario or in all."""
 
-    best: str  #: the hand-written policy that is best there
+    best: str  #: the baseline that is best there
     champion: Effect  #: gain of the champion over it
     lookahead: Effect  #: of the honest look-ahead
     hindsight: Effect
@@ -57,7 +57,7 @@ class Ceiling:
     def sentence(self) -> str:
         """What came of it."""
         room = self.overall
-        gap = f"the honest look-ahead gains {room.lookahead} over the best hand-written policy of each scenario"
+        gap = f"the honest look-ahead gains {room.lookahead} over the best baseline of each scenario"
         if room.share is None:
             return f"No head-room is found: {gap}, which is no more than noise."
         return (
@@ -68,7 +68,7 @@ class Ceiling:
 
 def examine(
     champion: Phenotype,
-    hand_written: Policies,
+    baselines: Policies,
     comparisons: Sequence[Comparison],
     scenarios: Sequence[SuiteScenario],
     objectives: Sequence[Objective],
@@ -77,12 +77,12 @@ def examine(
     seed: int,
     done: Callable[[int], None] = lambda count: None,
 ) -> Ceiling | None:
-    """Look ahead on the best hand-written policy of each scenario, and compare.
+    """Look ahead on the best baseline of each scenario, and compare.
 
     Parameters
     ----------
     champion : Phenotype
-    hand_written : mapping of str to Phenotype
+    baselines : mapping of str to Phenotype
     comparisons : sequence of Comparison
         Of the champion with each of them: they tell which is best where.
     scenarios : sequence of SuiteScenario
@@ -107,14 +107,14 @@ def examine(
     rows: dict[str, _Rows] = {}
     left_out, foreknown = [], {}
     for scenario in scenarios:
-        best = best_of(hand_written, comparisons, scenario.name)
+        best = best_of(baselines, comparisons, scenario.name)
         found: list[tuple[Record, Reached]] = []
         for place in range(extent.n_seeds):
             key = WorkloadKey(
                 scenario.name, seed_at(FIRST_SEED_PLACE + place), scenario.requests_at(extent.num_requests)
             )
             prepared = workloads.prepared(key)
-            reached = reach(prepared, hand_written[best], extent.looking, weights, key.seed)
+            reached = reach(prepared, baselines[best], extent.looking, weights, key.seed)
             if reached.honest is None:
                 break
             found.append((_record_of(champion, key, prepared), reached))
@@ -135,15 +135,15 @@ def examine(
     )
 
 
-def best_of(hand_written: Policies, comparisons: Sequence[Comparison], scenario: str) -> str:
-    """The hand-written policy that the champion beats by least in a scenario."""
-    own = [one for one in comparisons if one.rival in hand_written]
+def best_of(baselines: Policies, comparisons: Sequence[Comparison], scenario: str) -> str:
+    """The baseline that the champion beats by least in a scenario."""
+    own = [one for one in comparisons if one.rival in baselines]
     return min(own, key=lambda one: one.scenarios[scenario].gain_percent).rival
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Log gains over the best hand-written policy, run by run."""
+    """Log gains over the best baseline, run by run."""
 
     best: str
     champion: Float64Vector

@@ -115,7 +115,7 @@ def _rooms(dossier: Dossier) -> Any:
         _bars(title, list(rooms), [getattr(room, kind) for room in rooms.values()], COLOURS[place])
         for place, (kind, title) in enumerate(kinds.items())
     ]
-    return _horizontal(bars, "gain in fitness over the best hand-written policy [%]")
+    return _horizontal(bars, "gain in fitness over the best baseline [%]")
 
 
 def _parts(dossier: Dossier) -> Any:

@@ -78,9 +78,9 @@ def _ceiling(dossier: Dossier) -> Iterator[str]:
     extent = dossier.ceiling.extent
     looking = extent.looking
     yield from ("## What was to be had", "", dossier.ceiling.sentence, "")
-    yield f"Gains over the hand-written policy that is best in a scenario, in {extent.n_seeds} runs of at most"
+    yield f"Gains over the baseline that is best in a scenario, in {extent.n_seeds} runs of at most"
     yield f"{extent.num_requests:,} requests. The honest look-ahead tries every instance at every routing decision,"
-    yield f"in {looking.futures} other futures, which this policy continues for {looking.horizon_s:g} s: it knows"
+    yield f"in {looking.futures} other futures, which this baseline continues for {looking.horizon_s:g} s: it knows"
     yield "neither who will come nor how long answers will be. Hindsight knows all that, and improves the places of"
     yield "requests one by one."
     yield "No head-room: what the look-ahead gains is no more than noise, so that nobody can have a part of it."
@@ -104,7 +104,7 @@ def _rooms(ceiling: Ceiling) -> list[str]:
     ]
     titles = (
         "scenario",
-        "best hand-written",
+        "best baseline",
         "champion's gain over it",
         "honest look-ahead's",
         "hindsight's",

@@ -1,4 +1,4 @@
-"""What looking ahead gains over the best hand-written policy of each scenario, and what it costs.
+"""What looking ahead gains over the best baseline of each scenario, and what it costs.
 
 `python -m experiments.e006_ceiling [scenario=A,B] [suite=FILE] [role=test] [seeds=6] [requests=500] [base=NAME]
 [horizon_s=..] [futures=..] [caution=..] [keeps_others=..]` prints a line for each scenario of a suite: the baseline
