@@ -17,7 +17,7 @@ from blis.engine.start import new_state
 from blis.engine.state import Workload
 from blis.foundation.randomness import stream
 from blis.foundation.units import Int32Vector, Int64Vector
-from blis.prepare import PreparedRun
+from blis.prepare import PreparedCluster, PreparedRun
 from blis.scenario import Scenario
 from blis.simulate import Simulation
 from blis.workload.prefixes.chained_keys import csr_offsets
@@ -50,16 +50,16 @@ class Imagined:
         For each decision.
     seed : int ≥ 0
         Of all draws.
-    copies_findable : bool
-        By the semantics, see `blis.workload.arrays.workload_arrays`.
+    cluster : PreparedCluster
+        Before which they come.
     """
 
     def __init__(
-        self, scenario: Scenario, requests: Requests, n_futures: int, seed: int, copies_findable: bool
+        self, scenario: Scenario, requests: Requests, n_futures: int, seed: int, cluster: PreparedCluster
     ) -> None:
         others = other_draws(scenario, requests, n_futures, seed)
         self._requests = requests
-        self._joint = lay_out(scenario, [requests, *others], copies_findable)
+        self._joint = lay_out(scenario, [requests, *others], cluster)
         self._draws = [stream(seed, "ceiling", "future", place) for place in range(n_futures)]
         self._root = _roots(requests)
         self._other_roots = [_roots(one) for one in others]

@@ -12,6 +12,7 @@ import numpy as np
 
 from blis.engine.fields import Records
 from blis.foundation.units import Int64Vector
+from blis.prepare import PreparedCluster
 from blis.scenario import Scenario
 from blis.workload.arrays import workload_arrays
 from blis.workload.prefixes.chained_keys import csr_offsets
@@ -36,8 +37,9 @@ class Joint(NamedTuple):
     segment_end: Int64Vector
 
 
-def lay_out(scenario: Scenario, draws: Sequence[Requests], copies_findable: bool) -> Joint:
-    """Lay out draws of a scenario's workload, the run's own first."""
+def lay_out(scenario: Scenario, draws: Sequence[Requests], cluster: PreparedCluster) -> Joint:
+    """Lay out draws of a scenario's workload before its cluster, the run's own first."""
+    copies_findable = bool(cluster.settings["copies_findable"])
     offsets, keys = _joint_keys(scenario, draws)
     every = segments_of_keys(
         csr_offsets(np.concatenate([np.diff(one) for one in offsets])),
@@ -46,11 +48,19 @@ def lay_out(scenario: Scenario, draws: Sequence[Requests], copies_findable: bool
     )
     found, row = [], 0
     for one in draws:
-        table = workload_arrays(one, one.block_size_tokens, copies_findable).table.view(np.ndarray)
+        arrays = workload_arrays(one, one.block_size_tokens, copies_findable, cluster.ttft_targets_us)
+        table = np.array(arrays.table.view(np.ndarray))
+        table["tenant"] = _tenants(draws[0], one)
         own = every.offsets[row : row + len(one) + 1]
         found.append(Draw(one, table, own - own[0], every.segments[own[0] : own[-1]]))
         row += len(one)
     return Joint(tuple(found), every.first, every.end)
+
+
+def _tenants(own: Requests, other: Requests) -> Int64Vector:
+    """(n,) the other draw's tenants as the run numbers them; one that it does not have counts as its first."""
+    number = {name: place for place, name in enumerate(own.tenants)}
+    return np.array([number.get(name, 0) for name in other.tenants], np.int64)[other.tenant]
 
 
 def _dense(keys: Int64Vector) -> Int64Vector:

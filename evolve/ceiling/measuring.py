@@ -77,8 +77,7 @@ def honest_places(
     prepared: Prepared, run: PreparedRun, looking: Looking, weights: Mapping[str, float], seed: int
 ) -> Int64Vector:
     """Where the honest look-ahead sends each request, -1 for who is not routed."""
-    findable = bool(run.semantics.copies_findable)
-    imagined = Imagined(prepared.scenario, prepared.requests, looking.futures, seed, findable)
+    imagined = Imagined(prepared.scenario, prepared.requests, looking.futures, seed, run.prepared_cluster)
     value = Value(prepared.scenario.slo, imagined.slo_classes, weights)
     elsewhere = Simulation(imagined.another, run, seed=prepared.scenario.seed, record_steps=False).run()
     value.expect(value.attainment_of(elsewhere, imagined.slo_class_of_another))

@@ -132,7 +132,7 @@ def test_a_run_that_is_laid_out_for_imagined_futures_is_the_run_itself(
     policies = Phenotype({"routing": {"policy": "preble"}})
     run = bound(prepared, policies)
 
-    laid_out = Imagined(prepared.scenario, prepared.requests, 2, 5, True).simulation(run, 3).run()
+    laid_out = Imagined(prepared.scenario, prepared.requests, 2, 5, run.prepared_cluster).simulation(run, 3).run()
 
     plain = Simulation(prepared.requests, run, seed=3).run()
     assert np.array_equal(laid_out.state.requests.finished_us, plain.state.requests.finished_us)
@@ -140,8 +140,9 @@ def test_a_run_that_is_laid_out_for_imagined_futures_is_the_run_itself(
 
 
 def test_who_comes_instead_shares_the_texts_that_are_cached(crowded: Prepared) -> None:
-    imagined = Imagined(crowded.scenario, crowded.requests, 1, 5, True)
-    base = imagined.simulation(bound(crowded, ROUND_ROBIN), 3)
+    run = bound(crowded, ROUND_ROBIN)
+    imagined = Imagined(crowded.scenario, crowded.requests, 1, 5, run.prepared_cluster)
+    base = imagined.simulation(run, 3)
     base.stop_at_routing(40)
     base.advance(NEVER_US)
 
