@@ -16,7 +16,7 @@ from blis.foundation.words import shown
 OUTPUTS = ("text", "json")
 _KEYS = (
     *("run", "half_width", "first_seeds", "most_runs", "sweep_seeds", "random_search", "seed", "evaluator", "tracker"),
-    *("today", "rivals", "allow_python", "output"),
+    *("today", "rivals", "ceiling", "ceiling_seeds", "ceiling_requests", "allow_python", "output"),
 )
 
 

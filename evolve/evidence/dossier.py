@@ -10,6 +10,7 @@ from evolve.comparing.comparison import Comparison, strongest
 from evolve.comparing.sequential import Precision
 from evolve.comparing.verdict import is_better, outlook, verdict
 from evolve.evidence.ablation import Part
+from evolve.evidence.ceiling import Ceiling
 from evolve.evidence.classes import ClassEffect
 from evolve.evidence.sensitivity import Change
 from evolve.evidence.sweeps import Sweep
@@ -35,6 +36,7 @@ class Dossier:
     load: Sweep
     staleness: Sweep
     physics: Sweep
+    ceiling: Ceiling | None = None  #: what a look-ahead reaches; None: nobody asked
     notes: Sequence[str] = ()  #: what a reader must know: what was left out, replaced or undefined
 
     @property
@@ -73,7 +75,8 @@ def _is_plain(field: Any) -> bool:
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         content = {field.name: _plain(getattr(value, field.name)) for field in fields(value) if _is_plain(field)}
-        return content | ({"reading": value.reading} if isinstance(value, Effect | Part) else {})
+        derived = {"reading": value.reading} if isinstance(value, Effect | Part) else {}
+        return content | derived | ({"sentence": value.sentence} if isinstance(value, Ceiling) else {})
     if isinstance(value, Mapping):
         return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

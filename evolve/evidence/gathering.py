@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from blis.foundation.checks import check_int
+from blis.foundation.checks import check_flag, check_int
 from blis.foundation.errors import ConfigError
+from blis.workload.requests import MOST_REQUESTS
 from evolve.comparing import Objective, comparison
 from evolve.comparing.hierarchy import Hierarchy, hierarchy_of
 from evolve.comparing.objectives import read_objectives
 from evolve.comparing.sequential import Precision, own_seeds
-from evolve.evidence import Condition, ablation, classes, lead, sensitivity, sweeps
+from evolve.evidence import Condition, ablation, ceiling, classes, lead, sensitivity, sweeps
 from evolve.evidence.applying import TODAY
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory
@@ -36,6 +37,7 @@ class Options:
     precision: Precision = field(default_factory=Precision)  #: of the comparison with each rival
     sweep_seeds: int = 6  #: seeds of the sweeps, and of ablation and sensitivity
     random_search: bool = True  #: search at random with the same budget where no such search is found
+    extent: ceiling.Extent | None = None  #: of the look-ahead; None: nobody looks ahead
     seed: int = 1  #: of the bootstrap
     allow_python: bool = False  #: whether a baseline of the search may be a Python callable
     today: Phenotype | None = None  #: what runs today, a rival of its own
@@ -58,6 +60,7 @@ class Options:
             precision=Precision.checked(given["half_width"], given["first_seeds"], given["most_runs"]),
             sweep_seeds=check_int("sweep_seeds", given["sweep_seeds"], 2, 10_000),
             random_search=given["random_search"],
+            extent=_extent(given),
             seed=check_int("seed", given["seed"], 0),
             allow_python=allow_python,
             today=None if given["today"] is None else bundle_policies("today", given["today"]),
@@ -73,6 +76,13 @@ def _rivals(paths: object) -> dict[str, Phenotype]:
     if len(files) < len(paths):
         raise ConfigError(f"rivals must be files of different names; got {', '.join(map(str, paths))}.")
     return {name: bundle_policies(f"rivals.{name}", path) for name, path in files.items()}
+
+
+def _extent(given: Mapping[str, Any]) -> ceiling.Extent | None:
+    """How far is looked ahead, if at all."""
+    n_seeds = check_int("ceiling_seeds", given["ceiling_seeds"], 2, 10_000)
+    num_requests = check_int("ceiling_requests", given["ceiling_requests"], 1, MOST_REQUESTS)
+    return ceiling.Extent(n_seeds, num_requests) if check_flag("ceiling", given["ceiling"]) else None
 
 
 def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> Dossier:
@@ -143,6 +153,10 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         for asked, (values, at) in swept.items():
             question[0] = asked
             found[asked] = sweeps.examine(champion, few_rivals, values, at, some, few, **common)
+        question[0] = "ceiling"
+        room = _ceiling(
+            champion, settings, comparisons, objectives, seed_at, options, lambda n: done("ceiling", n), notes
+        )
     finally:
         laboratory.close()
     notes += constraint_notes(judged.reasons)
@@ -164,6 +178,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
         load=found["loads"],
         staleness=found["staleness"],
         physics=found["prices"],
+        ceiling=room,
         notes=notes,
     )
 
@@ -179,6 +194,43 @@ def _one_of_each(scenarios: Sequence[SuiteScenario]) -> list[str]:
     for one in scenarios:
         first.setdefault(one.name if one.family is None else f"family {one.family}", one.name)
     return list(first.values())
+
+
+def _ceiling(
+    champion: Phenotype,
+    settings: Settings,
+    comparisons: Sequence[comparison.Comparison],
+    objectives: Sequence[Objective],
+    seed_at: Callable[[int], int],
+    options: Options,
+    done: Callable[[int], None],
+    notes: list[str],
+) -> ceiling.Ceiling | None:
+    """What a look-ahead reaches, if it is asked for and can be told."""
+    if options.extent is None:
+        return None
+    if settings.rules.goals.needs_trace:
+        notes.append("ceiling: objectives that are read off traced decisions cannot be looked ahead for.")
+        return None
+    found = ceiling.examine(
+        champion,
+        settings.baselines,
+        comparisons,
+        settings.suite.scenarios[ROLES[-1]],
+        objectives,
+        seed_at,
+        options.extent,
+        options.seed,
+        done,
+    )
+    left_out = [one.name for one in settings.suite.scenarios[ROLES[-1]]] if found is None else found.left_out
+    if left_out:
+        notes.append(f"ceiling: {', '.join(left_out)} are left out, since every seed gives the same requests.")
+    for name, share in found.foreknown.items() if found else ():
+        notes.append(
+            f"ceiling: in {name} {share:.0%} of the requests go on with what has begun; the look-ahead knows these."
+        )
+    return found
 
 
 def objectives_of(goals: Goals, notes: list[str]) -> list[Objective]:

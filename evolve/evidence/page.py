@@ -31,6 +31,7 @@ def html(dossier: Dossier) -> str:
 
     figures = {
         "Against each rival": _gains(dossier),
+        "What was to be had": _rooms(dossier),
         "Which parts matter": _parts(dossier),
         "How exact its numbers must be": _changes(dossier),
         "At other loads": _curves(dossier.load, "load, as a factor of the saturation rate [1]"),
@@ -103,6 +104,18 @@ def _gains(dossier: Dossier) -> Any:
         for place, one in enumerate(by_strength(dossier.comparisons)[:MOST_RIVALS])
     ]
     return _horizontal(bars, "champion's gain in fitness [%]; right of 0: it is better")
+
+
+def _rooms(dossier: Dossier) -> Any:
+    if dossier.ceiling is None:
+        return None
+    rooms = {**dossier.ceiling.scenarios, "all": dossier.ceiling.overall}
+    kinds = {"champion": "champion", "lookahead": "honest look-ahead", "hindsight": "hindsight"}
+    bars = [
+        _bars(title, list(rooms), [getattr(room, kind) for room in rooms.values()], COLOURS[place])
+        for place, (kind, title) in enumerate(kinds.items())
+    ]
+    return _horizontal(bars, "gain in fitness over the best baseline [%]")
 
 
 def _parts(dossier: Dossier) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from evolve.comparing import Effect
+from evolve.evidence.ceiling import Ceiling
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.sweeps import Sweep
 
@@ -12,6 +13,8 @@ _STRONGEST = "Only the strongest rivals are shown."
 def summary(dossier: Dossier) -> str:
     """What fits on a screen: the verdict, the comparisons and the dead genes."""
     lines = [dossier.verdict, *_outlook(dossier), "", *_comparisons(dossier), ""]
+    if dossier.ceiling is not None:
+        lines += [dossier.ceiling.sentence, "", *_rooms(dossier.ceiling), ""]
     dead = [part.name for part in dossier.parts if part.reading == "dead"]
     if dead:
         lines += [f"Dead genes, which change nothing: {', '.join(dead)}.", ""]
@@ -43,7 +46,7 @@ def markdown(dossier: Dossier) -> str:
         *_by(dossier, "objectives"),
         "",
     ]
-    lines += [*_classes(dossier), *_parts(dossier), *_changes(dossier)]
+    lines += [*_ceiling(dossier), *_classes(dossier), *_parts(dossier), *_changes(dossier)]
     lines += [
         "## At other loads",
         "",
@@ -75,6 +78,47 @@ def _families(dossier: Dossier) -> list[str]:
     if not dossier.hardest.families:
         return []
     return ["By family, with intervals over its members:", "", *_by(dossier, "families"), ""]
+
+
+def _ceiling(dossier: Dossier) -> Iterator[str]:
+    if dossier.ceiling is None:
+        return
+    extent = dossier.ceiling.extent
+    looking = extent.looking
+    yield from ("## What was to be had", "", dossier.ceiling.sentence, "")
+    yield f"Gains over the baseline that is best in a scenario, in {extent.n_seeds} runs of at most"
+    yield f"{extent.num_requests:,} requests. The honest look-ahead tries every instance at every routing decision,"
+    yield f"in {looking.futures} other futures, which this baseline continues for {looking.horizon_s:g} s: it knows"
+    yield "neither who will come nor how long answers will be. Hindsight knows all that, and improves the places of"
+    yield "requests one by one."
+    yield "No head-room: what the look-ahead gains is no more than noise, so that nobody can have a part of it."
+    yield ""
+    yield from _rooms(dossier.ceiling)
+    yield ""
+
+
+def _rooms(ceiling: Ceiling) -> list[str]:
+    rooms = {**ceiling.scenarios, "all": ceiling.overall}
+    rows = [
+        (
+            name,
+            room.best,
+            str(room.champion),
+            str(room.lookahead),
+            str(room.hindsight),
+            "no head-room" if room.share is None else str(room.share),
+        )
+        for name, room in rooms.items()
+    ]
+    titles = (
+        "scenario",
+        "best baseline",
+        "champion's gain over it",
+        "honest look-ahead's",
+        "hindsight's",
+        "closed",
+    )
+    return table(titles, rows)
 
 
 def _parts(dossier: Dossier) -> Iterator[str]:

@@ -14,7 +14,7 @@ from evolve.trials.workloads import Prepared
 BY_REQUEST = {"lateness": 0.4, "promised-time": 0.3, "slo-attainment": 0.3}
 
 #: The least attainment that one more promise kept is measured against.
-_LEAST_ATTAINMENT = 0.05
+LEAST_ATTAINMENT = 0.05
 
 
 class Worth:
@@ -35,7 +35,7 @@ class Worth:
         self._bounds_us = prepared.scenario.slo.bounds_us(requests.slo_classes)
         self._weights = {name: weight for name, weight in weights.items() if name in BY_REQUEST} or BY_REQUEST
         is_kept = self._judged(finished, np.arange(len(requests))).meets_slo
-        self._attainment = max(float(is_kept.mean()) if len(requests) else 1.0, _LEAST_ATTAINMENT)
+        self._attainment = max(float(is_kept.mean()) if len(requests) else 1.0, LEAST_ATTAINMENT)
 
     def of(self, simulation: Simulation, rows: Int64Vector) -> Float64Vector:
         """(len(rows),) what these requests add, larger is better; who has not completed counts as late as can be."""

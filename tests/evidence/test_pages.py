@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from evolve.comparing import Objective
+from evolve.comparing import Effect, Objective
 from evolve.comparing.sequential import Precision
+from evolve.comparing.shares import Share
 from evolve.evidence import Condition, Measure, ablation, classes, lead, sensitivity, sweeps
+from evolve.evidence.ceiling import Ceiling, Extent, Room
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.page import html
 from evolve.evidence.text import markdown, summary
@@ -47,6 +49,17 @@ def dossier(measured: Callable[..., Measure], objectives: list[Objective]) -> Do
         ),
         notes=["random search was left out </script><script>alert(1)</script>"],
     )
+
+
+def room(share: Share | None) -> Room:
+    effects = [Effect(gain, gain - 1.0, gain + 1.0, 6) for gain in (2.0, 4.0, 8.0)]
+    return Room("preble", *effects, share)
+
+
+@pytest.fixture
+def looked_ahead(dossier: Dossier) -> Dossier:
+    rooms = {"prefix-heavy": room(Share(50.0, 25.0, 75.0)), "kv|pressure": room(None)}
+    return dataclasses.replace(dossier, ceiling=Ceiling(room(Share(40.0, 30.0, 50.0)), rooms, [], {}, Extent()))
 
 
 def test_the_summary_begins_with_the_verdict(dossier: Dossier) -> None:
@@ -98,6 +111,29 @@ def test_the_dossier_is_plain_json(dossier: Dossier) -> None:
     assert document["is_better"] is True
     assert document["comparisons"][0]["scenarios"]["prefix-heavy"]["reading"] == "better"
     assert one_seed.plain()["comparisons"][0]["overall"]["high_percent"] is None
+
+
+def test_a_report_tells_which_part_of_what_was_to_be_had_the_champion_has(looked_ahead: Dossier) -> None:
+    said = "The champion closes 40 % [30, 50] of the gap"
+
+    assert said in summary(looked_ahead)
+    assert "## What was to be had" in markdown(looked_ahead)
+    assert "no head-room" in markdown(looked_ahead)
+    assert html(looked_ahead).count('class="plotly-graph-div"') == 7
+    document = json.loads(json.dumps(looked_ahead.plain(), allow_nan=False))
+    assert document["ceiling"]["sentence"].startswith(said)
+    assert document["ceiling"]["scenarios"]["prefix-heavy"]["share"]["percent"] == 50.0
+    assert document["ceiling"]["scenarios"]["kv|pressure"]["share"] is None
+
+
+def test_where_nothing_was_to_be_had_the_champion_has_no_part_of_it(looked_ahead: Dossier) -> None:
+    assert looked_ahead.ceiling is not None
+    nothing = dataclasses.replace(looked_ahead.ceiling, overall=room(None))
+
+    text = summary(dataclasses.replace(looked_ahead, ceiling=nothing))
+
+    assert "No head-room is found" in text
+    assert "closes" not in text
 
 
 def test_a_champion_without_numbers_has_a_report_too(dossier: Dossier, tmp_path: Path) -> None:

@@ -83,6 +83,31 @@ def test_rivals_from_files_are_met_beside_the_baselines_and_the_choice_is_told(
     assert "note: The choice " in capsys.readouterr().out
 
 
+def test_a_report_may_look_ahead(folder: Path, evidence: dict[str, Any], report: Callable[..., Ran]) -> None:
+    arguments = ("random_search=false", "output=json", "ceiling=true", "ceiling_seeds=2", "ceiling_requests=30")
+
+    one, same = report(*arguments), report(*arguments)
+
+    assert one.status == 0
+    assert one.out == same.out
+    found = json.loads(one.out)["ceiling"]
+    (room,) = found["scenarios"].values()
+    assert room["best"] in {rival["rival"] for rival in evidence["comparisons"]}
+    assert room["hindsight"]["gain_percent"] >= max(0.0, room["lookahead"]["gain_percent"])
+    assert found["extent"]["n_seeds"] == 2
+    assert evidence["ceiling"] is None
+    report("random_search=false")  # leaves the folder as the other tests find it
+
+
+@pytest.mark.parametrize("wrong", ["ceiling=maybe", "ceiling_seeds=1", "ceiling_requests=0"])
+def test_how_far_a_report_looks_ahead_is_checked(wrong: str, report: Callable[..., Ran]) -> None:
+    ran = report(wrong)
+
+    assert ran.status == 2
+    assert ran.out == ""
+    assert wrong.partition("=")[0] in ran.err
+
+
 def test_random_search_is_kept_and_found_again(
     folder: Path, evidence: dict[str, Any], report: Callable[..., Ran]
 ) -> None:

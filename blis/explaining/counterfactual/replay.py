@@ -47,12 +47,16 @@ def replaying(finished: Simulation) -> Simulation:
     A request that was never routed, and in another future is, goes to the first instance.
     """
     prepared = finished.prepared
-    policy = BoundPolicy("replay", sys.modules[__name__], _compiled_route(), np.zeros(1), ())
-    policies = {**prepared.policies, "routing": policy}
+    policies = {**prepared.policies, "routing": replay_policy()}
     run = with_policies(prepared, policies)
     again = Simulation(finished.requests, run, seed=finished.seed, record_steps=False)
     again.memory[ROUTING, : len(finished.requests)] = np.maximum(finished.state.requests.instance, 0)
     return again
+
+
+def replay_policy() -> BoundPolicy:
+    """The policy of this file; whoever runs it writes each request's instance into its memory."""
+    return BoundPolicy("replay", sys.modules[__name__], _compiled_route(), np.zeros(1), ())
 
 
 @cache

@@ -1,0 +1,176 @@
+"""How much of what was to be had does the champion have? It and a look-ahead, beside the best baselines."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from blis.foundation.units import Float64Vector
+from evolve.ceiling.lookahead import Looking
+from evolve.ceiling.measuring import Reached, reach
+from evolve.comparing import Effect, Objective
+from evolve.comparing.comparison import Comparison
+from evolve.comparing.gains import gains
+from evolve.comparing.intervals import effect
+from evolve.comparing.shares import Share, share_of
+from evolve.evidence import Policies
+from evolve.records import Phenotype, Record, Task
+from evolve.trials.evaluation import evaluate
+from evolve.trials.suite import ROLES, Suite, SuiteScenario
+from evolve.trials.workloads import Prepared, WorkloadKey, Workloads
+
+#: Places of the seeds that the ceiling is measured with begin here, so that it shares none with the comparisons, by
+#: which the best baselines are chosen.
+FIRST_SEED_PLACE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is looked at."""
+
+    n_seeds: int = 6  #: ≥ 2, runs of each scenario
+    num_requests: int = 500  #: ≥ 1, of each run, at most
+    looking: Looking = field(default_factory=Looking)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is to be had over the best baseline, in a scenario or in all."""
+
+    best: str  #: the baseline that is best there
+    champion: Effect  #: gain of the champion over it
+    lookahead: Effect  #: of the honest look-ahead
+    hindsight: Effect
+    share: Share | None  #: part of the look-ahead's gain that the champion has; None: no head-room is found
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What was found."""
+
+    overall: Room
+    scenarios: Mapping[str, Room]
+    left_out: Sequence[str]  #: scenarios that are the same for every seed, so that nobody can imagine other futures
+    #: scenario -> share of the requests that wait for another's end: the look-ahead knows them once that one has come
+    foreknown: Mapping[str, float]
+    extent: Extent
+
+    @property
+    def sentence(self) -> str:
+        """What came of it."""
+        room = self.overall
+        gap = f"the honest look-ahead gains {room.lookahead} over the best baseline of each scenario"
+        if room.share is None:
+            return f"No head-room is found: {gap}, which is no more than noise."
+        return (
+            f"The champion closes {room.share} of the gap that is to be had: {gap}, the champion {room.champion}, and "
+            f"hindsight {room.hindsight}."
+        )
+
+
+def examine(
+    champion: Phenotype,
+    baselines: Policies,
+    comparisons: Sequence[Comparison],
+    scenarios: Sequence[SuiteScenario],
+    objectives: Sequence[Objective],
+    seed_at: Callable[[int], int],
+    extent: Extent,
+    seed: int,
+    done: Callable[[int], None] = lambda count: None,
+) -> Ceiling | None:
+    """Look ahead on the best baseline of each scenario, and compare.
+
+    Parameters
+    ----------
+    champion : Phenotype
+    baselines : mapping of str to Phenotype
+    comparisons : sequence of Comparison
+        Of the champion with each of them: they tell which is best where.
+    scenarios : sequence of SuiteScenario
+    objectives : sequence of Objective
+        What counts.
+    seed_at : callable
+        The n-th seed of a scenario, from 0.
+    extent : Extent
+    seed : int
+        Of the intervals' resampling.
+    done : callable
+        Told how many more workloads are finished.
+
+    Returns
+    -------
+    Ceiling or None
+        None if every scenario is the same for every seed.
+    """
+    everywhere = {role: tuple(scenarios) if role == ROLES[-1] else () for role in ROLES}
+    workloads = Workloads(Suite(everywhere, dict.fromkeys(ROLES, ())))
+    weights = {one.name: one.weight for one in objectives}
+    rows: dict[str, _Rows] = {}
+    left_out, foreknown = [], {}
+    for scenario in scenarios:
+        best = best_of(baselines, comparisons, scenario.name)
+        found: list[tuple[Record, Reached]] = []
+        for place in range(extent.n_seeds):
+            key = WorkloadKey(
+                scenario.name, seed_at(FIRST_SEED_PLACE + place), scenario.requests_at(extent.num_requests)
+            )
+            prepared = workloads.prepared(key)
+            reached = reach(prepared, baselines[best], extent.looking, weights, key.seed)
+            if reached.honest is None:
+                break
+            found.append((_record_of(champion, key, prepared), reached))
+            foreknown[scenario.name] = float((prepared.requests.after >= 0).mean())
+            done(1)
+        if len(found) < extent.n_seeds:
+            left_out.append(scenario.name)
+        else:
+            rows[scenario.name] = _rows(best, found, objectives)
+    if not rows:
+        return None
+    return Ceiling(
+        overall=_room("the best of each scenario", list(rows.values()), seed, "all"),
+        scenarios={name: _room(own.best, [own], seed, name) for name, own in rows.items()},
+        left_out=left_out,
+        foreknown={name: share for name, share in foreknown.items() if share > 0.0},
+        extent=extent,
+    )
+
+
+def best_of(baselines: Policies, comparisons: Sequence[Comparison], scenario: str) -> str:
+    """The baseline that the champion beats by least in a scenario."""
+    own = [one for one in comparisons if one.rival in baselines]
+    return min(own, key=lambda one: one.scenarios[scenario].gain_percent).rival
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Log gains over the best baseline, run by run."""
+
+    best: str
+    champion: Float64Vector
+    lookahead: Float64Vector
+    hindsight: Float64Vector
+
+
+def _rows(best: str, found: Sequence[tuple[Record, Reached]], objectives: Sequence[Objective]) -> _Rows:
+    base = [reached.base for _, reached in found]
+    honest = [reached.honest for _, reached in found if reached.honest is not None]
+    return _Rows(
+        best,
+        gains([record for record, _ in found], base, objectives)[0],
+        gains(honest, base, objectives)[0],
+        gains([reached.clairvoyant for _, reached in found], base, objectives)[0],
+    )
+
+
+def _room(best: str, rows: Sequence[_Rows], seed: int, name: str) -> Room:
+    return Room(
+        best=best,
+        champion=effect([one.champion for one in rows], seed, "ceiling", name, "champion"),
+        lookahead=effect([one.lookahead for one in rows], seed, "ceiling", name, "lookahead"),
+        hindsight=effect([one.hindsight for one in rows], seed, "ceiling", name, "hindsight"),
+        share=share_of([one.champion for one in rows], [one.lookahead for one in rows], seed, name),
+    )
+
+
+def _record_of(phenotype: Phenotype, key: WorkloadKey, prepared: Prepared) -> Record:
+    return evaluate(Task(phenotype, key.scenario, key.seed, key.num_requests, ""), prepared)

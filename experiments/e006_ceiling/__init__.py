@@ -1,0 +1,1 @@
+"""How much better could requests be placed than by the best baseline?"""
