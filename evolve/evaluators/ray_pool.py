@@ -31,11 +31,6 @@ FIRST_GUESS_MS = 6.0
 CHUNK_RETRIES, TASK_RETRIES = 1, 3
 #: Chunks that wait at each worker, so that none is idle during a round trip.
 CHUNKS_PER_WORKER = 2
-#: What is said when there is nobody left to send work to.
-LOST = (
-    "the node of the Ray cluster is gone through which this search sends its work; what it has searched is kept. "
-    "Start the cluster anew, and go on with resume=FOLDER."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +168,10 @@ class Pool:
         except errors.RayTaskError as error:
             raise ConfigError(f"evaluator: a worker of Ray cannot run this program: {error.cause}") from error
         except errors.LocalRayletDiedError as error:
-            raise ConfigError(f"evaluator: {LOST}") from error
+            raise ConfigError(
+                "evaluator: the Ray node on this machine is gone, through which work is sent. Every generation so far "
+                "is kept: start the cluster anew, and go on with resume=FOLDER."
+            ) from error
         except errors.RayError as error:
             return self._after_a_loss(chunk, tasks, type(error).__name__)
         walls_ms = [record.wall_ms for record in found if record.error is None]

@@ -4,12 +4,17 @@ Nothing of it may reach a result: it goes to standard error and to trackers. Wha
 also if its records look as though nothing had happened.
 """
 
+import socket
 import sys
 import time
 from typing import Any
 
+from blis.foundation.errors import ConfigError
+
 #: How long what is known of the nodes may be old, before they are counted again [s].
 RECOUNT_S = 1.0
+#: How long the head of a cluster may not answer until a search gives up [s]; Ray would end the process after 60.
+HEAD_S = 30.0
 
 
 class Watch:
@@ -29,6 +34,8 @@ class Watch:
         self.chunks_again = self.evaluations_again = 0
         self.evaluations_given_up = 0  #: whose workers died, however often they were tried
         self._told = (0, 0)  #: chunks and evaluations that were run again, as said last
+        self._head = ray.get_runtime_context().gcs_address
+        self._answered_s = time.perf_counter()  #: when the head did so last
         self._cores = self._alive()
 
     @property
@@ -37,8 +44,14 @@ class Watch:
         return max(1, sum(self._cores.values()))
 
     def look(self) -> None:
-        """Count the nodes, if it is time, and say who came and went."""
-        if time.perf_counter() - self._counted_s < RECOUNT_S:
+        """Count the nodes, if it is time, and say who came and went.
+
+        Raises
+        ------
+        ConfigError
+            If the head has not answered for long.
+        """
+        if time.perf_counter() - self._counted_s < RECOUNT_S or not self._head_answers():
             return
         before, now = self._cores, self._alive()
         lost, joined = len(before.keys() - now.keys()), len(now.keys() - before.keys())
@@ -88,6 +101,20 @@ class Watch:
             "evaluations_given_up": float(self.evaluations_given_up),
         }
 
+    def _head_answers(self) -> bool:
+        """Whether it does; asked before Ray is, which waits for a head that is gone."""
+        try:
+            socket.create_connection(_host_and_port(self._head), RECOUNT_S).close()
+        except OSError as error:
+            if time.perf_counter() - self._answered_s > HEAD_S:
+                raise ConfigError(
+                    f"evaluator: the head of the Ray cluster at {self._head} has not answered for {HEAD_S:g} s "
+                    f"({error}). Every generation so far is kept: start the cluster anew, and go on with resume=FOLDER."
+                ) from error
+            return False
+        self._answered_s = time.perf_counter()
+        return True
+
     def _alive(self) -> dict[str, int]:
         self._counted_s = time.perf_counter()
         nodes = self._ray.nodes()
@@ -99,6 +126,11 @@ class Watch:
 
     def _note(self, what: str) -> None:
         print(f"note: ray: {what}.", file=sys.stderr, flush=True)
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def _many(count: int, noun: str) -> str:
