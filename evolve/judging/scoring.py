@@ -191,7 +191,7 @@ def judgement(
         objectives.append(worth.value)
         violation = max(violation, worth.violation)
         reasons += worth.reasons
-        alone = replace(fitness, penalty=0.0, spreads={})
+        alone = replace(fitness, constraints=(), penalty=0.0, spreads={})  # constraints hold over all scenarios
         for scenario, own in runs.items():
             there = alone.worth(own)
             ratios[scenario] |= there.by_objective
