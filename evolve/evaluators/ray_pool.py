@@ -142,15 +142,16 @@ class Pool:
         return chunks
 
     def _submit(self, chunk: _Chunk, tasks: Sequence[Task]) -> Any:
-        prepared = self._workloads.prepared(chunk.key)
         reference = self._sent.get(chunk.key)
         if reference is None:
+            prepared = self._workloads.prepared(chunk.key)
             mapping = json.dumps(self._workloads.mapping(chunk.key))
             reference = self._ray.put((mapping, requests_as_arrays(prepared.requests)))
             self._sent[chunk.key] = reference
         texts = [task_text(tasks[place]) for place in chunk.places]
         # In a list, so that Ray does not fetch the workload for a worker that has it.
-        return self._remote.remote(program_version(), prepared.digest, [reference], texts, self._timeout_s)
+        digest = self._workloads.digest(chunk.key)
+        return self._remote.remote(program_version(), digest, [reference], texts, self._timeout_s)
 
     def _result(
         self, reference: Any, chunk: _Chunk, tasks: Sequence[Task]

@@ -20,7 +20,7 @@ FILE, TIMINGS = "history.parquet", "timings.parquet"
 _KEYS = ("stage", "generation", "candidate", "name", "role", "scenario", "seed", "num_requests", "task")
 _WALL = "wall_ms"
 #: Rows that become columns at a time: as columns they take a twentieth of the memory, and a search may have millions.
-_AT_A_TIME = 10_000
+_AT_A_TIME = 2_000
 #: What marks a figure among the columns, before all of them are known.
 _FIGURE = "figure: "
 
