@@ -25,6 +25,8 @@ from evolve.trials.workloads import WorkloadKey, Workloads, program_version, req
 
 #: What a chunk of work should take [ms], and what it should take at the least: each costs a worker about one.
 CHUNK_MS, LEAST_CHUNK_MS = 120.0, 20.0
+#: The same for each worker where there are many: a chunk costs the driver 1.5 ms, and it has to feed all of them [ms].
+CHUNK_MS_PER_WORKER = 7.5
 #: What a simulation is thought to take before one was seen [ms].
 FIRST_GUESS_MS = 6.0
 #: How often a chunk is run again after its worker died, and how often a task alone, once its chunk was given up.
@@ -130,9 +132,10 @@ class Pool:
     def _chunks(self, tasks: Sequence[Task]) -> list[_Chunk]:
         """The tasks in chunks of about `CHUNK_MS`, ever smaller ones at the end, so that all workers end together."""
         chunks, left = [], len(tasks)
+        most_ms = max(CHUNK_MS, CHUNK_MS_PER_WORKER * self.n_workers)
         for key, places in by_workload(tasks).items():
             mean_ms = self._mean_ms.get(key, FIRST_GUESS_MS)
-            most, least = (math.ceil(chunk_ms / mean_ms) for chunk_ms in (CHUNK_MS, LEAST_CHUNK_MS))
+            most, least = (math.ceil(chunk_ms / mean_ms) for chunk_ms in (most_ms, LEAST_CHUNK_MS))
             at = 0
             while at < len(places):
                 size = max(least, min(most, left // (2 * self.n_workers)))

@@ -4,6 +4,7 @@
            of its files. evaluations=100000 algorithm=ga
 `cluster`  Ray's own processes on this machine: CPU seconds of each for an evaluation and for a chunk, bytes that
            travel. evaluations=3000
+`feed`     how fast one driver feeds many workers, which sleep instead of simulating. workers=24 evaluation_ms=4
 `rate`     evaluations of candidates in the training scenarios of a suite: how many in a second, and in a CPU second.
            evaluator=threads suite=default candidates=60
 

@@ -9,6 +9,7 @@ from experiments.assignments import as_number, read_assignments
 _KEYS = {
     "driver": {"evaluations": 100_000, "algorithm": "ga"},
     "cluster": {"evaluations": 3_000},
+    "feed": {"workers": 24, "evaluation_ms": 4},
     "rate": {"evaluator": "threads", "suite": "default", "candidates": 60},
 }
 
@@ -35,6 +36,8 @@ def _measure(name: str, values: dict[str, object]) -> None:
         from experiments.scale.driver import measure_driver as measure
     elif name == "cluster":
         from experiments.scale.cluster import measure_cluster as measure
+    elif name == "feed":
+        from experiments.scale.feed import measure_feed as measure
     else:
         from experiments.scale.rate import measure_rate as measure
     measure(**values)
