@@ -53,7 +53,7 @@ navigation = {
         "docs/evolution",
         "docs/*",
     ],
-    "Evidence": ["docs/physics", "docs/semantics", "docs/validation", "docs/performance", "experiments/*/README"],
+    "Evidence": ["docs/physics", "docs/semantics", "docs/validation", "docs/performance", "docs/scale", "experiments/*/README"],
     "Python reference": ["docs/reference/blis", "docs/reference/blis.engine.views", "docs/reference/evolve"],
     "Project": ["CONTRIBUTING", "CHANGELOG"],
     "Data": ["docs/examples/README", "docs/examples/*/README", "blis/workload/data/README", "hardware/steps/README"],
