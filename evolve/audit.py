@@ -138,7 +138,7 @@ def audit(settings: Settings) -> list[Any]:
             for contender in settings.contenders:
                 one = contender.phenotype
                 for key in keys:
-                    digest = task_digest(one.policies, one.limits, workloads.prepared(key))
+                    digest = task_digest(one.policies, one.limits, workloads.digest(key))
                     tasks.append(Task(one, key.scenario, key.seed, key.num_requests, digest))
             records = evaluator.evaluate(tasks, lambda count: None)
             rows = [records[at : at + len(keys)] for at in range(0, len(records), len(keys))]

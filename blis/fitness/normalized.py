@@ -117,16 +117,24 @@ class Normalized:
         for name, by in self._missed(runs).items():
             reasons.append(f"{where}: {name} misses {by:.4g}")
             violation += by
+        value, by_objective = self.joined(scenarios, ratios)
+        return Worth(value, violation, by_objective, tuple(ratios), tuple(reasons))
+
+    def joined(self, scenarios: Sequence[str], ratios: Sequence[Mapping[str, float]]) -> tuple[float, dict[str, float]]:
+        """Some runs' ratios as one value, and as one of each objective alone.
+
+        Parameters
+        ----------
+        scenarios : sequence of str
+            Of each run.
+        ratios : sequence of mapping
+            Of each run, as `Worth` has them.
+        """
         total = sum(self.objectives.values())
         logs = [sum(self.objectives[name] * math.log(found) for name, found in one.items()) / total for one in ratios]
         alone = {name: [math.log(one[name]) for one in ratios] for name in self.objectives}
-        return Worth(
-            value=self._over_scenarios(scenarios, logs),
-            violation=violation,
-            by_objective={name: self._over_scenarios(scenarios, own) for name, own in alone.items()},
-            ratios=tuple(ratios),
-            reasons=tuple(reasons),
-        )
+        by_objective = {name: self._over_scenarios(scenarios, own) for name, own in alone.items()}
+        return self._over_scenarios(scenarios, logs), by_objective
 
     def _missed(self, runs: Sequence[Run]) -> dict[str, float]:
         """By how much each broken constraint misses, in the mean over scenarios of the mean over each one's runs.

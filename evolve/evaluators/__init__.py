@@ -1,12 +1,13 @@
 """Where does the work run?
 
 Each file with a class `Pool` is one place that fulfils `Evaluator`: `serial`, `threads` and `ray_pool`
-(evaluator=ray), which works on the cluster of `ray_cluster`. `evolve.evaluators.opening.open_evaluator` makes the one
-that a configuration names. Records come back in the order of the tasks and do not depend on the place, the number of
-workers, or the order in which work is done.
+(evaluator=ray), which works on the cluster of `ray_cluster`: `ray_worker` is what its workers do, `ray_watch` counts
+its nodes and what is lost with them. `evolve.evaluators.opening.open_evaluator` makes the one that a configuration
+names. Records come back in the order of the tasks and do not depend on the place, the number of workers, or the order
+in which work is done.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from evolve.records import Record, Task
@@ -20,6 +21,9 @@ class Evaluator(Protocol):
 
     def evaluate(self, tasks: Sequence[Task], done: Callable[[int], None]) -> list[Record]:
         """The tasks' records; `done(n)` is called when n more are finished. A failure is a record, not an exception."""
+
+    def circumstances(self) -> Mapping[str, float]:
+        """Under which the work is done: how many workers, what was lost; for people, as no result may depend on it."""
 
     def close(self) -> None:
         """Let go of what `evaluate` holds."""

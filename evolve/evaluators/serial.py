@@ -34,5 +34,9 @@ class Pool:
                 done(1)
         return [records[place] for place in range(len(tasks))]
 
+    def circumstances(self) -> dict[str, float]:
+        """See `Evaluator`."""
+        return {"workers": float(self.n_workers)}
+
     def close(self) -> None:
         """Nothing is held."""

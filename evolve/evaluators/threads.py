@@ -57,6 +57,10 @@ class Pool:
             waiting.clear()  # which ends the iterator
         return [records[place] for place in range(len(tasks))]
 
+    def circumstances(self) -> dict[str, float]:
+        """See `Evaluator`."""
+        return {"workers": float(self.n_workers)}
+
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(cancel_futures=True)

@@ -121,7 +121,7 @@ class Laboratory:
     def _task(self, phenotype: Phenotype, condition: Condition, seed: int) -> Task:
         key = self._key(condition, seed)
         prepared = self._workloads.prepared(key)
-        digest = task_digest(phenotype.policies, phenotype.limits, prepared, self._needs_trace)
+        digest = task_digest(phenotype.policies, phenotype.limits, prepared.digest, self._needs_trace)
         return Task(phenotype, key.scenario, key.seed, key.num_requests, digest, self._needs_trace)
 
 

@@ -186,7 +186,7 @@ class Judge:
 
     def _task(self, phenotype: Phenotype, key: WorkloadKey, traced: bool) -> Task:
         needs_trace = traced or self.rules.goals.needs_trace
-        digest = task_digest(phenotype.policies, phenotype.limits, self._workloads.prepared(key), needs_trace)
+        digest = task_digest(phenotype.policies, phenotype.limits, self._workloads.digest(key), needs_trace)
         return Task(phenotype, key.scenario, key.seed, key.num_requests, digest, needs_trace)
 
     def _yardsticks_of(

@@ -11,6 +11,7 @@ a search: no single policy keeps up with the best baseline of every scenario at 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
 from blis.fitness.aggregate import spread_of
@@ -192,10 +193,11 @@ def judgement(
         violation = max(violation, worth.violation)
         reasons += worth.reasons
         alone = replace(fitness, penalty=0.0, spreads={})
+        of_runs = iter(worth.ratios)
         for scenario, own in runs.items():
-            there = alone.worth(own)
-            ratios[scenario] |= there.by_objective
-            values[scenario] += (there.value,)
+            value, by_objective = alone.joined([scenario] * len(own), list(islice(of_runs, len(own))))
+            ratios[scenario] |= by_objective
+            values[scenario] += (value,)
     figures = mean_figures([record for _, record in tasks])
     return Judgement(
         score=Score(tuple(objectives), violation, figures=figures),

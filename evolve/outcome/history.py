@@ -4,8 +4,9 @@ Equal searches give equal bytes of the first; clocks differ, so they are kept ap
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
 FILE, TIMINGS = "history.parquet", "timings.parquet"
 #: Columns by which a row of the timings is found in the history; the rows are in the same order, too.
 _KEYS = ("stage", "generation", "candidate", "name", "role", "scenario", "seed", "num_requests", "task")
+_WALL = "wall_ms"
+#: Rows that become columns at a time: as columns they take a twentieth of the memory, and a search may have millions.
+_AT_A_TIME = 2_000
+#: What marks a figure among the columns, before all of them are known.
+_FIGURE = "figure: "
 
 
-def write_history(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]:
+def write_history(rows: Iterable[Mapping[str, Any]], folder: Path) -> list[Path]:
     """Write rows as `history.parquet` and `timings.parquet`; the paths of both.
 
     Raises
@@ -27,20 +33,34 @@ def write_history(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[Path]
     ConfigError
         If the folder cannot be written.
     """
-    import pyarrow as pa
-
     from blis.output.tables import write_table
 
-    history = history_table(rows)
-    walls_ms = pa.array([row["wall_ms"] for row in rows], pa.float64())
-    timings = history.select(_KEYS).append_column("wall_ms", walls_ms)
-    for name, table in ((FILE, history), (TIMINGS, timings)):
-        write_whole(folder / name, partial(write_table, table))
+    table = history_table(rows)
+    timings = table.select([*_KEYS, _WALL])
+    for name, own in ((FILE, table.drop_columns([_WALL])), (TIMINGS, timings)):
+        write_whole(folder / name, partial(write_table, own))
     return [folder / FILE, folder / TIMINGS]
 
 
-def history_table(rows: Sequence[Mapping[str, Any]]) -> "pyarrow.Table":
-    """Rows as a table: a column for each figure, null where a simulation failed or the figure is not defined."""
+def history_table(rows: Iterable[Mapping[str, Any]]) -> "pyarrow.Table":
+    """Rows as a table: a column for each figure, null where a simulation failed or the figure is not defined.
+
+    Rows are gone through once, and become columns `_AT_A_TIME`.
+    """
+    import pyarrow as pa
+
+    waiting = iter(rows)
+    batches = [_batch(list(islice(waiting, _AT_A_TIME)))]
+    while some := list(islice(waiting, _AT_A_TIME)):
+        batches.append(_batch(some))
+    table = pa.concat_tables(batches, promote_options="default").combine_chunks()
+    fixed = [name for name in table.column_names if not name.startswith(_FIGURE)]
+    figures = sorted(name for name in table.column_names if name.startswith(_FIGURE))
+    return table.select([*fixed, *figures]).rename_columns([*fixed, *(name.removeprefix(_FIGURE) for name in figures)])
+
+
+def _batch(rows: Sequence[Mapping[str, Any]]) -> "pyarrow.Table":
+    """Some rows as a table; its figures, which other rows may lack, are marked."""
     import pyarrow as pa
 
     def column(name: str, kind: Any) -> Any:
@@ -68,7 +88,8 @@ def history_table(rows: Sequence[Mapping[str, Any]]) -> "pyarrow.Table":
         "error": column("error", pa.string()),
         "cache_hit": column("cache_hit", pa.bool_()),
         "simulated_requests": column("simulated_requests", pa.int64()),
+        _WALL: column(_WALL, pa.float64()),
     }
-    for figure in sorted({figure for row in rows for figure in row["figures"]}):
-        columns[figure] = pa.array([row["figures"].get(figure) for row in rows], pa.float64())
+    for figure in {figure for row in rows for figure in row["figures"]}:
+        columns[_FIGURE + figure] = pa.array([row["figures"].get(figure) for row in rows], pa.float64())
     return pa.table(columns)

@@ -1,6 +1,6 @@
 """What a search tells its trackers at the beginning and the end, and the files that it leaves in its run folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
@@ -22,6 +22,8 @@ from evolve.trackers import Candidate, SearchEnd, SearchStart
 from evolve.trackers.flat import flat
 
 SUMMARY, FIGURES = "summary.md", "figures"
+#: What the figures show of a candidate.
+_SHOWN = ("genome", "fitness", "objectives", "violation")
 
 
 def starting(plan: Plan, spending: Spending, baselines: Mapping[str, Judgement], is_resumed: bool) -> SearchStart:
@@ -54,10 +56,10 @@ def leave(
     plan: Plan,
     spending: Spending,
     finals: Finals,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, Any]],
     baselines: Mapping[str, Judgement],
 ) -> SearchEnd:
-    """Write everything that a finished search leaves behind; what trackers hear last."""
+    """Write everything that a finished search leaves behind; what trackers hear last. Rows are gone through twice."""
     tables = write_history(rows, plan.folder)
     written = [write_champion(plan, finals)]
     if len(plan.objectives) > 1:
@@ -80,7 +82,7 @@ def leave(
 
 
 def leave_unfinished(
-    plan: Plan, best: Sequence[Individual], rows: Sequence[Mapping[str, Any]], status: str
+    plan: Plan, best: Sequence[Individual], rows: Iterable[Mapping[str, Any]], status: str
 ) -> list[Path]:
     """Write the best so far of a search that did not come to its end, and its history; the paths of all."""
     if not best:
@@ -91,12 +93,13 @@ def leave_unfinished(
     return [champion, plan.folder / SUMMARY, *tables]
 
 
-def _story(plan: Plan, rows: Sequence[Mapping[str, Any]], baselines: Mapping[str, Judgement], finals: Finals) -> Story:
+def _story(plan: Plan, rows: Iterable[Mapping[str, Any]], baselines: Mapping[str, Judgement], finals: Finals) -> Story:
     """What the figures show: of each generation those candidates that climbed to the last rung."""
     generations: dict[int, dict[int, Mapping[str, Any]]] = {}
     for row in rows:
         if row["stage"] == "search" and row["rungs_short"] == 0:
-            generations.setdefault(row["generation"], {})[row["candidate"]] = row
+            shown = {name: row[name] for name in _SHOWN}  # a whole row would keep its figures in memory
+            generations.setdefault(row["generation"], {})[row["candidate"]] = shown
     tops = [list(candidates.values()) for candidates in generations.values()]
     fitness = [[row["fitness"] for row in candidates] for candidates in tops]
     return Story(

@@ -4,7 +4,7 @@
 candidates.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ class Plan:
     document: Mapping[str, Any]  #: the composed configuration as plain data
     notes: tuple[str, ...] = ()  #: what people should know about it
     practice: Practice | None = None  #: the algorithm's teacher, if it takes lessons
+    circumstances: Callable[[], Mapping[str, float]] = dict  #: the evaluator's, for trackers
 
     @property
     def objectives(self) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ hold everything exactly, so that a search that goes on later knows what it has s
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,15 +90,9 @@ class History:
         write_text_whole(self._path(part), text)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def rows(self, parts: Mapping[str, str]) -> list[dict[str, Any]]:
-        """The rows of these parts (name -> digest), in their order, as `Evaluation.line` has them.
-
-        Raises
-        ------
-        ConfigError
-            If a part is absent or not as it was written.
-        """
-        return [json.loads(line) for part, digest in parts.items() for line in self._lines(part, digest)]
+    def rows(self, parts: Mapping[str, str]) -> "Rows":
+        """The rows of these parts (name -> digest), in their order, as `Evaluation.line` has them."""
+        return Rows([partial(self._lines, part, digest) for part, digest in parts.items()])
 
     def _lines(self, part: str, digest: str) -> list[str]:
         path = self._path(part)
@@ -116,6 +111,23 @@ class History:
 
     def _path(self, part: str) -> Path:
         return self.folder / f"{part}.jsonl"
+
+
+class Rows:
+    """Rows that are read from their parts whenever they are gone through: a million of them would fill the memory.
+
+    Parameters
+    ----------
+    parts : sequence of callable
+        Read the lines of a part, or raise a ConfigError if it is absent or not as it was written.
+    """
+
+    def __init__(self, parts: Sequence[Callable[[], list[str]]]) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for lines in self._parts:
+            yield from map(json.loads, lines())
 
 
 def generation_part(generation: int) -> str:

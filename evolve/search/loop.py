@@ -278,7 +278,11 @@ class Search:
         return GenerationReport(
             generation,
             figures,
-            {"evaluations_per_second": evaluations / elapsed_s, "generation_seconds": elapsed_s},
+            {
+                "evaluations_per_second": evaluations / elapsed_s,
+                "generation_seconds": elapsed_s,
+                **{f"evaluator/{name}": value for name, value in self.plan.circumstances().items()},
+            },
             top.genome,
             top.score,
             spending.evaluations,

@@ -54,6 +54,7 @@ def open_plan(settings: Settings, folder: Path) -> tuple[Plan, Evaluator]:
         document=settings.document,
         notes=settings.notes,
         practice=practice,
+        circumstances=evaluator.circumstances,
     )
     return plan, evaluator
 

@@ -41,7 +41,7 @@ class GenerationReport:
 
     generation: int  #: from 0
     figures: Mapping[str, float]  #: fitness/best, fitness/median, objective/<name>, diversity ...: deterministic
-    speed: Mapping[str, float]  #: evaluations_per_second and other figures of the wall clock
+    speed: Mapping[str, float]  #: evaluations_per_second, evaluator/<name>: what differs between equal searches
     best: Genome
     best_score: Score
     evaluations: int  #: so far

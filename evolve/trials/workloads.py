@@ -68,6 +68,7 @@ class Workloads:
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
         self._kept: Kept[Prepared] = Kept(MOST_KEPT)
+        self._digests: dict[WorkloadKey, str] = {}
         self._preparations = Preparations()
 
     def mapping(self, key: WorkloadKey) -> dict[str, Any]:
@@ -84,6 +85,19 @@ class Workloads:
             If the scenario cannot be built.
         """
         return self._kept.get(key, lambda: prepare(self.mapping(key), preparations=self._preparations))
+
+    def digest(self, key: WorkloadKey) -> str:
+        """The workload's content address, which is kept when the workload itself is no longer.
+
+        Raises
+        ------
+        ConfigError
+            If the scenario cannot be built.
+        """
+        found = self._digests.get(key)
+        if found is None:
+            found = self._digests[key] = self.prepared(key).digest
+        return found
 
 
 def prepare(
@@ -152,14 +166,14 @@ def program_version() -> str:
 
 
 def task_digest(
-    policies: Mapping[str, Any], limits: Mapping[str, int], prepared: Prepared, needs_trace: bool = False
+    policies: Mapping[str, Any], limits: Mapping[str, int], workload: str, needs_trace: bool = False
 ) -> str:
-    """Content address of a simulation: covers everything that it depends on.
+    """Content address of a simulation: covers everything that it depends on, the workload by its digest.
 
     A policy that is a Python callable counts by its name, which a search never proposes.
     """
     text = json.dumps([policies, limits, needs_trace], sort_keys=True, default=dict)
-    return hashlib.sha256(f"{prepared.digest} {text}".encode()).hexdigest()
+    return hashlib.sha256(f"{workload} {text}".encode()).hexdigest()
 
 
 def _digest(scenario: Scenario, cluster: Cluster, requests: Requests) -> str:

@@ -122,7 +122,7 @@ def _tasks(workloads: Workloads) -> list[Task]:
         phenotype = Phenotype({"routing": {"policy": "weighted", "scorers": scorers}})
         for seed in SEEDS:
             key = WorkloadKey("bench", seed, REQUESTS)
-            digest = task_digest(phenotype.policies, {}, workloads.prepared(key))
+            digest = task_digest(phenotype.policies, {}, workloads.digest(key))
             tasks.append(Task(phenotype, key.scenario, key.seed, key.num_requests, digest))
     return tasks
 

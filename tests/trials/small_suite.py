@@ -45,6 +45,6 @@ def small_suite(folder, num_requests=120) -> Suite:
 
 
 def task_of(workloads: Workloads, phenotype: Phenotype, scenario="wide", seed=1, num_requests=120, trace=False) -> Task:
-    prepared = workloads.prepared(WorkloadKey(scenario, seed, num_requests))
-    digest = task_digest(phenotype.policies, phenotype.limits, prepared, trace)
+    workload = workloads.digest(WorkloadKey(scenario, seed, num_requests))
+    digest = task_digest(phenotype.policies, phenotype.limits, workload, trace)
     return Task(phenotype, scenario, seed, num_requests, digest, trace)

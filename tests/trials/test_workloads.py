@@ -19,7 +19,7 @@ KEY = WorkloadKey("wide", 1, 100)
 
 
 def digest_of(phenotype, prepared, needs_trace=False):
-    return task_digest(phenotype.policies, phenotype.limits, prepared, needs_trace)
+    return task_digest(phenotype.policies, phenotype.limits, prepared.digest, needs_trace)
 
 
 def test_a_workload_is_built_once(workloads):
@@ -66,7 +66,7 @@ def test_the_order_of_keys_is_no_part_of_a_tasks_address(workloads):
     prepared = workloads.prepared(KEY)
     one = {"routing": {"policy": "round-robin"}, "priority": {"policy": "constant"}}
 
-    assert task_digest(one, {}, prepared) == task_digest(dict(reversed(one.items())), {}, prepared)
+    assert task_digest(one, {}, prepared.digest) == task_digest(dict(reversed(one.items())), {}, prepared.digest)
 
 
 def test_limits_of_a_phenotype_mean_what_they_mean_in_a_bundle(workloads):
@@ -88,3 +88,12 @@ def test_requests_survive_the_way_to_a_worker(workloads):
     assert prepare(workloads.mapping(KEY), copy).digest == prepared.digest
     arrays = [value for value in requests_as_arrays(copy).values() if isinstance(value, np.ndarray)]
     assert not any(array.flags.writeable for array in arrays)
+
+
+def test_a_workloads_address_is_known_without_building_it_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("evolve.trials.workloads.MOST_KEPT", 1)
+    workloads = Workloads(small_suite(tmp_path))
+    first, other = workloads.digest(KEY), workloads.digest(WorkloadKey("wide", 2, 100))
+    monkeypatch.setattr("evolve.trials.workloads.prepare", None)
+
+    assert workloads.digest(KEY) == first != other
