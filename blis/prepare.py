@@ -34,6 +34,7 @@ class PreparedCluster:
     coefficients: np.ndarray  #: float64 (m, k) of the latency model
     prices: tuple[Any, ...]  #: the compiled latency model, see `blis.engine.views`
     ttft_targets_us: tuple[int, ...]  #: of each SLO class: when a first token is due, which policies may read
+    itl_targets_us: tuple[int, ...]  #: of each SLO class: the mean time between tokens, which policies may read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +123,7 @@ def prepare_cluster(
         coefficients=cluster.coefficients(),
         prices=(compiled_answer("latency", cluster.latency), compiled_line(cluster.latency)),
         ttft_targets_us=slo.ttft_targets_us(),
+        itl_targets_us=slo.itl_targets_us(),
     )
 
 

@@ -67,7 +67,8 @@ class Stage:
         self.cluster = cluster
         self.seed = seed
         finds_copies = bool(cluster.settings["copies_findable"])
-        self.workload = workload_arrays(requests, block_size_tokens, finds_copies, cluster.ttft_targets_us)
+        targets_us = cluster.ttft_targets_us, cluster.itl_targets_us
+        self.workload = workload_arrays(requests, block_size_tokens, finds_copies, *targets_us)
         self._settings = self._of_all_runs() | {
             "max_events": self._event_budget() if max_events is None else max_events,
             "record_routing": record_routing or level > 0,
@@ -112,6 +113,7 @@ class Stage:
         most_drafts = shared.pop("most_drafts")
         return shared | {
             "tie_key": self._key("ties") if shared.pop("draws_ties") else LOWEST_INDEX,
+            "draw_key": self._key("draws"),
             "acceptance_key": self._key("acceptance") if most_drafts > 0 else codes.NO_DRAFTS,
             "n_segments": len(self.workload.segment_end),
             "n_tenants": _count(self.workload.table.tenant),

@@ -49,6 +49,10 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
             branch.drafts[request] = base.drafts[request]
         if base.learned.requests.shape[0] > 0:
             branch.learned.requests[request] = base.learned.requests[request]
+        if world.settings.needs_sessions:  # only those of requests that were routed since can differ
+            session = world.workload.table.session[request]
+            if session >= 0:
+                branch.sessions[session] = base.sessions[session]
     _copy_queue(base, branch, since[FIRST_PLACE])
     for entry in range(base.learned.lengths.shape[0]):
         branch.learned.lengths[entry] = base.learned.lengths[entry]
@@ -58,6 +62,9 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
     _copy_store(base.cache, branch.cache)
     if world.settings.needs_affinity:
         _copy_store(base.router, branch.router)
+    if world.settings.needs_prompts:
+        for instance in range(world.settings.n_instances):
+            _copy_rows(base.prompts[instance], branch.prompts[instance])
     if world.settings.cache_signal_delay_us > 0:
         _copy_vector(base.seen.counters, branch.seen.counters)
         for slot in range(base.seen.slots.shape[0]):

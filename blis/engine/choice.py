@@ -32,6 +32,16 @@ def best_instance(scores: Float64Vector, tie_draw: int) -> int:
 
 
 @kernel
+def precedes(scores: Float64Vector, tie_draw: int, instance: int, other: int) -> bool:
+    """Whether an instance is taken before another: it has the larger score, or is drawn before an equal one."""
+    if scores[instance] != scores[other]:
+        return scores[instance] > scores[other]
+    if tie_draw == LOWEST_INDEX:
+        return instance < other
+    return mixed(tie_draw ^ instance) > mixed(tie_draw ^ other)
+
+
+@kernel
 def draw_of(tie_key: int, number: int) -> int:
     """The draw of the request of this number, by a key of 32 bits from the seed, or by `LOWEST_INDEX`."""
     if tie_key == LOWEST_INDEX:

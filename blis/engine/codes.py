@@ -51,13 +51,15 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     IS_DECIDED,  # 1: DECISION holds the answer to the question at which the loop stopped
     DECISION,
     TIE_DRAW,  # of the request that is decided on: which of equal instances it gets
+    DRAW,  # of that request, for policies that choose at random
+    SESSION_INSTANCE,  # where the request of its session before it was sent; -1
     STOP_AT_ROUTING,  # number of the routing decision at which to stop; -1: none
     STUCK_INSTANCE,  # which one stalled
     NEED_ROUTER_RUNS,  # room that the router's index lacked
     FIRST_LIVE,  # 1 + the first of two instances that alone are run, where the others do as they did; 0: all are run
     SECOND_LIVE,  # 1 + the second
     N_CLUSTER_PLACES,
-) = range(26)
+) = range(28)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (

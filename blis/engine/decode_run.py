@@ -7,6 +7,7 @@ from blis.engine.batch_sums import BatchSums
 from blis.engine.codes import NO_TRACE
 from blis.engine.line import NOWHERE, Line, certain_us
 from blis.engine.observation import sample_decodes
+from blis.engine.sent_prompts import hear_of_step
 from blis.engine.state import LOG_ENTRIES, State
 from blis.engine.step_end import note_event
 from blis.engine.step_log import log_step
@@ -81,6 +82,8 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
         if is_ahead:
             instances.steps_under_way[instance] = 2
             instances.fills_are_due[instance] = 1
+            if count > 1 and world.settings.needs_prompts:  # the step that was under way has ended
+                hear_of_step(state, instance)
     return count
 
 

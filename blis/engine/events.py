@@ -26,6 +26,7 @@ from blis.engine.feedback import release_followers
 from blis.engine.heap import AS_QUEUED, meld, without_root
 from blis.engine.observation import has_trace_room
 from blis.engine.room import has_room_for_step
+from blis.engine.sent_prompts import note_dropped
 from blis.engine.state import State
 from blis.engine.step_end import note_event
 from blis.engine.two_steps import end_steps
@@ -93,6 +94,8 @@ def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None
         requests.status[request] = DROPPED
         instances.dropped_requests[instance] += 1
         instances.in_flight_requests[instance] -= 1
+        if world.settings.needs_prompts:
+            note_dropped(world, state, instance, request)
         if world.settings.lookahead_us != NEVER_US:
             # A microsecond later, so that nobody hears of it in the past.
             release_followers(world, state, request, now_us + 1)

@@ -58,7 +58,14 @@ def expected_ttft_us(
     return (
         start_us
         + _room_us(world, state, instance, prompt - cached, mean_output)
-        + _prefill_us(world, state, instance, ahead + prompt - cached, cached)
+        + prefill_us(
+            world,
+            instance,
+            ahead + prompt - cached,
+            cached,
+            instances.decode_requests[instance],
+            instances.decode_context_tokens[instance],
+        )
         + limits.output_token_us[instance]
     )
 
@@ -100,21 +107,21 @@ def _tokens_ahead(world: World, state: State, instance: int) -> int:
 
 
 @kernel
-def _prefill_us(world: World, state: State, instance: int, tokens: int, cached: int) -> float:
-    """Time to compute so many prompt tokens, the last of which follow `cached` others, beside the present decodes."""
-    decodes = state.instances.decode_requests[instance] * (1 + world.limits.draft_tokens[instance])
-    context = state.instances.decode_context_tokens[instance]
+def prefill_us(world: World, instance: int, tokens: int, cached: int, decodes: int, context: int) -> float:
+    """Time to compute so many prompt tokens, the last of which follow `cached` others, beside so many decodes."""
+    decodes *= 1 + world.limits.draft_tokens[instance]
     budget = max(1, world.limits.step_token_budget[instance] - decodes)
     whole_steps = (tokens - 1) // budget
     rest = tokens - whole_steps * budget
-    length_us = _step_us(world, instance, rest, cached, decodes, context)
+    length_us = prefill_step_us(world, instance, rest, cached, decodes, context)
     if whole_steps > 0:
-        length_us += whole_steps * _step_us(world, instance, budget, 0, decodes, context)
+        length_us += whole_steps * prefill_step_us(world, instance, budget, 0, decodes, context)
     return length_us
 
 
 @kernel
-def _step_us(world: World, instance: int, tokens: int, history: int, decodes: int, context: int) -> float:
+def prefill_step_us(world: World, instance: int, tokens: int, history: int, decodes: int, context: int) -> float:
+    """Price of a step that computes so many tokens of one prompt, beside so many decodes with their contexts."""
     pairs = 2 * tokens * history + tokens * (tokens - 1)
     sums = BatchSums(1, tokens, history, pairs, 2 * tokens * (tokens + history) + tokens * tokens, decodes, context)
     return float(max(np.int64(1), step_time_at(world.answers[TIMES_STEP])(sums, world.coefficients[instance])))

@@ -29,6 +29,7 @@ WORKLOAD_FIELDS = {
     "slo_class": (_I, 0),  # index into blis.foundation.slo.CLASSES
     "tenant": (_I, 0),
     "kind": (_I, 0),  # number of the pair of tenant and class: whose outputs tell about each other's
+    "itl_target_us": (_I, 0),  # mean time between its tokens that it is promised, see blis.foundation.slo_targets
     "ttft_target_us": (_I, 0),  # within which its first token is due, see blis.foundation.slo_targets
     "session": (_I, 0),
     "turn": (_I, 0),  # of the session, from 0
@@ -69,6 +70,7 @@ SETTING_FIELDS = {
     "cache_signal_delay_us": (_I, 0),  # 0: prefix signals are live
     "router_index_blocks": (_I, 0),  # that the router remembers of each instance; 0: as many as the instance has
     "tie_key": (_I, 0),  # how ties between instances are broken, see blis.engine.choice
+    "draw_key": (_I, 0),  # from which policies draw that choose at random, see blis.engine.choice
     "acceptance_key": (_I, 0),  # from which drafts are accepted, see blis.engine.drafts; NO_DRAFTS: there are none
     "horizon_us": (_I, 0),
     "max_events": (_I, 0),
@@ -87,6 +89,9 @@ SETTING_FIELDS = {
     "sorts_after_each": (_I, 0),  # who is taken changes the order of the others
     "n_tenants": (_I, 0),
     "n_kinds": (_I, 0),
+    "needs_prompts": (_I, 0),  # a policy reads which prompts the router sent that have no first token yet
+    "needs_sessions": (_I, 0),  # a policy reads where sessions were last
+    "needs_expectations": (_I, 0),  # a policy reads expected latencies
     "outputs_share_keys": (_I, 0),  # two requests may write the same keyed output
     "ranks_victims": (_I, 0),  # the choice of a victim needs priorities
     "policy_scores": (_I, 0),  # the routing policy scores instances; else its score is minus the load
@@ -127,6 +132,7 @@ REQUEST_FIELDS = {
     "instance": (_I, -1),  # -1: not routed
     "queued_us": (_I, 0),  # when it enters, or entered, the instance's wait queue
     "routing_rank": (_I, 0),  # how many were routed before it
+    "sent_tokens": (_I, -1),  # of its prompt that the router took for uncached, until its first token; -1: no longer
     "scheduled_us": (_I, -1),  # when it was taken: first, or last if preemption loses all; -1
     "first_token_us": (_I, -1),  # -1
     "finished_us": (_I, -1),  # arrival + E2E; -1
@@ -243,6 +249,7 @@ INSTANCE_FIELDS = {
     "is_known": (_I, 1),  # 0 in signals that were never read
     "last_cold_use": (_I, -1),  # rank of the last cold request sent here; -1
     "last_routed": (_I, -1),  # routing rank of the last request sent here; -1
+    "last_routed_us": (_I, 0),  # when that was; 0
     "drafted_decodes": (_I, 0),  # decodes that had drafts
     "draft_tokens": (_I, 0),  # that these verified
     "accepted_tokens": (_I, 0),  # of those, also behind the end of an output

@@ -8,7 +8,6 @@ import numba
 import numpy as np
 
 from blis.engine._jit import compiled, entry_point, kernel
-from blis.engine.choice import draw_of
 from blis.engine.codes import (
     AT_ADMISSION,
     AT_ROUTING,
@@ -36,7 +35,6 @@ from blis.engine.codes import (
     SECOND_LIVE,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
-    TIE_DRAW,
     WATCHED,
 )
 from blis.engine.decisions import record_admission, record_routing, record_scores
@@ -53,7 +51,7 @@ from blis.engine.fields import (
 )
 from blis.engine.reference import by_reference
 from blis.engine.router_index import most_router_runs, router_room
-from blis.engine.signals import prepare_view, read_signals, remember_routing, router_view
+from blis.engine.signals import draw_lots, prepare_view, read_signals, remember_routing, router_view, view_at
 from blis.engine.start import new_state
 from blis.engine.state import State, Workload
 from blis.engine.views import (
@@ -62,6 +60,7 @@ from blis.engine.views import (
     FIRST_SCORER,
     ROUTES,
     ROUTING,
+    RouterView,
     World,
     admit_at,
     route_at,
@@ -93,16 +92,16 @@ def next_cluster_event(world: World, state: State) -> int:
 
 
 @kernel
-def _verdict_on(world: World, state: State, request: int, now_us: int) -> int:
+def _verdict_on(world: World, state: State, view: RouterView, request: int, now_us: int) -> int:
     """What the admission policy decides: 0, or the number of the reason to refuse."""
     return admit_at(world.answers[ADMITS])(
-        by_reference(router_view(world, state, now_us)), by_reference(request_view(world, state, request)),
+        view_at(world, state, view, now_us), by_reference(request_view(world, state, request)),
         world.parameters[ADMISSION], world.memory[ADMISSION],
     )  # fmt: skip
 
 
 @kernel
-def _admit_next(world: World, state: State, now_us: int) -> int:
+def _admit_next(world: World, state: State, view: RouterView, now_us: int) -> int:
     cluster, request = state.scratch.cluster, state.scratch.cluster[NEXT_ADMISSION]
     if cluster[IS_DECIDED] == 0:
         read_signals(world, state, now_us)
@@ -112,7 +111,7 @@ def _admit_next(world: World, state: State, now_us: int) -> int:
             prepare_view(world, state, request)
             if world.settings.asks_admission:
                 return AT_ADMISSION
-            cluster[DECISION] = _verdict_on(world, state, request, now_us)
+            cluster[DECISION] = _verdict_on(world, state, view, request, now_us)
         if cluster[STOP_AT_ADMISSION] == request:
             cluster[STOP_AT_ADMISSION] = -1
             cluster[IS_DECIDED] = 1
@@ -134,9 +133,9 @@ def _admit_next(world: World, state: State, now_us: int) -> int:
 
 
 @kernel
-def _choose(world: World, state: State, request: int, now_us: int) -> int:
+def _choose(world: World, state: State, view: RouterView, request: int, now_us: int) -> int:
     """Let the scorers judge every instance, and the policy choose one."""
-    view = by_reference(router_view(world, state, now_us))
+    view = view_at(world, state, view, now_us)
     seen = by_reference(request_view(world, state, request))
     for scorer in range(world.settings.n_scorers):
         score_at(world.answers[FIRST_SCORER + scorer])(view, seen, state.scratch.scorer_scores[scorer])
@@ -146,7 +145,7 @@ def _choose(world: World, state: State, request: int, now_us: int) -> int:
 
 
 @kernel
-def _route_next(world: World, state: State, now_us: int) -> int:
+def _route_next(world: World, state: State, view: RouterView, now_us: int) -> int:
     cluster = state.scratch.cluster
     request = state.scratch.routing_queue[cluster[ROUTING_HEAD]]
     if cluster[IS_DECIDED] == 0:
@@ -157,10 +156,10 @@ def _route_next(world: World, state: State, now_us: int) -> int:
         if world.settings.looks:
             prepare_view(world, state, request)
         else:  # a draw is no look
-            cluster[TIE_DRAW] = draw_of(world.settings.tie_key, world.workload.table.number[request])
+            draw_lots(world, state, request)
         if world.settings.asks_routing:
             return AT_ROUTING
-        cluster[DECISION] = _choose(world, state, request, now_us)
+        cluster[DECISION] = _choose(world, state, view, request, now_us)
         if cluster[STOP_AT_ROUTING] == cluster[N_ROUTED]:
             cluster[STOP_AT_ROUTING] = -1
             cluster[IS_DECIDED] = 1
@@ -183,6 +182,7 @@ def _route_next(world: World, state: State, now_us: int) -> int:
     state.requests.instance[request] = target
     state.requests.routing_rank[request] = cluster[N_ROUTED]
     state.instances.last_routed[target] = cluster[N_ROUTED]
+    state.instances.last_routed_us[target] = now_us
     cluster[N_ROUTED] += 1
     remember_routing(world, state, target, request)
     if lives:
@@ -222,6 +222,7 @@ def run_until(world: World, state: State, until_us: int) -> int:
     """
     cluster = state.scratch.cluster
     end_us = min(until_us, world.settings.horizon_us + 1)
+    view = by_reference(router_view(world, state, cluster[CLOCK_US]))
     while True:
         if cluster[NEXT_INSTANCE] == 0:
             if cluster[WATCHED] >= 0 and state.requests.status[cluster[WATCHED]] >= COMPLETED:
@@ -245,7 +246,10 @@ def run_until(world: World, state: State, until_us: int) -> int:
         is_admission = (
             arriving >= 0 and state.requests.arrival_us[arriving] + world.settings.admission_latency_us == event_us
         )
-        status = _admit_next(world, state, event_us) if is_admission else _route_next(world, state, event_us)
+        if is_admission:
+            status = _admit_next(world, state, view, event_us)
+        else:
+            status = _route_next(world, state, view, event_us)
         if status != DONE:
             return status
         cluster[NEXT_INSTANCE] = 0

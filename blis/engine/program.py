@@ -5,69 +5,38 @@ is total, so that any program gives a value; one that is not a number becomes mi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from blis.engine._jit import kernel
+from blis.engine.features import (
+    PRIORITY_FEATURES,
+    ROUTING_FEATURES,
+    SIGNAL_OF,
+    priority_feature,
+    routing_feature,
+)
 from blis.engine.views import QueueView, RequestView, RouterView
 from blis.foundation.checks import check_number, nearest
 from blis.foundation.errors import ConfigError
-from blis.foundation.slo import CLASSES, URGENCY
 from blis.foundation.units import Float64Vector
 from blis.foundation.words import shown
 
 #: Values that a program may hold at a time.
 STACK_SIZE = 64
 
-#: What a routing program may read, for one request and one instance.
-ROUTING_FEATURES = (
-    "queued_requests",  # waiting there
-    "running_requests",  # in its batch
-    "queued_tokens",  # prompt tokens waiting there
-    "free_blocks",  # KV blocks not in use
-    "used_share",  # share of KV blocks in use
-    "pending_requests",  # routed, not yet queued
-    "in_flight_requests",  # routed, not yet finished
-    "effective_load",  # requests there
-    "cached_blocks",  # leading prompt blocks in its cache
-    "cached_share",  # the same as a share of the prompt's whole blocks
-    "affinity_share",  # share of the prompt's whole blocks that the router sent there before
-    "step_us",  # length of its last step
-    "last_routed",  # routing rank of the last request sent there, -1 never
-    "least_load",  # smallest effective load of all instances
-    "mean_load",  # mean effective load of all instances
-    "hit_rate",  # cache hits over lookups there, in blocks
-    "input_tokens",  # of the request
-    "uncached_tokens",  # prompt tokens that the instance would have to compute
-    "urgency",  # default urgency of the request's class
-    "clock_us",  # now
-)
-
-#: What a priority program may read, for one waiting request.
-PRIORITY_FEATURES = (
-    "input_tokens",  # whole prompt
-    "prompt_blocks",  # its whole KV blocks
-    "urgency",  # default urgency of its class
-    "arrival_us",  # when it arrived
-    "preemptions",  # so far
-    "round",  # earlier turns of its session
-    "age_us",  # time since its arrival
-    "queued_requests",  # waiting on the instance
-    "running_requests",  # in its batch
-    "free_blocks",  # its KV blocks not in use
-)
-_FIRST_CHANGING = PRIORITY_FEATURES.index("age_us")
-
 _OPERATIONS = {
     # word: (operation, operands)
     "add": (2, 2), "sub": (3, 2), "mul": (4, 2), "div": (5, 2), "min": (6, 2), "max": (7, 2), "less": (8, 2),
     "neg": (9, 1), "abs": (10, 1), "sqrt": (11, 1), "log1p": (12, 1), "if": (13, 3),
 }  # fmt: skip
+#: Of routing alone: of the value, the smallest and the largest of all instances.
+_OVER_INSTANCES = {"least": (14, 1), "most": (15, 1)}
+_LEAST = _OVER_INSTANCES["least"][0]
 _SYMBOLS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "<": "less"}
 _CONSTANT, _FEATURE = 0, 1
-
-_URGENCY = tuple(URGENCY[name] for name in CLASSES)
+_FIRST_CHANGING = PRIORITY_FEATURES.index("age_us")
 
 
 def encode(where: str, formula: str | Sequence[object], question: str) -> Float64Vector:
@@ -80,7 +49,7 @@ def encode(where: str, formula: str | Sequence[object], question: str) -> Float6
     formula : str or sequence
         Words: features of the question, numbers, and operations: add sub mul div (0 where the divisor is 0)
         min max less (1 or 0) neg abs sqrt log1p (both of the absolute value) if (condition, then, else:
-        "then" where the condition is above 0).
+        "then" where the condition is above 0); for routing also least and most, of all instances.
     question : {"routing", "priority"}
 
     Raises
@@ -89,6 +58,7 @@ def encode(where: str, formula: str | Sequence[object], question: str) -> Float6
         If a word is unknown, a constant not finite, or the words do not leave exactly one value.
     """
     features = ROUTING_FEATURES if question == "routing" else PRIORITY_FEATURES
+    operations = _OPERATIONS | (_OVER_INSTANCES if question == "routing" else {})
     words = _words(where, formula)
     pairs: list[tuple[float, float]] = []
     depth = deepest = 0
@@ -97,14 +67,14 @@ def encode(where: str, formula: str | Sequence[object], question: str) -> Float6
         if word in features:
             pairs.append((_FEATURE, features.index(word)))
             depth += 1
-        elif word in _OPERATIONS:
-            operation, operands = _OPERATIONS[word]
+        elif word in operations:
+            operation, operands = operations[word]
             if depth < operands:
                 raise ConfigError(f"{where}: word {place + 1}, {shown(word)}, needs {operands} values; got {depth}.")
             pairs.append((operation, 0.0))
             depth -= operands - 1
         else:
-            pairs.append((_CONSTANT, _number(where, place, word, features)))
+            pairs.append((_CONSTANT, _number(where, place, word, features, operations)))
             depth += 1
         deepest = max(deepest, depth)
     if depth != 1 or deepest > STACK_SIZE:
@@ -130,14 +100,14 @@ def _words(where: str, formula: object) -> list[str]:
     return words
 
 
-def _number(where: str, place: int, word: str, features: tuple[str, ...]) -> float:
+def _number(where: str, place: int, word: str, features: tuple[str, ...], operations: Iterable[str]) -> float:
     try:
         value = float(word)
     except ValueError:
-        names = [*features, *_OPERATIONS]
+        names = [*features, *operations]
         raise ConfigError(
             f"{where}: word {place + 1}, {shown(word)}, is no feature, operation or number{nearest(word, names)} "
-            f"Features: {', '.join(features)}. Operations: {', '.join(_OPERATIONS)}."
+            f"Features: {', '.join(features)}. Operations: {', '.join(operations)}."
         ) from None
     if not math.isfinite(value):
         raise ConfigError(f"{where}: word {place + 1} must be a finite number; got {shown(word)}.")
@@ -151,6 +121,13 @@ def uses_changing_feature(program: Float64Vector) -> bool:
         if operation == _FEATURE and argument >= _FIRST_CHANGING:
             return True
     return False
+
+
+def signals_of(program: Float64Vector) -> frozenset[str]:
+    """Costly signals that a routing program reads, see `blis.policies.needs`."""
+    pairs = zip(program[1::2].tolist(), program[2::2].tolist(), strict=False)
+    read = {ROUTING_FEATURES[int(argument)] for operation, argument in pairs if operation == _FEATURE}
+    return frozenset(SIGNAL_OF[name] for name in read if name in SIGNAL_OF)
 
 
 @kernel
@@ -189,107 +166,44 @@ def _apply(operation: int, stack: Float64Vector, top: int) -> int:
 
 
 @kernel
-def _least_load(view: RouterView) -> float:
-    least = view.effective_load[0]
-    for instance in range(1, view.n_instances):
-        least = min(least, view.effective_load[instance])
-    return float(least)
-
-
-@kernel
-def _total_load(view: RouterView) -> float:
-    total = 0
-    for instance in range(view.n_instances):
-        total += view.effective_load[instance]
-    return float(total)
-
-
-@kernel
-def _routing_feature(feature: int, view: RouterView, request: RequestView, instance: int) -> float:
-    """Value of `ROUTING_FEATURES[feature]`."""
-    if feature == 0:
-        return float(view.queued_requests[instance])
-    if feature == 1:
-        return float(view.running_requests[instance])
-    if feature == 2:
-        return float(view.queued_tokens[instance])
-    if feature == 3:
-        return float(view.total_blocks[instance] - view.used_blocks[instance])
-    if feature == 4:
-        return view.used_blocks[instance] / view.total_blocks[instance]
-    if feature == 5:
-        return float(view.pending_requests[instance])
-    if feature == 6:
-        return float(view.in_flight_requests[instance])
-    if feature == 7:
-        return float(view.effective_load[instance])
-    if feature == 8:
-        return float(view.cached_blocks[instance])
-    if feature == 9:
-        return view.cached_blocks[instance] / request.prompt_blocks if request.prompt_blocks > 0 else 0.0
-    if feature == 10:
-        return view.affinity_blocks[instance] / request.prompt_blocks if request.prompt_blocks > 0 else 0.0
-    if feature == 11:
-        return float(view.step_us[instance])
-    if feature == 12:
-        return float(view.last_routed[instance])
-    if feature == 13:
-        return _least_load(view)
-    if feature == 14:
-        return _total_load(view) / view.n_instances
-    if feature == 15:
-        lookups = view.cache_hits[instance] + view.cache_misses[instance]
-        return view.cache_hits[instance] / lookups if lookups > 0 else 0.0
-    if feature == 16:
-        return float(request.input_tokens)
-    if feature == 17:
-        return float(request.input_tokens - view.cached_blocks[instance] * view.block_size_tokens)
-    if feature == 18:
-        return _URGENCY[request.slo_class]
-    return float(view.clock_us)
-
-
-@kernel
-def _priority_feature(feature: int, view: QueueView, request: RequestView) -> float:
-    """Value of `PRIORITY_FEATURES[feature]`."""
-    if feature == 0:
-        return float(request.input_tokens)
-    if feature == 1:
-        return float(request.prompt_blocks)
-    if feature == 2:
-        return _URGENCY[request.slo_class]
-    if feature == 3:
-        return float(request.arrival_us)
-    if feature == 4:
-        return float(request.preemptions)
-    if feature == 5:
-        return float(request.round)
-    if feature == 6:
-        return float(view.clock_us - request.arrival_us)
-    if feature == 7:
-        return float(view.queued_requests)
-    if feature == 8:
-        return float(view.running_requests)
-    return float(view.free_blocks)
-
-
-@kernel
 def evaluate_routing(
-    program: Float64Vector, stack: Float64Vector, view: RouterView, request: RequestView, instance: int
-) -> float:
-    """Value of a routing program for one instance."""
-    top = 0
+    program: Float64Vector, stack: Float64Vector, view: RouterView, request: RequestView, values: Float64Vector
+) -> None:
+    """Write the value of a routing program for each instance into `values`.
+
+    All instances go through the program together, each with a part of the stack, so that a word can compare them.
+    """
+    top, n = 0, view.n_instances
     for place in range(int(program[0])):
         operation, argument = int(program[1 + 2 * place]), program[2 + 2 * place]
-        if operation == _CONSTANT:
-            stack[top] = argument
-            top += 1
-        elif operation == _FEATURE:
-            stack[top] = _routing_feature(int(argument), view, request, instance)
-            top += 1
-        else:
-            top = _apply(operation, stack, top)
-    return -np.inf if np.isnan(stack[0]) else stack[0]
+        after = top
+        for instance in range(n):
+            own = stack[instance * STACK_SIZE : (instance + 1) * STACK_SIZE]
+            if operation == _CONSTANT:
+                own[top] = argument
+                after = top + 1
+            elif operation == _FEATURE:
+                own[top] = routing_feature(int(argument), view, request, instance)
+                after = top + 1
+            elif operation < _LEAST:
+                after = _apply(operation, own, top)
+        if operation >= _LEAST:
+            _extreme(stack[: n * STACK_SIZE], top - 1, operation == _LEAST)
+        top = after
+    for instance in range(n):
+        value = stack[instance * STACK_SIZE]
+        values[instance] = -np.inf if np.isnan(value) else value
+
+
+@kernel
+def _extreme(stack: Float64Vector, place: int, is_least: bool) -> None:
+    """Replace a value by the smallest or the largest of all instances; what is not a number is left aside."""
+    found = np.inf if is_least else -np.inf
+    for own in range(place, stack.shape[0], STACK_SIZE):
+        if (stack[own] < found) if is_least else (stack[own] > found):
+            found = stack[own]
+    for own in range(place, stack.shape[0], STACK_SIZE):
+        stack[own] = found
 
 
 @kernel
@@ -302,7 +216,7 @@ def evaluate_priority(program: Float64Vector, stack: Float64Vector, view: QueueV
             stack[top] = argument
             top += 1
         elif operation == _FEATURE:
-            stack[top] = _priority_feature(int(argument), view, request)
+            stack[top] = priority_feature(int(argument), view, request)
             top += 1
         else:
             top = _apply(operation, stack, top)

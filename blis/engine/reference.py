@@ -79,6 +79,24 @@ def _lower_attribute(context: Any, builder: Any, reference: Reference, value: An
     return impl_ret_borrowed(context, builder, field, builder.load(place))
 
 
+def setter_of(name: str) -> Any:
+    """An intrinsic that writes a field of the named tuple behind a reference, which whoever made it must allow."""
+
+    @intrinsic
+    def set_field(typing_context: Any, reference: Any, value: Any) -> Any:
+        field = reference.target[reference.target.instance_class._fields.index(name)]
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            index = reference.target.instance_class._fields.index(name)
+            pointer = builder.bitcast(arguments[0], context.get_value_type(reference.target).as_pointer())
+            builder.store(arguments[1], cgutils.gep_inbounds(builder, pointer, 0, index))
+            return context.get_dummy_value()
+
+        return types.void(reference, field), generate
+
+    return set_field
+
+
 def _same(record: _Tuple) -> _Tuple:
     """The tuple itself: what a reference is without the compiler."""
     return record

@@ -1,14 +1,30 @@
 """What the router knows when it decides: signals read at intervals, prefix signals, and its own record."""
 
+from numba.core import config
+
 from blis.engine._jit import kernel
 from blis.engine.choice import draw_of
-from blis.engine.codes import LAST_CACHE_READING_US, LAST_READING_US, LOAD_IN_FLIGHT, N_COLD, TIE_DRAW
+from blis.engine.codes import (
+    DRAW,
+    LAST_CACHE_READING_US,
+    LAST_READING_US,
+    LOAD_IN_FLIGHT,
+    N_COLD,
+    SESSION_INSTANCE,
+    TIE_DRAW,
+)
 from blis.engine.outlook import look_at_arrival
+from blis.engine.prediction import expect_latencies
+from blis.engine.reference import setter_of
 from blis.engine.router_index import count_affinity, remember_prompt
 from blis.engine.seen_cache import seen_end
+from blis.engine.sent_prompts import note_sent
 from blis.engine.sequence import shared_prompt_blocks
 from blis.engine.state import State
 from blis.engine.views import RouterView, World
+
+_set_clock, _set_session_instance = setter_of("clock_us"), setter_of("session_instance")
+_set_tie_draw, _set_draw = setter_of("tie_draw"), setter_of("draw")
 
 
 @kernel
@@ -28,10 +44,18 @@ def read_signals(world: World, state: State, now_us: int) -> None:
 
 
 @kernel
+def draw_lots(world: World, state: State, request: int) -> None:
+    """Draw what decides between equals, and what policies that choose at random draw from."""
+    cluster, number = state.scratch.cluster, world.workload.table.number[request]
+    cluster[TIE_DRAW] = draw_of(world.settings.tie_key, number)
+    cluster[DRAW] = draw_of(world.settings.draw_key, number)
+
+
+@kernel
 def prepare_view(world: World, state: State, request: int) -> None:
     """Work out what depends on the request: load, cached blocks, affinity, and what decides between equals."""
     scratch, settings = state.scratch, world.settings
-    scratch.cluster[TIE_DRAW] = draw_of(settings.tie_key, world.workload.table.number[request])
+    draw_lots(world, state, request)
     for instance in range(settings.n_instances):
         load = state.signals.queued_requests[instance] + state.signals.running_requests[instance]
         if settings.load_kind == LOAD_IN_FLIGHT:
@@ -44,6 +68,11 @@ def prepare_view(world: World, state: State, request: int) -> None:
         _count_cached(world, state, request)
     if settings.needs_affinity:
         count_affinity(world, state, request)
+    if settings.needs_sessions:
+        session = world.workload.table.session[request]
+        scratch.cluster[SESSION_INSTANCE] = state.sessions[session] if session >= 0 else -1
+    if settings.needs_expectations:
+        expect_latencies(world, state, request)
 
 
 @kernel
@@ -84,10 +113,39 @@ def router_view(world: World, state: State, now_us: int) -> RouterView:
         scratch.affinity_blocks,
         instances.last_cold_use,
         instances.last_routed,
+        instances.last_routed_us,
+        signals.decode_context_tokens,
+        state.prompts[:, 0, 0],
+        state.prompts[:, 0, 1:],
+        scratch.cluster[SESSION_INSTANCE],
+        scratch.expected_ttft_us,
+        scratch.expected_itl_us,
         scratch.cluster[TIE_DRAW],
+        scratch.cluster[DRAW],
         world.settings.n_scorers,
         scratch.scorer_scores,
     )
+
+
+@kernel
+def _brought_up(world: World, state: State, view: RouterView, now_us: int) -> RouterView:
+    """The view of this run, with the numbers of the present decision written into it."""
+    cluster = state.scratch.cluster
+    _set_clock(view, now_us)
+    _set_session_instance(view, cluster[SESSION_INSTANCE])
+    _set_tie_draw(view, cluster[TIE_DRAW])
+    _set_draw(view, cluster[DRAW])
+    return view
+
+
+def _made_anew(world: World, state: State, view: RouterView, now_us: int) -> RouterView:
+    """The same where a tuple cannot be written to."""
+    return router_view(world, state, now_us)
+
+
+#: The view of a decision, from the one that was made when the kernel was called: making two hundred words anew for each
+#: decision took a twentieth of a whole run.
+view_at = _made_anew if config.DISABLE_JIT else _brought_up
 
 
 @kernel
@@ -101,4 +159,10 @@ def remember_routing(world: World, state: State, instance: int, request: int) ->
             state.instances.last_cold_use[instance] = state.scratch.cluster[N_COLD]
             state.scratch.cluster[N_COLD] += 1
     if world.settings.needs_affinity:
+        if world.settings.needs_prompts:  # before the prompt is among those that were sent there
+            note_sent(world, state, instance, request)
         remember_prompt(world, state, instance, request)
+    if world.settings.needs_sessions:
+        session = world.workload.table.session[request]
+        if session >= 0:
+            state.sessions[session] = instance

@@ -11,6 +11,7 @@ from blis.engine.codes import (
     N_STEP_PLACES,
     NO_DRAFTS,
     NO_TRACE,
+    SESSION_INSTANCE,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
     TRACE_DECISIONS,
@@ -39,6 +40,7 @@ from blis.engine.fields import (
     records,
 )
 from blis.engine.state import Batches, BlockStore, Learned, Scratch, SeenCache, State, StepLog, TraceLog, Workload
+from blis.foundation.slo import CLASSES
 from blis.foundation.units import Int64Vector
 
 #: Room for blocks with keys that a state begins with, at most; it grows as it must.
@@ -58,6 +60,8 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         effective_load=np.zeros(m, np.int64),
         cached_blocks=np.zeros(m, np.int64),
         affinity_blocks=np.zeros(m, np.int64),
+        expected_ttft_us=np.zeros(m, np.float64),
+        expected_itl_us=np.zeros(m, np.float64),
         scores=np.zeros(m, np.float64),
         scorer_scores=np.zeros((max(settings.n_scorers, 1), m), np.float64),
         hits=np.empty((longest // settings.block_size_tokens + 1, 2), np.int64),
@@ -65,7 +69,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         order=np.empty(max(n, 1), np.int64),
         candidates=np.empty((6, largest_batch), np.float64),
     )
-    for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT):
+    for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, SESSION_INSTANCE):
         scratch.cluster[place] = -1
     requests = records(REQUEST_FIELDS, n)
     requests.arrival_us[:] = workload.table.arrival_us
@@ -78,6 +82,8 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         batches=_new_batches(m, largest_batch, settings.block_size_tokens),
         cache=_new_store(m, limits.total_blocks, settings.n_segments, holds_pieces=True),
         router=_new_store(m, np.zeros(m, np.int64), settings.n_segments, holds_pieces=False),
+        prompts=np.zeros((m, 3, 1 + len(CLASSES)), np.int64),
+        sessions=np.full(int(workload.table.session.max(initial=-1)) + 1, -1, np.int64),
         seen=SeenCache(np.array([1, 0]), records(SEEN_FIELDS, 256)),
         scratch=scratch,
         log=StepLog(

@@ -65,6 +65,8 @@ class Scratch(NamedTuple):
     effective_load: Int64Vector  # (m,)
     cached_blocks: Int64Vector  # (m,)
     affinity_blocks: Int64Vector  # (m,)
+    expected_ttft_us: Float64Vector  # (m,) see blis.engine.prediction
+    expected_itl_us: Float64Vector  # (m,)
     scores: Float64Vector  # (m,) composite scores of the last routing decision
     scorer_scores: Float64Vector  # (K, m)
     hits: Int64Vector  # (largest sequence in blocks + 1, 2) runs that were found, and where what is found of each ends
@@ -115,6 +117,8 @@ class State(NamedTuple):
     batches: Batches
     cache: BlockStore
     router: BlockStore
+    prompts: np.ndarray  # int64 (m, 3, 1 + classes) that the router sent and waits on, see blis.engine.sent_prompts
+    sessions: Int64Vector  # (sessions,) instance that the last request of each was sent to; -1
     seen: SeenCache
     scratch: Scratch
     log: StepLog

@@ -34,6 +34,7 @@ from blis.engine.members import (
     unlink_phases,
     written_tokens,
 )
+from blis.engine.sent_prompts import note_first_token
 from blis.engine.state import PAUSES, State
 from blis.engine.step_log import log_step
 from blis.engine.views import TIMES_STEP, World, step_time_at
@@ -82,6 +83,8 @@ def finish_step(world: World, state: State, instance: int) -> None:
         if written == 0:
             requests.first_token_us[request] = end_us + world.limits.output_token_us[instance]
             requests.clock_mark_us[request] = end_us
+            if world.settings.needs_prompts:
+                note_first_token(world, state, instance, request)
         else:
             _note_pause(world, state, instance, request, 0, end_us - requests.paused_us[request])
             instances.resuming_requests[instance] -= 1

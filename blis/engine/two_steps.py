@@ -8,6 +8,7 @@ that a step under way still serves cannot be taken again before that step has en
 from blis.engine._jit import kernel
 from blis.engine.codes import NEVER_US, RUNNING
 from blis.engine.members import complete, decode_position, fill_known
+from blis.engine.sent_prompts import hear_of_step
 from blis.engine.state import State
 from blis.engine.step_end import note_event, sort_members
 from blis.engine.views import World
@@ -22,6 +23,8 @@ def end_steps(world: World, state: State, instance: int, now_us: int) -> bool:
     if under_way == 2 or (under_way == 1 and instances.busy_until_us[instance] <= now_us):
         note_event(state, instance, now_us)
         instances.steps_under_way[instance] = under_way - 1
+        if world.settings.needs_prompts:
+            hear_of_step(state, instance)
         _learn_tokens(world, state, instance, instances.step_number[instance] - under_way + 1)
     if instances.running_requests[instance] > 0 or instances.queued_requests[instance] > 0:
         return True

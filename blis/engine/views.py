@@ -34,6 +34,7 @@ class RequestView(NamedTuple):
     priority: float  #: as last computed; larger is more urgent
     ttft_target_us: int = 0  #: from its arrival, when its first token is due; `NO_TARGET_US` if it never is
     expected_output_tokens: float = 0.0  #: of what is alike and has completed; 0 before that, and where nobody asks
+    itl_target_us: int = 0  #: mean time between its tokens that it is promised; `NO_TARGET_US` if it is not
 
 
 class RouterView(NamedTuple):
@@ -59,7 +60,15 @@ class RouterView(NamedTuple):
     affinity_blocks: Int64Vector  #: leading prompt blocks that the router sent there before
     last_cold_use: Int64Vector  #: rank of the last request without any cached prefix sent there; -1 never
     last_routed: Int64Vector  #: routing rank of the last request sent there; -1 never
+    last_routed_us: Int64Vector  #: when that was; 0 never
+    running_context_tokens: Int64Vector  #: reported; tokens held by the decodes of its batch
+    sent_tokens: Int64Vector  #: prompt tokens sent there, taken for uncached, of requests without a first token
+    sent_prompts: np.ndarray  #: (n_instances, classes) those requests by class
+    session_instance: int  #: where the session's request before this one was sent; -1 nowhere
+    expected_ttft_us: Float64Vector  #: from now, if the request is sent there, see blis.engine.prediction
+    expected_itl_us: Float64Vector  #: mean time between tokens, if the request is sent there
     tie_draw: int  #: drawn for the request: which of equals is chosen, see blis.engine.choice
+    draw: int  #: another, of 32 bits, for policies that choose at random
     n_scorers: int
     scorer_scores: np.ndarray  #: (n_scorers, n_instances) what the policy's scorers said
 
@@ -109,13 +118,14 @@ def _named(view: type, fields: dict[str, object]) -> types.NamedTuple:
     return types.NamedTuple(kinds, view)
 
 
-_SCALARS = ("clock_us", "n_instances", "block_size_tokens", "tie_draw", "n_scorers")
+_SCALARS = ("clock_us", "n_instances", "block_size_tokens", "session_instance", "tie_draw", "draw", "n_scorers")
 _REQUEST_VIEW = _named(RequestView, dict.fromkeys(("priority", "expected_output_tokens"), types.float64))
 _ROUTER_VIEW = _named(
     RouterView,
     {name: _REPORTED for name in RouterView._fields if name not in _SCALARS}
     | dict.fromkeys(("effective_load", "cached_blocks", "affinity_blocks"), _COUNTS)
-    | {"scorer_scores": types.float64[:, ::1]},
+    | dict.fromkeys(("expected_ttft_us", "expected_itl_us"), _VECTOR)
+    | {"sent_prompts": types.int64[:, :], "scorer_scores": types.float64[:, ::1]},
 )
 _QUEUE_VIEW = _named(QueueView, {"tenant_lift": types.float64})
 BATCH_VIEW = _named(

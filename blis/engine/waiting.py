@@ -49,6 +49,7 @@ def request_view(world: World, state: State, request: int) -> RequestView:
         requests.priority[request],
         workload.table.ttft_target_us[request],
         expected,
+        workload.table.itl_target_us[request],
     )
 
 

@@ -77,6 +77,11 @@ class SloTargets:
         due_us = np.where(np.isfinite(bounds_us[:, 0]), bounds_us[:, 0], bounds_us[:, 2])
         return tuple(int(one) for one in np.minimum(np.rint(due_us), NO_TARGET_US))
 
+    def itl_targets_us(self) -> tuple[int, ...]:
+        """Of each class in `CLASSES`, the mean time between tokens that it is promised, or `NO_TARGET_US`."""
+        bounds_us = self.bounds_us(CLASSES)[:, 1]
+        return tuple(int(one) for one in np.minimum(np.rint(bounds_us), NO_TARGET_US))
+
     def document(self) -> dict[str, dict[str, float | None]]:
         """The targets as a plain mapping, which `from_mapping` reads."""
         return {name: target._asdict() for name, target in self.entries.items()}

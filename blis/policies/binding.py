@@ -15,7 +15,8 @@ from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.units import Float64Vector
 from blis.foundation.words import listed, shown
-from blis.policies.parameters import COSTLY_SIGNALS, Bounds, Formula, ScorerWeights
+from blis.policies.needs import COSTLY_SIGNALS
+from blis.policies.parameters import Bounds, Formula, OneOf, ScorerWeights
 from blis.policies.users import callable_memory, load_callable, name_of, taken_over
 
 #: The policies of a cluster whose operator chose nothing.
@@ -51,7 +52,8 @@ class BoundPolicy(NamedTuple):
         """Costly signals that the policy or its scorers read; a Python callable may read all."""
         if self.module is None:
             return COSTLY_SIGNALS
-        needed = frozenset(self.flag("NEEDS", frozenset()))
+        given = self.flag("NEEDS", frozenset())
+        needed = frozenset(given(self.parameters) if callable(given) else given)
         for scorer in self.scorers:
             needed |= getattr(answer("scoring", scorer), "NEEDS", frozenset())
         return needed
@@ -203,6 +205,8 @@ def _encode(where: str, module: ModuleType, given: Mapping[str, Any]) -> tuple[l
         elif isinstance(marker, ScorerWeights):
             scorers, weights = _scorer_weights(path, value)
             values.extend(weights)
+        elif isinstance(marker, OneOf):
+            values.append(marker.words.index(check_choice(path, value, marker.words)))
         elif isinstance(marker, Formula):
             values.extend(encode(path, value, marker.question))
     if {"cache_weight", "load_weight"} <= set(described) and sum(values) <= 0.0:

@@ -13,7 +13,9 @@ from blis.foundation.checks import check_choice, check_int, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
 from blis.foundation.strict_yaml import read_yaml
+from blis.policies import endpoint_picker
 from blis.policies.binding import fields
+from blis.policies.endpoint_picker import is_endpoint_picker
 from blis.policies.published import is_published, translated
 from blis.policies.users import name_of
 
@@ -47,7 +49,8 @@ def read_bundle(path: str | Path) -> Bundle:
 def bundle_from_mapping(where: str, mapping: object) -> Bundle:
     """The bundle that a plain mapping describes; the values of parameters are checked when they are bound.
 
-    A document without a version may be a policy file of the reference simulator, see `blis.policies.published`.
+    A document without a version may be a policy file of the reference simulator, see `blis.policies.published`, or one
+    of llm-d's router, see `blis.policies.endpoint_picker`.
 
     Raises
     ------
@@ -56,6 +59,8 @@ def bundle_from_mapping(where: str, mapping: object) -> Bundle:
     """
     if is_published(mapping):
         mapping = translated(where, mapping)  # type: ignore[arg-type]
+    elif is_endpoint_picker(mapping):
+        mapping = endpoint_picker.translated(where, mapping)  # type: ignore[arg-type]
     given = check_keys(where, mapping, ("version", *QUESTIONS, "limits", "lineage"), ("version",))
     if check_int(f"{where}: version", given["version"]) != VERSION:
         raise ConfigError(f"{where}: version must be {VERSION}, the one this program reads; got {given['version']!r}.")

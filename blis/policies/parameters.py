@@ -2,11 +2,6 @@
 
 from typing import NamedTuple
 
-#: What a policy may ask for in `NEEDS`, because it costs something to know: what instances learn while they serve, and
-#: what they hold.
-LEARNED_SIGNALS = frozenset({"expected_output_tokens", "uncached_tokens", "tenant_service"})
-COSTLY_SIGNALS = LEARNED_SIGNALS | {"cached_blocks", "affinity_blocks"}
-
 
 class Bounds(NamedTuple):
     """Range of a number, both ends included, and its unit."""
@@ -18,6 +13,12 @@ class Bounds(NamedTuple):
 
 class ScorerWeights(NamedTuple):
     """Marks an ordered list of (scorer, weight): weights are finite and above zero, and are scaled to sum 1."""
+
+
+class OneOf(NamedTuple):
+    """Marks one of several words; kernels read its place among them."""
+
+    words: tuple[str, ...]
 
 
 class Formula(NamedTuple):

@@ -11,6 +11,7 @@ from blis.engine.answers import compiled_answer
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.units import Float64Vector
 from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind_all
+from blis.policies.needs import settings_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,8 +74,7 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
     return {
         "queue_kind": _queue_kind(priority, scheduling, asks_order) if sorts else codes.ARRIVAL_ORDER,
         "n_scorers": len(routing.scorers),
-        "needs_cached_blocks": "cached_blocks" in needs,
-        "needs_affinity": "affinity_blocks" in needs,
+        **settings_of(needs),
         "ranks_victims": ranks and not priority.is_python,
         "policy_scores": bool(routing.flag("SCORES", False)),
         "needs_expected_output": "expected_output_tokens" in needs | needs_queued,

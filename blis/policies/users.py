@@ -12,7 +12,7 @@ from blis.engine.users import compiled_callable, is_compiled
 from blis.foundation.answers import FOLDERS
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
-from blis.policies.parameters import COSTLY_SIGNALS
+from blis.policies.needs import COSTLY_SIGNALS
 
 #: What a policy's file may say of it.
 _FLAGS = (

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from blis.engine._jit import plain
-from blis.engine.codes import CLOCK_US, CURSOR, INSTANCE, NOW_US, TIE_DRAW
+from blis.engine.codes import (
+    CLOCK_US,
+    CURSOR,
+    DRAW,
+    INSTANCE,
+    NOW_US,
+    SESSION_INSTANCE,
+    TIE_DRAW,
+)
 from blis.engine.signals import router_view
 from blis.engine.views import BatchView, QueueView, RequestView, RouterView, World
 from blis.foundation.answers import QUESTIONS
@@ -17,7 +25,11 @@ from blis.foundation.units import Float64Vector
 from blis.policies.stop import Stop
 
 _router_view = plain(router_view)
-_TIE_DRAW = RouterView._fields.index("tie_draw")
+#: Numbers of the view that differ from decision to decision: (place in the view, place in `scratch.cluster`).
+_DIFFERING = [
+    (RouterView._fields.index(name), place)
+    for name, place in (("session_instance", SESSION_INSTANCE), ("tie_draw", TIE_DRAW), ("draw", DRAW))
+]
 _OF_REQUEST = ("arrival_us", "preemptions", "priority")  # from the state; the rest is the workload's
 _NAMES = {"round": "turn"}  # of the views where the records call it otherwise
 
@@ -51,13 +63,15 @@ class Windows:
         self._total_blocks = _column(prepared.limits, "total_blocks")
         self._candidates = read_only(state.scratch.candidates)
         first = _router_view(_world(stop), state, 0)
-        fields: list[Any] = [read_only(field) if isinstance(field, np.ndarray) else field for field in first]
-        self._router_middle, self._router_end = tuple(fields[1:_TIE_DRAW]), tuple(fields[_TIE_DRAW + 1 :])
+        self._router: list[Any] = [read_only(field) if isinstance(field, np.ndarray) else field for field in first]
 
     def router(self) -> RouterView:
         """What admission and routing decide on now."""
-        cluster = self.cluster
-        return RouterView._make((int(cluster[CLOCK_US]), *self._router_middle, cluster[TIE_DRAW], *self._router_end))
+        fields = self._router.copy()
+        fields[0] = int(self.cluster[CLOCK_US])
+        for field, place in _DIFFERING:
+            fields[field] = self.cluster[place]
+        return RouterView._make(fields)
 
     def request(self, request: int) -> RequestView:
         """What may be seen of a request now."""

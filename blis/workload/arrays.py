@@ -15,12 +15,16 @@ from blis.workload.segments import segments_of_keys
 
 @lru_cache(maxsize=8)
 def workload_arrays(
-    requests: Requests, block_size_tokens: int, copies_findable: bool, ttft_targets_us: tuple[int, ...]
+    requests: Requests,
+    block_size_tokens: int,
+    copies_findable: bool,
+    ttft_targets_us: tuple[int, ...],
+    itl_targets_us: tuple[int, ...],
 ) -> Workload:
     """The requests as the kernel reads them; made once for the many simulations that share them.
 
     Where a copy of a block can hide another (`copies_findable` is False), each block is a segment of its own.
-    `ttft_targets_us` are those of `blis.foundation.slo.CLASSES`.
+    `ttft_targets_us` and `itl_targets_us` are those of `blis.foundation.slo.CLASSES`.
     """
     prompts = requests.prompt
     if len(prompts) and int(prompts.max()) >= len(prompts):
@@ -38,6 +42,7 @@ def workload_arrays(
         tenant=requests.tenant.astype(np.int64),
         kind=_kinds(requests.tenant, classes[requests.slo_class]),
         ttft_target_us=np.array(ttft_targets_us, np.int64)[classes[requests.slo_class]],
+        itl_target_us=np.array(itl_targets_us, np.int64)[classes[requests.slo_class]],
         session=requests.session.astype(np.int64),
         turn=requests.round.astype(np.int64),
         **_followers(requests),

@@ -8,7 +8,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.ext.napoleon import NumpyDocstring
 
-from blis.policies.parameters import Bounds, Formula, ScorerWeights
+from blis.policies.parameters import Bounds, Formula, OneOf, ScorerWeights
 
 _BEFORE_NAPOLEON, _AFTER_NAPOLEON = 400, 600
 
@@ -50,6 +50,8 @@ def _in_words(marks: tuple[Any, ...]) -> str:
             return f"{mark.low:g} to {mark.high:g} {mark.unit}".strip()
         if isinstance(mark, ScorerWeights):
             return "scorers and their weights, which are scaled to sum 1"
+        if isinstance(mark, OneOf):
+            return f"one of {', '.join(mark.words)}"
         if isinstance(mark, Formula):
             return f"postfix program over the features of {mark.question}"
     return ""

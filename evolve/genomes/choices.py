@@ -21,6 +21,9 @@ def score_instances(
     stack: Float64Vector,
     clock_us: Int64Vector,
     signals: np.ndarray,
+    sent_prompts: np.ndarray,
+    expected_us: np.ndarray,
+    session_instance: Int64Vector,
     routed: np.ndarray,
     scores: np.ndarray,
 ) -> None:
@@ -28,9 +31,9 @@ def score_instances(
 
     Parameters
     ----------
-    program, stack : float64 (k,), (STACK_SIZE,)
+    program, stack : float64 (k,), (STACK_SIZE * instances,)
         The encoded formula and room to work in.
-    clock_us, signals, routed
+    clock_us, signals, sent_prompts, expected_us, session_instance, routed
         See `evolve.genomes.situations.Situations`.
     scores : float64 (situations, instances)
         Filled.
@@ -43,12 +46,12 @@ def score_instances(
                 clock_us[place], n_instances, block_size_tokens, seen[0],
                 seen[0], seen[1], seen[2], seen[3], seen[4], seen[5], seen[6], seen[7],
                 seen[8], seen[9], seen[10], seen[11], seen[12], seen[13], seen[14], seen[15],
-                LOWEST_INDEX, 0, scores,
+                seen[16], seen[17], seen[18], sent_prompts[place], session_instance[place],
+                expected_us[place, 0], expected_us[place, 1], LOWEST_INDEX, LOWEST_INDEX, 0, scores,
             )
         )  # fmt: skip
         request = by_reference(_request(routed[place], block_size_tokens, 0.0))
-        for instance in range(n_instances):
-            scores[place, instance] = evaluate_routing(program, stack, view, request, instance)
+        evaluate_routing(program, stack, view, request, scores[place])
 
 
 @cached_kernel
@@ -168,4 +171,5 @@ def _request(columns: Int64Vector, block_size_tokens: int, priority: float) -> R
         priority,
         _TTFT_TARGETS_US[columns[2]],
         0.0,
+        zero,  # type: ignore[arg-type]
     )

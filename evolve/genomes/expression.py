@@ -11,8 +11,11 @@ from typing import NamedTuple
 #: Operations: word -> number of operands.
 ARITY = {
     "add": 2, "sub": 2, "mul": 2, "div": 2, "min": 2, "max": 2, "less": 2,
-    "neg": 1, "abs": 1, "sqrt": 1, "log1p": 1, "if": 3,
+    "neg": 1, "abs": 1, "sqrt": 1, "log1p": 1, "if": 3, "least": 1, "most": 1,
 }  # fmt: skip
+
+#: Operations whose value is that of all instances together: routing alone has them.
+OVER_INSTANCES = ("least", "most")
 
 _SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _WORDS = {symbol: word for word, symbol in _SYMBOLS.items()} | {"<": "less"}
@@ -79,6 +82,14 @@ def features(expression: Expression) -> set[str]:
     """Names of the features that are read."""
     own = {str(expression.word)} if expression.is_feature else set()
     return own.union(*(features(operand) for operand in expression.operands))
+
+
+def telling_features(expression: Expression) -> set[str]:
+    """Names of the features that can differ between instances, which those do not that are taken of all instances."""
+    if expression.word in OVER_INSTANCES:
+        return set()
+    own = {str(expression.word)} if expression.is_feature else set()
+    return own.union(*(telling_features(operand) for operand in expression.operands))
 
 
 def infix(expression: Expression) -> str:

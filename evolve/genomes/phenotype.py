@@ -27,7 +27,7 @@ import numpy as np
 from blis.engine.answers import addresses
 from blis.engine.program import STACK_SIZE, encode
 from blis.policies.binding import BoundPolicy, bind_all, memory_for
-from blis.policies.parameters import LEARNED_SIGNALS
+from blis.policies.needs import LEARNED_SIGNALS
 from evolve.genomes.choices import name_victims, rank_requests, score_instances
 from evolve.genomes.program import FEATURES, SHARED_FEATURES
 from evolve.genomes.situations import situations
@@ -101,7 +101,7 @@ def _instance_order(routing: BoundPolicy) -> bytes:
     """In every situation of a router, the instances from the best to the worst, and which are equal to the next."""
     known = situations()
     scores = np.empty((len(known.signals), known.signals.shape[2]))
-    score_instances(routing.parameters, np.zeros(STACK_SIZE), known.clock_us, known.signals, known.routed, scores)
+    score_instances(routing.parameters, np.zeros(STACK_SIZE * scores.shape[1]), *known[:6], scores)
     order = np.argsort(-scores, axis=1, kind="stable")
     ranked = np.take_along_axis(scores, order, axis=1)
     return order.astype(np.int8).tobytes() + np.packbits(ranked[:, 1:] == ranked[:, :-1]).tobytes()

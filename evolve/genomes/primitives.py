@@ -6,7 +6,7 @@ from functools import cache, partial
 
 from deap import gp
 
-from evolve.genomes.expression import ARITY, Expression
+from evolve.genomes.expression import ARITY, OVER_INSTANCES, Expression
 from evolve.genomes.simplify import simple, simplified
 
 #: Ends the name of a feature that stands for the condition that it is above 0.
@@ -38,7 +38,9 @@ class Condition(metaclass=_Type):
 
 
 @cache
-def primitive_set(features: tuple[str, ...], least: float, most: float) -> gp.PrimitiveSetTyped:
+def primitive_set(
+    features: tuple[str, ...], least: float, most: float, compares_instances: bool = False
+) -> gp.PrimitiveSetTyped:
     """Everything that a tree may be made of.
 
     Parameters
@@ -47,9 +49,13 @@ def primitive_set(features: tuple[str, ...], least: float, most: float) -> gp.Pr
         Features that may be read, each as a number and as the condition that it is above 0.
     least, most : float > 0
         Range of constants; even in the logarithm.
+    compares_instances : bool
+        Whether operations may take the smallest and the largest value of all instances.
     """
     primitives = gp.PrimitiveSetTyped("formula", [], Number)
     for word, arity in ARITY.items():
+        if word in OVER_INSTANCES and not compares_instances:
+            continue
         types = [Condition if word == "if" and place == 0 else Number for place in range(arity)]
         # No function: the trees are never run by DEAP, only by the engine.
         primitives.addPrimitive(None, types, Condition if word == "less" else Number, name=word)

@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 from deap import gp
 
-from blis.engine.program import PRIORITY_FEATURES, ROUTING_FEATURES, encode
+from blis.engine.features import PRIORITY_FEATURES, ROUTING_FEATURES
+from blis.engine.program import encode
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number, nearest
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.units import Float64Vector
 from blis.policies.bundle import complete_policy
-from evolve.genomes.expression import ZERO, Expression, features, infix, parse, postfix, words
+from evolve.genomes.expression import ZERO, Expression, features, infix, parse, postfix, telling_features, words
 from evolve.genomes.primitives import expression_of, primitive_set, tree_of, varied_constants
 from evolve.genomes.seeding import deap_draws
 from evolve.genomes.simplify import simplified
@@ -33,14 +34,15 @@ DEFAULT_FEATURES = {
     "routing": (
         "queued_requests", "running_requests", "queued_tokens", "used_share", "in_flight_requests", "effective_load",
         "cached_share", "affinity_share", "last_routed", "least_load", "mean_load", "input_tokens", "uncached_tokens",
-        "urgency",
+        "urgency", "sent_tokens", "sent_urgent_requests", "is_session_home", "headroom_share", "expected_ttft_us",
+        "expected_itl_us",
     ),
     "priority": ("input_tokens", "urgency", "preemptions", "round"),
 }  # fmt: skip
 
 #: Features that are equal for all that a decision compares: instances, or the requests of one queue.
 SHARED_FEATURES = {
-    "routing": frozenset({"least_load", "mean_load", "input_tokens", "urgency", "clock_us"}),
+    "routing": frozenset({"least_load", "mean_load", "input_tokens", "urgency", "clock_us", "age_us"}),
     "priority": frozenset({"queued_requests", "running_requests", "free_blocks"}),
 }
 
@@ -216,14 +218,14 @@ class GeneKind:
 
     @property
     def _primitives(self) -> gp.PrimitiveSetTyped:
-        return primitive_set(self.features, *self.constants)
+        return primitive_set(self.features, *self.constants, compares_instances=self.name == "routing")
 
     def _ranked(self, expression: Expression) -> Expression:
         """The simplest formula that puts whatever is compared in the same order."""
         expression = simplified(expression)
         while expression.word == "mul" and _is_power_of_two(expression.operands[1]):
             expression = expression.operands[0]
-        return expression if features(expression) - SHARED_FEATURES[self.name] else ZERO
+        return expression if telling_features(expression) - SHARED_FEATURES[self.name] else ZERO
 
     def _fits(self, expression: Expression) -> bool:
         return len(words(expression)) <= self.max_words and expression.depth <= self.max_depth

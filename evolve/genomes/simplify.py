@@ -10,14 +10,14 @@ import math
 import operator
 from collections.abc import Callable
 
-from evolve.genomes.expression import ONE, ZERO, Expression, postfix
+from evolve.genomes.expression import ONE, OVER_INSTANCES, ZERO, Expression, postfix
 
 _MINUS_ONE = Expression(-1.0)
 
 _COMMUTATIVE = ("add", "mul", "min", "max")
 
 #: Features that may be below 0.
-_SIGNED = ("last_routed", "urgency")
+_SIGNED = ("last_routed", "urgency", "headroom_share", "ttft_slack_us")
 
 #: The engine's operations, on numbers.
 _VALUE: dict[str, Callable[..., float]] = {
@@ -192,6 +192,17 @@ def _even(word: str) -> Callable[[Expression], Expression | None]:
     return rule
 
 
+def _over_instances(opposite: str) -> Callable[[Expression], Expression | None]:
+    def rule(one: Expression) -> Expression | None:
+        if one.is_constant or one.word in OVER_INSTANCES:
+            return one  # the same for all
+        if one.word == "neg":
+            return simple("neg", (simple(opposite, one.operands),))
+        return None
+
+    return rule
+
+
 def _if(condition: Expression, one: Expression, other: Expression) -> Expression | None:
     if condition.is_constant:
         return one if float(condition.word) > 0.0 else other
@@ -220,10 +231,13 @@ def _is_never_negative(expression: Expression) -> bool:
         return any(_is_never_negative(operand) for operand in operands)
     if word == "if":
         operands = operands[1:]
+    if word in OVER_INSTANCES:
+        return _is_never_negative(operands[0])
     return word in ("add", "mul", "div", "min", "if") and all(_is_never_negative(operand) for operand in operands)
 
 
 _RULES: dict[str, Callable[..., Expression | None]] = {
     "add": _add, "sub": _sub, "mul": _mul, "div": _div, "min": _min, "max": _max, "less": _less,
     "neg": _neg, "abs": _abs, "sqrt": _even("sqrt"), "log1p": _even("log1p"), "if": _if,
+    "least": _over_instances("most"), "most": _over_instances("least"),
 }  # fmt: skip

@@ -27,8 +27,9 @@ BLOCK_SIZES_TOKENS = (1, 16)
 SIGNALS = (
     "queued_requests", "running_requests", "queued_tokens", "used_blocks", "total_blocks", "cache_hits", "cache_misses",
     "preemptions", "step_us", "pending_requests", "in_flight_requests", "effective_load", "cached_blocks",
-    "affinity_blocks", "last_cold_use", "last_routed",
+    "affinity_blocks", "last_cold_use", "last_routed", "last_routed_us", "running_context_tokens", "sent_tokens",
 )  # fmt: skip
+
 
 #: What a request brings along, in the order of the last axis of `Situations.routed` and `Situations.waiting`.
 REQUEST_COLUMNS = ("arrival_us", "input_tokens", "slo_class", "round", "preemptions")
@@ -39,6 +40,9 @@ class Situations(NamedTuple):
 
     clock_us: Int64Vector  #: (ROUTER_SITUATIONS,)
     signals: np.ndarray  #: int64 (ROUTER_SITUATIONS, len(SIGNALS), INSTANCES)
+    sent_prompts: np.ndarray  #: int64 (ROUTER_SITUATIONS, INSTANCES, len(CLASSES))
+    expected_us: np.ndarray  #: float64 (ROUTER_SITUATIONS, 2, INSTANCES) TTFT, ITL
+    session_instance: Int64Vector  #: (ROUTER_SITUATIONS,)
     routed: np.ndarray  #: int64 (ROUTER_SITUATIONS, len(REQUEST_COLUMNS)) the request that is to be routed
     queue: (
         np.ndarray
@@ -57,7 +61,8 @@ def situations() -> Situations:
     counts = (_sizes(random, (QUEUE_SITUATIONS, 1), most)[:, 0] for most in (2**13, 512, 2**17))
     made = Situations(
         clock_us,
-        _signals(random, prompt_blocks),
+        _signals(random, prompt_blocks, clock_us),
+        *_kept(stream(0, "evolve", "situations", "kept")),
         np.ascontiguousarray(routed[:, 0]),
         np.column_stack([queue_clock_us, *counts, np.full(QUEUE_SITUATIONS, 2**18)]),
         waiting,
@@ -67,8 +72,21 @@ def situations() -> Situations:
     return made
 
 
-def _signals(random: np.random.Generator, prompt_blocks: np.ndarray) -> np.ndarray:
+def _kept(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of what a router keeps: prompts without a first token by class, expected latencies, and where sessions were."""
     shape = (ROUTER_SITUATIONS, INSTANCES)
+    prompts = np.stack([_sizes(random, shape, 256) for _ in CLASSES], axis=2)
+    # Half of the times are whole, so that some are equal.
+    fraction = np.where(
+        random.random((ROUTER_SITUATIONS, 1, 1)) < 0.5, 0.0, random.random((ROUTER_SITUATIONS, 2, INSTANCES))
+    )
+    expected_us = 1.0 + fraction + np.stack([_sizes(random, shape, most) for most in (2**25, 2**20)], axis=1)
+    return prompts, expected_us, random.integers(-1, INSTANCES, size=ROUTER_SITUATIONS)
+
+
+def _signals(random: np.random.Generator, prompt_blocks: np.ndarray, clock_us: np.ndarray) -> np.ndarray:
+    shape = (ROUTER_SITUATIONS, INSTANCES)
+    later = stream(0, "evolve", "situations", "signals")
 
     def share_of(whole: np.ndarray) -> np.ndarray:
         """Of each place nothing, all, or a part."""
@@ -100,6 +118,9 @@ def _signals(random: np.random.Generator, prompt_blocks: np.ndarray) -> np.ndarr
         "affinity_blocks": share_of(prompt_blocks),
         "last_cold_use": _ranks(random, shape),
         "last_routed": _ranks(random, shape),
+        "last_routed_us": np.maximum(clock_us[:, None] - _sizes(later, shape, 2**33), 0),
+        "running_context_tokens": _sizes(later, shape, 2**22),
+        "sent_tokens": _sizes(later, shape, 2**22),
     }
     return np.stack([columns[name] for name in SIGNALS], axis=1)
 

@@ -11,11 +11,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from blis.foundation.answers import choices
+from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
-from blis.policies.binding import MAX_SCORERS, bind
+from blis.policies.binding import MAX_SCORERS, bind, fields
+from blis.policies.bundle import complete_policy
 from evolve.genomes.ranges import mate_places, mutate_places
 from evolve.records import Phenotype, Value
 
@@ -30,6 +31,9 @@ _SMALL_SUM = 100
 
 #: Policies that are one scorer by another name.
 _SINGLE_SCORERS = {"least-loaded": "load-balance"}
+
+#: How the instance is picked by the sums: as weights decode, and as nothing else can be said.
+_PICKER = {key: default for key, (_, default) in fields(answer("routing", "weighted")).items() if key != "scorers"}
 
 #: Share of mutations that take a scorer in or drop one.
 _TOGGLES = 0.3
@@ -119,11 +123,14 @@ class GeneKind:
             choice, name = {"policy": "weighted", "scorers": {_SINGLE_SCORERS[name]: 1.0}}, "weighted"
         if name != "weighted":
             return None
+        given = complete_policy("routing", choice)
+        if any(given[key] != default for key, default in _PICKER.items()):
+            return None
         bound = bind("routing", "routing", choice)
         listed = [scorer for scorer in self.scorers if scorer in bound.scorers]
         if tuple(listed) != bound.scorers:
             return None
-        shares = dict(zip(bound.scorers, bound.parameters.tolist(), strict=True))
+        shares = dict(zip(bound.scorers, bound.parameters.tolist(), strict=False))
         value = self.canonical(shares)
         total = sum(value.values())
         is_exact = all(abs(value.get(scorer, 0) / total - share) < 1e-12 for scorer, share in shares.items())

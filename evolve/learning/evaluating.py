@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from blis.foundation.units import Float64Vector
-from evolve.genomes.expression import Expression
+from blis.foundation.units import Float64Vector, Int64Vector
+from evolve.genomes.expression import OVER_INSTANCES, Expression
 
 
 def _quotient(one: Float64Vector, other: Float64Vector) -> Float64Vector:
@@ -34,17 +34,34 @@ _OPERATIONS: Mapping[str, Callable[..., Float64Vector]] = {
 }
 
 
-def values(expression: Expression, columns: Mapping[str, Float64Vector]) -> Float64Vector:
+def values(
+    expression: Expression, columns: Mapping[str, Float64Vector], decision: Int64Vector | None = None
+) -> Float64Vector:
     """The formula's value in each row.
 
     Parameters
     ----------
     expression : Expression
     columns : mapping of feature to float64 (rows,)
+    decision : int64 (rows,), optional
+        Rows of one decision are the instances that are compared, as far as they are known; None: all rows are.
     """
     if expression.is_constant:
         return np.float64(expression.word)  # type: ignore[return-value]
     if expression.is_feature:
         return columns[str(expression.word)]
+    operands = [values(one, columns, decision) for one in expression.operands]
+    if expression.word in OVER_INSTANCES:
+        return _over_instances(str(expression.word), operands[0], decision)
     with np.errstate(all="ignore"):
-        return _OPERATIONS[str(expression.word)](*(values(one, columns) for one in expression.operands))
+        return _OPERATIONS[str(expression.word)](*operands)
+
+
+def _over_instances(word: str, value: Float64Vector, decision: Int64Vector | None) -> Float64Vector:
+    if np.ndim(value) == 0:
+        return value
+    group = np.zeros(len(value), np.int64) if decision is None else decision
+    extreme, none = (np.fmin, np.inf) if word == "least" else (np.fmax, -np.inf)
+    found = np.full(int(group.max(initial=0)) + 1, none)
+    extreme.at(found, group, value)
+    return found[group]

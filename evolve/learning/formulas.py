@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from blis.engine.program import ROUTING_FEATURES
+from blis.engine.features import ROUTING_FEATURES
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
 from evolve.genomes.expression import parse
@@ -73,7 +73,7 @@ def _terms(gene: GeneKind, lessons: Lessons) -> dict[str, Float64Vector]:
 
 def _of_formula(text: str, lessons: Lessons) -> Float64Vector:
     columns = dict(zip(ROUTING_FEATURES, lessons.features.T, strict=True))
-    return np.broadcast_to(values(parse(text), columns), len(lessons.decision)).astype(np.float64)
+    return np.broadcast_to(values(parse(text), columns, lessons.decision), len(lessons.decision)).astype(np.float64)
 
 
 def _sums(terms: dict[str, Float64Vector], pairs: Pairs, chosen: tuple[str, ...]) -> Iterator[str]:

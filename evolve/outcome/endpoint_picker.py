@@ -11,6 +11,7 @@ import yaml
 FILE = "endpoint-picker.yaml"
 
 _PRECISE = "precise-prefix-cache-producer"
+_PREDICTED = "predicted-latency-producer"
 #: Scorer -> the plugins that llm-d's router has for it: its own last, what feeds it before.
 PLUGINS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "prefix-affinity": ({"type": "approx-prefix-cache-producer"}, {"type": "prefix-cache-scorer"}),
@@ -28,13 +29,31 @@ PLUGINS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "active-requests": ({"type": "active-request-scorer"},),
     "load-aware": ({"type": "load-aware-scorer"},),
     "no-hit-lru": ({"type": "no-hit-lru-scorer"},),
+    "token-load": (
+        {"type": "inflight-load-producer"},
+        {"type": "approx-prefix-cache-producer"},
+        {"type": "token-load-scorer"},
+    ),
+    "session-affinity": ({"type": "session-affinity-scorer"},),
+    "latency-slack": (
+        {"type": "approx-prefix-cache-producer"},
+        {"type": _PREDICTED},
+        {"type": "latency-scorer"},
+    ),
 }
 _LMETRIC = (
     {"type": "inflight-load-producer"},
     {"type": "approx-prefix-cache-producer"},
     {"type": "lmetric-scorer"},
 )
-_PICKER = {"type": "max-score-picker"}
+_FILTER = "prefix-cache-affinity-filter"
+#: Picker -> the plugin; softmax has none, and random-picker takes any of all.
+PICKERS = {
+    "largest": "max-score-picker",
+    "weighted-random": "weighted-random-picker",
+    "random-of-best": "random-picker",
+}
+_LOADS = {"tokens": PLUGINS["token-load"], "requests": PLUGINS["active-requests"]}
 #: Answers that ask nothing of the engines or the gateway beyond what they do anyway.
 _PLAIN = ("always-admit", "constant", "fcfs", "newest")
 
@@ -48,30 +67,42 @@ def endpoint_picker(policies: Mapping[str, Mapping[str, Any]]) -> tuple[str | No
         Question -> policy with its parameters, as a bundle has them.
     """
     routing = policies["routing"]
+    picker = str(routing.get("picker", "largest"))
+    first: list[str] = []
     if routing["policy"] == "lmetric":
         scored: list[tuple[tuple[Mapping[str, Any], ...], float]] = [(_LMETRIC, 1.0)]
+    elif routing["policy"] == "sticky-until-saturated":
+        scored, first = [((_affinity_filter(routing), *_LOADS[routing["load"]]), 1.0)], [_FILTER]
     elif routing["policy"] == "weighted":
         weights = _weights(routing["scorers"])
         unknown = [name for name in weights if name not in PLUGINS]
         if unknown:
             return None, f"it has no scorer for {', '.join(unknown)} (problem=llm_d searches those that it has)."
+        if picker not in PICKERS or (picker == "random-of-best" and routing.get("best", 0) != 0):
+            return None, f"it has no picker that is {picker} as here."
         scored = [(PLUGINS[name], weight) for name, weight in weights.items()]
     else:
         return None, f"it has no plugin for routing {routing['policy']!r}."
-    references = [
-        {"pluginRef": plugins[-1].get("name", plugins[-1]["type"]), "weight": weight} for plugins, weight in scored
-    ]
+    references = [{"pluginRef": own[-1].get("name", own[-1]["type"]), "weight": weight} for own, weight in scored]
+    plugins = {plugin.get("name", plugin["type"]): dict(plugin) for own, _ in scored for plugin in own}
     document = {
         "apiVersion": "llm-d.ai/v1alpha1",
         "kind": "EndpointPickerConfig",
-        "plugins": [*(dict(plugin) for plugins, _ in scored for plugin in plugins), dict(_PICKER)],
+        "plugins": [*plugins.values(), {"type": PICKERS[picker]}],
         "schedulingProfiles": [
-            {"name": "default", "plugins": [*references, {"pluginRef": _PICKER["type"]}]},
+            {
+                "name": "default",
+                "plugins": [*({"pluginRef": name} for name in first), *references, {"pluginRef": PICKERS[picker]}],
+            },
         ],
     }
     note = "Routing as the champion does it."
-    if any(plugin["type"] == _PRECISE for plugins, _ in scored for plugin in plugins):
+    if _PRECISE in plugins:
         note += f" The {_PRECISE} needs the engines' KV events: its data sources and block size are the deployment's."
+    if _PREDICTED in plugins:
+        note += f" The {_PREDICTED} needs its side-car, and requests the headers of their targets."
+    if "session-affinity-scorer" in plugins:
+        note += " The session-affinity-scorer needs requests with the header that names their session."
     others = [
         f"{question} {policy['policy']}"
         for question, policy in policies.items()
@@ -80,6 +111,17 @@ def endpoint_picker(policies: Mapping[str, Mapping[str, Any]]) -> tuple[str | No
     if others:
         note += f" What is no router's business must be set in the engines or the gateway: {', '.join(others)}."
     return yaml.safe_dump(document, sort_keys=False), note
+
+
+def _affinity_filter(routing: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": _FILTER,
+        "parameters": {
+            "affinityThreshold": routing["affinity_threshold"],
+            "maxTokensInFlightPenalty": round(routing["most_extra_tokens"]),
+            "maxTTFTPenaltyMs": 0,
+        },
+    }
 
 
 def _weights(scorers: Any) -> dict[str, float]:

@@ -12,13 +12,14 @@ from dataclasses import replace
 import numpy as np
 
 from blis.engine.codes import NEVER_US
-from blis.engine.program import ROUTING_FEATURES
+from blis.engine.features import ROUTING_FEATURES
 from blis.explaining.counterfactual.alone import RoutingDecision, other_futures
 from blis.explaining.counterfactual.sampling import stratified
 from blis.foundation.errors import StalledError
 from blis.foundation.semantics import semantics
 from blis.foundation.units import US_PER_S, Float64Vector, Int64Vector
 from blis.policies.callables import seen_at_routing
+from blis.policies.needs import ROUTER_SIGNALS, settings_of
 from blis.prepare import PreparedRun, bind_run
 from blis.simulate import Simulation
 from evolve.practice import Lessons
@@ -144,9 +145,10 @@ def looking(prepared: Prepared, phenotype: Phenotype) -> PreparedRun:
     """The policies, bound, with every signal worked out, whether they read it or not."""
     cluster = with_limits(prepared, phenotype.limits)
     scenario = prepared.scenario
-    run = bind_run(cluster, phenotype.policies, semantics(scenario.semantics), scenario.horizon_us, scenario.slo)
+    rules = semantics(scenario.semantics)
+    run = bind_run(cluster, phenotype.policies, rules, scenario.horizon_us, scenario.slo)
     own = run.prepared_policies
-    settings = {**own.settings, "needs_cached_blocks": 1, "needs_affinity": 1, "needs_expected_output": 1, "looks": 1}
+    settings = {**own.settings, **settings_of(ROUTER_SIGNALS), "needs_expected_output": 1, "looks": 1}
     return replace(run, prepared_policies=replace(own, settings=settings))
 
 

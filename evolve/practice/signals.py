@@ -3,7 +3,8 @@
 import numpy as np
 
 from blis.engine._jit import plain
-from blis.engine.program import ROUTING_FEATURES, STACK_SIZE, encode, evaluate_routing
+from blis.engine.features import ROUTING_FEATURES
+from blis.engine.program import STACK_SIZE, encode, evaluate_routing
 from blis.engine.views import RequestView, RouterView
 from blis.foundation.answers import answer, choices
 from blis.foundation.units import Float64Vector
@@ -27,10 +28,7 @@ def scores(view: RouterView, request: RequestView) -> Float64Vector:
 
 def features(view: RouterView, request: RequestView) -> Float64Vector:
     """(instances, features) in the order of `ROUTING_FEATURES`."""
-    stack = np.zeros(STACK_SIZE)
-    return np.array(
-        [
-            [_evaluate(program, stack, view, request, instance) for program in _PROGRAMS]
-            for instance in range(view.n_instances)
-        ]
-    )
+    stack, found = np.zeros(STACK_SIZE * view.n_instances), np.zeros((len(_PROGRAMS), view.n_instances))
+    for row, program in zip(found, _PROGRAMS, strict=True):
+        _evaluate(program, stack, view, request, row)
+    return np.ascontiguousarray(found.T)

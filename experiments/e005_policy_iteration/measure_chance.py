@@ -11,7 +11,7 @@ import sys
 import numpy as np
 
 from blis.engine.codes import NEVER_US
-from blis.engine.program import ROUTING_FEATURES
+from blis.engine.features import ROUTING_FEATURES
 from blis.explaining.counterfactual.alone import OtherFuture, RoutingDecision, other_futures
 from blis.explaining.counterfactual.sampling import stratified
 from blis.foundation.units import US_PER_S

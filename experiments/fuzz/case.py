@@ -29,6 +29,7 @@ ROW_DEFAULTS: dict[str, Any] = {
     "slo_class": "",
     "tenant": "",
     "round": 0,
+    "session": -1,  # -1: of none
     "after": -1,
     "think_us": 0,
     "keys": None,  # of the leading blocks, instead of group and context

@@ -6,10 +6,10 @@ import math
 from random import Random
 from typing import Any
 
-from blis.engine.program import PRIORITY_FEATURES, ROUTING_FEATURES
+from blis.engine.features import PRIORITY_FEATURES, ROUTING_FEATURES
 from blis.foundation.answers import answer, choices
 from blis.policies.binding import MAX_SCORERS, fields
-from blis.policies.parameters import Bounds, Formula, ScorerWeights
+from blis.policies.parameters import Bounds, Formula, OneOf, ScorerWeights
 
 #: How often a question keeps its plainest answer, so that the others meet clusters that work.
 PLAIN = {"admission": 0.6, "routing": 0.05, "priority": 0.3, "scheduling": 0.3, "preemption": 0.5}
@@ -17,6 +17,7 @@ PLAINEST = {"admission": "always-admit", "routing": "round-robin", "priority": "
             "preemption": "newest"}  # fmt: skip
 OPERANDS = {"add": 2, "sub": 2, "mul": 2, "div": 2, "min": 2, "max": 2, "less": 2, "neg": 1, "abs": 1, "sqrt": 1,
             "log1p": 1, "if": 3}  # fmt: skip
+OF_ROUTING = {"least": 1, "most": 1}
 NUMBERS = ("0", "1", "-1", "0.5", "1e-6", "1000", "-2.5", "1e300", "1e-300")
 
 
@@ -33,8 +34,9 @@ def draw_formula(random: Random, question: str, depth: int = 0) -> str:
     if depth >= 5 or random.random() < 0.25 + 0.1 * depth:
         features = ROUTING_FEATURES if question == "routing" else PRIORITY_FEATURES
         return random.choice(features) if random.random() < 0.75 else random.choice(NUMBERS)
-    word = random.choice(sorted(OPERANDS))
-    return " ".join([*(draw_formula(random, question, depth + 1) for _ in range(OPERANDS[word])), word])
+    operands = OPERANDS | (OF_ROUTING if question == "routing" else {})
+    word = random.choice(sorted(operands))
+    return " ".join([*(draw_formula(random, question, depth + 1) for _ in range(operands[word])), word])
 
 
 def _policy(random: Random, question: str) -> dict[str, Any]:
@@ -47,6 +49,8 @@ def _policy(random: Random, question: str) -> dict[str, Any]:
             policy[parameter] = _number(random, marker, default)
         elif isinstance(marker, ScorerWeights):
             policy[parameter] = _scorers(random)
+        elif isinstance(marker, OneOf):
+            policy[parameter] = random.choice(marker.words)
         elif isinstance(marker, Formula):
             policy[parameter] = draw_formula(random, marker.question)
     if policy.get("cache_weight", 1) + policy.get("load_weight", 1) <= 0:

@@ -40,6 +40,7 @@ def draw_rows(random: Random, block_size: int, n: int, pace_us: int, is_pressed:
             "slo_class": random.choice(CLASSES),
             "tenant": random.choice(TENANTS),
             "round": random.choice((0, 0, 1, 3)),
+            "session": random.choice((-1, -1, 0, 1, 2)),
         }
         if rows and random.random() < share_context:
             _continue(random, columns, rows)

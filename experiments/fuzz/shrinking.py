@@ -21,7 +21,8 @@ PLAIN_CLUSTER = {
 BATCH_RULES = ("async_scheduling", "reserve_full_isl", "kv_watermark", "prefix_caching", "speculative")
 PLAIN_POOL = {"long_prefill_threshold_tokens": 0, "max_running_requests": 256, "step_token_budget": 2048}
 PLAIN_ROW = {
-    "output_tokens": 0, "round": 0, "slo_class": "", "tenant": "", "think_us": 0, "after": -1, "arrival_us": 0,
+    "output_tokens": 0, "round": 0, "session": -1, "slo_class": "", "tenant": "", "think_us": 0, "after": -1,
+    "arrival_us": 0,
 }  # fmt: skip
 
 

@@ -123,6 +123,9 @@ def requests_of_rows(rows: tuple[dict[str, Any], ...], block_size: int) -> Reque
         number=None if rows[0]["number"] is None else column("number"),
         slo_class=labels.number_names([row["slo_class"] for row in rows]),
         tenant=labels.number_names([row["tenant"] for row in rows]),
+        session=labels.number_names(
+            ["" if row["session"] < 0 else str(row["session"]) for row in rows], empty_is_none=True
+        ),
         turn=column("round").astype(np.int32),
         after=column("after"),
         think_us=column("think_us"),
@@ -143,6 +146,7 @@ def rows_of(requests: Requests) -> tuple[dict[str, Any], ...]:
                 "slo_class": requests.slo_classes[requests.slo_class[row]],
                 "tenant": requests.tenants[requests.tenant[row]],
                 "round": int(requests.round[row]),
+                "session": int(requests.session[row]),
                 "after": int(requests.after[row]),
                 "think_us": int(requests.think_us[row]),
                 "keys": requests.keys[begin:end].tolist(),

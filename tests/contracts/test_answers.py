@@ -9,6 +9,7 @@ from blis.engine._jit import plain
 from blis.engine.choice import LOWEST_INDEX, draw_of
 from blis.engine.views import BatchView, QueueView, RequestView, RouterView
 from blis.foundation.answers import FOLDERS, QUESTIONS, answer, choices
+from blis.foundation.slo import CLASSES
 from blis.policies.binding import bind, fields, memory_for
 from blis.policies.parameters import Bounds
 
@@ -20,8 +21,10 @@ def router_view(n_instances: int, n_scorers: int, tie_draw: int = LOWEST_INDEX) 
     """Instances that are all alike."""
     same = {name: np.full(n_instances, 2) for name in RouterView._fields}
     same |= {"total_blocks": np.full(n_instances, 50), "is_known": np.ones(n_instances, int)}
+    same |= {name: np.full(n_instances, 2_000.0) for name in ("expected_ttft_us", "expected_itl_us")}
+    same |= {"sent_prompts": np.full((n_instances, len(CLASSES)), 2)}
     scalars: dict[str, Any] = {"clock_us": 5_000, "n_instances": n_instances, "block_size_tokens": 16}
-    scalars["tie_draw"] = tie_draw
+    scalars |= {"session_instance": -1, "tie_draw": tie_draw, "draw": 7}
     scores = np.full((max(n_scorers, 1), n_instances), 0.5)
     return RouterView(**(same | scalars | {"n_scorers": n_scorers, "scorer_scores": scores}))
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blis.engine.program import ROUTING_FEATURES, STACK_SIZE, encode
+from blis.engine.features import ROUTING_FEATURES
+from blis.engine.program import STACK_SIZE, encode
 from evolve.genomes.choices import score_instances
 from evolve.genomes.expression import infix, parse, postfix
 from evolve.genomes.simplify import simplified
@@ -32,7 +33,7 @@ def scores(formula: str) -> np.ndarray:
     known = situations()
     found = np.empty((len(known.signals), known.signals.shape[2]))
     program = encode("formula", formula, "routing")
-    score_instances(program, np.zeros(STACK_SIZE), known.clock_us, known.signals, known.routed, found)
+    score_instances(program, np.zeros(STACK_SIZE * found.shape[1]), *known[:6], found)
     return found + 0.0
 
 

@@ -17,6 +17,7 @@ from blis.foundation.errors import LawBrokenError
 from blis.outcome import Outcome, outcome
 from blis.prepare import bind_run
 from blis.simulate import Simulation
+from blis.workload.labels import Labels
 from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of
@@ -39,6 +40,7 @@ def random_requests(seed: int, count: int = 60) -> Requests:
         keys=keys_of_groups(prompt, output, prefix_group, prefix, BLOCK),
         block_size_tokens=BLOCK,
         prefix_group=None,
+        session=Labels((np.arange(count) % 9 - 1).astype(np.int32), tuple("abcdefgh")),
     )
 
 
@@ -62,9 +64,22 @@ def assert_same(one: Outcome, other: Outcome) -> None:
     assert (one.end_us, one.n_admitted, one.n_rejected) == (other.end_us, other.n_admitted, other.n_rejected)
 
 
+#: Routers that remember what they sent where, expect latencies from it, and draw.
+KEEPING: list[Any] = [
+    {
+        "policy": "weighted",
+        "scorers": "token-load:1,session-affinity:0.5,predicted-latency:2,latency-slack:1",
+        "picker": "weighted-random",
+    },
+    {"policy": "sticky-until-saturated", "most_extra_tokens": 20.0},
+    {"policy": "program", "formula": "expected_ttft_us most expected_ttft_us sub is_session_home 300 mul add"},
+]
+
 POLICIES = st.fixed_dictionaries(
     {
-        "routing": st.sampled_from(["round-robin", "least-loaded", "weighted", "prefix-affinity", "always-busiest"]),
+        "routing": st.sampled_from(
+            ["round-robin", "least-loaded", "weighted", "prefix-affinity", "always-busiest", *KEEPING]
+        ),
         "scheduling": st.sampled_from(
             ["fcfs", "sjf", "priority-fcfs", "reverse-priority", "predicted-sjf", "vtc", "las", "mlfq"]
         ),

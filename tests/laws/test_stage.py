@@ -15,7 +15,7 @@ from blis.policies.prepared import prepare_policies
 from blis.prepare import PreparedRun, prepare_cluster, prepared_run
 from blis.simulate import Simulation
 from blis.stage import Stage
-from tests.laws.test_simulation_is_a_value import assert_same, cluster, random_requests
+from tests.laws.test_simulation_is_a_value import KEEPING, assert_same, cluster, random_requests
 
 #: Policies with no, two and three scorers, with memory, with priorities that change, with refusals, and with what
 #: instances learn.
@@ -28,6 +28,7 @@ TRIED: list[dict[str, Any]] = [
     {"scheduling": "vtc"},
     {"scheduling": "predicted-sjf", "routing": "least-loaded"},
     {"priority": "slack", "scheduling": "priority-fcfs", "preemption": "lowest-priority"},
+    *({"routing": keeping} for keeping in KEEPING),
 ]
 
 CLUSTERS = {

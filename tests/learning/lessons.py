@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from blis.engine.program import ROUTING_FEATURES
+from blis.engine.features import ROUTING_FEATURES
 from blis.foundation.units import Float64Vector
 from evolve.practice import Lessons
 from evolve.practice.signals import scorers

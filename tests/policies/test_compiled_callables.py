@@ -9,7 +9,7 @@ from blis.explaining.counterfactual.rollout import rollouts
 from blis.explaining.counterfactual.sampling import Sampling
 from blis.foundation.errors import BlisError, ConfigError, ContractError
 from blis.policies.binding import bind
-from blis.policies.parameters import COSTLY_SIGNALS
+from blis.policies.needs import COSTLY_SIGNALS
 from blis.prepare import prepare
 from blis.scenario import Scenario
 from blis.simulate import Simulation

@@ -17,7 +17,8 @@ def scored(policy: str | dict[str, Any], request: RequestView, **signals: list[i
     bound = bind("routing", "routing", policy)
     n = len(next(iter(signals.values())))
     names = ("queued_requests", "running_requests", "queued_tokens", "used_blocks", "in_flight_requests")
-    zero = {name: np.zeros(n, int) for name in (*names, "cached_blocks", "affinity_blocks", "effective_load")}
+    kept = ("cached_blocks", "affinity_blocks", "effective_load", "sent_tokens")
+    zero = {name: np.zeros(n, int) for name in (*names, *kept)}
     view = router_view(n, 0)._replace(**(zero | {name: np.array(own) for name, own in signals.items()}))
     scores = np.zeros(n)
     chosen = plain(bound.decide)(view, request, bound.parameters, memory_for(bound, n, 10), scores)
@@ -25,6 +26,7 @@ def scored(policy: str | dict[str, Any], request: RequestView, **signals: list[i
 
 
 PROMPT = REQUEST._replace(input_tokens=160)  # 10 blocks of 16
+REQUEST_OF_TEN = PROMPT._replace(prompt_blocks=10)
 
 
 def test_lmetric_is_a_product_and_a_full_hit_on_a_busy_instance_does_not_beat_everything() -> None:
@@ -74,6 +76,25 @@ def test_sglang_follows_the_cache_until_load_is_uneven_by_both_thresholds() -> N
     assert scored("cache-aware", PROMPT, affinity_blocks=[9, 0], in_flight_requests=[200, 140])[0] == 0
     assert scored("cache-aware", PROMPT, affinity_blocks=[3, 0], in_flight_requests=[9, 4])[0] == 1  # 48 of 160 tokens
     assert scored("cache-aware", PROMPT, affinity_blocks=[4, 0], in_flight_requests=[9, 4])[0] == 0
+
+
+def test_llm_d_sticks_to_the_holders_of_most_of_the_prompt_until_they_are_saturated() -> None:
+    held = {"affinity_blocks": [4, 8, 10]}  # of ten in all: enough from 8 on
+    sticky = "sticky-until-saturated"
+
+    assert scored(sticky, REQUEST_OF_TEN, sent_tokens=[0, 5_000, 6_000], **held)[0] == 1
+    assert scored(sticky, REQUEST_OF_TEN, sent_tokens=[0, 5_032, 5_000], **held)[0] == 2  # 32 tokens less to compute
+    assert scored(sticky, REQUEST_OF_TEN, sent_tokens=[0, 286_720, 300_000], **held)[0] == 1
+    assert scored(sticky, REQUEST_OF_TEN, sent_tokens=[0, 286_721, 300_000], **held)[0] == 0
+    assert scored(sticky, REQUEST_OF_TEN, sent_tokens=[9, 0, 7], affinity_blocks=[7, 0, 0])[0] == 0  # 57, 160, 167
+
+
+def test_where_decodes_are_short_the_holders_are_compared_by_requests() -> None:
+    policy = {"policy": "sticky-until-saturated", "load": "requests"}
+    signals = {"affinity_blocks": [9, 9, 0], "sent_tokens": [500, 0, 0], "in_flight_requests": [3, 4, 0]}
+
+    assert scored(policy, REQUEST_OF_TEN, **signals)[0] == 0
+    assert scored({**policy, "most_extra_tokens": 100.0}, REQUEST_OF_TEN, **signals)[0] == 0
 
 
 @pytest.mark.parametrize("choices", [1, 2, 4])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from blis.engine.program import ROUTING_FEATURES
+from blis.engine.features import ROUTING_FEATURES
 from evolve.practice import Lessons
 from evolve.practice.practice import Practice
 from evolve.records import Cost, Phenotype

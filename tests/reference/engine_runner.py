@@ -100,8 +100,13 @@ def requests_of(case: Case, rows: Rows) -> Requests:
         block_size_tokens=case["block_size_tokens"],
         slo_class=labels.number_names([row.get("slo_class") or "" for row in rows]),
         tenant=labels.number_names([row.get("tenant") or "" for row in rows]),
+        session=labels.number_names([_session(row) for row in rows], empty_is_none=True),
         turn=column("round").astype(np.int32),
     )
+
+
+def _session(row: dict[str, Any]) -> str:
+    return "" if row.get("session") in (None, -1) else str(row["session"])
 
 
 def cluster_of(case: Case) -> Cluster:
@@ -127,6 +132,7 @@ def cluster_of(case: Case) -> Cluster:
         case.get("routing_latency_us", 0),
         case["routing"].get("snapshot_refresh_us", 0),
         case["routing"].get("cache_signal_delay_us", 0),
+        case.get("router_index_blocks"),
     )
 
 
@@ -134,7 +140,7 @@ def policies_of(case: Case) -> dict[str, Any]:
     """The policies of a case by the names that the product gives them."""
     routing, admission = case["routing"], case["admission"]
     chosen = {"policy": POLICY_NAMES.get(routing["policy"], routing["policy"])}
-    chosen |= {name: routing[name] for name in _parameters(chosen["policy"])}
+    chosen |= {name: routing[name] for name in _parameters(chosen["policy"]) if name in routing}
     return {
         "admission": admission,
         "routing": chosen,
@@ -145,7 +151,12 @@ def policies_of(case: Case) -> dict[str, Any]:
 
 
 def _parameters(policy: str) -> tuple[str, ...]:
-    return {"weighted": ("scorers",), "weighted-legacy": ("cache_weight", "load_weight")}.get(policy, ())
+    return {
+        "weighted": ("scorers", "picker", "best", "temperature"),
+        "weighted-legacy": ("cache_weight", "load_weight"),
+        "sticky-until-saturated": ("affinity_threshold", "most_extra_tokens", "load"),
+        "program": ("formula",),
+    }.get(policy, ())
 
 
 def _latency(latency: dict[str, Any]) -> LatencyModel:
@@ -180,7 +191,7 @@ def _request(case: Case, row: dict[str, Any], index: int, done: Outcome) -> Simp
     def double(values: Any) -> float | None:
         return float(values[index]) if values[index] == values[index] else None
 
-    has_scores = case["routing"]["policy"] in ("weighted", "weighted-cache-load", "program")
+    has_scores = case["routing"]["policy"] in ("weighted", "weighted-cache-load", "program", "sticky-until-saturated")
     return SimpleNamespace(
         row=index,
         arrival_us=int(seen.arrival_us[index]),

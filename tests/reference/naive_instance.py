@@ -84,6 +84,7 @@ class Instance:
         self.n_pending -= 1
         if self._never_fits(request):
             request.status = "dropped"
+            request.is_answered = True
             self.dropped += 1
             self.n_in_flight -= 1
             return None
@@ -316,6 +317,7 @@ class Instance:
         victim.position = 0
         victim.n_unheld = 0
         victim.has_drafts = False
+        victim.is_decoding = False
         if not self.semantics.preempted_keeps_output:
             victim.written = 0
             victim.intervals_us = []
@@ -335,6 +337,7 @@ class Instance:
         is_first = request.written + request.under_way == 0
         request.under_way += 1
         self.ledger.tokens[request.tenant] += 1
+        request.is_decoding = True
         request.has_drafts = self.drafts.width > 0
         if share.n_drafts:
             accepted = self.drafts.accept(request.number, request.written, share.n_drafts)
@@ -355,6 +358,7 @@ class Instance:
         if request.under_way:
             request.under_way -= n
             request.written += n
+            request.is_answered = True
 
     def _complete(self, request: Request) -> None:
         """Free everything, after storing the final token if that is asked for and there is room."""

@@ -25,9 +25,13 @@ class Affine:
         self.per_token_us = int(self.alpha[2])
         self.completion_us = 0
 
+    def exact_queueing_us(self, n_prompt: int) -> float:
+        """From the arrival at an instance to its queue, with the fraction of a microsecond."""
+        return float(self.alpha[0] + self.alpha[1] * n_prompt)
+
     def queueing_us(self, n_prompt: int) -> int:
         """From the arrival at an instance to its queue."""
-        return int(self.alpha[0] + self.alpha[1] * n_prompt)
+        return int(self.exact_queueing_us(n_prompt))
 
     def step_us(self, shares: list[Share]) -> int:
         """A step with nobody served still takes beta0."""
@@ -67,6 +71,10 @@ class Roofline:
         self.prefill_flops_per_s = peak * hardware["mfu_prefill"]
         self.decode_flops_per_s = peak * hardware["mfu_decode"]
         self.bytes_per_s = hardware["bandwidth_tb_s"] * 1e12
+
+    def exact_queueing_us(self, n_prompt: int) -> float:
+        """As in `Affine`."""
+        return float(self.constant_queueing_us)
 
     def queueing_us(self, n_prompt: int) -> int:
         """From the arrival at an instance to its queue."""
@@ -114,9 +122,13 @@ class Priced:
         self.per_token_us = int(latency["output_token_us"])
         self.completion_us = int(latency["completion_us"])
 
+    def exact_queueing_us(self, n_prompt: int) -> float:
+        """As in `Affine`."""
+        return float(self.fixed_us + self.fixed_us_per_token * n_prompt)
+
     def queueing_us(self, n_prompt: int) -> int:
         """From the arrival at an instance to its queue."""
-        return int(self.fixed_us + self.fixed_us_per_token * n_prompt)
+        return int(self.exact_queueing_us(n_prompt))
 
     def step_us(self, shares: list[Share]) -> int:
         """A request that computes nothing is no member."""

@@ -26,6 +26,7 @@ class Request:
     tenant: str = ""
     number: int = 0  # what its name counts
     round: int = 0
+    session: int = -1
     after: int = -1  # row of the request that must leave first
     think_us: int = 0  # from then to the arrival
 
@@ -37,6 +38,8 @@ class Request:
     under_way: int = 0  # output tokens of steps that have not ended yet
     has_drafts: bool = False  # whether there are drafts behind its latest token
     steps_under_way: int = 0  # steps that serve it and have not ended yet
+    is_decoding: bool = False  # has computed its text in this life, and steps to come
+    is_answered: bool = False  # its first token was known once, or it was dropped
     n_unheld: int = 0  # leading tokens that it uses without holding their blocks
     n_keyed: int = 0  # leading blocks that were given their keys
     blocks: list[Block] = field(default_factory=list)
@@ -148,6 +151,7 @@ def read_requests(rows: list[dict[str, Any]], block_size: int, keys: Keys) -> li
         request = Request(
             row, columns["arrival_us"], prompt, output, slo_class, tenant, number, columns.get("round") or 0
         )
+        request.session = -1 if columns.get("session") is None else columns["session"]
         request.after, request.think_us = columns.get("after", -1), columns.get("think_us", 0)
         request.prompt_keys = keys.of_whole_blocks(prompt, block_size)
         requests.append(request)

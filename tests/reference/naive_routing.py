@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from blis.foundation.randomness import stream
 from tests.reference.naive_instance import Instance
+from tests.reference.naive_kept import Book
 from tests.reference.naive_priority import urgency
-from tests.reference.naive_programs import value_of
+from tests.reference.naive_programs import values_of
 from tests.reference.naive_request import Request
-from tests.reference.naive_scorers import REFERENCE_CAPACITY, PrefixAffinity, Signals, leading, make_scorer
+from tests.reference.naive_scorers import REFERENCE_CAPACITY, TARGETS_US, Signals, leading, make_scorer
 from tests.reference.naive_semantics import Semantics
 
 
@@ -71,6 +73,9 @@ class Reading(NamedTuple):
     step_us: int = 0  # length of its last step
     hit_rate: float = 0.0  # in blocks
     is_real: bool = False  # not before the instance is read for the first time
+    used: int = 0  # blocks
+    decodes: int = 0  # members that decode
+    context: int = 0  # tokens that these hold
 
 
 class Eyes:
@@ -109,6 +114,9 @@ class Eyes:
                 one.last_step_us,
                 one.pool.hits / max(1, one.pool.hits + one.pool.misses),
                 is_real=True,
+                used=one.pool.n_used,
+                decodes=sum(_decodes(request) for request in one.batch),
+                context=sum(request.position for request in one.batch if _decodes(request)),
             )
             for one in self.instances
         ]
@@ -132,7 +140,15 @@ class Eyes:
             now=now,
             block_size=instance.block_size,
             is_known=reading.is_real,
+            used=reading.used,
+            total=instance.pool.n_blocks,
+            decodes=reading.decodes,
+            context=reading.context,
         )
+
+
+def _decodes(request: Request) -> bool:
+    return request.is_decoding and not request.is_over
 
 
 class Choice(NamedTuple):
@@ -145,12 +161,16 @@ class Choice(NamedTuple):
 class Draw:
     """A lot for every request and instance; among equals the highest wins."""
 
-    def __init__(self, seed: int) -> None:
-        self.key = int(stream(seed, "ties").integers(2**32))
+    def __init__(self, seed: int, of_what: str = "ties") -> None:
+        self.key = int(stream(seed, of_what).integers(2**32))
+
+    def of(self, number: int) -> int:
+        """A 32-bit hash of seed and request."""
+        return hashed(self.key ^ hashed(number))
 
     def lot(self, number: int, instance: int) -> int:
         """A 32-bit hash of seed, request and instance."""
-        return hashed(hashed(self.key ^ hashed(number)) ^ instance)
+        return hashed(self.of(number) ^ instance)
 
 
 def hashed(word: int) -> int:
@@ -165,6 +185,36 @@ def draw_of(case: dict[str, Any], semantics: Semantics) -> Draw | None:
     ties = case.get("router_ties")
     draws = semantics.ties_are_drawn if ties is None else ties == "random"
     return Draw(case.get("seed", 0)) if draws else None
+
+
+class Picker:
+    """Takes an instance by the scores: the best, or by lot."""
+
+    def __init__(self, seed: int, routing: dict[str, Any]) -> None:
+        self.draw = Draw(seed, "draws")
+        self.picker: str = routing.get("picker", "largest")
+        self.best: int = routing.get("best", 0)
+        self.temperature: float = routing.get("temperature", 0.0)
+
+    def pick(self, number: int, scores: list[float], ranked: list[int]) -> int:
+        """The instance; `ranked` are all, the best first."""
+        part = self.draw.of(number) / 2**32
+        if self.picker == "random-of-best":
+            return ranked[int(part * (min(self.best, len(ranked)) or len(ranked)))]
+        if self.picker == "largest" or (self.picker == "softmax" and self.temperature == 0):
+            return ranked[0]
+        shares = [max(0.0, score) for score in scores]
+        if self.picker == "softmax":
+            spread = (max(scores) - min(scores)) * self.temperature
+            shares = [math.exp((score - max(scores)) / spread) if spread > 0 else 1.0 for score in scores]
+        if sum(shares) <= 0:
+            return int(part * len(scores))
+        left = part * sum(shares)
+        for index, share in enumerate(shares):
+            if share > 0 and left < share:
+                return index
+            left -= share
+        return max(index for index, share in enumerate(shares) if share > 0)
 
 
 class Router:
@@ -183,13 +233,15 @@ class Router:
         self.n_routed = 0
         self.home_of: dict[tuple[int, ...], int] = {}
         self.last_routed = [-1] * n_instances
-        self.sent = PrefixAffinity(capacity)
+        self.book = Book(instances, capacity)
+        self.picker = Picker(case.get("seed", 0), routing)
         self.scorers = [
             (make_scorer(scorer["name"], capacity), scorer["weight"]) for scorer in routing.get("scorers", [])
         ]
 
     def route(self, request: Request, signals: list[Signals]) -> Choice:
         """Choose, and learn from the choice."""
+        signals = self.book.consult(request, signals)
         loads = [one.load for one in signals]
         if self.policy == "round-robin":
             choice = Choice(self.n_routed % len(signals))
@@ -203,21 +255,28 @@ class Router:
         elif self.policy == "weighted-cache-load":
             choice = self._scored(request, self._cache_load_scores(signals))
         elif self.policy == "weighted":
-            choice = self._scored(request, self._weighted_scores(request, signals))
+            scores = self._weighted_scores(request, signals)
+            ranked = sorted(range(len(scores)), key=lambda index: self._place(request, scores, index))
+            choice = Choice(self.picker.pick(request.number, scores, ranked), scores)
             for scorer, _ in self.scorers:
                 scorer.learn(request, signals, choice.instance)
         elif self.policy == "program":
             choice = self._scored(request, self._program_values(request, signals))
-            self.sent.learn(request, signals, choice.instance)
+        elif self.policy == "sticky-until-saturated":
+            choice = self._scored(request, self._sticky_scores(request, signals))
         else:
             raise ValueError(f"unknown routing policy {self.policy!r}")
+        self.book.enter(request, signals, choice.instance)
         self.last_routed[choice.instance] = self.n_routed
         self.n_routed += 1
         return choice
 
     def _best(self, request: Request, scores: list[float] | list[int]) -> int:
-        best = [index for index, score in enumerate(scores) if score == max(scores)]
-        return best[0] if self.draw is None else max(best, key=lambda index: self.draw.lot(request.number, index))
+        return min(range(len(scores)), key=lambda index: self._place(request, scores, index))
+
+    def _place(self, request: Request, scores: list[float] | list[int], index: int) -> tuple[float, int]:
+        """By the score, then by lot or index; smaller is better."""
+        return -scores[index], index if self.draw is None else -self.draw.lot(request.number, index)
 
     def _scored(self, request: Request, scores: list[float]) -> Choice:
         return Choice(self._best(request, scores), scores)
@@ -234,9 +293,11 @@ class Router:
 
     def _program_values(self, request: Request, signals: list[Signals]) -> list[float]:
         n_blocks, loads = len(request.prompt_keys), [one.load for one in signals]
-        values = []
+        target_us = TARGETS_US.get(request.slo_class, (2_000_000, 0))[0]
+        rows = []
         for index, one in enumerate(signals):
-            cached, sent = leading(request.prompt_keys, one.keys), leading(request.prompt_keys, self.sent.index[index])
+            cached, kept = leading(request.prompt_keys, one.keys), one.kept
+            needed = math.ceil(len(request.prompt) / one.block_size) - cached
             features = {
                 "queued_requests": one.queued,
                 "running_requests": one.running,
@@ -248,7 +309,7 @@ class Router:
                 "effective_load": one.load,
                 "cached_blocks": cached,
                 "cached_share": cached / n_blocks if n_blocks else 0.0,
-                "affinity_share": sent / n_blocks if n_blocks else 0.0,
+                "affinity_share": kept.sent / n_blocks if n_blocks else 0.0,
                 "step_us": one.step_us,
                 "last_routed": self.last_routed[index],
                 "least_load": min(loads),
@@ -258,9 +319,33 @@ class Router:
                 "uncached_tokens": len(request.prompt) - cached * one.block_size,
                 "urgency": urgency(request),
                 "clock_us": one.now,
+                "sent_tokens": kept.tokens,
+                "sent_requests": len(kept.waiting),
+                "sent_urgent_requests": sum(rank >= urgency(request) for _, rank in kept.waiting),
+                "is_session_home": float(kept.is_home),
+                "headroom_share": 1.0 - (one.used + needed) / one.total,
+                "running_context_tokens": one.context,
+                "since_routed_us": one.now - kept.last_routed_us,
+                "age_us": one.now - request.arrival_us,
+                "expected_ttft_us": kept.ttft_us,
+                "expected_itl_us": kept.itl_us,
+                "ttft_slack_us": float(target_us + request.arrival_us - one.now) - kept.ttft_us,
             }
-            values.append(value_of(self.routing.get("formula", "effective_load neg"), features))
-        return values
+            rows.append(features)
+        return values_of(self.routing.get("formula", "effective_load neg"), rows)
+
+    def _sticky_scores(self, request: Request, signals: list[Signals]) -> list[float]:
+        least = self.routing["affinity_threshold"] * len(request.prompt_keys) if request.prompt_keys else 1.0
+        held = [one.kept.tokens for one in signals if one.kept.sent >= least]
+        others = [one.kept.tokens for one in signals if one.kept.sent < least]
+        extra = self.routing["most_extra_tokens"]
+        sticks = held and not (others and 0 < extra < min(held) - min(others))
+        scores = []
+        for one in signals:
+            own = max(0, len(request.prompt) - one.kept.sent * one.block_size)
+            load = one.kept.tokens + own if self.routing["load"] == "tokens" else one.in_flight
+            scores.append(-1e18 if sticks and one.kept.sent < least else -float(load))
+        return scores
 
     def _cache_load_scores(self, signals: list[Signals]) -> list[float]:
         cache, load = self.routing["cache_weight"], self.routing["load_weight"]

@@ -11,6 +11,22 @@ from tests.reference.naive_request import Request
 REFERENCE_CAPACITY = 10_000  # block keys that the router of the dated references remembers per instance
 
 
+class Kept(NamedTuple):
+    """What the router has kept of one instance, and expects of it, for the request that is to be routed."""
+
+    sent: int = 0  # leading blocks of the prompt that it sent there before
+    waiting: tuple[tuple[int, float], ...] = ()  # of prompts without a first token: uncached tokens, urgency
+    is_home: bool = False  # of the session
+    last_routed_us: int = 0
+    ttft_us: float = 0.0  # expected
+    itl_us: float = 0.0  # expected
+
+    @property
+    def tokens(self) -> int:
+        """Uncached tokens of prompts without a first token."""
+        return sum(tokens for tokens, _ in self.waiting)
+
+
 class Signals(NamedTuple):
     """What the router knows of one instance at a decision."""
 
@@ -28,6 +44,11 @@ class Signals(NamedTuple):
     now: int = 0
     block_size: int = 1
     is_known: bool = True  # whether it has ever been read
+    used: int = 0  # blocks
+    total: int = 1
+    decodes: int = 0  # members that decode
+    context: int = 0  # tokens that these hold
+    kept: Kept = Kept()
 
 
 def leading(keys: list[int], known: Collection[int]) -> int:
@@ -115,6 +136,62 @@ def active_requests(request: Request, signals: list[Signals]) -> list[float]:
     return [1.0 if one.in_flight == 0 else (most - one.in_flight) / most for one in signals]
 
 
+def token_load(request: Request, signals: list[Signals]) -> list[float]:
+    """Tokens to compute, those of the request included, as a share of 4 Mi tokens."""
+    scores = []
+    for one in signals:
+        own = max(0, len(request.prompt) - one.kept.sent * one.block_size)
+        scores.append(1.0 - min(1.0, (one.kept.tokens + own) / 4_194_304))
+    return scores
+
+
+def predicted_latency(request: Request, signals: list[Signals]) -> list[float]:
+    """TTFT and ITL relative to the others, 4 to 1; what does not differ has no say."""
+    parts = [(0.8, [one.kept.ttft_us for one in signals]), (0.2, [one.kept.itl_us for one in signals])]
+    parts = [(weight, values) for weight, values in parts if max(values) > min(values)]
+    total = sum(weight for weight, _ in parts)
+    scores = [0.0 if parts else 1.0 for _ in signals]
+    for weight, values in parts:
+        for index, value in enumerate(values):
+            scores[index] += weight / total * ((max(values) - value) / (max(values) - min(values)))
+    return scores
+
+
+#: When a class's first token is due, and the mean time between tokens that it is promised; None: nothing.
+TARGETS_US: dict[str, tuple[int, int | None]] = {
+    "critical": (450_000, 40_000), "realtime": (450_000, 40_000), "batch": (60_000_000, None),
+    "sheddable": (60_000_000, None), "background": (300_000_000, None),
+}  # fmt: skip
+
+
+def latency_slack(request: Request, signals: list[Signals]) -> list[float]:
+    """The least head-room among those that keep both targets, else among the first kind of the others that there is."""
+    ttft_us, itl_us = TARGETS_US.get(request.slo_class, (2_000_000, 200_000))
+    rooms = [(ttft_us - one.kept.ttft_us, 0.0 if itl_us is None else itl_us - one.kept.itl_us) for one in signals]
+    kinds: list[list[int]] = [[] for _ in range(5)]
+    for index, (first, later) in enumerate(rooms):
+        if first >= 0 and later >= 0:
+            kinds[0].append(index)
+        elif signals[index].in_flight == 0:
+            kinds[1].append(index)
+        else:
+            kinds[2 + (2 if first < 0 and later < 0 else 1 if first < 0 else 0)].append(index)
+    chosen = next(kind for kind in kinds if kind)
+    parts = []
+    for weight, dimension in ((0.8, 0), (0.2, 1)):
+        sizes = {index: abs(rooms[index][dimension]) for index in chosen}
+        if max(sizes.values()) - min(sizes.values()) > 1e-9:
+            parts.append((weight, sizes))
+    scores = [0.0] * len(signals)
+    for index in chosen:
+        used = 0.0 if parts else 0.5
+        for weight, sizes in parts:
+            low, high = min(sizes.values()), max(sizes.values())
+            used += weight / sum(one for one, _ in parts) * ((sizes[index] - low) / (high - low))
+        scores[index] = (int((1.0 - used) * 100) + 1) / 100
+    return scores
+
+
 STATELESS: dict[str, Callable[[Request, list[Signals]], list[float]]] = {
     "queue-depth": lambda request, signals: less_is_better([one.queued for one in signals]),
     "kv-utilization": lambda request, signals: [1.0 - one.used_share for one in signals],
@@ -125,6 +202,10 @@ STATELESS: dict[str, Callable[[Request, list[Signals]], list[float]]] = {
     "active-requests": active_requests,
     "running-requests": lambda request, signals: less_is_better([one.running for one in signals]),
     "load-aware": lambda request, signals: [0.5 * (1.0 - min(one.queued, 128) / 128.0) for one in signals],
+    "token-load": token_load,
+    "session-affinity": lambda request, signals: [1.0 if one.kept.is_home else 0.0 for one in signals],
+    "predicted-latency": predicted_latency,
+    "latency-slack": latency_slack,
     "vllm-dp": lambda request, signals: less_is_better([4 * one.queued + one.running for one in signals]),
 }
 

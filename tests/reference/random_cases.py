@@ -11,6 +11,16 @@ SCORERS = (
     "queue-depth", "kv-utilization", "load-balance", "precise-prefix-cache", "prefix-affinity", "no-hit-lru",
     "active-requests", "running-requests", "load-aware", "vllm-dp",
 )  # fmt: skip
+KEPT_SCORERS = ("token-load", "session-affinity", "predicted-latency", "latency-slack")
+FORMULAS = (
+    "expected_ttft_us neg",
+    "expected_ttft_us expected_itl_us 20 mul add neg",
+    "ttft_slack_us least ttft_slack_us sub expected_itl_us mul",
+    "sent_tokens sent_urgent_requests 7 mul add sent_requests sub neg",
+    "is_session_home 3 mul headroom_share add",
+    "running_context_tokens since_routed_us sub age_us add",
+    "queued_requests most queued_requests sub queued_requests most queued_requests least sub div affinity_share add",
+)
 CLASSES = ("", "critical", "standard", "batch")
 BETAS = ((100, 10, 5), (5, 1, 1), (1, 0, 0), (10.5, 0.7, 3.3), (0, 1, 0), (7, 3, 2))
 ALPHAS = ((0, 0, 0), (0, 0, 0), (10, 0, 0), (3, 1, 2), (2.5, 0.25, 1.75), (0, 2, 7))
@@ -94,6 +104,36 @@ def random_orders(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
         )),
         "ttft_targets_us": {name: random.choice((20, 300, 3000, 10**6)) for name in (*NAMED_CLASSES, "")},
     }  # fmt: skip
+
+
+def random_routing(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Routers that keep something of their own, draw, or run a formula; and sessions among the rows."""
+    for row in rows:
+        row["session"] = random.choice((-1, -1, 0, 1, 2))
+    kind = random.choice(("weighted", "weighted", "program", "sticky-until-saturated"))
+    routing: dict[str, Any] = {"policy": kind}
+    if kind == "weighted":
+        names = random.sample((*SCORERS, *KEPT_SCORERS), random.randint(0, 3))
+        names += random.sample(sorted({*KEPT_SCORERS} - {*names}), 1)
+        routing["scorers"] = [{"name": name, "weight": random.choice((1, 2, 0.5, 3.7))} for name in names]
+        routing["picker"] = random.choice(("largest", "largest", "weighted-random", "random-of-best", "softmax"))
+        routing |= {"best": random.choice((0, 1, 2, 3, 9)), "temperature": random.choice((0.0, 0.1, 1.0, 30.0))}
+    elif kind == "program":
+        routing["formula"] = random.choice(FORMULAS)
+    else:
+        routing |= {
+            "affinity_threshold": random.choice((0.0, 0.3, 0.8, 1.0)),
+            "most_extra_tokens": random.choice((0.0, 1.0, 30.0, 286_720.0)),
+            "load": random.choice(("tokens", "requests")),
+        }
+    routing["snapshot_refresh_us"] = random.choice((0, 0, 0, 1, 10, 100, 1000))
+    routing["cache_signal_delay_us"] = random.choice((0, 0, 0, 1, 10, 100, 1000))
+    return {
+        "routing": routing,
+        "router_index_blocks": random.choice((None, None, 3, 20)),
+        "instances": random.choice((1, 2, 2, 3, 4)),
+        "admission": {"policy": "always-admit"},
+    }
 
 
 def _batch_rules(random: Random) -> dict[str, Any]:

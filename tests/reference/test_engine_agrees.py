@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.reference import engine_runner, naive
 from tests.reference.agreement import differences
-from tests.reference.random_cases import random_case, random_drafts, random_orders
+from tests.reference.random_cases import random_case, random_drafts, random_orders, random_routing
 
 # Found by a search over 60 000 seeds; each once told the two simulators apart.
 TELLING = (
@@ -22,7 +22,12 @@ TELLING = (
 
 
 def assert_agreement(
-    seed: int, semantics: str, most_requests: int, has_drafts: bool = False, has_orders: bool = False
+    seed: int,
+    semantics: str,
+    most_requests: int,
+    has_drafts: bool = False,
+    has_orders: bool = False,
+    router_keeps: bool = False,
 ) -> None:
     random = Random(seed)
     case, rows = random_case(random, semantics, most_requests)
@@ -30,6 +35,8 @@ def assert_agreement(
         case |= random_drafts(random, rows)
     if has_orders:
         case |= random_orders(random, rows)
+    if router_keeps:
+        case |= random_routing(random, rows)
     case["seed"] = seed
 
     want = naive.simulate(case, rows, semantics)
@@ -77,5 +84,16 @@ def test_engine_and_naive_simulator_agree_on_orders_by_deadline_and_by_what_was_
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         assert_agreement(seed, semantics, most_requests=40, has_drafts=has_drafts, has_orders=True)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32"])
+@pytest.mark.parametrize("has_drafts", [False, True])
+def test_engine_and_naive_simulator_agree_on_what_routers_keep_and_draw(semantics: str, has_drafts: bool) -> None:
+    @settings(derandomize=True, deadline=None, max_examples=150, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, has_drafts=has_drafts, router_keeps=True)
 
     agree()

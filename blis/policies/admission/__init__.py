@@ -6,8 +6,7 @@ into the file's `REASONS`, plus one, of why it is refused. `view` is a `RouterVi
 float64 vector of `memory_size(n_instances, n_requests)` zeros at the start (none by default). Times are µs.
 
 To add a policy: one new file with `Params` (every field with default, bounds and unit), `admit` and, if it
-refuses, `REASONS`. `NEEDS` names the costly signals it reads: "cached_blocks", "affinity_blocks",
-"expected_output_tokens" (of the request; by what all instances have completed). `LOOKS = False` says that it reads
-nothing of the instances, so that it may decide before they have been simulated up to its moment; `ADMITS_ALL = True`
-that it refuses nobody, so that it need not be asked.
+refuses, `REASONS`. `NEEDS` names the costly signals it reads, see `blis.policies.needs`. `LOOKS = False` says
+that it reads nothing of the instances, so that it may decide before they have been simulated up to its moment;
+`ADMITS_ALL = True` that it refuses nobody, so that it need not be asked.
 """

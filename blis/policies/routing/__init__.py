@@ -6,7 +6,6 @@ one per instance) a file writes how good each instance is, larger is better, and
 `blis.engine.choice` names the best: that is where ties are broken, by the cluster's rule. With `SCORES = True` these
 scores are recorded and judged; for the others minus the effective load stands in.
 
-To add a policy: one new file with `Params` and `route`. `NEEDS` names the costly signals it reads:
-"cached_blocks", "affinity_blocks", "expected_output_tokens" (of the request; by what all instances have completed).
-`LOOKS` is that of `blis.policies.admission`.
+To add a policy: one new file with `Params` and `route`. `NEEDS` names the costly signals it reads, see
+`blis.policies.needs`, or is a function of the parameters that does. `LOOKS` is that of `blis.policies.admission`.
 """

@@ -7,13 +7,13 @@ The program is data (see `blis.engine.program`): changing it compiles nothing. I
 from typing import Annotated, NamedTuple
 
 from blis.engine.choice import best_instance
-from blis.engine.program import STACK_SIZE, evaluate_routing
+from blis.engine.program import STACK_SIZE, evaluate_routing, signals_of
 from blis.engine.views import RequestView, RouterView
 from blis.foundation.units import Float64Vector
 from blis.policies.parameters import Formula
 
 SCORES = True
-NEEDS = frozenset({"cached_blocks", "affinity_blocks"})
+NEEDS = signals_of
 
 
 class Params(NamedTuple):
@@ -23,8 +23,8 @@ class Params(NamedTuple):
 
 
 def memory_size(n_instances: int, n_requests: int) -> int:
-    """The program's stack."""
-    return STACK_SIZE
+    """The program's stack, for each instance."""
+    return STACK_SIZE * n_instances
 
 
 def route(
@@ -35,6 +35,5 @@ def route(
     scores: Float64Vector,
 ) -> int:
     """Instance of the program's largest value."""
-    for instance in range(view.n_instances):
-        scores[instance] = evaluate_routing(params, memory, view, request, instance)
+    evaluate_routing(params, memory, view, request, scores)
     return best_instance(scores, view.tie_draw)

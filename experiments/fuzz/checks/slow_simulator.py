@@ -37,6 +37,7 @@ KNOWN = {
         "weighted",
         "weighted-legacy",
         "program",
+        "sticky-until-saturated",
     },
     "priority": {"constant", "slo-based", "inverted-slo", "slo-class", "linear", "program", "edf", "slack"},
     "scheduling": {"fcfs", "sjf", "priority-fcfs", "reverse-priority", "predicted-sjf", "vtc", "las", "mlfq"},

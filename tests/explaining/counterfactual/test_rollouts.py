@@ -55,6 +55,15 @@ SCENARIOS = {
         {"routing": "weighted", "scheduling": "priority-fcfs", "priority": "slack", "preemption": "lowest-priority"},
     ),
     "closed loop": ({"kind": "spec", "path": "docs/examples/closed_loop.yaml"}, {}, {"routing": "least-loaded"}),
+    "closed loop, by what the router keeps": (
+        {"kind": "spec", "path": "docs/examples/closed_loop.yaml"}, {},
+        {"routing": {"policy": "weighted", "picker": "weighted-random",
+                     "scorers": "session-affinity:1,token-load:1,predicted-latency:1,latency-slack:1"}},
+    ),
+    "what the router keeps, two steps under way": (
+        PREFIXES, {"kv_blocks": 900, "async_scheduling": True},
+        {"routing": {"policy": "sticky-until-saturated", "most_extra_tokens": 2000.0}},
+    ),
     "round-robin, crowded": (
         PREFIXES | {"slo_classes": {"critical": 1, "batch": 1}}, {"kv_blocks": 900},
         {"routing": "round-robin", "scheduling": "priority-fcfs", "priority": "slo-class",

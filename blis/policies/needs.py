@@ -1,0 +1,35 @@
+"""What a policy's file may list as `NEEDS`: signals that cost something to keep, so that they are kept if asked for.
+
+| name | fields of the view | rests on |
+|---|---|---|
+| `cached_blocks` | `cached_blocks`, `last_cold_use` | what instances report of their caches |
+| `affinity_blocks` | `affinity_blocks` | the router's index of what it sent where |
+| `sent_prompts` | `sent_tokens`, `sent_prompts` | the router's record of prompts without a first token; its index |
+| `session_instance` | `session_instance` | the router's memory of where sessions were |
+| `expected_latency` | `expected_ttft_us`, `expected_itl_us` | reports, the router's record and index, prices of steps |
+| `expected_output_tokens` | `expected_output_tokens` of the request | what has completed, or has there |
+| `uncached_tokens` | `uncached_tokens` of a queue's view | the instance's cache |
+| `tenant_service` | `tenant_...` of a queue's view | the instance's count of what tenants have got |
+
+A signal that nobody asked for reads as zeros, and `session_instance` as -1.
+"""
+
+from collections.abc import Set as AbstractSet
+
+#: What instances learn while they serve.
+LEARNED_SIGNALS = frozenset({"expected_output_tokens", "uncached_tokens", "tenant_service"})
+#: What they hold, and what routers keep and expect.
+ROUTER_SIGNALS = frozenset({"cached_blocks", "affinity_blocks", "sent_prompts", "session_instance", "expected_latency"})
+COSTLY_SIGNALS = LEARNED_SIGNALS | ROUTER_SIGNALS
+
+
+def settings_of(needs: AbstractSet[str]) -> dict[str, bool]:
+    """The kernel's settings: what is kept for routers and admission that need these signals."""
+    prompts = bool(needs & {"sent_prompts", "expected_latency"})
+    return {
+        "needs_cached_blocks": "cached_blocks" in needs,
+        "needs_affinity": "affinity_blocks" in needs or prompts,
+        "needs_prompts": prompts,
+        "needs_sessions": "session_instance" in needs,
+        "needs_expectations": "expected_latency" in needs,
+    }

@@ -1,0 +1,155 @@
+"""Configurations of llm-d's router mean the routing that they mean there, or are refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from blis.foundation.errors import ConfigError
+from blis.policies.binding import bind
+from blis.policies.bundle import Bundle, bundle_from_mapping, complete_policy, read_bundle
+from evolve.outcome.endpoint_picker import endpoint_picker
+
+GUIDE = """
+apiVersion: llm-d.ai/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+- type: token-load-scorer
+- type: inflight-load-producer
+- type: approx-prefix-cache-producer
+- type: prefix-cache-affinity-filter
+  parameters: {affinityThreshold: 0.80, maxTokensInFlightPenalty: 286720, maxTTFTPenaltyMs: 0}
+schedulingProfiles:
+- name: default
+  plugins: [{pluginRef: prefix-cache-affinity-filter}, {pluginRef: token-load-scorer}]
+"""
+
+
+def read(plugins: list[Any], profile: list[Any] | None = None, **more: Any) -> Bundle:
+    document: dict[str, Any] = {"apiVersion": "llm-d.ai/v1", "kind": "EndpointPickerConfig", "plugins": plugins, **more}
+    if profile is not None:
+        document["schedulingProfiles"] = [{"name": "default", "plugins": profile}]
+    return bundle_from_mapping("epp", document)
+
+
+def test_the_present_guide_is_sticky_until_saturated(tmp_path: Path) -> None:
+    path = tmp_path / "epp.yaml"
+    path.write_text(GUIDE)
+
+    bundle = read_bundle(path)
+
+    assert bundle.policies == {
+        "routing": {
+            "policy": "sticky-until-saturated",
+            "affinity_threshold": 0.8,
+            "most_extra_tokens": 286_720.0,
+            "load": "tokens",
+        }
+    }
+    assert bundle.lineage["left_out"] == ["inflight-load-producer", "approx-prefix-cache-producer"]
+
+
+def test_scorers_without_a_weight_count_one_and_the_picker_is_the_largest() -> None:
+    plugins = [{"type": "queue-scorer"}, {"type": "prefix-cache-scorer", "name": "mine"}]
+
+    bundle = read(plugins, [{"pluginRef": "mine", "weight": 3}, {"pluginRef": "queue-scorer"}])
+
+    assert bundle.policies["routing"] == {
+        "policy": "weighted",
+        "scorers": {"prefix-affinity": 3.0, "queue-depth": 1.0},
+        "picker": "largest",
+    }
+
+
+@pytest.mark.parametrize(
+    ("picker", "expected"), [("weighted-random-picker", "weighted-random"), ("random-picker", "random-of-best")]
+)
+def test_pickers_are_known(picker: str, expected: str) -> None:
+    bundle = read([{"type": "active-request-scorer"}, {"type": picker}])  # without a profile everything listed counts
+
+    assert bundle.policies["routing"]["picker"] == expected
+
+
+def test_prefixes_are_scored_by_what_feeds_the_scorer() -> None:
+    precise = {"type": "precise-prefix-cache-producer"}
+    named = {"type": "prefix-cache-scorer", "parameters": {"prefixMatchInfoProducerName": precise["type"]}}
+    approximate = {"type": "approx-prefix-cache-producer"}
+
+    assert list(read([precise, named, approximate]).policies["routing"]["scorers"]) == ["precise-prefix-cache"]
+    assert list(read([precise, {"type": "prefix-cache-scorer"}]).policies["routing"]["scorers"]) == [
+        "precise-prefix-cache"
+    ]
+    assert list(read([precise, approximate, {"type": "prefix-cache-scorer"}]).policies["routing"]["scorers"]) == [
+        "prefix-affinity"
+    ]
+
+
+def test_a_penalty_in_time_is_one_in_tokens() -> None:
+    given = {
+        "type": "prefix-cache-affinity-filter",
+        "parameters": {"peakPrefillThroughput": 10_000, "maxTTFTPenaltyMs": 500},
+    }
+
+    routing = read([given, {"type": "active-request-scorer"}]).policies["routing"]
+
+    assert (routing["most_extra_tokens"], routing["load"]) == (5_000.0, "requests")
+
+
+@pytest.mark.parametrize(
+    ("plugins", "profile", "message"),
+    [
+        ([{"type": "lora-affinity-scorer"}], None, "plugin 'lora-affinity-scorer' routes in a way"),
+        ([{"type": "queue-scorer"}], [{"pluginRef": "queue"}], "pluginRef must be a listed plugin; got 'queue'"),
+        ([{"type": "queue-scorer"}, {"type": "queue-scorer"}], None, r"plugins\[1\] must have a name of its own"),
+        (
+            [{"type": "load-aware-scorer", "parameters": {"threshold": 5}}],
+            None,
+            "threshold must be 128, as here; got 5",
+        ),
+        ([{"type": "max-score-picker"}], None, "must have a scorer, or random-picker"),
+        ([{"type": "lmetric-scorer"}, {"type": "queue-scorer"}], None, "lmetric-scorer must be alone"),
+        (
+            [{"type": "prefix-cache-affinity-filter"}, {"type": "queue-scorer"}],
+            None,
+            "affinity-filter must be one, before",
+        ),
+        ("queue-scorer", None, "plugins must be a list; got 'queue-scorer'"),
+    ],
+)
+def test_what_routes_otherwise_is_refused(plugins: Any, profile: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read(plugins, profile)
+
+
+def test_two_profiles_are_refused() -> None:
+    profiles = [{"name": name, "plugins": []} for name in ("prefill", "decode")]
+
+    with pytest.raises(ConfigError, match="schedulingProfiles must be one"):
+        read([{"type": "queue-scorer"}], schedulingProfiles=profiles)
+
+
+@pytest.mark.parametrize(
+    "routing",
+    [
+        "lmetric",
+        {"policy": "sticky-until-saturated", "affinity_threshold": 0.5, "load": "requests"},
+        {"policy": "weighted", "scorers": {"token-load": 1.0, "session-affinity": 2.0}, "picker": "weighted-random"},
+        {"policy": "weighted", "scorers": {"precise-prefix-cache": 3.0, "latency-slack": 1.0}},
+        {"policy": "weighted", "scorers": {"queue-depth": 1.0}, "picker": "random-of-best"},
+    ],
+)
+def test_what_is_written_for_the_router_is_read_back(routing: Any) -> None:
+    complete = complete_policy("routing", routing)
+    text, _ = endpoint_picker({"routing": complete})
+
+    again = bundle_from_mapping("epp", yaml.safe_load(text or "")).policies["routing"]
+
+    one, other = bind("routing", "routing", complete), bind("routing", "routing", again)
+    assert (one.name, one.scorers, one.parameters.tolist()) == (other.name, other.scorers, other.parameters.tolist())
+
+
+def test_a_picker_that_the_router_lacks_cannot_be_written() -> None:
+    softmax = complete_policy("routing", {"policy": "weighted", "picker": "softmax", "temperature": 0.5})
+
+    assert endpoint_picker({"routing": softmax}) == (None, "it has no picker that is softmax as here.")
