@@ -133,26 +133,36 @@ class Judge:
     def leaving_out(
         self, phenotypes: Sequence[Phenotype], role: str, seeds: Sequence[int], num_requests: int | None = None
     ) -> list[dict[str, Score]]:
-        """Scores as `score` gives them, but with each of the role's scenarios left out in turn; simulates nothing new.
+        """Scores as `score` gives them, but with each of the role's parts left out in turn; simulates nothing new.
 
         Yardsticks, and the incumbent that constraints compare with, stay those of the whole role.
 
         Returns
         -------
         list of dict of str to Score
-            In the order of the phenotypes: scenario -> the score without it; empty if the role has only one.
+            In the order of the phenotypes: name of a part -> the score without it; empty if the role has only one.
         """
         measures = self._yardsticks_of(role, seeds, num_requests, _nobody)
         rows = self._rows(phenotypes, role, seeds, num_requests, _nobody)
         found: list[dict[str, Score]] = []
         for phenotype, row in zip(phenotypes, rows, strict=True):
             results = self._results("", phenotype, row)
-            found.append({name: self._without(name, row, results, measures) for name in results if len(results) > 1})
+            parts = self.parts(role)
+            found.append(
+                {name: self._without(left, row, results, measures) for name, left in parts.items() if len(parts) > 1}
+            )
         return found
 
-    def _without(self, scenario: str, row: Row, results: Mapping[str, Results], measures: Yardsticks) -> Score:
-        tasks = [(task, record) for task, record in row if task.scenario != scenario]
-        rest = {name: own for name, own in results.items() if name != scenario}
+    def parts(self, role: str) -> dict[str, list[str]]:
+        """What a role consists of: its families with their members' names, and its other scenarios by themselves."""
+        parts: dict[str, list[str]] = {}
+        for scenario in self.suite.scenarios[role]:
+            parts.setdefault(scenario.family or scenario.name, []).append(scenario.name)
+        return parts
+
+    def _without(self, left: Sequence[str], row: Row, results: Mapping[str, Results], measures: Yardsticks) -> Score:
+        tasks = [(task, record) for task, record in row if task.scenario not in left]
+        rest = {name: own for name, own in results.items() if name not in left}
         return judgement(self.rules, tasks, rest, measures).score
 
     def explain(

@@ -1,7 +1,7 @@
 """Does the choice of the champion rest on a single scenario? The finals again, with each scenario left out in turn.
 
 A scenario without which somebody else would have won is one that the choice hinges on: whoever believes in the champion
-believes in that scenario.
+believes in that scenario. Of families, whole families are left out: that one member tips the scales is chance.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

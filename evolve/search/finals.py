@@ -91,11 +91,11 @@ def judged_again(
 
 
 def without_each(plan: Plan, judged: Sequence[Finalist]) -> list[dict[str, Score]]:
-    """Of each finalist that was judged to the end the score without a scenario, for every one of them."""
+    """Of each finalist that was judged to the end the score without a scenario, or a family, for every one of them."""
     phenotypes = [plan.problem.decode(finalist.individual.genome) for finalist in judged]
     seeds = plan.suite.seeds["validation"]
     train, validation = (plan.judge.leaving_out(phenotypes, role, seeds) for role in ("train", "validation"))
-    names = [list(judgement.values) for finalist in judged[:1] for judgement in (finalist.train, finalist.validation)]
+    names = [list(plan.judge.parts(role)) for role in ("train", "validation")]
     return [
         {
             name: rest

@@ -1,6 +1,7 @@
 """Judges again whom a search has kept, where every generation meets other scenarios; see `evolve.search.standings`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from evolve.algorithms import Keeper
@@ -67,4 +68,7 @@ class Kept:
             return list(scores)
         climbed = {digest: score for digest, score in zip(digests, scores, strict=True) if not score.rungs_short}
         standings = self._standings.fresh(climbed)
-        return [standings.get(digest, score) for digest, score in zip(digests, scores, strict=True)]
+        return [
+            replace(standings[digest], figures=score.figures) if digest in standings else score
+            for digest, score in zip(digests, scores, strict=True)
+        ]

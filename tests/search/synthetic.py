@@ -53,6 +53,9 @@ class SyntheticJudge:
     ) -> list[dict[str, Score]]:
         return [{} for _ in phenotypes]
 
+    def parts(self, role: str) -> dict[str, list[str]]:
+        return {f"{role}-scenario": [f"{role}-scenario"]}
+
     def explain(
         self, phenotype: Phenotype, role: str, seeds: Sequence[int], num_requests: int | None = None
     ) -> dict[str, float | None]:

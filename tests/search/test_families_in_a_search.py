@@ -155,6 +155,8 @@ def test_another_seed_meets_other_members(document: dict[str, Any], through: Pat
             "name": "policy_iteration", "decisions": 6, "candidates": 3, "population": 3, "crossover": 0.7,
             "tournament": 2, "patience": 1,
         },
+        {"name": "tpe", "population": 4, "candidates": 8},
+        {"name": "cma_mae", "population": 4, "emitters": 1, "sigma": 0.3, "learning_rate": 0.1, "cells": 8},
     ],
     ids=lambda one: str(one["name"]),
 )  # fmt: skip
@@ -168,12 +170,32 @@ def test_every_algorithm_can_be_stopped(document: dict[str, Any], tmp_path: Path
     assert_same(tmp_path / "stopped", tmp_path / "through")
 
 
+def test_who_tells_behaviours_apart_sees_them_whatever_members_are_met(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    mae = {"name": "cma_mae", "population": 4, "emitters": 1, "sigma": 0.3, "learning_rate": 0.1, "cells": 8}
+    search = searched({**document, "algorithm": mae, "ladder": [{"seeds": 1, "num_requests": 30}]}, tmp_path)
+
+    told: Any = search.plan.algorithm.state()["told"]
+    # Share of the prompt found in a cache, and the busiest instance's requests over the mean's, of every candidate.
+    assert all(0.0 <= cached <= 1.0 <= uneven for outcomes in told for _, cached, uneven in outcomes)
+    assert len({uneven for outcomes in told for *_, uneven in outcomes}) > 2
+
+
 def test_the_summary_tells_what_to_expect_of_other_members(through: Path) -> None:
     summary = (through / "summary.md").read_text(encoding="utf-8")
 
     assert "On other members of one expect " in summary
     assert "of other families these say nothing, as the search left fewer than three unseen" in summary
     assert "- train: one (2 members anew in every generation), two (2 members anew in every generation)" in summary
+
+
+def test_the_choice_is_repeated_without_whole_families_not_without_members(through: Path) -> None:
+    summary = (through / "summary.md").read_text(encoding="utf-8")
+    choice = summary.partition("## On what the choice rests\n\n")[2].partition("\n")[0]
+
+    assert "whichever of the 2 is left out" in choice or choice.startswith("The choice HINGES on ")
+    assert "#" not in choice
 
 
 def test_the_champion_can_be_rerun_by_a_members_name(
