@@ -79,12 +79,13 @@ def _apart(choice: Any) -> tuple[Any, dict[str, Any]]:
 
 def _gene(where: str, question: str, published: Mapping[str, Any], ranges: Mapping[str, Any]) -> dict[str, Any] | None:
     """The gene of a policy's numbers; None if it has none."""
-    if published["policy"] == "weighted":
-        scorers = [one["name"] for one in published["scorers"]]
-        return {"kind": "weights", "scorers": scorers} if len(scorers) > 1 else None
     if ":" in published["policy"]:
         return None
     described = fields(answer(question, published["policy"]))
+    if published["policy"] == "weighted":
+        scorers = [one["name"] for one in published["scorers"]]
+        is_plain = all(published[name] == default for name, (_, default) in described.items() if name != "scorers")
+        return {"kind": "weights", "scorers": scorers} if len(scorers) > 1 and is_plain else None
     check_keys(where, ranges, [name for name, (marker, _) in described.items() if isinstance(marker, Bounds)])
     parameters: dict[str, Any] = {}
     for name, (marker, default) in described.items():
