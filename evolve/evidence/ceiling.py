@@ -14,6 +14,7 @@ from evolve.comparing.shares import Share, share_of
 from evolve.evidence import Policies
 from evolve.records import Phenotype, Record, Task
 from evolve.trials.evaluation import evaluate
+from evolve.trials.families import own_seed
 from evolve.trials.suite import ROLES, Suite, SuiteScenario
 from evolve.trials.workloads import Prepared, WorkloadKey, Workloads
 
@@ -111,7 +112,9 @@ def examine(
         found: list[tuple[Record, Reached]] = []
         for place in range(extent.n_seeds):
             key = WorkloadKey(
-                scenario.name, seed_at(FIRST_SEED_PLACE + place), scenario.requests_at(extent.num_requests)
+                scenario.name,
+                own_seed(scenario, seed_at(FIRST_SEED_PLACE + place)),
+                scenario.requests_at(extent.num_requests),
             )
             prepared = workloads.prepared(key)
             reached = reach(prepared, baselines[best], extent.looking, weights, key.seed)

@@ -116,7 +116,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     names = [one.name for one in held_out]
     some = _one_of_each(held_out)
     if len(some) < len(names):
-        notes.append("classes, parts, numbers and sweeps were looked at on one member of each family.")
+        notes.append("classes, parts, numbers, sweeps and ceilings were looked at on one member of each family.")
     swept = sweeps.questions(held_out)
     seed_at = own_seeds(digest(document, champion))
     seeds = [seed_at(place) for place in range(options.precision.first_seeds)]
@@ -212,18 +212,20 @@ def _ceiling(
     if settings.rules.goals.needs_trace:
         notes.append("ceiling: objectives that are read off traced decisions cannot be looked ahead for.")
         return None
+    held_out = settings.suite.scenarios[ROLES[-1]]
+    some = _one_of_each(held_out)
     found = ceiling.examine(
         champion,
         settings.baselines,
         comparisons,
-        settings.suite.scenarios[ROLES[-1]],
+        [one for one in held_out if one.name in some],
         objectives,
         seed_at,
         options.extent,
         options.seed,
         done,
     )
-    left_out = [one.name for one in settings.suite.scenarios[ROLES[-1]]] if found is None else found.left_out
+    left_out = some if found is None else found.left_out
     if left_out:
         notes.append(f"ceiling: {', '.join(left_out)} are left out, since every seed gives the same requests.")
     for name, share in found.foreknown.items() if found else ():
