@@ -14,6 +14,7 @@ from evolve.comparing.shares import Share, share_of
 from evolve.evidence import Policies
 from evolve.records import Phenotype, Record, Task
 from evolve.trials.evaluation import evaluate
+from evolve.trials.families import own_seed
 from evolve.trials.suite import ROLES, Suite, SuiteScenario
 from evolve.trials.workloads import Prepared, WorkloadKey, Workloads
 
@@ -120,9 +121,8 @@ def examine(
         best = best_of(baselines, comparisons, scenario.name)
         found: list[tuple[Record, Reached]] = []
         for place in range(extent.n_seeds):
-            key = WorkloadKey(
-                scenario.name, seed_at(FIRST_SEED_PLACE + place), scenario.requests_at(extent.num_requests)
-            )
+            seed_there = own_seed(scenario, seed_at(FIRST_SEED_PLACE + place))
+            key = WorkloadKey(scenario.name, seed_there, scenario.requests_at(extent.num_requests))
             prepared = workloads.prepared(key)
             reached = reach(prepared, baselines[best], extent.looking, weights, key.seed)
             if reached.honest is None:
