@@ -40,7 +40,14 @@ class Room:
     champion: Effect  #: gain of the champion over it
     lookahead: Effect  #: of the honest look-ahead
     hindsight: Effect
-    share: Share | None  #: part of the look-ahead's gain that the champion has; None: no head-room is found
+    share: Share | None  #: part of the look-ahead's gain that the champion has; None: the look-ahead finds nothing
+
+    @property
+    def closed(self) -> str:
+        """The share in words."""
+        if self.share is not None:
+            return str(self.share)
+        return "only the champion finds any" if self.champion.reading == "better" else "no head-room found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,10 @@ class Ceiling:
         room = self.overall
         gap = f"the honest look-ahead gains {room.lookahead} over the best baseline of each scenario"
         if room.share is None:
-            return f"No head-room is found: {gap}, which is no more than noise."
+            return (
+                f"No head-room is found by looking ahead: {gap}, which is no more than noise; the champion gains "
+                f"{room.champion}."
+            )
         return (
             f"The champion closes {room.share} of the gap that is to be had: {gap}, the champion {room.champion}, and "
             f"hindsight {room.hindsight}."
@@ -111,11 +121,8 @@ def examine(
         best = best_of(baselines, comparisons, scenario.name)
         found: list[tuple[Record, Reached]] = []
         for place in range(extent.n_seeds):
-            key = WorkloadKey(
-                scenario.name,
-                own_seed(scenario, seed_at(FIRST_SEED_PLACE + place)),
-                scenario.requests_at(extent.num_requests),
-            )
+            seed_there = own_seed(scenario, seed_at(FIRST_SEED_PLACE + place))
+            key = WorkloadKey(scenario.name, seed_there, scenario.requests_at(extent.num_requests))
             prepared = workloads.prepared(key)
             reached = reach(prepared, baselines[best], extent.looking, weights, key.seed)
             if reached.honest is None:

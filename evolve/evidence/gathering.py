@@ -154,8 +154,17 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
             question[0] = asked
             found[asked] = sweeps.examine(champion, few_rivals, values, at, some, few, **common)
         question[0] = "ceiling"
+        looked_at = [one for one in held_out if one.name in some]
         room = _ceiling(
-            champion, settings, comparisons, objectives, seed_at, options, lambda n: done("ceiling", n), notes
+            champion,
+            settings,
+            comparisons,
+            looked_at,
+            objectives,
+            seed_at,
+            options,
+            lambda n: done("ceiling", n),
+            notes,
         )
     finally:
         laboratory.close()
@@ -200,6 +209,7 @@ def _ceiling(
     champion: Phenotype,
     settings: Settings,
     comparisons: Sequence[comparison.Comparison],
+    scenarios: Sequence[SuiteScenario],
     objectives: Sequence[Objective],
     seed_at: Callable[[int], int],
     options: Options,
@@ -212,20 +222,18 @@ def _ceiling(
     if settings.rules.goals.needs_trace:
         notes.append("ceiling: objectives that are read off traced decisions cannot be looked ahead for.")
         return None
-    held_out = settings.suite.scenarios[ROLES[-1]]
-    some = _one_of_each(held_out)
     found = ceiling.examine(
         champion,
         settings.baselines,
         comparisons,
-        [one for one in held_out if one.name in some],
+        scenarios,
         objectives,
         seed_at,
         options.extent,
         options.seed,
         done,
     )
-    left_out = some if found is None else found.left_out
+    left_out = [one.name for one in scenarios] if found is None else found.left_out
     if left_out:
         notes.append(f"ceiling: {', '.join(left_out)} are left out, since every seed gives the same requests.")
     for name, share in found.foreknown.items() if found else ():

@@ -91,7 +91,7 @@ def _ceiling(dossier: Dossier) -> Iterator[str]:
     yield f"in {looking.futures} other futures, which this baseline continues for {looking.horizon_s:g} s: it knows"
     yield "neither who will come nor how long answers will be. Hindsight knows all that, and improves the places of"
     yield "requests one by one."
-    yield "No head-room: what the look-ahead gains is no more than noise, so that nobody can have a part of it."
+    yield "No head-room found: what the look-ahead gains is no more than noise, so that nobody can have a part of it."
     yield ""
     yield from _rooms(dossier.ceiling)
     yield ""
@@ -106,7 +106,7 @@ def _rooms(ceiling: Ceiling) -> list[str]:
             str(room.champion),
             str(room.lookahead),
             str(room.hindsight),
-            "no head-room" if room.share is None else str(room.share),
+            room.closed,
         )
         for name, room in rooms.items()
     ]

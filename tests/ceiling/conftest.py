@@ -56,3 +56,13 @@ def crowded() -> Prepared:
 def turns() -> Prepared:
     """Conversations, each turn of which waits for the one before."""
     return prepare({"cluster": CLUSTER, "workload": TURNS, "slo": SLO, "seed": 3})
+
+
+LOG = {"kind": "mooncake", "num_requests": 40, "rate": 5}
+
+
+@pytest.fixture(scope="session")
+def log() -> Prepared:
+    """A stretch of a log, whose prompts begin alike."""
+    workload = {**LOG, "stretch": [0, 1]}
+    return prepare({"cluster": {**CLUSTER, "kv_blocks": 20_000}, "workload": workload, "slo": SLO, "seed": 3})

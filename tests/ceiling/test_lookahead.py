@@ -10,6 +10,7 @@ from blis.foundation.semantics import semantics
 from blis.foundation.units import frozen
 from blis.prepare import PreparedRun, bind_run
 from blis.simulate import Simulation
+from evolve.ceiling.draws import other_draws
 from evolve.ceiling.imagined import Imagined
 from evolve.ceiling.keeping import keep_places
 from evolve.ceiling.lengths import set_lengths, written_tokens
@@ -17,7 +18,7 @@ from evolve.ceiling.lookahead import Looking
 from evolve.ceiling.measuring import honest_places, reach
 from evolve.records import Phenotype, Record
 from evolve.trials.workloads import Prepared, prepare
-from tests.ceiling.conftest import BUSIEST, CLUSTER, CROWDED, LEAST_LOADED, ROUND_ROBIN, SLO
+from tests.ceiling.conftest import BUSIEST, CLUSTER, CROWDED, LEAST_LOADED, LOG, ROUND_ROBIN, SLO
 
 SHORT = Looking(horizon_s=2.0, futures=3)
 
@@ -124,7 +125,7 @@ def test_answers_that_get_another_length_go_on_as_if_they_had_always_had_it(crow
     assert np.array_equal(copy.run().state.requests.finished_us, always.state.requests.finished_us)
 
 
-@pytest.mark.parametrize("name", ["crowded", "turns"])
+@pytest.mark.parametrize("name", ["crowded", "turns", "log"])
 def test_a_run_that_is_laid_out_for_imagined_futures_is_the_run_itself(
     name: str, request: pytest.FixtureRequest
 ) -> None:
@@ -152,6 +153,21 @@ def test_who_comes_instead_shares_the_texts_that_are_cached(crowded: Prepared) -
     n_own = 512 // 16
     found = future.simulation.state.requests.cached_blocks[45:]
     assert (found[found >= 0] >= n_own).mean() > 0.5
+
+
+def test_a_log_that_is_always_the_same_leaves_nothing_to_imagine() -> None:
+    same = prepare({"cluster": {**CLUSTER, "kv_blocks": 20_000}, "workload": LOG, "slo": SLO, "seed": 3})
+
+    reached = reach(same, ROUND_ROBIN, Looking(horizon_s=1.0, futures=1, passes=1), {}, 5)
+
+    assert reached.honest is None
+    assert lateness(reached.clairvoyant) <= lateness(reached.base)
+
+
+def test_stretches_that_are_imagined_are_others_than_the_one_that_comes(log: Prepared) -> None:
+    found = other_draws(log.scenario, log.requests, 3, 5)
+
+    assert not any(np.isin(one.number, log.requests.number).any() for one in found)
 
 
 def test_places_can_be_kept(crowded: Prepared) -> None:

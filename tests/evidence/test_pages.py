@@ -118,7 +118,7 @@ def test_a_report_tells_which_part_of_what_was_to_be_had_the_champion_has(looked
 
     assert said in summary(looked_ahead)
     assert "## What was to be had" in markdown(looked_ahead)
-    assert "no head-room" in markdown(looked_ahead)
+    assert "only the champion finds any" in markdown(looked_ahead)
     assert html(looked_ahead).count('class="plotly-graph-div"') == 7
     document = json.loads(json.dumps(looked_ahead.plain(), allow_nan=False))
     assert document["ceiling"]["sentence"].startswith(said)
