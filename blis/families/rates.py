@@ -1,11 +1,15 @@
 """What a member's cluster can carry, measured when somebody asks: each member has a rate of its own."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from blis.capacity.quick import quick_rate
+from blis.cluster.deployment import look_up
+from blis.cluster.plan import cluster_plan
+from blis.foundation.errors import ConfigError
 from blis.scenario_file import ScenarioFile
 
-#: Kinds of latency models that price any model on any device, beside the member's own.
+#: Kinds of latency models that price any model on any device whose shapes are known, beside the member's own.
 EVERYWHERE = ("trained-physics", "roofline")
 _DIGITS = 4  #: of a rate: it is known to a few percent
 
@@ -21,11 +25,23 @@ class MeasuredRates(Mapping[str, float]):
 
     def __init__(self, file: ScenarioFile) -> None:
         self._file = file
-        self._kinds = tuple(dict.fromkeys((file.physics, *EVERYWHERE)))
         self._known: dict[str, float] = {}
 
+    @cached_property
+    def _kinds(self) -> tuple[str, ...]:
+        """The member's own, and others under which its cluster can be built."""
+        own = self._file.physics
+        return (own, *(kind for kind in EVERYWHERE if kind != own and self._can_be(kind)))
+
+    def _can_be(self, kind: str) -> bool:
+        try:
+            look_up(cluster_plan(self._file.mapping_at_rate(1.0, physics=kind)["cluster"]))
+        except ConfigError:
+            return False
+        return True
+
     def __getitem__(self, kind: str) -> float:
-        if kind not in self._kinds:
+        if kind not in self:
             raise KeyError(kind)
         if kind not in self._known:
             self._known[kind] = float(f"{quick_rate(self._file, kind):.{_DIGITS}g}")
@@ -38,7 +54,7 @@ class MeasuredRates(Mapping[str, float]):
         return len(self._kinds)
 
     def __contains__(self, kind: object) -> bool:
-        return kind in self._kinds
+        return kind == self._file.physics or kind in self._kinds
 
     def __eq__(self, other: object) -> bool:
         """Equal scenarios have equal rates: to compare does not measure."""

@@ -40,13 +40,17 @@ def test_a_rate_is_measured_when_it_is_asked_for_and_once(tmp_path: Path, monkey
     monkeypatch.setattr("blis.families.rates.quick_rate", measured)
     member = read_family(write_family(tmp_path, name="asked")).member(2)
 
-    assert list(member.saturation_rates) == ["affine", "trained-physics", "roofline"]
+    assert list(member.saturation_rates) == ["affine"]  # whose model nobody knows
     assert "affine" in member.saturation_rates
     assert asked == []
     assert member.saturation_rates["affine"] == member.saturation_rates["affine"]
     assert asked == ["affine"]
     with pytest.raises(KeyError):
         member.saturation_rates["silicon"]
+
+
+def test_a_known_model_can_be_priced_otherwise() -> None:
+    assert list(read_family("chat").member(1).saturation_rates) == ["silicon", "trained-physics", "roofline"]
 
 
 @pytest.mark.slow

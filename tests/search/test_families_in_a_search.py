@@ -6,6 +6,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from evolve.comparing.sequential import Precision
+from evolve.evidence.gathering import Options, gather
+from evolve.evidence.page import html
+from evolve.evidence.text import markdown
+from evolve.outcome.run_folder import keep_config
 from evolve.search.loop import Search
 from evolve.search.setup import open_plan
 from evolve.settings import Settings
@@ -220,3 +225,21 @@ def test_the_champion_can_be_rerun_by_a_members_name(
     assert len(shared) > 20
     assert {one: metrics[one] for one in shared} == {one: recorded["figures"][one] for one in shared}
     assert any(note.startswith("three#3002 drew ") for note in metrics["notes"])
+
+
+def test_the_report_tells_other_members_and_other_families_apart(document: dict[str, Any], tmp_path: Path) -> None:
+    keep_config(tmp_path, Settings.from_mapping(document).document)
+    searched(document, tmp_path)
+    options = Options("serial", precision=Precision(0.5, 2, 8), sweep_seeds=2, random_search=False)
+    dossier = gather(tmp_path, options, lambda question, count: None)
+
+    plain = dossier.plain()
+    assert "4 held-out members of 2 families" in dossier.verdict
+    assert dossier.outlook is not None
+    assert dossier.outlook.startswith("On other members of one expect ")
+    assert plain["generalisation"]["known"] == ["one"]
+    assert plain["generalisation"]["unknown"] == ["three"]
+    assert plain["generalisation"]["families"] is None
+    assert list(dossier.hardest.families) == ["one", "three"]
+    assert "By family, with intervals over its members:" in markdown(dossier)
+    assert dossier.outlook in html(dossier).replace("&#x27;", "'")
