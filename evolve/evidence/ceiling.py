@@ -23,6 +23,10 @@ from evolve.trials.workloads import Prepared, WorkloadKey, Workloads
 FIRST_SEED_PLACE = 1_000_000
 
 
+#: What the champion is called beside baselines.
+CHAMPION = "the champion"
+
+
 @dataclass(frozen=True, slots=True)
 class Extent:
     """How much is looked at."""
@@ -37,6 +41,7 @@ class Room:
     """What is to be had over the best baseline, in a scenario or in all."""
 
     best: str  #: the baseline that is best there
+    built_on: str  #: what is looked ahead with: that baseline, or the champion where it is better
     champion: Effect  #: gain of the champion over it
     lookahead: Effect  #: of the honest look-ahead
     hindsight: Effect
@@ -88,7 +93,7 @@ def examine(
     seed: int,
     done: Callable[[int], None] = lambda count: None,
 ) -> Ceiling | None:
-    """Look ahead on the best baseline of each scenario, and compare.
+    """Look ahead with the best baseline of each scenario, or the champion where it is better, and compare.
 
     Parameters
     ----------
@@ -119,26 +124,28 @@ def examine(
     left_out, foreknown = [], {}
     for scenario in scenarios:
         best = best_of(baselines, comparisons, scenario.name)
-        found: list[tuple[Record, Reached]] = []
+        base = _better(champion, baselines, best, comparisons, scenario.name)
+        found: list[tuple[Record, Record, Reached]] = []
         for place in range(extent.n_seeds):
             seed_there = own_seed(scenario, seed_at(FIRST_SEED_PLACE + place))
             key = WorkloadKey(scenario.name, seed_there, scenario.requests_at(extent.num_requests))
             prepared = workloads.prepared(key)
-            reached = reach(prepared, baselines[best], extent.looking, weights, key.seed)
+            reached = reach(prepared, base, extent.looking, weights, key.seed)
             if reached.honest is None:
                 break
-            found.append((_record_of(champion, key, prepared), reached))
+            one, other = (_record_of(policy, key, prepared) for policy in (champion, baselines[best]))
+            found.append((one, other, reached))
             foreknown[scenario.name] = float((prepared.requests.after >= 0).mean())
             done(1)
         if len(found) < extent.n_seeds:
             left_out.append(scenario.name)
         else:
-            rows[scenario.name] = _rows(best, found, objectives)
+            rows[scenario.name] = _rows(best, CHAMPION if base is champion else best, found, objectives)
     if not rows:
         return None
     return Ceiling(
-        overall=_room("the best of each scenario", list(rows.values()), seed, "all"),
-        scenarios={name: _room(own.best, [own], seed, name) for name, own in rows.items()},
+        overall=_room(list(rows.values()), seed, "all"),
+        scenarios={name: _room([own], seed, name) for name, own in rows.items()},
         left_out=left_out,
         foreknown={name: share for name, share in foreknown.items() if share > 0.0},
         extent=extent,
@@ -151,30 +158,44 @@ def best_of(baselines: Policies, comparisons: Sequence[Comparison], scenario: st
     return min(own, key=lambda one: one.scenarios[scenario].gain_percent).rival
 
 
+def _better(
+    champion: Phenotype, baselines: Policies, best: str, comparisons: Sequence[Comparison], scenario: str
+) -> Phenotype:
+    """The champion where it is better than the best baseline, else that baseline."""
+    gain = next(one.scenarios[scenario].gain_percent for one in comparisons if one.rival == best)
+    return champion if gain > 0.0 else baselines[best]
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """Log gains over the best baseline, run by run."""
 
     best: str
+    built_on: str
     champion: Float64Vector
     lookahead: Float64Vector
     hindsight: Float64Vector
 
 
-def _rows(best: str, found: Sequence[tuple[Record, Reached]], objectives: Sequence[Objective]) -> _Rows:
-    base = [reached.base for _, reached in found]
-    honest = [reached.honest for _, reached in found if reached.honest is not None]
+def _rows(
+    best: str, built_on: str, found: Sequence[tuple[Record, Record, Reached]], objectives: Sequence[Objective]
+) -> _Rows:
+    ours, theirs, reached = zip(*found, strict=True)
+    honest = [one.honest for one in reached if one.honest is not None]
     return _Rows(
         best,
-        gains([record for record, _ in found], base, objectives)[0],
-        gains(honest, base, objectives)[0],
-        gains([reached.clairvoyant for _, reached in found], base, objectives)[0],
+        built_on,
+        gains(ours, theirs, objectives)[0],
+        gains(honest, theirs, objectives)[0],
+        gains([one.clairvoyant for one in reached], theirs, objectives)[0],
     )
 
 
-def _room(best: str, rows: Sequence[_Rows], seed: int, name: str) -> Room:
+def _room(rows: Sequence[_Rows], seed: int, name: str) -> Room:
+    alone = rows[0] if len(rows) == 1 else None
     return Room(
-        best=best,
+        best=alone.best if alone else "the best of each scenario",
+        built_on=alone.built_on if alone else "the better of both",
         champion=effect([one.champion for one in rows], seed, "ceiling", name, "champion"),
         lookahead=effect([one.lookahead for one in rows], seed, "ceiling", name, "lookahead"),
         hindsight=effect([one.hindsight for one in rows], seed, "ceiling", name, "hindsight"),

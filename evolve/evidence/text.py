@@ -88,9 +88,9 @@ def _ceiling(dossier: Dossier) -> Iterator[str]:
     yield from ("## What was to be had", "", dossier.ceiling.sentence, "")
     yield f"Gains over the baseline that is best in a scenario, in {extent.n_seeds} runs of at most"
     yield f"{extent.num_requests:,} requests. The honest look-ahead tries every instance at every routing decision,"
-    yield f"in {looking.futures} other futures, which this baseline continues for {looking.horizon_s:g} s: it knows"
-    yield "neither who will come nor how long answers will be. Hindsight knows all that, and improves the places of"
-    yield "requests one by one."
+    yield f"in {looking.futures} other futures, which this baseline, or the champion where it is better, continues for"
+    yield f"{looking.horizon_s:g} s: it knows neither who will come nor how long answers will be. Hindsight knows all"
+    yield "that, and improves the places of requests one by one."
     yield "No head-room found: what the look-ahead gains is no more than noise, so that nobody can have a part of it."
     yield ""
     yield from _rooms(dossier.ceiling)
@@ -104,6 +104,7 @@ def _rooms(ceiling: Ceiling) -> list[str]:
             name,
             room.best,
             str(room.champion),
+            room.built_on,
             str(room.lookahead),
             str(room.hindsight),
             room.closed,
@@ -111,12 +112,8 @@ def _rooms(ceiling: Ceiling) -> list[str]:
         for name, room in rooms.items()
     ]
     titles = (
-        "scenario",
-        "best baseline",
-        "champion's gain over it",
-        "honest look-ahead's",
-        "hindsight's",
-        "closed",
+        *("scenario", "best baseline", "champion's gain over it"),
+        *("looked ahead with", "honest look-ahead's gain", "hindsight's", "closed"),
     )
     return table(titles, rows)
 

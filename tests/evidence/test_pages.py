@@ -53,7 +53,7 @@ def dossier(measured: Callable[..., Measure], objectives: list[Objective]) -> Do
 
 def room(share: Share | None) -> Room:
     effects = [Effect(gain, gain - 1.0, gain + 1.0, 6) for gain in (2.0, 4.0, 8.0)]
-    return Room("preble", *effects, share)
+    return Room("preble", "the champion", *effects, share)
 
 
 @pytest.fixture
