@@ -81,7 +81,8 @@ def _gene(where: str, question: str, published: Mapping[str, Any], ranges: Mappi
     """The gene of a policy's numbers; None if it has none."""
     if published["policy"] == "weighted":
         scorers = [one["name"] for one in published["scorers"]]
-        return {"kind": "weights", "scorers": scorers} if len(scorers) > 1 else None
+        is_tunable = len(scorers) > 1 and published["picker"] == "largest"  # weights decode to nothing else
+        return {"kind": "weights", "scorers": scorers} if is_tunable else None
     if ":" in published["policy"]:
         return None
     described = fields(answer(question, published["policy"]))
