@@ -27,7 +27,7 @@ class Book:
         self.instances = instances
         self.prefixes = PrefixAffinity(capacity)
         self.sent: list[Sent] = []
-        self.home_of: dict[int, int] = {}
+        self.home_of: dict[str | int, int] = {}
         self.last_routed_us = [0] * len(instances)
 
     def consult(self, request: Request, signals: list[Signals]) -> list[Signals]:
@@ -43,7 +43,7 @@ class Book:
                     for sent in self.sent
                     if sent.instance == index and not sent.request.is_answered
                 ),
-                is_home=request.session >= 0 and self.home_of.get(request.session) == index,
+                is_home=request.session is not None and self.home_of.get(request.session) == index,
                 last_routed_us=self.last_routed_us[index],
             )
             instance = self.instances[index]
@@ -60,7 +60,7 @@ class Book:
         self.sent.append(Sent(request, chosen, tokens))
         self.prefixes.learn(request, signals, chosen)
         self.last_routed_us[chosen] = one.now
-        if request.session >= 0:
+        if request.session is not None:
             self.home_of[request.session] = chosen
 
 

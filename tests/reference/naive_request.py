@@ -26,7 +26,7 @@ class Request:
     tenant: str = ""
     number: int = 0  # what its name counts
     round: int = 0
-    session: int = -1
+    session: str | int | None = None  # None: of none
     after: int = -1  # row of the request that must leave first
     think_us: int = 0  # from then to the arrival
 
@@ -151,7 +151,7 @@ def read_requests(rows: list[dict[str, Any]], block_size: int, keys: Keys) -> li
         request = Request(
             row, columns["arrival_us"], prompt, output, slo_class, tenant, number, columns.get("round") or 0
         )
-        request.session = -1 if columns.get("session") is None else columns["session"]
+        request.session = None if columns.get("session") in ("", -1) else columns.get("session")
         request.after, request.think_us = columns.get("after", -1), columns.get("think_us", 0)
         request.prompt_keys = keys.of_whole_blocks(prompt, block_size)
         requests.append(request)
