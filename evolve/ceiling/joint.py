@@ -14,7 +14,7 @@ from blis.engine.fields import Records
 from blis.foundation.units import Int64Vector
 from blis.prepare import PreparedCluster
 from blis.scenario import Scenario
-from blis.workload.arrays import workload_arrays
+from blis.stage import Stage
 from blis.workload.prefixes.chained_keys import csr_offsets
 from blis.workload.requests import Requests
 from blis.workload.segments import segments_of_keys
@@ -48,8 +48,7 @@ def lay_out(scenario: Scenario, draws: Sequence[Requests], cluster: PreparedClus
     )
     found, row = [], 0
     for one in draws:
-        arrays = workload_arrays(one, one.block_size_tokens, copies_findable, cluster.ttft_targets_us)
-        table = np.array(arrays.table.view(np.ndarray))
+        table = np.array(Stage(one, cluster).workload.table.view(np.ndarray))
         table["tenant"] = _tenants(draws[0], one)
         own = every.offsets[row : row + len(one) + 1]
         found.append(Draw(one, table, own - own[0], every.segments[own[0] : own[-1]]))
