@@ -48,7 +48,8 @@ def lay_out(scenario: Scenario, draws: Sequence[Requests], cluster: PreparedClus
     )
     found, row = [], 0
     for one in draws:
-        arrays = workload_arrays(one, one.block_size_tokens, copies_findable, cluster.ttft_targets_us)
+        targets_us = cluster.ttft_targets_us, cluster.itl_targets_us
+        arrays = workload_arrays(one, one.block_size_tokens, copies_findable, *targets_us)
         table = np.array(arrays.table.view(np.ndarray))
         table["tenant"] = _tenants(draws[0], one)
         own = every.offsets[row : row + len(one) + 1]
