@@ -13,6 +13,9 @@ from evolve.plan import Plan
 from evolve.records import Genome, Score
 from evolve.selection.individual import Individual
 
+#: Scenarios of which people are told who would have won without them; of the others only the names.
+_MOST_TOLD = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Stability:
@@ -110,9 +113,11 @@ def stability_text(found: Stability, names: Sequence[str]) -> str:
     told = [
         f"without {scenario}, {names[found.winner(scenario)]} would be champion, ahead by "
         f"{_percent(1.0 / found.leads[scenario])}"
-        for scenario in found.hinges
+        for scenario in found.hinges[:_MOST_TOLD]
     ]
-    return f"The choice HINGES on {_listed(found.hinges)}: {'; '.join(told)}."
+    more = len(found.hinges) - _MOST_TOLD
+    rest = f"; and without {more} more somebody else, too" if more > 0 else ""
+    return f"The choice HINGES on {_listed(found.hinges)}: {'; '.join(told)}{rest}."
 
 
 def _percent(ratio: float) -> str:

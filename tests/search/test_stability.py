@@ -45,6 +45,17 @@ def test_scenarios_without_which_another_would_win_are_named_with_the_winner() -
     )
 
 
+def test_of_many_scenarios_the_costliest_are_told_and_the_others_named() -> None:
+    ours = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}
+
+    text = stability_text(stability(scores(ours, dict.fromkeys(ours, 1.0)), [1.0, 1.0]), NAMES)
+
+    assert text.startswith(
+        "The choice HINGES on d, c, b and a: without d, preble would be champion, ahead by 66.67 %; "
+    )
+    assert text.endswith("ahead by 25.00 %; and without 1 more somebody else, too.")
+
+
 def test_of_equals_the_simpler_one_wins_and_then_whoever_won_before() -> None:
     assert stability(scores({"a": 1.0}, {"a": 1.0}), [2.0, 1.0]).places == {"a": (2, 1)}
     assert stability(scores({"a": 1.0}, {"a": 1.0}), [1.0, 1.0]).places == {"a": (1, 2)}
