@@ -1,4 +1,6 @@
-"""`python -m experiments.e004_discovery [folder=outputs/e004] [seeds=3] [problems=a,b]`: search, judge, tabulate.
+"""`python -m experiments.e004_discovery [folder=outputs/e004] [suite=default] [seeds=3] [problems=a,b]`.
+
+Searches, judges and tabulates.
 
 Each search and its report is one call of the commands that users call; what is there already is not done again.
 """
@@ -29,7 +31,7 @@ YARDSTICK = "llm-d-3-2-2"
 
 def main(words: Sequence[str]) -> int:
     """Run what is missing and print the table; 2 if the command line is wrong."""
-    given = {"folder": "outputs/e004", "seeds": "3", "problems": ",".join(PROBLEMS)}
+    given = {"folder": "outputs/e004", "suite": "default", "seeds": "3", "problems": ",".join(PROBLEMS)}
     try:
         given |= read_assignments(words, given)
         n_seeds = check_int("seeds", as_number(given["seeds"]), 1)
@@ -39,7 +41,7 @@ def main(words: Sequence[str]) -> int:
         return 2
     folder = Path(given["folder"])
     found = {
-        problem: [_found(folder / f"{problem}-{seed}", problem, seed) for seed in range(1, n_seeds + 1)]
+        problem: [_found(folder / f"{problem}-{seed}", problem, given["suite"], seed) for seed in range(1, n_seeds + 1)]
         for problem in problems
     }
     text = "\n".join(lines(found)) + "\n"
@@ -48,13 +50,13 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def _found(folder: Path, problem: str, seed: int) -> Mapping[str, Any]:
+def _found(folder: Path, problem: str, suite: str, seed: int) -> Mapping[str, Any]:
     """The evidence on one search, made if it is not there yet."""
     evidence = folder / "report.json"
     if not evidence.exists():
         common = ["tracker=none", "evaluator=threads"]
-        search = [f"problem={problem}", f"algorithm={PROBLEMS[problem]}", f"seed={seed}", "report=false"]
-        if run.main([*search, *common, f"hydra.run.dir={folder}"]) != 0:
+        search = [f"problem={problem}", f"algorithm={PROBLEMS[problem]}", f"suite={suite}", f"seed={seed}"]
+        if run.main([*search, *common, "report=false", f"hydra.run.dir={folder}"]) != 0:
             raise SystemExit(1)
         if report.main([str(folder), "random_search=false", "sweep_seeds=2", *common]) != 0:
             raise SystemExit(1)
@@ -72,12 +74,19 @@ def lines(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
         hardest = [min(one["comparisons"], key=_gain) for one in searches]
         plain = [_against(one, YARDSTICK) for one in searches]
         for seed, (one, hard, yardstick) in enumerate(zip(searches, hardest, plain, strict=True), 1):
-            outlook = (one.get("outlook") or "expect -").partition("expect ")[2].partition(" over ")[0]
-            cells = [problem, str(seed), _effect(hard), hard["rival"], _effect(yardstick), outlook]
+            cells = [problem, str(seed), _effect(hard), hard["rival"], _effect(yardstick), _elsewhere(one)]
             text.append(f"| {' | '.join(cells)} |")
         medians = [f"{median(map(_gain, group)):+.1f} %" for group in (hardest, plain)]
         text.append(f"| **{problem}** | median | **{medians[0]}** | | **{medians[1]}** | |")
     return text
+
+
+def _elsewhere(document: Mapping[str, Any]) -> str:
+    """What to expect over the strongest rival on other scenarios; of families: on other members, on other families."""
+    found = document.get("generalisation")
+    if found is None:
+        return str(document.get("outlook") or "expect -").partition("expect ")[2].partition(" over ")[0]
+    return ", ".join("-" if found[level] is None else _interval(found[level]) for level in ("members", "families"))
 
 
 def _against(document: Mapping[str, Any], rival: str) -> Mapping[str, Any]:
@@ -90,7 +99,10 @@ def _gain(comparison: Mapping[str, Any]) -> float:
 
 
 def _effect(comparison: Mapping[str, Any]) -> str:
-    one = comparison["overall"]
+    return _interval(comparison["overall"])
+
+
+def _interval(one: Mapping[str, Any]) -> str:
     return f"{one['gain_percent']:+.1f} % [{one['low_percent']:+.1f}, {one['high_percent']:+.1f}]"
 
 
