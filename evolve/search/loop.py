@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 from blis.foundation.errors import ConfigError
@@ -26,10 +25,10 @@ from evolve.search.finals import hold_finals
 from evolve.search.history import Evaluation, History, Subject, generation_part
 from evolve.search.kept import Kept
 from evolve.search.ledger import Ledger
+from evolve.search.telling import generation_report
 from evolve.selection.archive import Archive
 from evolve.selection.individual import Individual
-from evolve.selection.ranking import hypervolume
-from evolve.trackers import GenerationReport, SearchEnd, Tracker
+from evolve.trackers import SearchEnd, Tracker
 
 BASELINES, FINALS = "baselines", "finals"
 #: Of the best how many are kept for each one who may be judged again: enough for finalists to differ.
@@ -176,8 +175,11 @@ class Search:
             plan.algorithm.tell(scores)
             if spending.idle_generations >= IDLE_GENERATIONS:
                 self.status = SEARCHED
-        elapsed_s = time.perf_counter() - started_s
-        self.tracker.generation(self._report(generation, candidates, spending.evaluations - before, elapsed_s))
+        scores = [candidate.climb.score for candidate in candidates]
+        n_behaviours = len({candidate.behaviour for candidate in candidates})
+        timing = generation, spending.evaluations - before, time.perf_counter() - started_s
+        report = generation_report(plan, self.ledger, self.archive.best(), scores, n_behaviours, timing)
+        self.tracker.generation(report)
         self._save()
 
     def _affordable(self, wanted: int, again: Cost) -> int:
@@ -249,54 +251,3 @@ class Search:
         size = problem.complexity(proposal.genome)
         digest = problem.digest(proposal.genome)
         return Individual(proposal.genome, score, digest, size, proposal.parents, generation)
-
-    def _report(
-        self, generation: int, candidates: Sequence[Candidate], evaluations: int, elapsed_s: float
-    ) -> GenerationReport:
-        spending, best = self.ledger.spending, self.archive.best()
-        top = best[0]
-        fitness = [candidate.climb.score.fitness for candidate in candidates if not candidate.climb.score.rungs_short]
-        figures = {
-            "fitness/best": max(fitness),
-            "fitness/best_so_far": top.score.fitness,
-            "fitness/median": median(fitness),
-            "fitness/worst": min(fitness),
-            **{
-                f"objective/{name}": value
-                for name, value in zip(self.plan.objectives, top.score.objectives, strict=True)
-            },
-            "hypervolume": hypervolume([individual.score for individual in best]),
-            "diversity": len({candidate.behaviour for candidate in candidates}) / len(candidates),
-            "complexity": float(top.size),
-            "evaluations": float(spending.evaluations),
-            "requests": float(spending.requests),
-            "lesson_requests": float(spending.lesson_requests),
-            "cache_hits": float(spending.cache_hits),
-            "failures": float(spending.failures),
-            **{f"best/{name}": value for name, value in self._figures(top).items()},
-        }
-        return GenerationReport(
-            generation,
-            figures,
-            {
-                "evaluations_per_second": evaluations / elapsed_s,
-                "generation_seconds": elapsed_s,
-                **{f"evaluator/{name}": value for name, value in self.plan.circumstances().items()},
-            },
-            top.genome,
-            top.score,
-            spending.evaluations,
-            self.plan.budget.evaluations or 0,
-        )
-
-    def _figures(self, individual: Individual) -> dict[str, float]:
-        """Mean figures of an individual at full fidelity, which are known, and its anomalies and regret.
-
-        Those need a trace: each new best one is simulated once more in each scenario, which the budget does not pay.
-        """
-        phenotype = self.ledger.behaviours[self.plan.behaviour(individual.genome)]
-        top = self.plan.ladder.top
-        (judgement,) = self._on_rung([phenotype], top)
-        seeds = self.plan.suite.seeds["train"][:1]
-        figures = {**judgement.figures, **self.plan.judge.explain(phenotype, "train", seeds, top.num_requests)}
-        return {name: value for name, value in figures.items() if value is not None}
