@@ -9,7 +9,7 @@ model, as the same load is another rate where steps cost something else.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,12 +141,22 @@ def read_scenario(name_or_path: str | Path) -> ScenarioFile:
     ConfigError
         If there is no such scenario, a key is absent or unknown, or a value is wrong, at any level.
     """
+    path = named_file("scenario", name_or_path, scenario_folder(), names())
+    return scenario_of(path, read_yaml(path))
+
+
+def named_file(where: str, name_or_path: str | Path, folder: Path, known: Sequence[str]) -> Path:
+    """The path itself, or the file of one of the known names in a folder.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such name.
+    """
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or "/" in text or text.endswith(".yaml"):
-        path = check_path("scenario", name_or_path)
-    else:
-        path = scenario_folder() / f"{check_choice('scenario', text, names())}.yaml"
-    return scenario_of(path, read_yaml(path))
+        return check_path(where, name_or_path)
+    return folder / f"{check_choice(where, text, known)}.yaml"
 
 
 def scenario_of(path: Path, document: object, where: str | None = None) -> ScenarioFile:

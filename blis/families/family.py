@@ -18,13 +18,13 @@ from blis.cluster.plan import cluster_plan
 from blis.families.places import overlap, put, value_at
 from blis.families.ranges import Range
 from blis.families.rates import MeasuredRates
-from blis.foundation.checks import check_choice, check_int, check_keys
+from blis.foundation.checks import check_int, check_keys
 from blis.foundation.errors import ConfigError
-from blis.foundation.files import check_path, conf_folder, stamp
+from blis.foundation.files import conf_folder, stamp
 from blis.foundation.randomness import stream
 from blis.foundation.strict_yaml import read_yaml
 from blis.foundation.words import shown
-from blis.scenario_file import ScenarioFile, scenario_of
+from blis.scenario_file import ScenarioFile, named_file, scenario_of
 from blis.workload.plan import workload_plan
 
 RANGES = "ranges"
@@ -83,11 +83,7 @@ def read_family(name_or_path: str | Path) -> ScenarioFamily:
     ConfigError
         If there is no such family, a key or a path is absent or unknown, or a value or a bound is wrong.
     """
-    text = str(name_or_path)
-    if isinstance(name_or_path, Path) or "/" in text or text.endswith(".yaml"):
-        path = check_path("family", name_or_path)
-    else:
-        path = family_folder() / f"{check_choice('family', text, family_names())}.yaml"
+    path = named_file("family", name_or_path, family_folder(), family_names())
     return _read(path, stamp(path))
 
 

@@ -15,7 +15,7 @@ from blis.fitness.ratio import MOST
 from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import Float64Vector, Int32Vector, Int64Vector
 from blis.simulate import Simulation
-from evolve.practice.worth import BY_REQUEST, LEAST_ATTAINMENT
+from evolve.practice.worth import BY_REQUEST, LEAST_ATTAINMENT, added_logs
 
 
 class Value:
@@ -53,15 +53,7 @@ class Value:
             Of every request in the copy, index into the names.
         now_us : int
         """
-        got = self._judged(copy, rows, slo_class, now_us)
-        weights = self._weights
-        used = np.where(np.isnan(got.promised_time_used), 1.0, got.promised_time_used)
-        value: Float64Vector = (
-            weights.get("slo-attainment", 0.0) * got.meets_slo / self._attainment
-            - weights.get("lateness", 0.0) * np.log(got.lateness)
-            - weights.get("promised-time", 0.0) * np.log(used)
-        )
-        return value
+        return added_logs(self._judged(copy, rows, slo_class, now_us), self._weights, self._attainment)
 
     def whole(self, finished: Simulation, slo_class: Int32Vector) -> float:
         """Logarithm of the value of a run that has ended: a weighted mean, of which that of a search is a multiple."""

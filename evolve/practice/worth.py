@@ -17,6 +17,26 @@ BY_REQUEST = {"lateness": 0.4, "promised-time": 0.3, "slo-attainment": 0.3}
 LEAST_ATTAINMENT = 0.05
 
 
+def added_logs(got: Judgement, weights: Mapping[str, float], attainment: float) -> Float64Vector:
+    """What each request that was judged adds to the logarithm of a run's value, larger is better.
+
+    Parameters
+    ----------
+    got : Judgement
+    weights : mapping of objective to float
+        Of objectives in `BY_REQUEST`; what is left out does not count.
+    attainment : float > 0
+        Share of the promises that is kept: one more counts relative to it.
+    """
+    used = np.where(np.isnan(got.promised_time_used), 1.0, got.promised_time_used)
+    added: Float64Vector = (
+        weights.get("slo-attainment", 0.0) * got.meets_slo / attainment
+        - weights.get("lateness", 0.0) * np.log(got.lateness)
+        - weights.get("promised-time", 0.0) * np.log(used)
+    )
+    return added
+
+
 class Worth:
     """Worth of requests of a workload.
 
@@ -39,14 +59,7 @@ class Worth:
 
     def of(self, simulation: Simulation, rows: Int64Vector) -> Float64Vector:
         """(len(rows),) what these requests add, larger is better; who has not completed counts as late as can be."""
-        got, weights = self._judged(simulation, rows), self._weights
-        used = np.where(np.isnan(got.promised_time_used), 1.0, got.promised_time_used)
-        worth: Float64Vector = (
-            weights.get("slo-attainment", 0.0) * got.meets_slo / self._attainment
-            - weights.get("lateness", 0.0) * np.log(got.lateness)
-            - weights.get("promised-time", 0.0) * np.log(used)
-        )
-        return worth
+        return added_logs(self._judged(simulation, rows), self._weights, self._attainment)
 
     def _judged(self, simulation: Simulation, rows: Int64Vector) -> Judgement:
         requests, limits = simulation.state.requests, simulation.prepared.limits
