@@ -1,15 +1,15 @@
 """What a policy's file may list as `NEEDS`: signals that cost something to keep, so that they are kept if asked for.
 
-| name | fields of the view | rests on |
-|---|---|---|
-| `cached_blocks` | `cached_blocks`, `last_cold_use` | what instances report of their caches |
-| `affinity_blocks` | `affinity_blocks` | the router's index of what it sent where |
-| `sent_prompts` | `sent_tokens`, `sent_prompts` | the router's record of prompts without a first token; its index |
-| `session_instance` | `session_instance` | the router's memory of where sessions were |
-| `expected_latency` | `expected_ttft_us`, `expected_itl_us` | reports, the router's record and index, prices of steps |
-| `expected_output_tokens` | `expected_output_tokens` of the request | what has completed, or has there |
-| `uncached_tokens` | `uncached_tokens` of a queue's view | the instance's cache |
-| `tenant_service` | `tenant_...` of a queue's view | the instance's count of what tenants have got |
+By name, the fields of the view, and what they rest on:
+
+- `cached_blocks`: `cached_blocks`, `last_cold_use`; from what instances report of their caches.
+- `affinity_blocks`: `affinity_blocks`; from the router's index of what it sent where.
+- `sent_prompts`: `sent_tokens`, `sent_prompts`; from the router's record of prompts without a first token; its index.
+- `session_instance`: `session_instance`; from the router's memory of where sessions were.
+- `expected_latency`: `expected_ttft_us`, `expected_itl_us`; from reports, what the router sent, prices of steps.
+- `expected_output_tokens`: `expected_output_tokens` of the request; from what has completed, or has there.
+- `uncached_tokens`: `uncached_tokens` of a queue's view; from the instance's cache.
+- `tenant_service`: `tenant_...` of a queue's view; from the instance's count of what tenants have got.
 
 A signal that nobody asked for reads as zeros, and `session_instance` as -1.
 """

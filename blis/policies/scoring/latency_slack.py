@@ -24,7 +24,7 @@ _NO_RANGE = 1e-9
 
 
 def score(view: RouterView, request: RequestView, out: Float64Vector) -> None:
-    """(int((1 - c) 100) + 1) / 100, at most 1; c = 0.8 of TTFT's place in the range of |head-room|, 0.2 of ITL's."""
+    """(int((1 - c) 100) + 1) / 100, at most 1; c: 0.8 of TTFT's place in the range of head-rooms, 0.2 of ITL's."""
     best = _preferred(view, request)
     low_ttft = low_itl = 1e300
     high_ttft = high_itl = -1.0
