@@ -23,7 +23,7 @@ def notes(folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> list[
     (folder / "table.csv").write_text(written(small_table(deployed)))
     priced = ["cluster.latency.kind=silicon", f"cluster.latency.table={folder / 'table.csv'}"]
     workload = ["workload=distribution", "workload.num_requests=5", "workload.rate=1"]
-    assert main([*priced, *workload, "output=json", *more]) == 0
+    assert main([*priced, *workload, "output=json", f"hydra.run.dir={folder / 'run'}", *more]) == 0
     return json.loads(capsys.readouterr().out)["notes"]
 
 
