@@ -26,7 +26,7 @@ def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
     first = comparisons[0]
     hardest = strongest(comparisons)
     n_pairs = hardest.overall.n_pairs
-    where = f"on {_scenarios(first)} ({_count(n_pairs, 'paired run')})"
+    where = f"on {_scenarios(first)} ({count(n_pairs, 'paired run')})"
     read = readings(comparisons)
     reading = {
         name: [one for one, said in zip(comparisons, read, strict=True) if said == name]
@@ -40,7 +40,7 @@ def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
         text = f"The champion is NOT shown to be better {where} than {_named(reading['unclear'])}"
     else:
         text = (
-            f"The champion is better than {'all ' if len(comparisons) > 1 else ''}{_count(len(comparisons), 'rival')} "
+            f"The champion is better than {'all ' if len(comparisons) > 1 else ''}{count(len(comparisons), 'rival')} "
             f"{where}; its lead over the strongest, {hardest.rival}, is {hardest.overall}"
         )
     if reading["better"] and len(reading["better"]) < len(comparisons):
@@ -57,7 +57,7 @@ def verdict(comparisons: Sequence[Comparison], violation: float = 0.0) -> str:
     if lost:
         text += f", though it loses on {_listed(lost)}"
     if first.champion_failures:
-        text += f"; {_count(first.champion_failures, 'run')} of it FAILED"
+        text += f"; {count(first.champion_failures, 'run')} of it FAILED"
     if violation > 0.0:
         text += f"; and it BREAKS the constraints there (violation {violation:.3g})"
     return f"{text}."
@@ -110,10 +110,10 @@ def is_better(comparisons: Sequence[Comparison], violation: float = 0.0) -> bool
 def _scenarios(comparison: Comparison) -> str:
     """How many scenarios there are, and of how many families."""
     if comparison.hierarchy is None or len(comparison.hierarchy.family_of) < len(comparison.scenarios):
-        return _count(len(comparison.scenarios), "held-out scenario")
+        return count(len(comparison.scenarios), "held-out scenario")
     families = len(comparison.hierarchy.families)
     of = "one family" if families == 1 else f"{families} families"
-    return f"{_count(len(comparison.scenarios), 'held-out member')} of {of}"
+    return f"{count(len(comparison.scenarios), 'held-out member')} of {of}"
 
 
 def _named(comparisons: Sequence[Comparison]) -> str:
@@ -128,5 +128,6 @@ def _listed(words: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """The number with its noun, in the plural if it must be."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -4,7 +4,9 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from blis.policies.bundle import complete_policy
 from evolve.comparing.comparison import Comparison
+from evolve.comparing.verdict import count
 from evolve.evidence.classes import ClassEffect
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.sweeps import Sweep
@@ -40,11 +42,13 @@ def apply_text(dossier: Dossier, today: Phenotype) -> str:
         lines += ["", f"Champion / {TODAY}, means over seeds; - where a figure is not defined.", ""]
         lines += class_table(dossier)
     lines += ["", "## When not to", "", *_reasons_against(comparison, dossier)]
+    if dossier.notes:
+        lines += ["", "## Notes", "", *(f"- {note}" for note in dossier.notes)]
     return "\n".join(lines) + "\n"
 
 
 def _advice(comparison: Comparison, dossier: Dossier) -> str:
-    found, runs = comparison.overall, f"{comparison.overall.n_pairs} paired runs"
+    found, runs = comparison.overall, count(comparison.overall.n_pairs, "paired run")
     if comparison.is_equal:
         return f"Nothing is gained: no run of {runs} differed in what counts."
     if dossier.violation > 0.0 or comparison.champion_failures:
@@ -55,18 +59,23 @@ def _advice(comparison: Comparison, dossier: Dossier) -> str:
         "worse": "Do not apply it: worse than what runs today",
         "unclear": "Not shown to be better than what runs today",
     }
-    return f"{said[found.reading]}: {found} by {runs} on {len(comparison.scenarios)} held-out scenarios."
+    return f"{said[found.reading]}: {found} by {runs} on {count(len(comparison.scenarios), 'held-out scenario')}."
 
 
 def _changes(dossier: Dossier, today: Phenotype) -> list[str]:
-    before = {**flat(today.policies), **today.limits}
-    after = {**flat(dossier.policies), **dossier.limits}
+    before = {**flat(_complete(today.policies)), **today.limits}
+    after = {**flat(_complete(dossier.policies)), **dossier.limits}
     rows = [
         (name, _cell(before.get(name)), _cell(after.get(name)))
         for name in dict.fromkeys([*before, *after])
         if before.get(name) != after.get(name)
     ]
     return table(("setting", TODAY, "champion"), rows) if rows else ["Nothing: both have the same policies."]
+
+
+def _complete(policies: Mapping[str, Any]) -> dict[str, Any]:
+    """With defaults written out: what is left out is set nevertheless."""
+    return {question: complete_policy(question, policy) for question, policy in policies.items()}
 
 
 def _cell(value: Any) -> str:
@@ -123,7 +132,6 @@ def _reasons_against(comparison: Comparison, dossier: Dossier) -> Iterator[str]:
                 f"to {one.champion:.1%}."
             )
     yield "- If your cluster, prompts or promises are not those of the scenarios; what was measured says `report.md`."
-    yield from (f"- {note}" for note in dossier.notes)
 
 
 def _lost(sweep: Sweep, where: str) -> Iterator[str]:

@@ -289,7 +289,7 @@ def test_a_change_of_what_runs_today_is_written_down(folder: Path, report: Calla
     (against_today,) = [one for one in found["comparisons"] if one["rival"] == "today"]
     assert found["class_rival"] == "today"
     text = (folder / "apply.md").read_text()
-    assert text.count("\n## ") == 4
+    assert text.count("\n## ") == 5
     assert "--- today/endpoint-picker.yaml" in text or "cannot be said there" in text
     gain = f"{against_today['overall']['gain_percent']:+.2f} %"
     assert against_today["wins"] == against_today["losses"] == 0 or gain in text
