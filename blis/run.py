@@ -95,7 +95,7 @@ def _progress() -> Any:
 
     folder = cache_folder()
     is_compiled = folder is not None and folder.is_dir()
-    what = "simulating" if is_compiled else "compiling the engine (20 seconds, only after a change)"
+    what = "simulating" if is_compiled else "compiling the engine (half a minute, only after a change)"
     return Console(stderr=True).status(what)
 
 
