@@ -42,7 +42,7 @@ run: $(RUN) ## simulate the default cluster on a real request log (ARGS='routing
 	@$(BIN)/python -m blis.run $(ARGS)
 
 evolve: $(RUN) ## search for a policy (ARGS='problem=full algorithm=gp ...')
-	@$(BIN)/python -m evolve.run $(ARGS)
+	@$(BIN)/python -m evolve.run suite=families $(ARGS)
 
 check: $(DEV) ## lint, types and the direction of imports
 	$(BIN)/ruff check .
