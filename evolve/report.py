@@ -61,7 +61,7 @@ def _check_folder(value: str) -> None:
 
 def _run(config: Any) -> None:
     from blis.foundation.checks import check_choice, check_flag, check_keys
-    from evolve.evidence.gathering import Options
+    from evolve.evidence.options import Options
     from evolve.evidence.reporting import report_on, report_on_sweep
     from evolve.evidence.searched import is_search
 

@@ -97,7 +97,7 @@ def _search(settings: Any, folder: Path, started: Callable[[], None]) -> None:
         evaluator.close()
     print(read_text(folder / SUMMARY).split("\n## Fitness")[0])
     if settings.report and not (folder / "report.html").exists():
-        from evolve.evidence.gathering import Options
+        from evolve.evidence.options import Options
         from evolve.evidence.reporting import report_on
 
         report_on(

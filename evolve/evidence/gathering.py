@@ -1,88 +1,29 @@
 """Asks all questions of the champion in a run folder."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from blis.foundation.checks import check_flag, check_int
 from blis.foundation.errors import ConfigError
-from blis.workload.requests import MOST_REQUESTS
 from evolve.comparing import Objective, comparison
 from evolve.comparing.hierarchy import Hierarchy, hierarchy_of
 from evolve.comparing.objectives import read_objectives
-from evolve.comparing.sequential import Precision, own_seeds
+from evolve.comparing.sequential import own_seeds
 from evolve.evidence import Condition, ablation, ceiling, classes, lead, sensitivity, sweeps
 from evolve.evidence.applying import TODAY
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory
 from evolve.evidence.notes import constraint_notes, repetition_notes, undefined_notes
+from evolve.evidence.options import Options
 from evolve.evidence.page import MOST_RIVALS
-from evolve.evidence.random_rival import NAME, rival_of, search_rival, stored_rival
+from evolve.evidence.random_rival import NAME
+from evolve.evidence.rivals import other_rivals, random_search_rival
 from evolve.evidence.searched import digest, read_run
-from evolve.evidence.sweep_table import is_random
-from evolve.judging.baselines import bundle_policies
 from evolve.judging.goals import Goals
 from evolve.records import Phenotype
 from evolve.settings import Settings
 from evolve.trials.suite import ROLES, Suite, SuiteScenario
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How much evidence is wanted, and where it is measured."""
-
-    evaluator: Mapping[str, Any] | str
-    tracker: Mapping[str, Any] | str = "none"  #: see `evolve.trackers.opening`; the report is added to its store
-    precision: Precision = field(default_factory=Precision)  #: of the comparison with each rival
-    sweep_seeds: int = 6  #: seeds of the sweeps, and of ablation and sensitivity
-    random_search: bool = True  #: search at random with the same budget where no such search is found
-    extent: ceiling.Extent | None = None  #: of the look-ahead; None: nobody looks ahead
-    seed: int = 1  #: of the bootstrap
-    allow_python: bool = False  #: whether a baseline of the search may be a Python callable
-    today: Phenotype | None = None  #: what runs today, a rival of its own
-    rivals: Mapping[str, Phenotype] = field(default_factory=dict)  #: whom the champion meets beside the baselines
-
-    @classmethod
-    def from_mapping(cls, given: Mapping[str, Any], allow_python: bool = False) -> "Options":
-        """The options among the values of `conf/evolve_report.yaml`, which cannot allow Python callables itself.
-
-        Raises
-        ------
-        ConfigError
-            If a value is wrong.
-        """
-        if not isinstance(given["random_search"], bool):
-            raise ConfigError(f"random_search must be true or false; got {given['random_search']!r}.")
-        return cls(
-            evaluator=given["evaluator"],
-            tracker=given["tracker"],
-            precision=Precision.checked(given["half_width"], given["first_seeds"], given["most_runs"]),
-            sweep_seeds=check_int("sweep_seeds", given["sweep_seeds"], 2, 10_000),
-            random_search=given["random_search"],
-            extent=_extent(given),
-            seed=check_int("seed", given["seed"], 0),
-            allow_python=allow_python,
-            today=None if given["today"] is None else bundle_policies("today", given["today"]),
-            rivals=_rivals(given["rivals"]),
-        )
-
-
-def _rivals(paths: object) -> dict[str, Phenotype]:
-    """The policies of bundles, by the names of their files."""
-    if not isinstance(paths, Sequence) or isinstance(paths, str):
-        raise ConfigError(f"rivals must be a list of policy bundles; got {paths!r}.")
-    files = {Path(str(path)).stem: str(path) for path in paths}
-    if len(files) < len(paths):
-        raise ConfigError(f"rivals must be files of different names; got {', '.join(map(str, paths))}.")
-    return {name: bundle_policies(f"rivals.{name}", path) for name, path in files.items()}
-
-
-def _extent(given: Mapping[str, Any]) -> ceiling.Extent | None:
-    """How far is looked ahead, if at all."""
-    n_seeds = check_int("ceiling_seeds", given["ceiling_seeds"], 2, 10_000)
-    num_requests = check_int("ceiling_requests", given["ceiling_requests"], 1, MOST_REQUESTS)
-    return ceiling.Extent(n_seeds, num_requests) if check_flag("ceiling", given["ceiling"]) else None
 
 
 def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> Dossier:
@@ -108,8 +49,8 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     if lineage.get("choice"):
         notes.append(str(lineage["choice"]))
     objectives = objectives_of(settings.rules.goals, notes)
-    rivals = {**settings.baselines, **_others(options, settings)}
-    random = _random_rival(folder, document, settings, options, done, notes)
+    rivals = {**settings.baselines, **other_rivals(options, settings)}
+    random = random_search_rival(folder, document, settings, options, done, notes)
     if random is not None:
         rivals[NAME] = random
     held_out = settings.suite.scenarios[ROLES[-1]]
@@ -253,39 +194,3 @@ def objectives_of(goals: Goals, notes: list[str]) -> list[Objective]:
             "objectives must have one that is a figure of a run, to compare policies by; got complexity alone."
         )
     return objectives
-
-
-def _others(options: Options, settings: Settings) -> dict[str, Phenotype]:
-    """Rivals that the search did not have: those of files, and what runs today, if it was told."""
-    for name in options.rivals:
-        if name in settings.baselines:
-            raise ConfigError(f"rivals: {name!r} is a baseline of the search already; call the file otherwise.")
-    if options.today is None:
-        return {**options.rivals}
-    if TODAY in settings.baselines or TODAY in options.rivals:
-        raise ConfigError(f"today must not be given where there is a rival {TODAY!r} already; leave one of them out.")
-    return {**options.rivals, TODAY: options.today}
-
-
-def _random_rival(
-    folder: Path,
-    document: Mapping[str, Any],
-    settings: Settings,
-    options: Options,
-    done: Callable[[str, int], None],
-    notes: list[str],
-) -> Phenotype | None:
-    if is_random(settings.labels.algorithm):
-        notes.append("this is a random search itself.")
-        return None
-    found = stored_rival(folder, document)
-    if found is not None:
-        notes.append(f"random search with the same budget: {found[1]}.")
-        return found[0]
-    if not options.random_search:
-        notes.append("NOT compared with random search (random_search=false, and no such search was found).")
-        return None
-    its_own = Settings.from_mapping({**rival_of(document), "evaluator": options.evaluator}, options.allow_python)
-    rival = search_rival(folder, its_own, lambda count: done("random search", count))
-    notes.append(f"random search with the same budget: {folder / 'random-search'}.")
-    return rival

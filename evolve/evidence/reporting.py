@@ -7,7 +7,8 @@ from pathlib import Path
 
 from blis.foundation.errors import ConfigError
 from blis.output.printing import json_text, print_json
-from evolve.evidence.gathering import Options, gather
+from evolve.evidence.gathering import gather
+from evolve.evidence.options import Options
 from evolve.evidence.sweep_table import read_sweep, sweep_figure, sweep_markdown, sweep_plain
 from evolve.evidence.text import summary
 from evolve.evidence.writing import write_dossier

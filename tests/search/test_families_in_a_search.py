@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from evolve.comparing.sequential import Precision
-from evolve.evidence.gathering import Options, gather
+from evolve.evidence.gathering import gather
+from evolve.evidence.options import Options
 from evolve.evidence.page import html
 from evolve.evidence.text import markdown
 from evolve.outcome.run_folder import keep_config
