@@ -1,6 +1,6 @@
 """How good is a champion, honestly?
 
-Each file asks one question of a champion and its rivals: `lead` (is it better?), `classes` (for whom?),
+Each file asks one question of a champion and its rivals: `classes` (for whom is it better?),
 `ablation` (which genes matter?), `sensitivity` (how exact must its numbers be?), `sweeps` (at other loads, with
 older signals, and under other prices?). Each has a verb `examine` that takes what it needs, among it `Measure`, and
 returns plain records. All compare on the same requests, pair by pair.

@@ -9,8 +9,8 @@ from blis.foundation.errors import ConfigError
 from evolve.comparing import Objective, comparison
 from evolve.comparing.hierarchy import Hierarchy, hierarchy_of
 from evolve.comparing.objectives import read_objectives
-from evolve.comparing.sequential import own_seeds
-from evolve.evidence import Condition, ablation, ceiling, classes, lead, sensitivity, sweeps
+from evolve.comparing.sequential import compare_until, own_seeds
+from evolve.evidence import Condition, ablation, ceiling, classes, sensitivity, sweeps
 from evolve.evidence.applying import TODAY
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.laboratory import Laboratory
@@ -74,7 +74,7 @@ def gather(folder: Path, options: Options, done: Callable[[str, int], None]) -> 
     common: dict[str, Any] = {"objectives": objectives, "measure": laboratory.measure, "seed": options.seed}
     try:
         question[0] = "rivals"
-        comparisons = lead.examine(
+        comparisons = compare_until(
             champion, rivals, names, objectives, laboratory.measure_cells, seed_at, options.precision, options.seed
         )
         comparisons = [replace(one, hierarchy=_hierarchy(settings.suite)) for one in comparisons]

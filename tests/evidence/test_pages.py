@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from evolve.comparing import Effect, Objective
-from evolve.comparing.sequential import Precision
+from evolve.comparing.sequential import Precision, compare_until
 from evolve.comparing.shares import Share
-from evolve.evidence import Condition, Measure, ablation, classes, lead, sensitivity, sweeps
+from evolve.evidence import Condition, Measure, ablation, classes, sensitivity, sweeps
 from evolve.evidence.ceiling import Ceiling, Extent, Room
 from evolve.evidence.dossier import Dossier
 from evolve.evidence.page import html
@@ -37,7 +37,7 @@ def dossier(measured: Callable[..., Measure], objectives: list[Objective]) -> Do
         precision=precision,
         objectives={"ttft-p99": 1.0, "goodput": 1.0},
         violation=0.0,
-        comparisons=lead.examine(champion, rivals, where, objectives, by_cells(measure), int, precision, 1),
+        comparisons=compare_until(champion, rivals, where, objectives, by_cells(measure), int, precision, 1),
         class_rival="round-robin",
         classes=classes.examine(champion, phenotype(), where, seeds, lambda *_: {"batch": {"ttft_p99_ms": 12.5}}),
         parts=ablation.examine(champion, genes, where, seeds, objectives, measure, 1),

@@ -7,9 +7,9 @@ import pytest
 
 from blis.scenario_file import read_scenario
 from evolve.comparing import Objective, comparison
-from evolve.comparing.sequential import Precision
+from evolve.comparing.sequential import Precision, compare_until
 from evolve.comparing.verdict import is_better, verdict
-from evolve.evidence import Condition, Measure, ablation, classes, lead, sensitivity, sweeps
+from evolve.evidence import Condition, Measure, ablation, classes, sensitivity, sweeps
 from evolve.records import Phenotype, Record
 from evolve.trials.suite import SuiteScenario
 from tests.evidence.conftest import by_cells
@@ -30,7 +30,7 @@ def _champion_against(
     rivals = {name: phenotype(routing={"policy": name}) for name in qualities if name != "weighted"}
     champion = phenotype(routing=weighted(queue_depth=1.0))
     measure = measured(_by_routing(qualities), noise)
-    return lead.examine(champion, rivals, ["a", "b"], objectives, by_cells(measure), int, TEN_EACH, 1)
+    return compare_until(champion, rivals, ["a", "b"], objectives, by_cells(measure), int, TEN_EACH, 1)
 
 
 def test_a_better_champion_is_called_better(measured: Measured, objectives: list[Objective]) -> None:
@@ -70,7 +70,7 @@ def test_a_scenario_that_is_lost_is_named(measured: Measured, objectives: list[O
             return 1.0
         return 2.0 if condition.scenario == "a" else 0.9
 
-    found = lead.examine(
+    found = compare_until(
         phenotype(routing=weighted(queue_depth=1.0)),
         {"rr": phenotype()},
         ["a", "b"],
