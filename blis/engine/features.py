@@ -67,11 +67,23 @@ PRIORITY_FEATURES = (
     "arrival_us",  # when it arrived
     "preemptions",  # so far
     "round",  # earlier turns of its session
+    "ttft_target_us",  # from its arrival, when its first token is due
+    "itl_target_us",  # mean time between its tokens that it is promised
     "age_us",  # time since its arrival
     "queued_requests",  # waiting on the instance
     "running_requests",  # in its batch
     "free_blocks",  # its KV blocks not in use
+    "ttft_slack_us",  # time until its first token is due; below 0: it is late
+    "uncached_tokens",  # that it has to compute before its next token
+    "expected_output_tokens",  # that requests of its tenant and class have written here in the mean
+    "tenant_tokens",  # that its tenant has got here: prompts that were taken, and what was written
 )
+#: Those of them that cost something to keep, and the signal that each is, see `blis.policies.needs`.
+PRIORITY_SIGNAL_OF = {
+    "uncached_tokens": "uncached_tokens",
+    "expected_output_tokens": "expected_output_tokens",
+    "tenant_tokens": "tenant_service",
+}
 
 _URGENCY = tuple(URGENCY[name] for name in CLASSES)
 
@@ -192,9 +204,21 @@ def priority_feature(feature: int, view: QueueView, request: RequestView) -> flo
     if feature == 5:
         return float(request.round)
     if feature == 6:
-        return float(view.clock_us - request.arrival_us)
+        return float(request.ttft_target_us)
     if feature == 7:
-        return float(view.queued_requests)
+        return float(request.itl_target_us)
     if feature == 8:
+        return float(view.clock_us - request.arrival_us)
+    if feature == 9:
+        return float(view.queued_requests)
+    if feature == 10:
         return float(view.running_requests)
-    return float(view.free_blocks)
+    if feature == 11:
+        return float(view.free_blocks)
+    if feature == 12:
+        return float(request.ttft_target_us + request.arrival_us - view.clock_us)
+    if feature == 13:
+        return float(view.uncached_tokens)
+    if feature == 14:
+        return request.expected_output_tokens
+    return float(view.tenant_input_tokens + view.tenant_written_tokens)

@@ -5,13 +5,14 @@ is total, so that any program gives a value; one that is not a number becomes mi
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from blis.engine._jit import kernel
 from blis.engine.features import (
     PRIORITY_FEATURES,
+    PRIORITY_SIGNAL_OF,
     ROUTING_FEATURES,
     SIGNAL_OF,
     priority_feature,
@@ -125,9 +126,18 @@ def uses_changing_feature(program: Float64Vector) -> bool:
 
 def signals_of(program: Float64Vector) -> frozenset[str]:
     """Costly signals that a routing program reads, see `blis.policies.needs`."""
+    return _signals(program, ROUTING_FEATURES, SIGNAL_OF)
+
+
+def queue_signals_of(program: Float64Vector) -> frozenset[str]:
+    """Costly signals that a priority program reads."""
+    return _signals(program, PRIORITY_FEATURES, PRIORITY_SIGNAL_OF)
+
+
+def _signals(program: Float64Vector, features: Sequence[str], signal_of: Mapping[str, str]) -> frozenset[str]:
     pairs = zip(program[1::2].tolist(), program[2::2].tolist(), strict=False)
-    read = {ROUTING_FEATURES[int(argument)] for operation, argument in pairs if operation == _FEATURE}
-    return frozenset(SIGNAL_OF[name] for name in read if name in SIGNAL_OF)
+    read = {features[int(argument)] for operation, argument in pairs if operation == _FEATURE}
+    return frozenset(signal_of[name] for name in read if name in signal_of)
 
 
 @kernel

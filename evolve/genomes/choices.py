@@ -13,6 +13,7 @@ from evolve.genomes.situations import BLOCK_SIZES_TOKENS
 
 #: Of each SLO class: a scenario's own tell apart no policies that these do not.
 _TTFT_TARGETS_US = np.array(SHIPPED.ttft_targets_us())
+_ITL_TARGETS_US = np.array(SHIPPED.itl_targets_us())
 
 
 @cached_kernel
@@ -171,5 +172,5 @@ def _request(columns: Int64Vector, block_size_tokens: int, priority: float) -> R
         priority,
         _TTFT_TARGETS_US[columns[2]],
         0.0,
-        zero,  # type: ignore[arg-type]
+        _ITL_TARGETS_US[columns[2]],
     )

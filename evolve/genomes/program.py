@@ -28,8 +28,7 @@ from evolve.records import Phenotype, Value
 FEATURES = {"routing": ROUTING_FEATURES, "priority": PRIORITY_FEATURES}
 
 #: What is read if a problem does not say. The time of day and of arrival are not there, since a formula could learn the
-#: scenario by heart from them; nor is what is costly (features that change while a request waits have the queue sorted
-#: in every step) or depends on the hardware (counts of blocks, lengths of steps).
+#: scenario by heart from them; nor is what depends on the hardware (counts of blocks, lengths of steps).
 DEFAULT_FEATURES = {
     "routing": (
         "queued_requests", "running_requests", "queued_tokens", "used_share", "in_flight_requests", "effective_load",
@@ -37,7 +36,10 @@ DEFAULT_FEATURES = {
         "urgency", "sent_tokens", "sent_urgent_requests", "is_session_home", "headroom_share", "expected_ttft_us",
         "expected_itl_us",
     ),
-    "priority": ("input_tokens", "urgency", "preemptions", "round"),
+    "priority": (
+        "input_tokens", "urgency", "preemptions", "round", "ttft_target_us", "age_us", "ttft_slack_us",
+        "uncached_tokens", "expected_output_tokens", "tenant_tokens",
+    ),
 }  # fmt: skip
 
 #: Features that are equal for all that a decision compares: instances, or the requests of one queue.

@@ -10,6 +10,7 @@ from evolve.outcome import Finalist, Finals
 from evolve.outcome.endpoint_picker import FILE as ENDPOINT_PICKER
 from evolve.outcome.endpoint_picker import endpoint_picker
 from evolve.outcome.files import write_text_whole
+from evolve.outcome.lead import lead_text
 from evolve.outcome.stability import finalist_names, stability_text
 from evolve.plan import Plan
 from evolve.records import Record, Task
@@ -30,7 +31,9 @@ def write_champion(plan: Plan, finals: Finals) -> Path:
 
 
 def choice_text(plan: Plan, finals: Finals) -> str:
-    """On which scenarios the choice of the champion rests, in one sentence."""
+    """Why the champion was chosen: on which scenarios that rests, or that nothing new was surely better."""
+    if finals.lead is not None and finals.lead.is_luck:
+        return lead_text(finals.lead)
     names = finalist_names(plan, [finalist.individual for finalist in finals.finalists])
     return stability_text(finals.stability, names)
 

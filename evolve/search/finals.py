@@ -4,18 +4,20 @@ cannot repeat.
 Finalists are the archive's best, those of the rest of it that are most unlike them (of a front: its least crowded
 members), and the known policies. They meet the training scenarios with seeds that nobody has seen (of families, members
 that nobody has met), and the validation scenarios, in rounds: after each the worse half goes home
-(`evolve.search.racing`), but of a front all are judged to the end. Who does best in both together is the champion; only
-the champion takes the test, once.
+(`evolve.search.racing`), but of a front all are judged to the end. Who does best in both together is the champion,
+unless a known policy is as good but for luck (`evolve.outcome.lead`); only the champion takes the test, once.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from evolve.comparing.objectives import read_objectives
 from evolve.judging.fitness import Judgement
 from evolve.outcome import Finalist, Finals
-from evolve.outcome.stability import merit, stability
+from evolve.outcome.lead import Lead, lead_of
+from evolve.outcome.stability import finalist_names, merit, stability
 from evolve.plan import Plan
-from evolve.records import Score
+from evolve.records import Record, Score
 from evolve.search.history import Evaluation, Subject
 from evolve.search.ledger import Ledger
 from evolve.search.racing import race, rounds
@@ -55,6 +57,9 @@ def hold_finals(
     places = race(candidates, judge, _merit, rounds(len(seeds)) if is_one else [len(seeds)])
     ranked: list[Finalist] = [place.judged for place in places]
     to_the_end: list[Finalist] = [place.judged for place in places if place.n_seeds == len(seeds)]
+    lead = _lead(plan, to_the_end) if is_one else None
+    if lead is not None and lead.is_luck:
+        ranked, to_the_end = _known_first(plan, ranked), _known_first(plan, to_the_end)
     by_digest = {finalist.individual.digest: finalist for finalist in to_the_end}
     champion = ranked[0]
     stable = stability(without_each(plan, to_the_end), [finalist.individual.size for finalist in to_the_end])
@@ -74,7 +79,7 @@ def hold_finals(
         rows += _rows(plan, ledger, "final", place, finalist.individual, finalist.validation, "validation")
     rows += _rows(plan, ledger, "test", 0, champion.individual, test, "test")
     members = [by_digest[individual.digest] for individual in front([finalist.individual for finalist in to_the_end])]
-    return Finals(champion, ranked, members, test, baselines, stable), rows
+    return Finals(champion, ranked, members, test, baselines, stable, lead), rows
 
 
 def judged_again(
@@ -109,6 +114,42 @@ def without_each(plan: Plan, judged: Sequence[Finalist]) -> list[dict[str, Score
         }
         for finalist, first, second in zip(judged, train, validation, strict=True)
     ]
+
+
+def _lead(plan: Plan, judged: Sequence[Finalist]) -> Lead | None:
+    """How far a new policy that did best is ahead of the best known one, if that keeps constraints as well."""
+    known = _known_digests(plan)
+    best, rival = judged[0], next((one for one in judged if one.individual.digest in known), None)
+    if rival is None or rival is best or rival.individual.score.is_feasible < best.individual.score.is_feasible:
+        return None
+    ours, theirs = _by_scenario(best), _by_scenario(rival)
+    parts = [
+        [(role, scenario) for scenario in part]
+        for role in ("train", "validation")
+        for part in plan.judge.parts(role).values()
+    ]
+    names = finalist_names(plan, [one.individual for one in judged])
+    return Lead(names[judged.index(rival)], names[0], *lead_of(ours, theirs, parts, read_objectives(plan.goals)))
+
+
+def _by_scenario(finalist: Finalist) -> dict[tuple[str, str], list[Record]]:
+    """(role, scenario) -> a record for each seed."""
+    rows: dict[tuple[str, str], list[Record]] = {}
+    for role, judgement in (("train", finalist.train), ("validation", finalist.validation)):
+        for task, record in judgement.records:
+            rows.setdefault((role, task.scenario), []).append(record)
+    return rows
+
+
+def _known_digests(plan: Plan) -> set[str]:
+    return {plan.problem.digest(genome) for genome in plan.first}
+
+
+def _known_first(plan: Plan, judged: Sequence[Finalist]) -> list[Finalist]:
+    """The best known one before all others."""
+    known = _known_digests(plan)
+    first = next(one for one in judged if one.individual.digest in known)
+    return [first, *(one for one in judged if one is not first)]
 
 
 def _left(scenario: str, names: Sequence[str], whole: Score, without: Mapping[str, Score]) -> Score | None:

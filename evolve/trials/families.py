@@ -8,10 +8,12 @@ names: so each member turns a seed of the suite into one of its own, and luck is
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from blis.families.family import ScenarioFamily, read_family
 from blis.families.named import MEMBER
-from blis.foundation.checks import check_int, check_keys
+from blis.foundation.answers import choices
+from blis.foundation.checks import check_choice, check_int, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.randomness import stream
 from blis.foundation.words import shown
@@ -32,6 +34,7 @@ class SuiteFamily:
     family: ScenarioFamily
     members: int  #: how many of them the role has at a time
     num_requests: int  #: of each
+    physics: str | None = None  #: kind of latency model that prices their steps; None: their own
 
     @property
     def name(self) -> str:
@@ -41,8 +44,10 @@ class SuiteFamily:
     def member(self, number: int) -> SuiteScenario:
         """The member of that number, as a scenario of the suite."""
         file = self.family.member(number)
+        of_physics = "" if self.physics is None else f"/{self.physics}"
         return SuiteScenario(
-            name=file.name, file=file, load=file.load, num_requests=self.num_requests, family=self.name,
+            name=f"{file.name}{of_physics}", file=file, load=file.load, num_requests=self.num_requests,
+            physics=self.physics, family=self.name,
         )  # fmt: skip
 
     def of_role(self, role: str) -> list[SuiteScenario]:
@@ -74,7 +79,7 @@ def read_families(where: str, value: object, members: object) -> tuple[SuiteFami
     where : str
         Path of the role, for messages.
     value : list
-        Names or paths, or mappings with `name` and perhaps `num_requests`.
+        Names or paths, or mappings with `name` and perhaps `num_requests` and `physics`.
     members : int
         Of each of them.
 
@@ -95,8 +100,10 @@ def read_families(where: str, value: object, members: object) -> tuple[SuiteFami
 
 
 def _family(where: str, value: object, members: int) -> SuiteFamily:
-    given = {"name": value} if isinstance(value, str) else check_keys(where, value, ("name", "num_requests"), ("name",))
-    name, num_requests = given["name"], given.get("num_requests")
+    given: dict[str, Any] = {"name": value}
+    if not isinstance(value, str):
+        given = check_keys(where, value, ("name", "num_requests", "physics"), ("name",))
+    name, num_requests, physics = given["name"], given.get("num_requests"), given.get("physics")
     if not isinstance(name, str):
         raise ConfigError(f"{where}.name must be the name or the path of a family; got {shown(name)}.")
     if MEMBER in name:
@@ -104,4 +111,6 @@ def _family(where: str, value: object, members: int) -> SuiteFamily:
     family = read_family(name)
     if num_requests is not None:
         num_requests = check_int(f"{where}.num_requests", num_requests, 1, MOST_REQUESTS)
-    return SuiteFamily(family, members, num_requests or family.file.num_requests)
+    if physics is not None:
+        check_choice(f"{where}.physics", physics, choices("latency"))
+    return SuiteFamily(family, members, num_requests or family.file.num_requests, physics)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.reference.naive_ledger import expected_output
 from tests.reference.naive_programs import value_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ URGENCY = {
 DUE_US = {
     "": 2_000_000, "critical": 450_000, "realtime": 450_000, "standard": 2_000_000, "interactive": 2_000_000,
     "batch": 60_000_000, "sheddable": 60_000_000, "background": 300_000_000,
+}  # fmt: skip
+#: Mean time between its tokens that a request is promised; whoever is not listed is unnamed [µs].
+ITL_DUE_US = {
+    "critical": 40_000, "realtime": 40_000, "batch": 10**15, "sheddable": 10**15, "background": 10**15,
 }  # fmt: skip
 
 
@@ -66,6 +71,12 @@ def priority_of(policy: dict[str, Any], request: Request, instance: Instance, no
             "queued_requests": instance.n_waiting,
             "running_requests": len(instance.batch),
             "free_blocks": len(instance.pool.free),
+            "ttft_target_us": instance.due_us(request),
+            "itl_target_us": ITL_DUE_US.get(request.slo_class, 200_000),
+            "ttft_slack_us": request.arrival_us + instance.due_us(request) - now,
+            "uncached_tokens": instance.uncached_tokens(request),
+            "expected_output_tokens": expected_output(request, [instance.ledger]),
+            "tenant_tokens": instance.ledger.prompts[request.tenant] + instance.ledger.tokens[request.tenant],
         }
         return value_of(policy.get("formula", "age_us"), features)
     raise ValueError(f"unknown priority policy {name!r}")

@@ -6,10 +6,12 @@ The program is data (see `blis.engine.program`): changing it compiles nothing. I
 
 from typing import Annotated, NamedTuple
 
-from blis.engine.program import STACK_SIZE, evaluate_priority, uses_changing_feature
+from blis.engine.program import STACK_SIZE, evaluate_priority, queue_signals_of, uses_changing_feature
 from blis.engine.views import QueueView, RequestView
 from blis.foundation.units import Float64Vector
 from blis.policies.parameters import Formula
+
+NEEDS = queue_signals_of
 
 
 class Params(NamedTuple):
