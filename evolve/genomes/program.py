@@ -37,7 +37,7 @@ DEFAULT_FEATURES = {
         "expected_itl_us",
     ),
     "priority": (
-        "input_tokens", "urgency", "preemptions", "round", "ttft_target_us", "age_us", "ttft_slack_us",
+        "input_tokens", "urgency", "preemptions", "round", "ttft_target_us", "ttft_slack_us",
         "uncached_tokens", "expected_output_tokens", "tenant_tokens",
     ),
 }  # fmt: skip
