@@ -11,6 +11,8 @@ from evolve.outcome.endpoint_picker import FILE as ENDPOINT_PICKER
 from evolve.outcome.endpoint_picker import endpoint_picker
 from evolve.outcome.files import write_text_whole
 from evolve.outcome.lead import lead_text
+from evolve.outcome.scorer_port import FILE as SCORER_PORT
+from evolve.outcome.scorer_port import scorer_port
 from evolve.outcome.stability import finalist_names, stability_text
 from evolve.plan import Plan
 from evolve.records import Record, Task
@@ -46,6 +48,16 @@ def write_endpoint_picker(plan: Plan, finals: Finals) -> list[Path]:
         return []
     path = plan.folder / ENDPOINT_PICKER
     write_text_whole(path, f"# {note}\n{text}")
+    return [path]
+
+
+def write_scorer_port(plan: Plan, finals: Finals) -> list[Path]:
+    """Write the champion's routing formula as a plugin of llm-d's router would have it; the path, or none."""
+    text = scorer_port(plan.problem.decode(finals.champion.individual.genome).policies)
+    if text is None:
+        return []
+    path = plan.folder / SCORER_PORT
+    write_text_whole(path, text)
     return [path]
 
 

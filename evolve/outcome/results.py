@@ -8,7 +8,13 @@ from typing import Any
 from blis.output.run_folder import source_commit
 from evolve.judging.fitness import Judgement
 from evolve.outcome import Finals
-from evolve.outcome.champion import write_best_so_far, write_champion, write_endpoint_picker, write_front
+from evolve.outcome.champion import (
+    write_best_so_far,
+    write_champion,
+    write_endpoint_picker,
+    write_front,
+    write_scorer_port,
+)
 from evolve.outcome.figures import CHAMPION, Story, write_figures
 from evolve.outcome.files import write_text_whole
 from evolve.outcome.history import write_history
@@ -66,7 +72,7 @@ def leave(
         written += write_front(plan, finals.front)
     write_text_whole(plan.folder / SUMMARY, summary_text(plan, spending, finals))
     story = _story(plan, rows, baselines, finals)
-    written += write_endpoint_picker(plan, finals)
+    written += [*write_endpoint_picker(plan, finals), *write_scorer_port(plan, finals)]
     written += [plan.folder / SUMMARY, *tables, *write_figures(plan.folder / FIGURES, story)]
     return SearchEnd(
         status="finished",

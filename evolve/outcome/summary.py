@@ -15,6 +15,8 @@ from evolve.outcome import Finals
 from evolve.outcome.champion import choice_text
 from evolve.outcome.endpoint_picker import FILE as ENDPOINT_PICKER
 from evolve.outcome.endpoint_picker import endpoint_picker
+from evolve.outcome.scorer_port import FILE as SCORER_PORT
+from evolve.outcome.scorer_port import scorer_port
 from evolve.outcome.stability import finalist_names
 from evolve.plan import Plan
 from evolve.plan.budget import Spending
@@ -147,13 +149,15 @@ def _command(plan: Plan, judgement: Judgement) -> list[str]:
 
 def _to_apply(plan: Plan, individual: Individual) -> list[str]:
     """Which files say what the champion does, to whom."""
-    text, note = endpoint_picker(plan.problem.decode(individual.genome).policies)
+    policies = plan.problem.decode(individual.genome).policies
+    text, note = endpoint_picker(policies)
     router = (
         f"`{ENDPOINT_PICKER}` for llm-d's router. {note}"
         if text is not None
         else f"for llm-d's router: none, as {note}"
     )
-    return ["- `champion.yaml` for `blis policies=` and `python -m evolve.compare`", f"- {router}"]
+    port = "" if scorer_port(policies) is None else f" `{SCORER_PORT}` has the formula as a plugin's pseudo-code."
+    return ["- `champion.yaml` for `blis policies=` and `python -m evolve.compare`", f"- {router}{port}"]
 
 
 def _choice(plan: Plan, finals: Finals) -> list[str]:
