@@ -2,26 +2,30 @@
 
 Searches, judges and tabulates.
 
-Each search and its report is one call of the commands that users call; what is there already is not done again. Where
-routing is searched, champions also meet the rivals of `conf/baselines/tuned.yaml`, and the first seed's look-ahead says
-how much was to be had. What champions are worth under other prices measures `experiments.e004_discovery.prices`.
+Each search is one call of the command that users call; what is there already is not done again. Champions meet the
+baselines of their search, and where routing is searched also the rivals of `conf/baselines/tuned.yaml`, by the judge
+and the seeds of `python -m evolve.report`, which tells more of each. What champions are worth under other prices
+measures `experiments.e004_discovery.prices`.
 """
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from blis.foundation.checks import check_choice, check_int
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import conf_folder
 from blis.foundation.strict_yaml import read_yaml
-from blis.policies.bundle import bundle_from_mapping, write_bundle
-from evolve import report, run
+from evolve import run
+from evolve.comparing import Effect
+from evolve.comparing.comparison import Comparison, strongest
+from evolve.comparing.sequential import Precision
+from evolve.judging.baselines import read_policies
 from evolve.outcome.files import write_text_whole
+from evolve.records import Phenotype
 from experiments.assignments import as_number, read_assignments
+from experiments.e004_discovery.champions import compared
 
 #: Problem -> its algorithm.
 PROBLEMS = {
@@ -47,98 +51,83 @@ def main(words: Sequence[str]) -> int:
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    folder = Path(given["folder"])
-    found = {
-        problem: [_found(folder / f"{problem}-{seed}", problem, given["suite"], seed) for seed in range(1, n_seeds + 1)]
-        for problem in problems
-    }
-    text = "\n".join(lines(found)) + "\n"
-    write_text_whole(folder / "table.md", text)
-    print(text, end="")
+    folder, text = Path(given["folder"]), list(HEAD)
+    for problem in problems:
+        found = []
+        for seed in range(1, n_seeds + 1):
+            found.append(_found(folder / f"{problem}-{seed}", problem, given["suite"], seed))
+            text.append(_line(problem, seed, found[-1]))
+            print(text[-1], file=sys.stderr, flush=True)
+        text.append(_median(problem, found))
+        write_text_whole(folder / "table.md", "\n".join(text) + "\n")
+    print("\n".join(text))
     return 0
 
 
-def _found(folder: Path, problem: str, suite: str, seed: int) -> Mapping[str, Any]:
-    """The evidence on one search, made if it is not there yet."""
-    evidence = folder / "report.json"
-    if not evidence.exists():
-        common = ["tracker=none", "evaluator=threads"]
+def _found(folder: Path, problem: str, suite: str, seed: int) -> list[Comparison]:
+    """The champion of a search against its rivals; the search is made if it is not there yet."""
+    if not (folder / "champion.yaml").exists():
         search = [f"problem={problem}", f"algorithm={PROBLEMS[problem]}", f"suite={suite}", f"seed={seed}"]
-        if run.main([*search, *common, "report=false", f"hydra.run.dir={folder}"]) != 0:
+        common = ["tracker=none", "evaluator=threads", "report=false"]
+        if run.main([*search, *common, f"hydra.run.dir={folder}"]) != 0:
             raise SystemExit(1)
-        asked = ["random_search=false", "sweep_seeds=2"]
-        if problem in ROUTES:
-            asked.append(f"rivals=[{','.join(map(str, tuned_rivals(folder.parent / 'tuned')))}]")
-        if problem in ROUTES[:2] and seed == 1:
-            asked += ["ceiling=true", "ceiling_seeds=2", "ceiling_requests=300"]
-        if report.main([str(folder), *asked, *common]) != 0:
-            raise SystemExit(1)
-    document: dict[str, Any] = json.loads(evidence.read_text())
-    return document
+    return compared(folder, tuned_rivals() if problem in ROUTES else {}, Precision())
 
 
-def tuned_rivals(folder: Path) -> list[Path]:
-    """A bundle for each known policy whose numbers were tuned."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, policies in read_yaml(conf_folder() / "baselines" / "tuned.yaml").items():
-        if name.endswith(_TUNED):
-            paths.append(folder / f"{name}.yaml")
-            write_bundle(bundle_from_mapping(name, {"version": 1, **policies}), paths[-1])
-    return paths
+def tuned_rivals() -> dict[str, Phenotype]:
+    """The known policies whose numbers were tuned."""
+    group = read_yaml(conf_folder() / "baselines" / "tuned.yaml")
+    return read_policies("baselines", {name: one for name, one in group.items() if name.endswith(_TUNED)})
 
 
-def lines(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """One line for each search, and one for the median of each problem."""
-    text = [
-        "| problem | seed | over the strongest rival | which is | over the strongest tuned one | over llm-d 3:2:2 "
-        "| elsewhere, over the strongest |"
+HEAD = (
+    "| problem | seed | over the strongest rival | which is | over the strongest tuned one | over llm-d 3:2:2 "
+    "| elsewhere, over the strongest |",
+    "|---|---|---|---|---|---|---|",
+)
+
+
+def _line(problem: str, seed: int, comparisons: Sequence[Comparison]) -> str:
+    hardest = strongest(comparisons)
+    tuned = [one for one in comparisons if one.rival.endswith(_TUNED)]
+    best = strongest(tuned) if tuned else None
+    cells = [
+        problem,
+        str(seed),
+        _interval(hardest.overall),
+        hardest.rival,
+        f"{_interval(best.overall)} ({best.rival.removesuffix(_TUNED)})" if best else "-",
+        _interval(_against(comparisons, YARDSTICK).overall),
+        _elsewhere(hardest),
     ]
-    text.append("|---|---|---|---|---|---|---|")
-    for problem, searches in found.items():
-        hardest = [min(one["comparisons"], key=_gain) for one in searches]
-        tuned = [_hardest_tuned(one) for one in searches]
-        plain = [_against(one, YARDSTICK) for one in searches]
-        for seed, (one, hard, best, yardstick) in enumerate(zip(searches, hardest, tuned, plain, strict=True), 1):
-            cells = [problem, str(seed), _effect(hard), hard["rival"], best, _effect(yardstick), _elsewhere(one)]
-            text.append(f"| {' | '.join(cells)} |")
-        medians = [f"{median(map(_gain, group)):+.1f} %" for group in (hardest, plain)]
-        text.append(f"| **{problem}** | median | **{medians[0]}** | | | **{medians[1]}** | |")
-    return text
+    return f"| {' | '.join(cells)} |"
 
 
-def _elsewhere(document: Mapping[str, Any]) -> str:
-    """What to expect over the strongest rival on other scenarios; of families: on other members, on other families."""
-    found = document.get("generalisation")
+def _median(problem: str, found: Sequence[Sequence[Comparison]]) -> str:
+    over = [median(one.overall.gain_percent for one in group) for group in zip(*_both(found), strict=True)]
+    return f"| **{problem}** | median | **{over[0]:+.1f} %** | | | **{over[1]:+.1f} %** | |"
+
+
+def _both(found: Sequence[Sequence[Comparison]]) -> list[tuple[Comparison, Comparison]]:
+    """Of each search: against the strongest rival, and against the yardstick."""
+    return [(strongest(one), _against(one, YARDSTICK)) for one in found]
+
+
+def _elsewhere(comparison: Comparison) -> str:
+    """What to expect over the rival on other scenarios; of families: on other members, on other families."""
+    found = comparison.generalisation
     if found is None:
-        return str(document.get("outlook") or "expect -").partition("expect ")[2].partition(" over ")[0]
-    return ", ".join("-" if found[level] is None else _interval(found[level]) for level in ("members", "families"))
+        return "-" if comparison.elsewhere is None else _interval(comparison.elsewhere)
+    return ", ".join("-" if one is None else _interval(one) for one in (found.members, found.families))
 
 
-def _hardest_tuned(document: Mapping[str, Any]) -> str:
-    """Over the strongest rival with tuned numbers, and which it is."""
-    tuned = [one for one in document["comparisons"] if one["rival"].endswith(_TUNED)]
-    if not tuned:
-        return "-"
-    hardest = min(tuned, key=_gain)
-    return f"{_effect(hardest)} ({hardest['rival'].removesuffix(_TUNED)})"
+def _against(comparisons: Sequence[Comparison], rival: str) -> Comparison:
+    (found,) = (one for one in comparisons if one.rival == rival)
+    return found
 
 
-def _against(document: Mapping[str, Any], rival: str) -> Mapping[str, Any]:
-    (found,) = (one for one in document["comparisons"] if one["rival"] == rival)
-    return dict(found)
-
-
-def _gain(comparison: Mapping[str, Any]) -> float:
-    return float(comparison["overall"]["gain_percent"])
-
-
-def _effect(comparison: Mapping[str, Any]) -> str:
-    return _interval(comparison["overall"])
-
-
-def _interval(one: Mapping[str, Any]) -> str:
-    return f"{one['gain_percent']:+.1f} % [{one['low_percent']:+.1f}, {one['high_percent']:+.1f}]"
+def _interval(one: Effect) -> str:
+    return f"{one.gain_percent:+.1f} % [{one.low_percent:+.1f}, {one.high_percent:+.1f}]"
 
 
 if __name__ == "__main__":

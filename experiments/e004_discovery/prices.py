@@ -12,15 +12,11 @@ from statistics import median
 from blis.foundation.checks import check_int
 from blis.foundation.errors import ConfigError
 from evolve.comparing.comparison import Comparison, strongest
-from evolve.comparing.objectives import read_objectives
-from evolve.comparing.sequential import Precision, compare_until, own_seeds
-from evolve.evidence.laboratory import Laboratory
-from evolve.judging.baselines import read_policies, with_bundles
+from evolve.comparing.sequential import Precision, own_seeds
 from evolve.outcome.files import write_text_whole
-from evolve.outcome.run_folder import read_config
-from evolve.settings import Settings
-from evolve.trials.suite import SuiteScenario, read_suite
+from evolve.trials.suite import read_suite
 from experiments.assignments import as_number, read_assignments
+from experiments.e004_discovery.champions import compared
 
 YARDSTICK = "llm-d-3-2-2"
 DEFAULTS = {"folder": "outputs/e004", "suite": "families-other-prices", "first_seeds": "3", "half_width": "0.03"}
@@ -43,28 +39,12 @@ def main(words: Sequence[str]) -> int:
     found: dict[str, list[tuple[str, list[Comparison]]]] = {}
     for folder in folders:
         problem, _, seed = folder.name.rpartition("-")
-        found.setdefault(problem, []).append((seed, compared(folder, scenarios, precision)))
+        found.setdefault(problem, []).append((seed, compared(folder, {}, precision, scenarios, own_seeds("prices"))))
         print(f"{folder.name} is done", file=sys.stderr, flush=True)
     text = "\n".join(lines(found)) + "\n"
     write_text_whole(Path(given["folder"]) / "prices.md", text)
     print(text, end="")
     return 0
-
-
-def compared(folder: Path, scenarios: Sequence[SuiteScenario], precision: Precision) -> list[Comparison]:
-    """The champion of a search against those baselines of it that decide otherwise."""
-    settings = Settings.from_mapping(read_config(folder))
-    given = with_bundles("champion", {"champion": str(folder / "champion.yaml")})
-    (champion,) = read_policies("champion", given).values()
-    rivals = {name: one for name, one in settings.baselines.items() if one.policies != champion.policies}
-    laboratory = Laboratory(scenarios, [], settings.evaluator)
-    names, objectives = [one.name for one in scenarios], read_objectives(settings.rules.goals)
-    try:
-        return compare_until(
-            champion, rivals, names, objectives, laboratory.measure_cells, own_seeds("prices"), precision, 1
-        )
-    finally:
-        laboratory.close()
 
 
 def lines(found: Mapping[str, Sequence[tuple[str, Sequence[Comparison]]]]) -> list[str]:
