@@ -69,10 +69,10 @@ def simulation_of(case: Case, rows: Rows, semantics: str, **options: Any) -> Sim
 
 def targets_of(case: Case) -> SloTargets:
     """What each class is promised."""
-    given = case.get("ttft_targets_us")
-    if given is None:
+    ttft, itl = case.get("ttft_targets_us"), case.get("itl_targets_us")
+    if ttft is None:
         return SHIPPED
-    targets = {name or "default": {"ttft_ms": due_us / 1000} for name, due_us in given.items()}
+    targets = {name or "default": {"ttft_ms": ttft[name] / 1000, "itl_ms": itl[name] / 1000} for name in ttft}
     return SloTargets.from_mapping("slo", targets)
 
 

@@ -16,6 +16,7 @@ from tests.reference.naive_metrics import aggregate, row_of
 from tests.reference.naive_request import Keys, Request, read_requests
 from tests.reference.naive_routing import Admission, Eyes, Router, draw_of, regret
 from tests.reference.naive_semantics import PRESETS, Semantics
+from tests.reference.naive_targets import targets_of
 
 REFUSED_PAUSE_US = 1_000_000  # whoever is refused waits so long before the next attempt
 # Ranks among the events of one microsecond: of the cluster, then of one instance.
@@ -41,6 +42,9 @@ class Simulator:
         self.case = case
         self.semantics = semantics
         self.requests = read_requests(rows, case["block_size_tokens"], keys)
+        targets_us = targets_of(case)
+        for request in self.requests:
+            request.ttft_target_us, request.itl_target_us = targets_us[request.named_class]
         latencies = [pool["latency"] for pool in case["pools"]] if "pools" in case else [case["latency"]]
         self.latencies = [read_latency(latencies[index % len(latencies)]) for index in range(case["instances"])]
         self.instances = [

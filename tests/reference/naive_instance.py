@@ -9,7 +9,7 @@ from tests.reference.naive_drafts import Drafts
 from tests.reference.naive_latency import Affine, Priced, Roofline, Share
 from tests.reference.naive_ledger import Ledger
 from tests.reference.naive_order import order_of
-from tests.reference.naive_priority import DUE_US, priority_of
+from tests.reference.naive_priority import priority_of
 from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import Semantics
 
@@ -45,7 +45,6 @@ class Instance:
         scheduling = case["scheduler"]
         self.scheduling: dict[str, Any] = {"policy": scheduling} if isinstance(scheduling, str) else scheduling
         self.scheduler: str = self.scheduling["policy"]
-        self.targets_us: dict[str, int] = case.get("ttft_targets_us") or DUE_US
         self.ledger = Ledger()
         priority = case["priority_policy"]
         self.priority_policy = {"policy": priority} if isinstance(priority, str) else priority
@@ -267,10 +266,6 @@ class Instance:
         if request.tenant not in waiting:
             weights = self.scheduling.get("input_weight", 1.0), self.scheduling.get("output_weight", 2.0)
             self.ledger.lift(request.tenant, waiting, weights)
-
-    def due_us(self, request: Request) -> int:
-        """Time from its arrival within which a request's first token is due."""
-        return self.targets_us[request.named_class]
 
     def uncached_tokens(self, request: Request) -> int:
         """What a request has to compute before its next token."""

@@ -17,17 +17,6 @@ URGENCY = {
 }  # fmt: skip
 
 
-#: When a first token is due after the arrival, if a case does not say otherwise [µs].
-DUE_US = {
-    "": 2_000_000, "critical": 450_000, "realtime": 450_000, "standard": 2_000_000, "interactive": 2_000_000,
-    "batch": 60_000_000, "sheddable": 60_000_000, "background": 300_000_000,
-}  # fmt: skip
-#: Mean time between its tokens that a request is promised; whoever is not listed is unnamed [µs].
-ITL_DUE_US = {
-    "critical": 40_000, "realtime": 40_000, "batch": 10**15, "sheddable": 10**15, "background": 10**15,
-}  # fmt: skip
-
-
 def urgency(request: Request) -> float:
     """By class; one that is not listed counts as unnamed."""
     return URGENCY.get(request.slo_class, URGENCY[""])
@@ -46,9 +35,9 @@ def priority_of(policy: dict[str, Any], request: Request, instance: Instance, no
     if name == "slo-class":
         return float(policy.get(request.slo_class or "unnamed", urgency(request)))
     if name == "edf":
-        return -(request.arrival_us + policy.get(request.named_class or "unnamed", 1.0) * instance.due_us(request))
+        return -(request.arrival_us + policy.get(request.named_class or "unnamed", 1.0) * request.ttft_target_us)
     if name == "slack":
-        due_us = request.arrival_us + policy.get("target_scale", 1.0) * instance.due_us(request)
+        due_us = request.arrival_us + policy.get("target_scale", 1.0) * request.ttft_target_us
         slack_us = due_us - now - policy.get("prefill_us_per_token", 29.6) * instance.uncached_tokens(request)
         return slack_us - 4e15 if slack_us < 0 and policy.get("gives_up", 0) else -slack_us
     if name == "linear":
@@ -71,9 +60,9 @@ def priority_of(policy: dict[str, Any], request: Request, instance: Instance, no
             "queued_requests": instance.n_waiting,
             "running_requests": len(instance.batch),
             "free_blocks": len(instance.pool.free),
-            "ttft_target_us": instance.due_us(request),
-            "itl_target_us": ITL_DUE_US.get(request.slo_class, 200_000),
-            "ttft_slack_us": request.arrival_us + instance.due_us(request) - now,
+            "ttft_target_us": request.ttft_target_us,
+            "itl_target_us": request.itl_target_us,
+            "ttft_slack_us": request.arrival_us + request.ttft_target_us - now,
             "uncached_tokens": instance.uncached_tokens(request),
             "expected_output_tokens": expected_output(request, [instance.ledger]),
             "tenant_tokens": instance.ledger.prompts[request.tenant] + instance.ledger.tokens[request.tenant],

@@ -29,6 +29,8 @@ class Request:
     session: str | int | None = None  # None: of none
     after: int = -1  # row of the request that must leave first
     think_us: int = 0  # from then to the arrival
+    ttft_target_us: int = 0  # after its arrival, when its first token is due
+    itl_target_us: int = 0  # mean time between its tokens that it is promised
 
     status: str = "not_started"
     instance: int | None = None

@@ -11,7 +11,7 @@ from tests.reference.naive_kept import Book
 from tests.reference.naive_priority import urgency
 from tests.reference.naive_programs import values_of
 from tests.reference.naive_request import Request
-from tests.reference.naive_scorers import REFERENCE_CAPACITY, TARGETS_US, Signals, leading, make_scorer
+from tests.reference.naive_scorers import REFERENCE_CAPACITY, Signals, leading, make_scorer
 from tests.reference.naive_semantics import Semantics
 
 
@@ -293,7 +293,6 @@ class Router:
 
     def _program_values(self, request: Request, signals: list[Signals]) -> list[float]:
         n_blocks, loads = len(request.prompt_keys), [one.load for one in signals]
-        target_us = TARGETS_US.get(request.slo_class, (2_000_000, 0))[0]
         rows = []
         for index, one in enumerate(signals):
             cached, kept = leading(request.prompt_keys, one.keys), one.kept
@@ -329,7 +328,7 @@ class Router:
                 "age_us": one.now - request.arrival_us,
                 "expected_ttft_us": kept.ttft_us,
                 "expected_itl_us": kept.itl_us,
-                "ttft_slack_us": float(target_us + request.arrival_us - one.now) - kept.ttft_us,
+                "ttft_slack_us": float(request.ttft_target_us + request.arrival_us - one.now) - kept.ttft_us,
             }
             rows.append(features)
         return values_of(self.routing.get("formula", "effective_load neg"), rows)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from tests.reference.naive_request import Request
+from tests.reference.naive_targets import NEVER_US
 
 REFERENCE_CAPACITY = 10_000  # block keys that the router of the dated references remembers per instance
 
@@ -157,17 +158,13 @@ def predicted_latency(request: Request, signals: list[Signals]) -> list[float]:
     return scores
 
 
-#: When a class's first token is due, and the mean time between tokens that it is promised; None: nothing.
-TARGETS_US: dict[str, tuple[int, int | None]] = {
-    "critical": (450_000, 40_000), "realtime": (450_000, 40_000), "batch": (60_000_000, None),
-    "sheddable": (60_000_000, None), "background": (300_000_000, None),
-}  # fmt: skip
-
-
 def latency_slack(request: Request, signals: list[Signals]) -> list[float]:
     """The least head-room among those that keep both targets, else among the first kind of the others that there is."""
-    ttft_us, itl_us = TARGETS_US.get(request.slo_class, (2_000_000, 200_000))
-    rooms = [(ttft_us - one.kept.ttft_us, 0.0 if itl_us is None else itl_us - one.kept.itl_us) for one in signals]
+    ttft_us = request.ttft_target_us if request.ttft_target_us < NEVER_US else 0
+    has_itl = request.itl_target_us < NEVER_US
+    rooms = [
+        (ttft_us - one.kept.ttft_us, request.itl_target_us - one.kept.itl_us if has_itl else 0.0) for one in signals
+    ]
     kinds: list[list[int]] = [[] for _ in range(5)]
     for index, (first, later) in enumerate(rooms):
         if first >= 0 and later >= 0:

@@ -21,6 +21,12 @@ FORMULAS = (
     "running_context_tokens since_routed_us sub age_us add",
     "queued_requests most queued_requests sub queued_requests most queued_requests least sub div affinity_share add",
 )
+PRIORITY_FORMULAS = (
+    "uncached_tokens ttft_target_us mul neg",
+    "ttft_slack_us itl_target_us 3 mul min neg",
+    "input_tokens expected_output_tokens add tenant_tokens 0.5 mul add neg",
+    "ttft_slack_us uncached_tokens 5 mul less age_us uncached_tokens neg if",
+)
 CLASSES = ("", "critical", "standard", "batch")
 BETAS = ((100, 10, 5), (5, 1, 1), (1, 0, 0), (10.5, 0.7, 3.3), (0, 1, 0), (7, 3, 2))
 ALPHAS = ((0, 0, 0), (0, 0, 0), (10, 0, 0), (3, 1, 2), (2.5, 0.25, 1.75), (0, 2, 7))
@@ -95,6 +101,7 @@ def random_orders(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "priority_policy": random.choice((
             {"policy": "edf", "critical": random.choice((0.0, 1.0, 20.0))},
             {"policy": "slack", "gives_up": random.randint(0, 1), "target_scale": random.choice((0.5, 1.0))} | prefill,
+            {"policy": "program", "formula": random.choice(PRIORITY_FORMULAS)},
         )),
         "admission": random.choice((
             {"policy": "always-admit"},
@@ -103,6 +110,7 @@ def random_orders(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
             {"policy": "probabilistic", "k": random.choice((1.0, 300.0)), "minimum_urgency": 3.5} | full,
         )),
         "ttft_targets_us": {name: random.choice((20, 300, 3000, 10**6)) for name in (*NAMED_CLASSES, "")},
+        "itl_targets_us": {name: random.choice((2, 30, 300, 10**6)) for name in (*NAMED_CLASSES, "")},
     }  # fmt: skip
 
 

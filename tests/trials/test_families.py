@@ -50,6 +50,20 @@ def test_each_turn_of_a_search_draws_other_members(tmp_path: Path) -> None:
     assert all(names(one, "test") == names(suite, "test") for one in turns)
 
 
+def test_a_family_can_be_met_under_other_prices(tmp_path: Path) -> None:
+    """Its members are the same, at the same factor of what their clusters carry then."""
+    given = mapping(tmp_path)
+    given["test"]["families"][1] = {"name": given["test"]["families"][1]["name"], "physics": "roofline"}
+    suite = Suite.from_mapping("suite", given)
+
+    assert names(suite, "test") == ["one#3001", "one#3002", "two#3001/roofline", "two#3002/roofline"]
+    assert suite.scenarios["test"][2].family == "two"
+    assert suite.scenarios["test"][2].physics == "roofline"
+    given["test"]["families"][1]["physics"] = "rooflne"
+    with pytest.raises(ConfigError, match=r"suite.test.families\[1\].physics: .*did you mean 'roofline'"):
+        Suite.from_mapping("suite", given)
+
+
 def test_scenarios_beside_families_stay(tmp_path: Path) -> None:
     given = mapping(tmp_path)
     given["train"]["scenarios"] = ["kv-pressure", f"{given['train']['families'][0]}#5"]

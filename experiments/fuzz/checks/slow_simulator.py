@@ -102,6 +102,7 @@ def _case_of(subject: Subject) -> dict[str, Any]:
         "kv_blocks_per_instance": 0,
         "scheduler": policies["scheduling"],
         "ttft_targets_us": dict(zip(CLASSES, subject.scenario.slo.ttft_targets_us(), strict=True)),
+        "itl_targets_us": dict(zip(CLASSES, subject.scenario.slo.itl_targets_us(), strict=True)),
         "priority_policy": policies["priority"],
         "preemption": policies["preemption"]["policy"],
         "admission": policies["admission"],
