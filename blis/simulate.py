@@ -10,6 +10,8 @@ from blis.engine.reset import Resetting
 from blis.engine.start import copy_state
 from blis.engine.state import State
 from blis.foundation.errors import BlisError, ContractError, StalledError
+from blis.foundation.units import Int64Vector
+from blis.foundation.words import listed
 from blis.policies.binding import memory_of_all
 from blis.policies.callables import decide_admission, decide_order, decide_routing, decide_victim
 from blis.prepare import PreparedRun
@@ -200,6 +202,11 @@ class Simulation:
         self.state.scratch.cluster[IS_DECIDED] = 1
 
     @property
+    def candidates(self) -> Int64Vector:
+        """Instances that may be chosen at the present stop, if it is a routing."""
+        return self.state.scratch.eligible[: self.state.scratch.cluster[codes.N_CANDIDATES]].copy()
+
+    @property
     def clock_us(self) -> int:
         """Time of the cluster's last event."""
         return int(self.state.scratch.cluster[CLOCK_US])
@@ -214,7 +221,8 @@ class Simulation:
         """Whether nothing will happen any more: no request is to come, and no instance has an event before it."""
         cluster = self.state.scratch.cluster
         n_decided = cluster[codes.N_ADMITTED] + cluster[codes.N_REJECTED]
-        all_routed = n_decided == len(self.requests) and cluster[N_ROUTED] == cluster[codes.N_ADMITTED]
+        n_left = cluster[N_ROUTED] + cluster[codes.N_UNROUTABLE]
+        all_routed = n_decided == len(self.requests) and n_left == cluster[codes.N_ADMITTED]
         return bool(all_routed and self.state.instances.next_event_us.min() == codes.NEVER_US)
 
     def fork(self) -> "Simulation":
@@ -231,8 +239,8 @@ class Simulation:
             routing, preemption = self.prepared.policies["routing"].name, self.prepared.policies["preemption"].name
             return ContractError(
                 f"a policy must choose among what its view lists: either routing {routing!r} chose instance "
-                f"{self.decision} of {len(self.prepared.limits)}, or preemption {preemption!r} a position outside the "
-                "batch."
+                f"{self.decision} of {len(self.prepared.limits)}, candidates {listed(self.candidates.tolist())}, or "
+                f"preemption {preemption!r} a position outside the batch."
             )
         return StalledError(stuck_message(self.state, status))
 

@@ -105,6 +105,7 @@ def _copy_queue(base: State, branch: State, first: int) -> None:
         branch.scratch.routing_queue[place] = base.scratch.routing_queue[place]
     _copy_vector(base.scratch.cluster, cluster)
     _copy_vector(base.scratch.step, branch.scratch.step)
+    _copy_vector(base.scratch.eligible, branch.scratch.eligible)
     _copy_vector(base.scratch.effective_load, branch.scratch.effective_load)
     _copy_vector(base.scratch.cached_blocks, branch.scratch.cached_blocks)
     _copy_vector(base.scratch.affinity_blocks, branch.scratch.affinity_blocks)

@@ -7,8 +7,8 @@ NEVER_US = 2**62
 NO_DRAFTS = -1
 
 # What has become of a request.
-NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED = range(6)
-STATUS_NAMES = ("not_started", "queued", "running", "completed", "rejected", "dropped")
+NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED, UNROUTABLE = range(7)
+STATUS_NAMES = ("not_started", "queued", "running", "completed", "rejected", "dropped", "unroutable")
 
 # Why the kernel came back.
 DONE, AT_ADMISSION, AT_ROUTING, AT_ORDER, AT_VICTIM, GROW, OUT_OF_EVENTS, STALLED, BAD_TARGET, LEFT = range(10)
@@ -58,8 +58,10 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     NEED_ROUTER_RUNS,  # room that the router's index lacked
     FIRST_LIVE,  # 1 + the first of two instances that alone are run, where the others do as they did; 0: all are run
     SECOND_LIVE,  # 1 + the second
+    N_CANDIDATES,  # of the request that is decided on
+    N_UNROUTABLE,
     N_CLUSTER_PLACES,
-) = range(28)
+) = range(30)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (

@@ -1,8 +1,10 @@
 """What a trace keeps of the cluster's decisions: verdicts, choices, scores, and what the reference model expected."""
 
+import numpy as np
+
 from blis.engine._jit import kernel
 from blis.engine.choice import LOWEST_INDEX, best_instance
-from blis.engine.codes import DECISION, N_ADMITTED, N_REJECTED, N_ROUTED, TRACE_DECISIONS
+from blis.engine.codes import DECISION, N_ADMITTED, N_CANDIDATES, N_REJECTED, N_ROUTED, TRACE_DECISIONS
 from blis.engine.expectation import cached_prompt_blocks, expected_ttft_us, mean_output_tokens
 from blis.engine.state import State
 from blis.engine.views import World
@@ -21,11 +23,11 @@ def record_admission(state: State, request: int, now_us: int) -> None:
 @kernel
 def record_scores(world: World, state: State, request: int, target: int) -> None:
     """Keep the chosen instance's score and how far it lies below the best."""
-    scores = state.scratch.scores
+    scores, candidates = state.scratch.scores, state.scratch.eligible[: state.scratch.cluster[N_CANDIDATES]]
     if not world.settings.policy_scores:
-        for instance in range(world.settings.n_instances):
+        for instance in candidates:
             scores[instance] = -float(state.scratch.effective_load[instance])
-    best = scores[best_instance(scores, LOWEST_INDEX)]
+    best = scores[best_instance(scores, candidates, LOWEST_INDEX)]
     state.requests.routing_score[request] = scores[target]
     state.requests.routing_regret[request] = max(0.0, best - scores[target])
 
@@ -40,9 +42,11 @@ def record_routing(world: World, state: State, request: int, target: int, now_us
     routings.instance[entry] = target
     routings.effective_load[entry] = scratch.effective_load[target]
     least_load, most_cached, rank = scratch.effective_load[target], 0, 0
-    quickest, least_us, chosen_us = target, 0.0, 0.0
+    quickest, least_us, chosen_us = -1, 0.0, 0.0
     mean_output = mean_output_tokens(world, state)
-    for instance in range(world.settings.n_instances):
+    if world.settings.trace_level == TRACE_DECISIONS and world.settings.restricts_candidates:
+        _leave_out_others(world, state, entry)
+    for instance in state.scratch.eligible[: state.scratch.cluster[N_CANDIDATES]]:
         least_load = min(least_load, scratch.effective_load[instance])
         if scratch.scores[instance] > scratch.scores[target]:
             rank += 1
@@ -52,7 +56,7 @@ def record_routing(world: World, state: State, request: int, target: int, now_us
         if instance == target:
             chosen_us = expected_us
             routings.cached_blocks[entry] = cached
-        if instance == 0 or expected_us < least_us:
+        if quickest < 0 or expected_us < least_us:
             quickest, least_us = instance, expected_us
         if world.settings.trace_level == TRACE_DECISIONS:
             state.trace.scores[entry, instance] = scratch.scores[instance]
@@ -65,3 +69,13 @@ def record_routing(world: World, state: State, request: int, target: int, now_us
     routings.expected_ttft_us[entry] = chosen_us
     routings.least_ttft_us[entry] = least_us
     routings.quickest[entry] = quickest
+
+
+@kernel
+def _leave_out_others(world: World, state: State, entry: int) -> None:
+    """Let nothing be said of instances that are no candidates."""
+    for instance in range(world.settings.n_instances):
+        state.trace.scores[entry, instance] = np.nan
+        state.trace.expected_ttft_us[entry, instance] = np.nan
+        for scorer in range(world.settings.n_scorers):
+            state.trace.scorer_scores[entry, scorer, instance] = np.nan

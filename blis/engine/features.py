@@ -24,8 +24,8 @@ ROUTING_FEATURES = (
     "affinity_share",  # share of the prompt's whole blocks that the router sent there before
     "step_us",  # length of its last step
     "last_routed",  # routing rank of the last request sent there, -1 never
-    "least_load",  # smallest effective load of all instances
-    "mean_load",  # mean effective load of all instances
+    "least_load",  # smallest effective load of all candidates
+    "mean_load",  # mean effective load of all candidates
     "hit_rate",  # cache hits over lookups there, in blocks
     "input_tokens",  # of the request
     "uncached_tokens",  # prompt tokens that the instance would have to compute
@@ -90,8 +90,8 @@ _URGENCY = tuple(URGENCY[name] for name in CLASSES)
 
 @kernel
 def _least_load(view: RouterView) -> float:
-    least = view.effective_load[0]
-    for instance in range(1, view.n_instances):
+    least = view.effective_load[view.candidates[0]]
+    for instance in view.candidates:
         least = min(least, view.effective_load[instance])
     return float(least)
 
@@ -99,7 +99,7 @@ def _least_load(view: RouterView) -> float:
 @kernel
 def _total_load(view: RouterView) -> float:
     total = 0
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         total += view.effective_load[instance]
     return float(total)
 
@@ -136,7 +136,7 @@ def routing_feature(feature: int, view: RouterView, request: RequestView, instan
     if feature == 13:
         return _least_load(view)
     if feature == 14:
-        return _total_load(view) / view.n_instances
+        return _total_load(view) / view.candidates.shape[0]
     if feature == 15:
         lookups = view.cache_hits[instance] + view.cache_misses[instance]
         return view.cache_hits[instance] / lookups if lookups > 0 else 0.0

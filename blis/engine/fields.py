@@ -96,6 +96,7 @@ SETTING_FIELDS = {
     "ranks_victims": (_I, 0),  # the choice of a victim needs priorities
     "policy_scores": (_I, 0),  # the routing policy scores instances; else its score is minus the load
     "looks": (_I, 0),  # admission or routing reads the state of instances
+    "restricts_candidates": (_I, 0),  # not every request may be sent to every instance at all times
     "effects_are_local": (_I, 0),  # what one instance does changes nothing for another
     "admits_all": (_I, 0),  # nobody is refused, whatever the view
     "asks_admission": (_I, 0),  # the kernel stops and lets Python decide
@@ -246,6 +247,7 @@ INSTANCE_FIELDS = {
     "line_last_context": (_I, 0),  # where it ends, inclusive
     "line_us": (_F, 0.0),  # what a step costs there where it begins, not truncated
     "line_per_token_us": (_F, 0.0),  # what a token of context adds
+    "routable": (_I, 1),  # requests may be sent here
     "is_known": (_I, 1),  # 0 in signals that were never read
     "last_cold_use": (_I, -1),  # rank of the last cold request sent here; -1
     "last_routed": (_I, -1),  # routing rank of the last request sent here; -1

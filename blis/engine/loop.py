@@ -8,6 +8,7 @@ import numba
 import numpy as np
 
 from blis.engine._jit import compiled, entry_point, kernel
+from blis.engine.candidates import find_candidates, is_candidate
 from blis.engine.codes import (
     AT_ADMISSION,
     AT_ROUTING,
@@ -24,6 +25,7 @@ from blis.engine.codes import (
     N_ADMITTED,
     N_REJECTED,
     N_ROUTED,
+    N_UNROUTABLE,
     NEED_ROUTER_RUNS,
     NEVER_US,
     NEXT_ADMISSION,
@@ -35,6 +37,7 @@ from blis.engine.codes import (
     SECOND_LIVE,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
+    UNROUTABLE,
     WATCHED,
 )
 from blis.engine.decisions import record_admission, record_routing, record_scores
@@ -108,6 +111,7 @@ def _admit_next(world: World, state: State, view: RouterView, now_us: int) -> in
         if world.settings.admits_all:
             cluster[DECISION] = 0
         else:
+            find_candidates(world, state, request)
             prepare_view(world, state, request)
             if world.settings.asks_admission:
                 return AT_ADMISSION
@@ -134,7 +138,7 @@ def _admit_next(world: World, state: State, view: RouterView, now_us: int) -> in
 
 @kernel
 def _choose(world: World, state: State, view: RouterView, request: int, now_us: int) -> int:
-    """Let the scorers judge every instance, and the policy choose one."""
+    """Let the scorers judge every candidate, and the policy choose one."""
     view = view_at(world, state, view, now_us)
     seen = by_reference(request_view(world, state, request))
     for scorer in range(world.settings.n_scorers):
@@ -145,10 +149,24 @@ def _choose(world: World, state: State, view: RouterView, request: int, now_us: 
 
 
 @kernel
+def _refuse_unroutable(world: World, state: State, request: int, now_us: int) -> None:
+    """Let a request go that was admitted and that no instance may be sent."""
+    cluster = state.scratch.cluster
+    cluster[ROUTING_HEAD] += 1
+    cluster[N_UNROUTABLE] += 1
+    state.requests.status[request] = UNROUTABLE
+    if world.settings.lookahead_us != NEVER_US:
+        release_followers(world, state, request, now_us + REFUSED_PAUSE_US)
+
+
+@kernel
 def _route_next(world: World, state: State, view: RouterView, now_us: int) -> int:
     cluster = state.scratch.cluster
     request = state.scratch.routing_queue[cluster[ROUTING_HEAD]]
     if cluster[IS_DECIDED] == 0:
+        if find_candidates(world, state, request) == 0:
+            _refuse_unroutable(world, state, request, now_us)
+            return DONE
         if not router_room(world, state, request):
             cluster[NEED_ROUTER_RUNS] = most_router_runs(world, request)
             return GROW
@@ -165,7 +183,7 @@ def _route_next(world: World, state: State, view: RouterView, now_us: int) -> in
             cluster[IS_DECIDED] = 1
             return AT_ROUTING
     target = cluster[DECISION]
-    if target < 0 or target >= world.settings.n_instances:
+    if not is_candidate(world, state, target):
         return BAD_TARGET
     lives = is_live(cluster, target)
     if lives and not world.settings.looks and state.instances.next_event_us[target] < now_us:

@@ -10,7 +10,7 @@ import math
 
 from blis.engine._jit import kernel
 from blis.engine.choice import best_instance, precedes
-from blis.foundation.units import Float64Vector
+from blis.foundation.units import Float64Vector, Int64Vector
 
 #: How an instance may be picked; the place is the number that kernels know.
 PICKERS = ("largest", "weighted-random", "random-of-best", "softmax")
@@ -19,12 +19,22 @@ _DRAWS = float(2**32)
 
 
 @kernel
-def picked_instance(scores: Float64Vector, picker: int, best: int, temperature: float, tie_draw: int, draw: int) -> int:
-    """The instance that a picker takes.
+def picked_instance(
+    scores: Float64Vector,
+    candidates: Int64Vector,
+    picker: int,
+    best: int,
+    temperature: float,
+    tie_draw: int,
+    draw: int,
+) -> int:
+    """The candidate that a picker takes.
 
     Parameters
     ----------
     scores : float64 (n_instances,)
+    candidates : int64 (≥ 1,)
+        Instances, increasing.
     picker : int
         Place in `PICKERS`: the largest score, ties as everywhere; in proportion to scores, those below 0 counting as 0,
         all alike where none is above; any of so many best ones alike; or in proportion to
@@ -37,22 +47,22 @@ def picked_instance(scores: Float64Vector, picker: int, best: int, temperature: 
         The request's own, of 32 bits; routers find both in their view.
     """
     if picker == _RANDOM_OF_BEST:
-        n = scores.shape[0]
+        n = candidates.shape[0]
         among = n if best <= 0 else min(best, n)
-        return _of_rank(scores, draw * among >> 32, tie_draw)
+        return _of_rank(scores, candidates, draw * among >> 32, tie_draw)
     if picker == _LARGEST or (picker == _SOFTMAX and temperature <= 0.0):
-        return best_instance(scores, tie_draw)
-    low = high = scores[0]
-    for score in scores:
-        low, high = min(low, score), max(high, score)
+        return best_instance(scores, candidates, tie_draw)
+    low = high = scores[candidates[0]]
+    for instance in candidates:
+        low, high = min(low, scores[instance]), max(high, scores[instance])
     spread = (high - low) * temperature if picker == _SOFTMAX else 0.0
     total = 0.0
-    for score in scores:
-        total += _share(score, picker, high, spread)
+    for instance in candidates:
+        total += _share(scores[instance], picker, high, spread)
     if total <= 0.0:
-        return draw * scores.shape[0] >> 32
-    left, last = draw / _DRAWS * total, 0
-    for instance in range(scores.shape[0]):
+        return candidates[draw * candidates.shape[0] >> 32]
+    left, last = draw / _DRAWS * total, candidates[0]
+    for instance in candidates:
         share = _share(scores[instance], picker, high, spread)
         if share > 0.0:
             last = instance
@@ -71,13 +81,13 @@ def _share(score: float, picker: int, high: float, spread: float) -> float:
 
 
 @kernel
-def _of_rank(scores: Float64Vector, rank: int, tie_draw: int) -> int:
-    """The instance that exactly so many precede, by score and then as ties are broken."""
-    for instance in range(scores.shape[0]):
+def _of_rank(scores: Float64Vector, candidates: Int64Vector, rank: int, tie_draw: int) -> int:
+    """The candidate that exactly so many precede, by score and then as ties are broken."""
+    for instance in candidates:
         before = 0
-        for other in range(scores.shape[0]):
+        for other in candidates:
             if other != instance and precedes(scores, tie_draw, other, instance):
                 before += 1
         if before == rank:
             return instance
-    return 0
+    return candidates[0]

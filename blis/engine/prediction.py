@@ -19,6 +19,7 @@ this one, and how long outputs are in the mean, the router has seen itself.
 
 from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
+from blis.engine.codes import N_CANDIDATES
 from blis.engine.expectation import mean_output_tokens, prefill_us
 from blis.engine.sent_prompts import NOW, TOKENS
 from blis.engine.state import State
@@ -27,9 +28,9 @@ from blis.engine.views import TIMES_STEP, World, step_time_at
 
 @kernel
 def expect_latencies(world: World, state: State, request: int) -> None:
-    """Work out both for every instance; the request's `affinity_blocks` have been counted."""
+    """Work out both for every candidate; the request's `affinity_blocks` have been counted."""
     mean_output = mean_output_tokens(world, state)
-    for instance in range(world.settings.n_instances):
+    for instance in state.scratch.eligible[: state.scratch.cluster[N_CANDIDATES]]:
         state.scratch.expected_ttft_us[instance] = _ttft_us(world, state, instance, request, mean_output)
         state.scratch.expected_itl_us[instance] = _itl_us(world, state, instance, request)
 

@@ -32,7 +32,7 @@ _OPERATIONS = {
     "add": (2, 2), "sub": (3, 2), "mul": (4, 2), "div": (5, 2), "min": (6, 2), "max": (7, 2), "less": (8, 2),
     "neg": (9, 1), "abs": (10, 1), "sqrt": (11, 1), "log1p": (12, 1), "if": (13, 3),
 }  # fmt: skip
-#: Of routing alone: of the value, the smallest and the largest of all instances.
+#: Of routing alone: of the value, the smallest and the largest of all candidates.
 _OVER_INSTANCES = {"least": (14, 1), "most": (15, 1)}
 _LEAST = _OVER_INSTANCES["least"][0]
 _SYMBOLS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "<": "less"}
@@ -50,7 +50,7 @@ def encode(where: str, formula: str | Sequence[object], question: str) -> Float6
     formula : str or sequence
         Words: features of the question, numbers, and operations: add sub mul div (0 where the divisor is 0)
         min max less (1 or 0) neg abs sqrt log1p (both of the absolute value) if (condition, then, else:
-        "then" where the condition is above 0); for routing also least and most, of all instances.
+        "then" where the condition is above 0); for routing also least and most, of all candidates.
     question : {"routing", "priority"}
 
     Raises
@@ -179,35 +179,35 @@ def _apply(operation: int, stack: Float64Vector, top: int) -> int:
 def evaluate_routing(
     program: Float64Vector, stack: Float64Vector, view: RouterView, request: RequestView, values: Float64Vector
 ) -> None:
-    """Write the value of a routing program for each instance into `values`.
+    """Write the value of a routing program for each candidate into `values`.
 
-    All instances go through the program together, each with a part of the stack, so that a word can compare them.
+    All candidates go through the program together, each with a part of the stack, so that a word can compare them.
     """
-    top, n = 0, view.n_instances
+    top, n = 0, view.candidates.shape[0]
     for place in range(int(program[0])):
         operation, argument = int(program[1 + 2 * place]), program[2 + 2 * place]
         after = top
-        for instance in range(n):
-            own = stack[instance * STACK_SIZE : (instance + 1) * STACK_SIZE]
+        for row in range(n):
+            own = stack[row * STACK_SIZE : (row + 1) * STACK_SIZE]
             if operation == _CONSTANT:
                 own[top] = argument
                 after = top + 1
             elif operation == _FEATURE:
-                own[top] = routing_feature(int(argument), view, request, instance)
+                own[top] = routing_feature(int(argument), view, request, view.candidates[row])
                 after = top + 1
             elif operation < _LEAST:
                 after = _apply(operation, own, top)
         if operation >= _LEAST:
             _extreme(stack[: n * STACK_SIZE], top - 1, operation == _LEAST)
         top = after
-    for instance in range(n):
-        value = stack[instance * STACK_SIZE]
-        values[instance] = -np.inf if np.isnan(value) else value
+    for row in range(n):
+        value = stack[row * STACK_SIZE]
+        values[view.candidates[row]] = -np.inf if np.isnan(value) else value
 
 
 @kernel
 def _extreme(stack: Float64Vector, place: int, is_least: bool) -> None:
-    """Replace a value by the smallest or the largest of all instances; what is not a number is left aside."""
+    """Replace a value by the smallest or the largest of all candidates; what is not a number is left aside."""
     found = np.inf if is_least else -np.inf
     for own in range(place, stack.shape[0], STACK_SIZE):
         if (stack[own] < found) if is_least else (stack[own] > found):

@@ -26,6 +26,7 @@ from blis.engine.codes import (
     FIRST_LIVE,
     IS_DECIDED,
     LEFT,
+    N_CANDIDATES,
     NEVER_US,
     NEXT_ADMISSION,
     ROUTING_HEAD,
@@ -138,11 +139,11 @@ def _list_alternatives(world: World, base: State, plan: Records, decision: int, 
     request = _decided_request(base, ROUTING_DECISION)
     scores = base.scratch.scores  # the decision has been made: they are no longer needed
     mean_output = mean_output_tokens(world, base)
-    for instance in range(world.settings.n_instances):
+    for instance in base.scratch.eligible[: base.scratch.cluster[N_CANDIDATES]]:
         cached = cached_prompt_blocks(world, base, instance, request)
         scores[instance] = expected_ttft_us(world, base, instance, request, cached, mean_output, cluster[CLOCK_US])
     count = 0
-    for instance in range(world.settings.n_instances):
+    for instance in base.scratch.eligible[: base.scratch.cluster[N_CANDIDATES]]:
         if instance == chosen:
             continue
         place = min(count, most)

@@ -18,6 +18,7 @@ from blis.engine.block_runs import (
     remove_copy,
     unlink,
 )
+from blis.engine.codes import N_CANDIDATES
 from blis.engine.sequence import shared_prompt_blocks
 from blis.engine.state import BlockStore, State
 from blis.engine.views import World
@@ -25,9 +26,9 @@ from blis.engine.views import World
 
 @kernel
 def count_affinity(world: World, state: State, request: int) -> None:
-    """Leading prompt blocks that the router has sent to each instance."""
+    """Leading prompt blocks that the router has sent to each candidate."""
     workload, known = world.workload, shared_prompt_blocks(world, request)
-    for instance in range(world.settings.n_instances):
+    for instance in state.scratch.eligible[: state.scratch.cluster[N_CANDIDATES]]:
         place = 0
         for entry in range(workload.segment_offsets[request], workload.segment_offsets[request + 1]):
             segment = workload.segments[entry]

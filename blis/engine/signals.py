@@ -9,6 +9,7 @@ from blis.engine.codes import (
     LAST_CACHE_READING_US,
     LAST_READING_US,
     LOAD_IN_FLIGHT,
+    N_CANDIDATES,
     N_COLD,
     SESSION_INSTANCE,
     TIE_DRAW,
@@ -24,7 +25,7 @@ from blis.engine.state import State
 from blis.engine.views import RouterView, World
 
 _set_clock, _set_session_instance = setter_of("clock_us"), setter_of("session_instance")
-_set_tie_draw, _set_draw = setter_of("tie_draw"), setter_of("draw")
+_set_tie_draw, _set_draw, _set_candidates = setter_of("tie_draw"), setter_of("draw"), setter_of("candidates")
 
 
 @kernel
@@ -78,7 +79,7 @@ def prepare_view(world: World, state: State, request: int) -> None:
 @kernel
 def _count_cached(world: World, state: State, request: int) -> None:
     workload, known = world.workload, shared_prompt_blocks(world, request)
-    for instance in range(world.settings.n_instances):
+    for instance in state.scratch.eligible[: state.scratch.cluster[N_CANDIDATES]]:
         place = 0
         for entry in range(workload.segment_offsets[request], workload.segment_offsets[request + 1]):
             segment = workload.segments[entry]
@@ -95,6 +96,7 @@ def router_view(world: World, state: State, now_us: int) -> RouterView:
     return RouterView(
         now_us,
         world.settings.n_instances,
+        state.scratch.eligible[: state.scratch.cluster[N_CANDIDATES]],
         world.settings.block_size_tokens,
         signals.is_known,
         signals.queued_requests,
@@ -135,6 +137,8 @@ def _brought_up(world: World, state: State, view: RouterView, now_us: int) -> Ro
     _set_session_instance(view, cluster[SESSION_INSTANCE])
     _set_tie_draw(view, cluster[TIE_DRAW])
     _set_draw(view, cluster[DRAW])
+    if world.settings.restricts_candidates:
+        _set_candidates(view, state.scratch.eligible[: state.scratch.cluster[N_CANDIDATES]])
     return view
 
 
@@ -153,7 +157,7 @@ def remember_routing(world: World, state: State, instance: int, request: int) ->
     """Let the router's own signals learn where the request went."""
     if world.settings.needs_cached_blocks:
         cold = True
-        for other in range(world.settings.n_instances):
+        for other in state.scratch.eligible[: state.scratch.cluster[N_CANDIDATES]]:
             cold = cold and state.scratch.cached_blocks[other] == 0
         if cold:
             state.instances.last_cold_use[instance] = state.scratch.cluster[N_COLD]

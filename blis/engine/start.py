@@ -7,6 +7,7 @@ import numpy as np
 from blis.engine.claims import NOT_KEPT
 from blis.engine.codes import (
     ARRIVAL_ROOT,
+    N_CANDIDATES,
     N_CLUSTER_PLACES,
     N_STEP_PLACES,
     NO_DRAFTS,
@@ -57,6 +58,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         cluster=np.zeros(N_CLUSTER_PLACES, np.int64),
         step=np.zeros(N_STEP_PLACES, np.int64),
         routing_queue=np.empty(n, np.int64),
+        eligible=np.arange(m, dtype=np.int64),
         effective_load=np.zeros(m, np.int64),
         cached_blocks=np.zeros(m, np.int64),
         affinity_blocks=np.zeros(m, np.int64),
@@ -71,6 +73,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
     )
     for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, SESSION_INSTANCE):
         scratch.cluster[place] = -1
+    scratch.cluster[N_CANDIDATES] = m
     requests = records(REQUEST_FIELDS, n)
     requests.arrival_us[:] = workload.table.arrival_us
     requests.text_tokens[:] = workload.table.input_tokens

@@ -62,6 +62,7 @@ class Scratch(NamedTuple):
     cluster: Int64Vector  # see blis.engine.loop for the places
     step: Int64Vector  # see blis.engine.batch for the places
     routing_queue: Int64Vector  # (n,) admitted requests in order
+    eligible: Int64Vector  # (m,) candidates of the decision, increasing, as many as `scratch.cluster` says
     effective_load: Int64Vector  # (m,)
     cached_blocks: Int64Vector  # (m,)
     affinity_blocks: Int64Vector  # (m,)

@@ -42,6 +42,7 @@ class RouterView(NamedTuple):
 
     clock_us: int
     n_instances: int
+    candidates: Int64Vector  #: (≥ 1,) instances that the request may be sent to, increasing; at an admission maybe none
     block_size_tokens: int
     is_known: Int64Vector  #: 0 for an instance whose reported signals were never read
     queued_requests: Int64Vector  #: reported; wait queue's length
@@ -123,7 +124,7 @@ _REQUEST_VIEW = _named(RequestView, dict.fromkeys(("priority", "expected_output_
 _ROUTER_VIEW = _named(
     RouterView,
     {name: _REPORTED for name in RouterView._fields if name not in _SCALARS}
-    | dict.fromkeys(("effective_load", "cached_blocks", "affinity_blocks"), _COUNTS)
+    | dict.fromkeys(("candidates", "effective_load", "cached_blocks", "affinity_blocks"), _COUNTS)
     | dict.fromkeys(("expected_ttft_us", "expected_itl_us"), _VECTOR)
     | {"sent_prompts": types.int64[:, :], "scorer_scores": types.float64[:, ::1]},
 )

@@ -1,4 +1,7 @@
-"""How many requests are completed, running, queued, rejected, dropped or not started: together all there are."""
+"""How many requests are in each state that one can be in: together all there are.
+
+Unroutable are those that were admitted when no instance could be sent them.
+"""
 
 from collections.abc import Sequence
 
@@ -10,6 +13,7 @@ KEYS = (
     "completed_requests",
     "rejected_requests",
     "dropped_requests",
+    "unroutable_requests",
 )
 
 

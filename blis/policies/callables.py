@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.codes import DECISION, INSTANCE, IS_DECIDED, NEXT_ADMISSION, ROUTING_HEAD, VICTIM
+from blis.engine.codes import DECISION, INSTANCE, IS_DECIDED, N_CANDIDATES, NEXT_ADMISSION, ROUTING_HEAD, VICTIM
 from blis.engine.views import RequestView, RouterView
 from blis.foundation.errors import ContractError
-from blis.foundation.words import shown
+from blis.foundation.words import listed, shown
 from blis.policies.stop import Stop
 from blis.policies.windows import Windows, windows
 
@@ -34,7 +34,14 @@ def decide_routing(simulation: Stop) -> None:
     cluster = seen.cluster
     request = scratch.routing_queue[cluster[ROUTING_HEAD]]
     answer = _ask(simulation, seen, "routing", seen.router(), seen.request(request), scores=scratch.scores)
-    cluster[DECISION] = _whole(simulation, "routing", answer, 0, scratch.scores.shape[0] - 1)
+    chosen = _whole(simulation, "routing", answer, 0, scratch.scores.shape[0] - 1)
+    candidates = scratch.eligible[: cluster[N_CANDIDATES]].tolist()
+    if chosen not in candidates:
+        name = simulation.prepared.policies["routing"].name
+        raise ContractError(
+            f"routing {shown(name)} must return one of the view's candidates, {listed(candidates)}; got {chosen}."
+        )
+    cluster[DECISION] = chosen
     cluster[IS_DECIDED] = 1
 
 

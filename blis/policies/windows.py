@@ -14,6 +14,7 @@ from blis.engine.codes import (
     CURSOR,
     DRAW,
     INSTANCE,
+    N_CANDIDATES,
     NOW_US,
     SESSION_INSTANCE,
     TIE_DRAW,
@@ -30,6 +31,7 @@ _DIFFERING = [
     (RouterView._fields.index(name), place)
     for name, place in (("session_instance", SESSION_INSTANCE), ("tie_draw", TIE_DRAW), ("draw", DRAW))
 ]
+_CANDIDATES = RouterView._fields.index("candidates")
 _OF_REQUEST = ("arrival_us", "preemptions", "priority")  # from the state; the rest is the workload's
 _NAMES = {"round": "turn"}  # of the views where the records call it otherwise
 
@@ -62,6 +64,7 @@ class Windows:
         )
         self._total_blocks = _column(prepared.limits, "total_blocks")
         self._candidates = read_only(state.scratch.candidates)
+        self._eligible = read_only(state.scratch.eligible)
         first = _router_view(_world(stop), state, 0)
         self._router: list[Any] = [read_only(field) if isinstance(field, np.ndarray) else field for field in first]
 
@@ -71,6 +74,7 @@ class Windows:
         fields[0] = int(self.cluster[CLOCK_US])
         for field, place in _DIFFERING:
             fields[field] = self.cluster[place]
+        fields[_CANDIDATES] = self._eligible[: self.cluster[N_CANDIDATES]]
         return RouterView._make(fields)
 
     def request(self, request: int) -> RequestView:

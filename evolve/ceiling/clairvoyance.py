@@ -59,7 +59,7 @@ def _pass(
             return places, best
         request = int(run.state.scratch.routing_queue[run.state.scratch.cluster[ROUTING_HEAD]])
         kept = run.decision
-        for instance in range(len(run.prepared.limits)):
+        for instance in run.candidates.tolist():
             if instance == kept:
                 continue
             copy = copies.of(run)

@@ -77,7 +77,7 @@ def look_ahead(base: Simulation, looking: Looking, value: Value, futures: Imagin
 def _best(base: Simulation, looking: Looking, value: Value, futures: Imagined, copies: Copies) -> int:
     """The choice to be made at the present stop."""
     chosen = base.decision
-    tried = [instance for instance in range(len(base.prepared.limits)) if instance != chosen]
+    tried = [instance for instance in base.candidates.tolist() if instance != chosen]
     gained = np.zeros((0, len(tried)))
     for future in futures.at(base):
         one = _gained(future, chosen, tried, looking, value, copies)

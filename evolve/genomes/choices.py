@@ -39,12 +39,12 @@ def score_instances(
     scores : float64 (situations, instances)
         Filled.
     """
-    n_instances = signals.shape[2]
+    n_instances, candidates = signals.shape[2], np.arange(signals.shape[2])
     for place in range(len(clock_us)):
         seen, block_size_tokens = signals[place], BLOCK_SIZES_TOKENS[place % 2]
         view = by_reference(
             RouterView(
-                clock_us[place], n_instances, block_size_tokens, seen[0],
+                clock_us[place], n_instances, candidates, block_size_tokens, seen[0],
                 seen[0], seen[1], seen[2], seen[3], seen[4], seen[5], seen[6], seen[7],
                 seen[8], seen[9], seen[10], seen[11], seen[12], seen[13], seen[14], seen[15],
                 seen[16], seen[17], seen[18], sent_prompts[place], session_instance[place],

@@ -20,7 +20,11 @@ REQUEST = RequestView(0, 1_000, 64, 4, 1, 0, -1, 0, 0, 0, 0.0)
 def router_view(n_instances: int, n_scorers: int, tie_draw: int = LOWEST_INDEX) -> RouterView:
     """Instances that are all alike."""
     same = {name: np.full(n_instances, 2) for name in RouterView._fields}
-    same |= {"total_blocks": np.full(n_instances, 50), "is_known": np.ones(n_instances, int)}
+    same |= {
+        "candidates": np.arange(n_instances),
+        "total_blocks": np.full(n_instances, 50),
+        "is_known": np.ones(n_instances, int),
+    }
     same |= {name: np.full(n_instances, 2_000.0) for name in ("expected_ttft_us", "expected_itl_us")}
     same |= {"sent_prompts": np.full((n_instances, len(CLASSES)), 2)}
     scalars: dict[str, Any] = {"clock_us": 5_000, "n_instances": n_instances, "block_size_tokens": 16}
@@ -79,6 +83,72 @@ def test_scores_lie_between_0_and_1(name: str, n_instances: int) -> None:
     answer("scoring", name).score(router_view(n_instances, 0), REQUEST, out)
 
     assert ((out >= 0) & (out <= 1)).all()
+
+
+def uneven_view(n_instances: int, n_scorers: int) -> RouterView:
+    """Instances that all differ, in every signal."""
+    draws = np.random.default_rng(11)
+    view = router_view(n_instances, n_scorers)
+    uneven = {
+        name: draws.integers(0, 40, part.shape).astype(part.dtype)
+        for name, part in zip(RouterView._fields, view, strict=True)
+        if isinstance(part, np.ndarray) and name not in ("candidates", "is_known", "total_blocks")
+    }
+    uneven |= {"scorer_scores": draws.random((max(n_scorers, 1), n_instances))}
+    return view._replace(**uneven, session_instance=2)
+
+
+def only(view: RouterView, kept: list[int]) -> RouterView:
+    """The view of a cluster that consists of some of the instances alone."""
+    parts = {
+        name: part[:, kept] if name == "scorer_scores" else part[kept]
+        for name, part in zip(RouterView._fields, view, strict=True)
+        if isinstance(part, np.ndarray)
+    }
+    session = kept.index(view.session_instance) if view.session_instance in kept else -1
+    parts |= {"candidates": np.arange(len(kept))}
+    return view._replace(**parts, n_instances=len(kept), session_instance=session)
+
+
+SUBSETS = [[0, 1, 2, 3, 4], [1, 3, 4], [0, 2], [4], [2, 3]]
+
+
+@pytest.mark.parametrize("name", choices("routing"))
+@pytest.mark.parametrize("kept", SUBSETS)
+def test_routing_among_candidates_is_routing_in_a_cluster_of_these_alone(name: str, kept: list[int]) -> None:
+    policy = bind("routing", "routing", name)
+    view, route = uneven_view(5, len(policy.scorers)), plain(policy.decide)
+    memory, few = memory_for(policy, 5, 10), memory_for(policy, len(kept), 10)
+    restricted = view._replace(candidates=np.array(kept))
+
+    for number in range(6):
+        request = REQUEST._replace(request=number, prompt=number % 4)
+        target = route(restricted, request, policy.parameters, memory, np.zeros(5))
+        alone = route(only(view, kept), request, policy.parameters, few, np.zeros(len(kept)))
+
+        assert target == kept[alone]
+
+
+@pytest.mark.parametrize("name", choices("scoring"))
+@pytest.mark.parametrize("kept", SUBSETS)
+def test_candidates_are_scored_as_in_a_cluster_of_these_alone(name: str, kept: list[int]) -> None:
+    view, score = uneven_view(5, 0), answer("scoring", name).score
+    out, alone = np.full(5, np.nan), np.full(len(kept), np.nan)
+
+    score(view._replace(candidates=np.array(kept)), REQUEST, out)
+    score(only(view, kept), REQUEST, alone)
+
+    assert out[kept].tolist() == alone.tolist()
+
+
+@pytest.mark.parametrize("name", choices("admission"))
+def test_admission_can_be_asked_where_there_is_no_candidate(name: str) -> None:
+    policy = bind("admission", "admission", name)
+    view = router_view(4, 0)._replace(candidates=np.zeros(0, int))
+
+    verdict = plain(policy.decide)(view, REQUEST, policy.parameters, memory_for(policy, 4, 10))
+
+    assert 0 <= verdict <= len(policy.flag("REASONS", ()))
 
 
 @pytest.mark.parametrize("name", choices("admission"))

@@ -14,7 +14,9 @@ def shares(scores: list[float], picker: str, best: int = 0, temperature: float =
     """How often each instance is picked."""
     place, values = PICKERS.index(picker), np.array(scores)
     picked = [
-        picked_instance(values, place, best, temperature, draw_of(5, number), draw_of(99, number))
+        picked_instance(
+            values, np.arange(len(values)), place, best, temperature, draw_of(5, number), draw_of(99, number)
+        )
         for number in range(DRAWS)
     ]
     return np.bincount(picked, minlength=len(scores)) / DRAWS
@@ -47,7 +49,7 @@ def test_any_of_so_many_best_ones(best: int, expected: list[float]) -> None:
 
 def test_who_is_among_the_best_of_equals_is_drawn_as_ties_are() -> None:
     assert shares([1.0, 1.0, 1.0], "random-of-best", 1) == pytest.approx([1 / 3] * 3, abs=NEAR)
-    lowest = picked_instance(np.ones(3), PICKERS.index("random-of-best"), 1, 0.0, LOWEST_INDEX, 2**32 - 1)
+    lowest = picked_instance(np.ones(3), np.arange(3), PICKERS.index("random-of-best"), 1, 0.0, LOWEST_INDEX, 2**32 - 1)
     assert lowest == 0
 
 
@@ -61,9 +63,18 @@ def test_softmax_is_dynamos() -> None:
 def test_one_instance_is_enough_and_the_compiler_changes_nothing() -> None:
     scores = np.array([0.3, 0.0, 0.7, 0.7])
     for place in range(len(PICKERS)):
-        assert picked_instance(scores[:1], place, 3, 0.5, LOWEST_INDEX, 2**32 - 1) == 0
+        assert picked_instance(scores[:1], np.arange(1), place, 3, 0.5, LOWEST_INDEX, 2**32 - 1) == 0
         for number in range(50):
             draws = (draw_of(5, number), draw_of(99, number))
-            assert plain(picked_instance)(scores, place, 3, 0.5, *draws) == picked_instance(
-                scores, place, 3, 0.5, *draws
-            )
+            given = (scores, np.arange(4), place, 3, 0.5, *draws)
+            assert plain(picked_instance)(*given) == picked_instance(*given)
+
+
+@pytest.mark.parametrize("picker", PICKERS)
+def test_who_is_no_candidate_is_never_picked(picker: str) -> None:
+    scores, candidates = np.array([9.0, 0.3, 9.0, 0.3, 0.9]), np.array([1, 3, 4])
+
+    for number in range(300):
+        draws = (draw_of(5, number), draw_of(99, number))
+        assert picked_instance(scores, candidates, PICKERS.index(picker), 0, 1.0, *draws) in (1, 3, 4)
+        assert picked_instance(scores * 0.0, candidates, PICKERS.index(picker), 0, 1.0, *draws) in (1, 3, 4)

@@ -43,7 +43,7 @@ def shares(result: Result) -> np.ndarray:
 def test_each_of_the_best_is_equally_likely() -> None:
     scores = np.array([1.0, 3.0, 3.0, 2.0, 3.0, -np.inf])
 
-    chosen = [best_instance(scores, draw_of(123_456_789, number)) for number in range(3_000)]
+    chosen = [best_instance(scores, np.arange(6), draw_of(123_456_789, number)) for number in range(3_000)]
 
     counts = np.bincount(chosen, minlength=6)
     assert counts[[0, 3, 5]].tolist() == [0, 0, 0]
@@ -58,11 +58,11 @@ def test_a_draw_is_the_same_with_and_without_the_compiler() -> None:
         for number in (0, 1, 999_999, 2**31 + 7):
             draw = draw_of(key, number)
             assert plain(draw_of)(key, number) == draw
-            assert plain(best_instance)(scores, draw) == best_instance(scores, draw)
+            assert plain(best_instance)(scores, np.arange(64), draw) == best_instance(scores, np.arange(64), draw)
 
 
 def test_the_lowest_index_wins_where_that_is_the_rule() -> None:
-    assert best_instance(np.array([1.0, 3.0, 3.0]), LOWEST_INDEX) == 1
+    assert best_instance(np.array([1.0, 3.0, 3.0]), np.arange(3), LOWEST_INDEX) == 1
 
 
 def test_equal_instances_share_the_requests() -> None:

@@ -155,7 +155,7 @@ def _features(text: str) -> set[str]:
 def _engine(formula: str, row: dict[str, float]) -> float:
     """The value by the engine's own interpreter, with features put in as constants."""
     constants = encode("formula", " ".join(str(row.get(word, word)) for word in formula.split()), "routing")
-    alone: Any = SimpleNamespace(n_instances=1)
+    alone: Any = SimpleNamespace(candidates=np.zeros(1, int))
     found = np.zeros(1)
     plain(evaluate_routing)(constants, np.zeros(STACK_SIZE), alone, alone, found)
     return float(found[0])

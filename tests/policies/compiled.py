@@ -10,9 +10,9 @@ from blis.engine.choice import best_instance
 @numba.njit
 def least_loaded(view: Any, request: Any, params: Any, memory: Any, scores: Any) -> int:
     """The instance with the fewest requests."""
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         scores[instance] = -float(view.effective_load[instance])
-    return best_instance(scores, view.tie_draw)
+    return best_instance(scores, view.candidates, view.tie_draw)
 
 
 @numba.njit

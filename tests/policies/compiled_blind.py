@@ -12,7 +12,7 @@ LOOKS = False
 def in_turn(view: Any, request: Any, params: Any, memory: Any, scores: Any) -> int:
     """The instance that has had no request for the longest time."""
     best = 0
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         if view.last_routed[instance] < view.last_routed[best]:
             best = instance
     return best

@@ -65,7 +65,7 @@ def other_futures(
         base.advance(NEVER_US)
         until_us = decision.clock_us + round(watched_s * US_PER_S)
         is_there = finished_us > decision.clock_us
-        for alternative in range(len(finished.prepared.cluster.instances)):
+        for alternative in base.candidates.tolist():
             if alternative == decision.chosen:
                 continue
             if left < len(finished.requests):

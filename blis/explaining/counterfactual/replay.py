@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from blis.engine._jit import compiled
+from blis.engine.choice import is_among
 from blis.engine.views import ROUTE, ROUTING, RequestView, RouterView
 from blis.foundation.units import Float64Vector
 from blis.policies.binding import BoundPolicy
@@ -37,8 +38,9 @@ def route(
     memory: Float64Vector,
     scores: Float64Vector,
 ) -> int:
-    """Where the request went."""
-    return int(memory[request.request])
+    """Where the request went, or the first candidate if that may not be chosen now."""
+    instance = int(memory[request.request])
+    return instance if is_among(view.candidates, instance) else int(view.candidates[0])
 
 
 def replaying(finished: Simulation) -> Simulation:

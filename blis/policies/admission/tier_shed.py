@@ -34,7 +34,7 @@ _FIRST_CLASS = len(Params._fields) - len(CLASSES)
 def admit(view: RouterView, request: RequestView, params: Float64Vector, memory: Float64Vector) -> int:
     """0 unless the largest load exceeds the threshold and the request's class is below the minimum; then 1."""
     largest = 0
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         largest = max(largest, view.effective_load[instance])
     if largest <= params[0] or params[_FIRST_CLASS + request.slo_class] >= params[1]:
         return 0

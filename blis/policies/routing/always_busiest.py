@@ -24,4 +24,4 @@ def route(
     """Instance of the largest effective load."""
     for instance in range(view.n_instances):
         scores[instance] = view.effective_load[instance]
-    return best_instance(scores, view.tie_draw)
+    return best_instance(scores, view.candidates, view.tie_draw)

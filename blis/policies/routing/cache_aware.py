@@ -34,14 +34,14 @@ def route(
     scores: Float64Vector,
 ) -> int:
     """The longest match, or the least loaded."""
-    most, least, longest = view.in_flight_requests[0], view.in_flight_requests[0], 0
-    for instance in range(view.n_instances):
+    most, least, longest = 0, view.in_flight_requests[view.candidates[0]], 0
+    for instance in view.candidates:
         most = max(most, view.in_flight_requests[instance])
         least = min(least, view.in_flight_requests[instance])
         longest = max(longest, view.affinity_blocks[instance])
     is_uneven = most - least > params[1] and most > params[2] * least
     follows = not is_uneven and longest * view.block_size_tokens > params[0] * request.input_tokens
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         held = view.affinity_blocks[instance]
         scores[instance] = float(held) if follows else -float(view.in_flight_requests[instance])
-    return best_instance(scores, view.tie_draw)
+    return best_instance(scores, view.candidates, view.tie_draw)

@@ -38,4 +38,4 @@ def route(
         waiting = view.queued_tokens[instance] / view.block_size_tokens
         prefill = max(0.0, waiting + blocks - params[1] * view.cached_blocks[instance])
         scores[instance] = -(params[0] * prefill + view.used_blocks[instance] + blocks)
-    return best_instance(scores, view.tie_draw)
+    return best_instance(scores, view.candidates, view.tie_draw)

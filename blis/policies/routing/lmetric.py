@@ -33,4 +33,4 @@ def route(
         uncached = max(0, request.input_tokens - view.cached_blocks[instance] * view.block_size_tokens)
         prefill = view.queued_tokens[instance] + uncached
         scores[instance] = -float(prefill * (view.in_flight_requests[instance] + 1))
-    return best_instance(scores, view.tie_draw)
+    return best_instance(scores, view.candidates, view.tie_draw)

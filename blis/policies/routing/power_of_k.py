@@ -36,16 +36,17 @@ def route(
     scores: Float64Vector,
 ) -> int:
     """The least busy of those drawn, each at most once; others score as low as can be."""
-    n, routed = view.n_instances, int(memory[0])
+    n, routed = view.candidates.shape[0], int(memory[0])
     memory[0] = routed + 1.0
     left = min(int(params[0]), n)
     word = mixed(view.tie_draw) if view.tie_draw != LOWEST_INDEX else 0
-    for instance in range(n):
+    for place in range(n):
+        instance = view.candidates[place]
         if view.tie_draw == LOWEST_INDEX:  # nothing is drawn: they take turns
-            is_drawn = (instance - routed) % n < left
+            is_drawn = (place - routed) % n < left
         else:  # Knuth's selection sampling: each of those to come is drawn with probability left / to come
             word = mixed(word ^ instance)
-            is_drawn = word % (n - instance) < left
+            is_drawn = word % (n - place) < left
             left -= 1 if is_drawn else 0
         scores[instance] = -float(view.in_flight_requests[instance]) if is_drawn else _NEVER
-    return best_instance(scores, view.tie_draw)
+    return best_instance(scores, view.candidates, view.tie_draw)

@@ -35,14 +35,14 @@ def route(
     scores: Float64Vector,
 ) -> int:
     """The least work among the holders, or among all."""
-    matched, least_load = 0, view.in_flight_requests[0]
-    for instance in range(view.n_instances):
+    matched, least_load = 0, view.in_flight_requests[view.candidates[0]]
+    for instance in view.candidates:
         matched = max(matched, view.affinity_blocks[instance])
         least_load = min(least_load, view.in_flight_requests[instance])
     size, most_load = view.block_size_tokens, params[1] * (least_load + 1)
     exploits = 2 * matched * size > request.input_tokens
     found = False
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         load, held = view.in_flight_requests[instance], view.affinity_blocks[instance]
         uncached = max(0, request.input_tokens - held * size)
         scores[instance] = -(view.queued_tokens[instance] + uncached + params[0] * load)
@@ -51,4 +51,4 @@ def route(
         for instance in range(view.n_instances):
             if view.affinity_blocks[instance] < matched or view.in_flight_requests[instance] > most_load:
                 scores[instance] = _NEVER
-    return best_instance(scores, view.tie_draw)
+    return best_instance(scores, view.candidates, view.tie_draw)

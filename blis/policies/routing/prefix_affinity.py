@@ -6,7 +6,7 @@ Wise for exact repetitions only: prompts that share a beginning but differ in th
 
 from typing import NamedTuple
 
-from blis.engine.choice import best_instance
+from blis.engine.choice import best_instance, is_among
 from blis.engine.views import RequestView, RouterView
 from blis.foundation.units import Float64Vector
 
@@ -27,12 +27,12 @@ def route(
     memory: Float64Vector,
     scores: Float64Vector,
 ) -> int:
-    """The instance that the prompt is known to have gone to, else the one of the smallest effective load."""
-    known = int(memory[request.prompt])
-    if known > 0:
-        return known - 1
-    for instance in range(view.n_instances):
+    """The candidate that the prompt is known to have gone to, else the one of the smallest effective load."""
+    known = int(memory[request.prompt]) - 1
+    if known >= 0 and is_among(view.candidates, known):
+        return known
+    for instance in view.candidates:
         scores[instance] = -view.effective_load[instance]
-    best = best_instance(scores, view.tie_draw)
+    best = best_instance(scores, view.candidates, view.tie_draw)
     memory[request.prompt] = best + 1
     return best

@@ -36,4 +36,4 @@ def route(
 ) -> int:
     """Instance of the program's largest value."""
     evaluate_routing(params, memory, view, request, scores)
-    return best_instance(scores, view.tie_draw)
+    return best_instance(scores, view.candidates, view.tie_draw)

@@ -27,7 +27,8 @@ def route(
     memory: Float64Vector,
     scores: Float64Vector,
 ) -> int:
-    """Number of turns so far, modulo the number of instances."""
+    """The candidate at the number of turns so far, modulo how many candidates there are."""
     turn = int(memory[0])
     memory[0] = turn + 1
-    return turn % view.n_instances
+    chosen: int = view.candidates[turn % view.candidates.shape[0]]
+    return chosen

@@ -38,4 +38,4 @@ def route(
         work = view.queued_tokens[instance] + uncached + params[0] * view.in_flight_requests[instance]
         used = view.used_blocks[instance] / view.total_blocks[instance]
         scores[instance] = -(work + params[1] * used)
-    return best_instance(scores, view.tie_draw)
+    return best_instance(scores, view.candidates, view.tie_draw)

@@ -39,7 +39,7 @@ def route(
     """The least load of the candidates; others score as low as can be."""
     needed = params[0] * request.prompt_blocks if request.prompt_blocks > 0 else 1.0
     least_held, least_other = -1, -1
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         tokens = view.sent_tokens[instance]
         if view.affinity_blocks[instance] >= needed:
             least_held = tokens if least_held < 0 else min(least_held, tokens)
@@ -47,7 +47,7 @@ def route(
             least_other = tokens if least_other < 0 else min(least_other, tokens)
     is_saturated = params[1] > 0.0 and least_other >= 0 and least_held - least_other > params[1]
     sticks = least_held >= 0 and not is_saturated
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         held = view.affinity_blocks[instance]
         if sticks and held < needed:
             scores[instance] = _NEVER
@@ -56,4 +56,4 @@ def route(
             scores[instance] = -float(view.sent_tokens[instance] + uncached)
         else:
             scores[instance] = -float(view.in_flight_requests[instance])
-    return best_instance(scores, view.tie_draw)
+    return best_instance(scores, view.candidates, view.tie_draw)

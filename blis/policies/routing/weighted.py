@@ -44,5 +44,5 @@ def route(
         scores[instance] = composite
     after = view.n_scorers
     return picked_instance(
-        scores, int(params[after]), int(params[after + 1]), params[after + 2], view.tie_draw, view.draw
+        scores, view.candidates, int(params[after]), int(params[after + 1]), params[after + 2], view.tie_draw, view.draw
     )

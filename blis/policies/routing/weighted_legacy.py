@@ -33,10 +33,10 @@ def route(
     cache_weight = params[0] / total
     load_weight = params[1] / total
     freest = 0
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         freest = max(freest, view.is_known[instance] * (view.total_blocks[instance] - view.used_blocks[instance]))
     for instance in range(view.n_instances):
         free = view.is_known[instance] * (view.total_blocks[instance] - view.used_blocks[instance])
         share = free / freest if freest > 0 else 0.0
         scores[instance] = share * cache_weight + 1.0 / (1.0 + view.effective_load[instance]) * load_weight
-    return best_instance(scores, view.tie_draw)
+    return best_instance(scores, view.candidates, view.tie_draw)

@@ -28,7 +28,7 @@ def score(view: RouterView, request: RequestView, out: Float64Vector) -> None:
     best = _preferred(view, request)
     low_ttft = low_itl = 1e300
     high_ttft = high_itl = -1.0
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         if _kind(view, request, instance, best) == best:
             ttft, itl = _headroom(view, request, instance)
             low_ttft, high_ttft = min(low_ttft, abs(ttft)), max(high_ttft, abs(ttft))
@@ -36,7 +36,7 @@ def score(view: RouterView, request: RequestView, out: Float64Vector) -> None:
     ttft_weight = TTFT_WEIGHT if high_ttft - low_ttft > _NO_RANGE else 0.0
     itl_weight = ITL_WEIGHT if high_itl - low_itl > _NO_RANGE else 0.0
     total = ttft_weight + itl_weight
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         out[instance] = 0.0
         if _kind(view, request, instance, best) == best:
             ttft, itl = _headroom(view, request, instance)
@@ -62,7 +62,7 @@ def _headroom(view: RouterView, request: RequestView, instance: int) -> tuple[fl
 def _preferred(view: RouterView, request: RequestView) -> int:
     """The first kind of which there is an instance."""
     best = 4
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         best = min(best, _kind(view, request, instance, _IDLE))
     return best
 

@@ -11,14 +11,15 @@ NEEDS = frozenset({"cached_blocks"})
 
 def score(view: RouterView, request: RequestView, out: Float64Vector) -> None:
     """0.5 if any instance has the first block; else 1 - rank / (n - 1), never used instances first, by index."""
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         if view.cached_blocks[instance] > 0:
             out[:] = 0.5
             return
-    for instance in range(view.n_instances):
+    n = view.candidates.shape[0]
+    for instance in view.candidates:
         rank = 0
-        for other in range(view.n_instances):
+        for other in view.candidates:
             use, own = view.last_cold_use[other], view.last_cold_use[instance]
             if use < own or (use == own and other < instance):
                 rank += 1
-        out[instance] = 1.0 - rank / (view.n_instances - 1) if view.n_instances > 1 else 1.0
+        out[instance] = 1.0 - rank / (n - 1) if n > 1 else 1.0

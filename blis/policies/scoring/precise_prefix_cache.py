@@ -8,11 +8,12 @@ NEEDS = frozenset({"cached_blocks"})
 
 def score(view: RouterView, request: RequestView, out: Float64Vector) -> None:
     """(cached blocks - fewest) / (most - fewest); 1 for all if they are equal."""
-    low = high = view.cached_blocks[0]
-    for instance in range(1, view.n_instances):
+    first = view.candidates[0]
+    low = high = view.cached_blocks[first]
+    for instance in view.candidates:
         value = view.cached_blocks[instance]
         low = min(low, value)
         high = max(high, value)
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         value = view.cached_blocks[instance]
         out[instance] = (value - low) / (high - low) if high > low else 1.0

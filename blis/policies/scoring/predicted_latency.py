@@ -16,9 +16,10 @@ TTFT_WEIGHT, ITL_WEIGHT = 0.8, 0.2
 
 def score(view: RouterView, request: RequestView, out: Float64Vector) -> None:
     """0.8 (longest - TTFT) / (longest - shortest) + 0.2 of the same for ITL; what is equal everywhere has no say."""
-    low_ttft = high_ttft = view.expected_ttft_us[0]
-    low_itl = high_itl = view.expected_itl_us[0]
-    for instance in range(1, view.n_instances):
+    first = view.candidates[0]
+    low_ttft = high_ttft = view.expected_ttft_us[first]
+    low_itl = high_itl = view.expected_itl_us[first]
+    for instance in view.candidates:
         low_ttft = min(low_ttft, view.expected_ttft_us[instance])
         high_ttft = max(high_ttft, view.expected_ttft_us[instance])
         low_itl = min(low_itl, view.expected_itl_us[instance])
@@ -26,7 +27,7 @@ def score(view: RouterView, request: RequestView, out: Float64Vector) -> None:
     ttft_weight = TTFT_WEIGHT if high_ttft > low_ttft else 0.0
     itl_weight = ITL_WEIGHT if high_itl > low_itl else 0.0
     total = ttft_weight + itl_weight
-    for instance in range(view.n_instances):
+    for instance in view.candidates:
         value = 0.0
         if ttft_weight > 0.0:
             value += ttft_weight / total * ((high_ttft - view.expected_ttft_us[instance]) / (high_ttft - low_ttft))

@@ -1,0 +1,35 @@
+"""Which instances a request may be sent to: those that are routable, found anew for each decision.
+
+Where nothing restricts (`restricts_candidates` is 0) these are all instances, listed once and for all at the start.
+The list is `scratch.eligible` up to `N_CANDIDATES`: kernels cannot return a part of an array, so whoever reads it cuts.
+"""
+
+from blis.engine._jit import kernel
+from blis.engine.choice import is_among
+from blis.engine.codes import N_CANDIDATES
+from blis.engine.state import State
+from blis.engine.views import World
+
+
+@kernel
+def find_candidates(world: World, state: State, request: int) -> int:
+    """List the instances that the request may be sent to now; return how many they are.
+
+    Whoever keeps requests back asks this first: where it is 0, a request that is sent on is lost as unroutable.
+    """
+    if world.settings.restricts_candidates:
+        count = 0
+        for instance in range(world.settings.n_instances):
+            if state.instances.routable[instance] != 0:
+                state.scratch.eligible[count] = instance
+                count += 1
+        state.scratch.cluster[N_CANDIDATES] = count
+    return state.scratch.cluster[N_CANDIDATES]
+
+
+@kernel
+def is_candidate(world: World, state: State, instance: int) -> bool:
+    """Whether an instance is one of those that were listed last."""
+    if world.settings.restricts_candidates:
+        return is_among(state.scratch.eligible[: state.scratch.cluster[N_CANDIDATES]], instance)
+    return 0 <= instance < world.settings.n_instances
