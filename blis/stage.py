@@ -4,6 +4,9 @@ What no policy changes is worked out here: the table of requests, settings, budg
 next one, which finds them at the size to which they have grown.
 """
 
+import numpy as np
+
+from blis.cluster.served_models import places_of_models, served_models
 from blis.engine import codes
 from blis.engine.choice import LOWEST_INDEX
 from blis.engine.fields import Records, setting_record
@@ -42,7 +45,7 @@ class Stage:
     Raises
     ------
     ConfigError
-        If the requests were made for another block size.
+        If the requests were made for another block size, or ask for a model that no instance serves.
     """
 
     def __init__(
@@ -68,7 +71,8 @@ class Stage:
         self.seed = seed
         finds_copies = bool(cluster.settings["copies_findable"])
         targets_us = cluster.ttft_targets_us, cluster.itl_targets_us
-        self.workload = workload_arrays(requests, block_size_tokens, finds_copies, *targets_us)
+        models = places_of_models(requests.models, requests.model, served_models(cluster.cluster.instances))
+        self.workload = workload_arrays(requests, block_size_tokens, finds_copies, *targets_us, models)
         self._settings = self._of_all_runs() | {
             "max_events": self._event_budget() if max_events is None else max_events,
             "record_routing": record_routing or level > 0,
@@ -115,6 +119,7 @@ class Stage:
             "tie_key": self._key("ties") if shared.pop("draws_ties") else LOWEST_INDEX,
             "draw_key": self._key("draws"),
             "acceptance_key": self._key("acceptance") if most_drafts > 0 else codes.NO_DRAFTS,
+            "restricts_candidates": shared["restricts_candidates"] or self._asks_for_some(),
             "n_segments": len(self.workload.segment_end),
             "n_tenants": _count(self.workload.table.tenant),
             "n_kinds": _count(self.workload.table.kind),
@@ -123,6 +128,12 @@ class Stage:
             "least_steps": 1 - -(fewest_tokens - 1) // (1 + most_drafts),
             "lookahead_us": lookahead_us,
         }
+
+    def _asks_for_some(self) -> bool:
+        """Whether a request asks for a model that not every instance serves."""
+        asked = np.unique(self.workload.table.model)
+        serves = self.cluster.limits.serves
+        return any(bool(((serves >> model) & 1 == 0).any()) for model in asked[asked >= 0].tolist())
 
     def _key(self, of_what: str) -> int:
         return int(stream(self.seed, of_what).integers(2**32))

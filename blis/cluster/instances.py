@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blis.cluster.latency import LatencyModel
+from blis.cluster.served_models import served_models
 from blis.cluster.speculative import Speculative
 from blis.engine.answers import compiled_answer
 from blis.engine.batch_sums import SMALLEST
@@ -30,8 +31,11 @@ class Instance:
     prefix_caching: bool = True  #: blocks can be found again
     speculative: Speculative | None = None  #: drafts of every decode; None: none
     model: str = ""
+    served_model_names: tuple[str, ...] = ()  #: under which requests ask for the model
     hardware: str = ""
     tensor_parallel: int = 1
+    price_per_hour: float | None = None  #: US $ for all its GPUs; None: unknown
+    pool: int = 0  #: place in the plan of the pool that it belongs to
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,14 @@ class Cluster:
             "max_model_len_tokens",
         )
         step_time = compiled_answer("latency", self.latency)
+        names = served_models(self.instances)
         rows = []
         for one in self.instances:
             row = {name: getattr(one, name) for name in own}
             row["total_blocks"] = row.pop("kv_blocks")
             row |= _batch_rules(one, semantics)
             row |= _drafts(one)
+            row["serves"] = sum(1 << names.index(name) for name in one.served_model_names)
             row |= {
                 "queueing_us": one.latency.queueing_us,
                 "queueing_us_per_token": one.latency.queueing_us_per_token,

@@ -15,6 +15,7 @@ from blis.foundation.errors import ConfigError
 TIE_RULES = ("random", "lowest-index")
 MOST_INSTANCES = 100_000
 MOST_BLOCK_TOKENS = 2**20
+MOST_PRICE = 1e6  #: US $ for an hour of a GPU
 MOST_DELAY_US = 2**53  #: of signals and decisions
 MOST = 2**40  #: tokens, blocks or requests of one instance: products of two still fit the clock's integers
 
@@ -50,7 +51,15 @@ BATCH_LIMITS = {
 }
 _POOL_TEXTS = ("model", "hardware", "model_config_folder", "hardware_folder")
 _POOL_SWITCHES = ("async_scheduling", "reserve_full_isl", "prefix_caching")
-_POOL_CHOICES = ("memory_utilisation", "kv_cache_dtype", "kv_watermark", "speculative", "latency")
+_POOL_CHOICES = (
+    "memory_utilisation",
+    "kv_cache_dtype",
+    "kv_watermark",
+    "speculative",
+    "latency",
+    "served_model_names",
+    "price_per_hour",
+)
 _POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, *_POOL_SWITCHES, *_POOL_CHOICES)
 _DEFAULT_LATENCY = "silicon"
 
@@ -76,6 +85,8 @@ class Pool:
     reserve_full_isl: bool | None = None  #: a request is taken if its whole prompt fits; None: as the semantics have it
     prefix_caching: bool | None = None  #: blocks can be found again; None: as the semantics have it, which is yes
     speculative: Speculative | None = None  #: drafts of every decode; None: none
+    served_model_names: tuple[str, ...] | None = None  #: under which requests ask for it; None: its model's name
+    price_per_hour: float | None = None  #: US $ for one GPU; None: that of the device's file
     model_config_folder: str | None = None  #: where to look for models instead of the shipped ones
     hardware_folder: str | None = None  #: where to look for devices instead of the shipped ones
 
@@ -162,6 +173,11 @@ def _pool_values(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         checked[name] = None if values.get(name) is None else check_flag(f"{where}.{name}", values[name])
     drafts = values.get("speculative")
     checked["speculative"] = None if drafts is None else Speculative.from_mapping(f"{where}.speculative", drafts)
+    checked["served_model_names"] = _served_names(values.get("served_model_names"), f"{where}.served_model_names")
+    price = values.get("price_per_hour")
+    checked["price_per_hour"] = (
+        None if price is None else check_number(f"{where}.price_per_hour", price, 0, MOST_PRICE, "US $")
+    )
     watermark = values.get("kv_watermark", 0.0)
     checked["kv_watermark"] = check_number(f"{where}.kv_watermark", watermark, 0, 1)
     utilisation = values.get("memory_utilisation", 0.9)
@@ -170,6 +186,18 @@ def _pool_values(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         f"{where}.kv_cache_dtype", values.get("kv_cache_dtype", "auto"), KV_CACHE_DTYPES
     )
     return checked
+
+
+def _served_names(value: object, where: str) -> tuple[str, ...] | None:
+    """Names of a model; one may stand without a list."""
+    if value is None:
+        return None
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) and name for name in names):
+        raise ConfigError(f"{where} must be a list of at least one name; got {value!r}.")
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{where} must hold each name once; got {value!r}.")
+    return tuple(names)
 
 
 def _whole(values: Mapping[str, Any], name: str, rule: Whole, where: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Which instances a request may be sent to: those that are routable, found anew for each decision.
+"""Which instances a request may be sent to: those that are routable and serve its model, found anew each time.
 
 Where nothing restricts (`restricts_candidates` is 0) these are all instances, listed once and for all at the start.
 The list is `scratch.eligible` up to `N_CANDIDATES`: kernels cannot return a part of an array, so whoever reads it cuts.
@@ -18,9 +18,10 @@ def find_candidates(world: World, state: State, request: int) -> int:
     Whoever keeps requests back asks this first: where it is 0, a request that is sent on is lost as unroutable.
     """
     if world.settings.restricts_candidates:
-        count = 0
+        model, count = world.workload.table.model[request], 0
         for instance in range(world.settings.n_instances):
-            if state.instances.routable[instance] != 0:
+            serves = model < 0 or (world.limits.serves[instance] >> model) & 1 != 0
+            if serves and state.instances.routable[instance] != 0:
                 state.scratch.eligible[count] = instance
                 count += 1
         state.scratch.cluster[N_CANDIDATES] = count

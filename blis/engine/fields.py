@@ -31,6 +31,7 @@ WORKLOAD_FIELDS = {
     "kind": (_I, 0),  # number of the pair of tenant and class: whose outputs tell about each other's
     "itl_target_us": (_I, 0),  # mean time between its tokens that it is promised, see blis.foundation.slo_targets
     "ttft_target_us": (_I, 0),  # within which its first token is due, see blis.foundation.slo_targets
+    "model": (_I, -1),  # that it asks for: its place among the names that the cluster serves; -1: whichever is served
     "session": (_I, 0),
     "turn": (_I, 0),  # of the session, from 0
     "think_us": (_I, 0),  # from the end of the request that it follows to its arrival
@@ -56,6 +57,7 @@ LIMIT_FIELDS = {
     "least_step_us": (_I, 0),  # no step takes less
     "draft_tokens": (_I, 0),  # drafted for each decode; 0: none
     "acceptance_rate": (_F, 0),  # probability of a draft to be accepted, given that those before it were
+    "serves": (_I, 0),  # bit k: requests may ask here for the model of place k
     "drafting_us": (_I, 0),  # that a step with drafts takes longer by their making
 }
 

@@ -7,6 +7,7 @@ from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import US_PER_S
 from blis.metrics.balance import balance_figures
 from blis.metrics.cache import cache_figures
+from blis.metrics.cost import cost_figures, provisioned_us
 from blis.metrics.drafts import draft_figures
 from blis.metrics.fairness import fairness_figures
 from blis.metrics.latency import interval_figures
@@ -54,6 +55,12 @@ def cluster_block(
         "total_input_tokens": int(instances.input_tokens.sum()),
         "vllm_estimated_duration_s": end_us / US_PER_S,
         "replica_seconds": len(cluster.instances) * end_us / US_PER_S,
+        **cost_figures(
+            cluster.instances,
+            provisioned_us(cluster, outcome),
+            int(instances.completed_requests.sum()),
+            int(served.meets_slo.sum()),
+        ),
         **load_figures(instances, everywhere, len(requests), end_us),
         **balance_figures(instances),
         **cache_figures(instances, everywhere, end_us),

@@ -43,6 +43,10 @@ def request_table(result: Result) -> "pyarrow.Table":
         "computed_tokens": done.computed_tokens,
         "preemptions": done.preemptions,
     }
+    if requests.models:
+        columns["model"] = names(requests.model, requests.models)
+    if requests.adapters:
+        columns["adapter"] = names(requests.adapter, requests.adapters)
     return table_of(columns)
 
 
