@@ -129,7 +129,7 @@ def prepare_cluster(
 
 def prepared_run(cluster: PreparedCluster, policies: PreparedPolicies) -> PreparedRun:
     """A cluster with these policies."""
-    functions = [*policies.decisions, *cluster.prices, policies.urgency, *policies.scorers]
+    functions = [*policies.decisions, *cluster.prices, policies.urgency, *policies.scorers, *policies.filters]
     return PreparedRun(cluster, policies, addresses(functions))
 
 
@@ -183,7 +183,7 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
     index_blocks = 0 if flags.pop("index_is_cache_sized") else REFERENCE_INDEX_BLOCKS
     return {
         "n_instances": len(cluster.instances),
-        "restricts_candidates": False,
+        "restricts_candidates": any(one.role == "prefill" for one in cluster.instances),
         "block_size_tokens": cluster.block_size_tokens,
         "admission_latency_us": cluster.admission_latency_us,
         "routing_latency_us": cluster.routing_latency_us,

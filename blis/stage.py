@@ -86,8 +86,9 @@ class Stage:
     def settings(self, run: PreparedRun) -> Records:
         """The kernel's settings for a run with these policies."""
         shared, own = self._settings, run.prepared_policies.settings
+        restricts = shared["restricts_candidates"] or own["n_filters"] > 0
         looks = own["looks"] or shared["record_routing"] or shared["lookahead_us"] < codes.NEVER_US
-        return setting_record(**{**shared, **own, "looks": looks})
+        return setting_record(**{**shared, **own, "looks": looks, "restricts_candidates": restricts})
 
     def state(self, settings: Records) -> State:
         """The state before the first event, in arrays of its own."""

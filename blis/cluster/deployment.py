@@ -120,6 +120,7 @@ def _instance(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics
         prefix_caching=pool.prefix_caching is not False,
         speculative=pool.speculative,
         model=pool.model or "",
+        role=pool.role,
         served_model_names=pool.served_model_names or ((pool.model,) if pool.model else ()),
         hardware=parts.place.gpu,
         tensor_parallel=parts.place.tensor_parallel,

@@ -11,6 +11,7 @@ from blis.engine.answers import compiled_answer
 from blis.engine.batch_sums import SMALLEST
 from blis.engine.fields import Records, limit_table
 from blis.foundation.errors import ConfigError
+from blis.foundation.roles import BITS
 from blis.foundation.semantics import CORRECTED, Semantics
 from blis.foundation.units import frozen
 
@@ -31,6 +32,7 @@ class Instance:
     prefix_caching: bool = True  #: blocks can be found again
     speculative: Speculative | None = None  #: drafts of every decode; None: none
     model: str = ""
+    role: str = "both"  #: what it does, see blis.foundation.roles
     served_model_names: tuple[str, ...] = ()  #: under which requests ask for the model
     hardware: str = ""
     tensor_parallel: int = 1
@@ -73,6 +75,7 @@ class Cluster:
             row["total_blocks"] = row.pop("kv_blocks")
             row |= _batch_rules(one, semantics)
             row |= _drafts(one)
+            row["roles"] = BITS[one.role]
             row["serves"] = sum(1 << names.index(name) for name in one.served_model_names)
             row |= {
                 "queueing_us": one.latency.queueing_us,

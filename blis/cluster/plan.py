@@ -1,6 +1,6 @@
 """What cluster a configuration asks for, as frozen records made from plain mappings; nothing is looked up yet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -10,6 +10,8 @@ from blis.cluster.speculative import Speculative
 from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
+from blis.foundation.roles import BITS, DECODE
+from blis.foundation.words import shown
 
 #: Who gets a request that several instances are equally good for: one that the seed draws, or the first of them.
 TIE_RULES = ("random", "lowest-index")
@@ -59,6 +61,7 @@ _POOL_CHOICES = (
     "latency",
     "served_model_names",
     "price_per_hour",
+    "role",
 )
 _POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, *_POOL_SWITCHES, *_POOL_CHOICES)
 _DEFAULT_LATENCY = "silicon"
@@ -85,6 +88,7 @@ class Pool:
     reserve_full_isl: bool | None = None  #: a request is taken if its whole prompt fits; None: as the semantics have it
     prefix_caching: bool | None = None  #: blocks can be found again; None: as the semantics have it, which is yes
     speculative: Speculative | None = None  #: drafts of every decode; None: none
+    role: str = "both"  #: one of blis.foundation.roles: prefill, decode, both
     served_model_names: tuple[str, ...] | None = None  #: under which requests ask for it; None: its model's name
     price_per_hour: float | None = None  #: US $ for one GPU; None: that of the device's file
     model_config_folder: str | None = None  #: where to look for models instead of the shipped ones
@@ -136,11 +140,23 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
         )
     if sum(pool.count for pool in pools) > MOST_INSTANCES:
         raise ConfigError(f"{where}.instances must be at most {MOST_INSTANCES} together.")
+    _check_roles(pools, where)
     numbers = {name: _whole(given, name, rule, where) for name, rule in _CLUSTER_NUMBERS.items()}
     ties = given.get("router_ties")
     if ties is not None:
         check_choice(f"{where}.router_ties", ties, TIE_RULES)
     return ClusterPlan(pools=tuple(pools), latency=kinds.pop(), router_ties=ties, **numbers)  # type: ignore[arg-type]
+
+
+def _check_roles(pools: Sequence[Pool], where: str) -> None:
+    """Refuse a model that nobody decodes for: its requests would have nowhere to go."""
+    decoded = {pool.model for pool in pools if BITS[pool.role] & DECODE}
+    for place, pool in enumerate(pools):
+        if pool.model not in decoded:
+            raise ConfigError(
+                f"{where}.instances[{place}].role must be decode or both in one of the pools of "
+                f"{shown(pool.model) if pool.model else 'a model'}; all of them only prefill."
+            )
 
 
 def _latency(own: object, shared: object, where: str) -> tuple[str, Any]:
@@ -174,6 +190,7 @@ def _pool_values(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     drafts = values.get("speculative")
     checked["speculative"] = None if drafts is None else Speculative.from_mapping(f"{where}.speculative", drafts)
     checked["served_model_names"] = _served_names(values.get("served_model_names"), f"{where}.served_model_names")
+    checked["role"] = check_choice(f"{where}.role", values.get("role", "both"), BITS)
     price = values.get("price_per_hour")
     checked["price_per_hour"] = (
         None if price is None else check_number(f"{where}.price_per_hour", price, 0, MOST_PRICE, "US $")

@@ -16,6 +16,7 @@ from blis.foundation.answers import FOLDERS, answer
 #: The compiled signature of each question's verb.
 SIGNATURES = {
     "admission": views.ADMIT,
+    "filtering": views.KEEP,
     "routing": views.ROUTE,
     "scoring": views.SCORE,
     "priority": views.PRIORITISE,

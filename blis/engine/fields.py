@@ -57,6 +57,7 @@ LIMIT_FIELDS = {
     "least_step_us": (_I, 0),  # no step takes less
     "draft_tokens": (_I, 0),  # drafted for each decode; 0: none
     "acceptance_rate": (_F, 0),  # probability of a draft to be accepted, given that those before it were
+    "roles": (_I, 3),  # what it does, in bits, see blis.foundation.roles
     "serves": (_I, 0),  # bit k: requests may ask here for the model of place k
     "drafting_us": (_I, 0),  # that a step with drafts takes longer by their making
 }
@@ -83,6 +84,7 @@ SETTING_FIELDS = {
     "queue_kind": (_I, 0),  # ARRIVAL_ORDER, FIXED_ORDER or CHANGING_ORDER
     "load_kind": (_I, 0),
     "n_scorers": (_I, 0),
+    "n_filters": (_I, 0),
     "needs_cached_blocks": (_I, 0),  # a policy or the trace reads the instances' prefix caches
     "needs_affinity": (_I, 0),  # a policy reads the router's own prefix index
     "needs_expected_output": (_I, 0),  # a policy reads how long outputs are likely to be

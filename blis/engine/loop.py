@@ -52,6 +52,7 @@ from blis.engine.fields import (
     setting_record,
     workload_table,
 )
+from blis.engine.filters import filter_candidates
 from blis.engine.reference import by_reference
 from blis.engine.router_index import most_router_runs, router_room
 from blis.engine.signals import draw_lots, prepare_view, read_signals, remember_routing, router_view, view_at
@@ -175,6 +176,9 @@ def _route_next(world: World, state: State, view: RouterView, now_us: int) -> in
             prepare_view(world, state, request)
         else:  # a draw is no look
             draw_lots(world, state, request)
+        if world.settings.n_filters > 0 and filter_candidates(world, state, view, request, now_us) == 0:
+            _refuse_unroutable(world, state, request, now_us)
+            return DONE
         if world.settings.asks_routing:
             return AT_ROUTING
         cluster[DECISION] = _choose(world, state, view, request, now_us)

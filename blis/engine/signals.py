@@ -126,6 +126,7 @@ def router_view(world: World, state: State, now_us: int) -> RouterView:
         scratch.cluster[DRAW],
         world.settings.n_scorers,
         scratch.scorer_scores,
+        world.limits.roles,
     )
 
 

@@ -59,6 +59,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         step=np.zeros(N_STEP_PLACES, np.int64),
         routing_queue=np.empty(n, np.int64),
         eligible=np.arange(m, dtype=np.int64),
+        kept=np.zeros(m, np.int64),
         effective_load=np.zeros(m, np.int64),
         cached_blocks=np.zeros(m, np.int64),
         affinity_blocks=np.zeros(m, np.int64),

@@ -63,6 +63,7 @@ class Scratch(NamedTuple):
     step: Int64Vector  # see blis.engine.batch for the places
     routing_queue: Int64Vector  # (n,) admitted requests in order
     eligible: Int64Vector  # (m,) candidates of the decision, increasing, as many as `scratch.cluster` says
+    kept: Int64Vector  # (m,) 1 for those of the candidates that a filter keeps
     effective_load: Int64Vector  # (m,)
     cached_blocks: Int64Vector  # (m,)
     affinity_blocks: Int64Vector  # (m,)

@@ -72,6 +72,7 @@ class RouterView(NamedTuple):
     draw: int  #: another, of 32 bits, for policies that choose at random
     n_scorers: int
     scorer_scores: np.ndarray  #: (n_scorers, n_instances) what the policy's scorers said
+    roles: Int64Vector  #: what each instance does, in bits: see blis.foundation.roles
 
 
 class QueueView(NamedTuple):
@@ -140,6 +141,7 @@ ROUTER_VIEW, REQUEST_VIEW, QUEUE_VIEW = Reference(_ROUTER_VIEW), Reference(_REQU
 
 #: The signature of each folder's verb.
 ADMIT = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
+KEEP = types.void(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _COUNTS)
 SCORE = types.void(ROUTER_VIEW, REQUEST_VIEW, _VECTOR)
 ROUTE = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR, _VECTOR)
 PRIORITISE = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
@@ -148,8 +150,8 @@ VICTIM = _INTEGER(BATCH_VIEW, _VECTOR, _VECTOR)
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 
-#: Places of the answers' addresses; the scorers follow from FIRST_SCORER. RANKS_URGENCY is the priority that the
-#: chosen one stands for: inversions are judged by it.
+#: Places of the answers' addresses; the scorers follow from FIRST_SCORER, and after them the filters. RANKS_URGENCY is
+#: the priority that the chosen one stands for: inversions are judged by it.
 ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, FIRST_SCORER = range(9)
 
 admit_at = caller_of(ADMIT)
@@ -160,9 +162,11 @@ victim_at = caller_of(VICTIM)
 step_time_at = caller_of(STEP_TIME)
 decode_line_at = caller_of(DECODE_LINE)
 score_at = caller_of(SCORE)
+keep_at = caller_of(KEEP)
 
-#: Rows of the parameters and of the memory: the questions in the order in which a request meets them.
-ADMISSION, ROUTING, PRIORITY, SCHEDULING, PREEMPTION = range(5)
+#: Rows of the parameters and of the memory: the questions in the order in which a request meets them. Parameters have a
+#: further row for each filter that is asked, from FIRST_FILTER on.
+ADMISSION, FILTERING, ROUTING, PRIORITY, SCHEDULING, PREEMPTION, FIRST_FILTER = range(7)
 
 
 class World(NamedTuple):
@@ -172,6 +176,6 @@ class World(NamedTuple):
     settings: Records  # one record
     limits: Records  # (m,)
     answers: Int64Vector  # addresses of the compiled answers
-    parameters: np.ndarray  # float64 (5, widest) one row per question
-    memory: np.ndarray  # float64 (5, widest) state of the answers; copied when the simulation is
+    parameters: np.ndarray  # float64 (questions and filters, widest) one row each
+    memory: np.ndarray  # float64 (questions, widest) state of the answers; copied when the simulation is
     coefficients: np.ndarray  # float64 (m, k) of the latency model

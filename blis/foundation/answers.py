@@ -13,7 +13,7 @@ from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 
 #: The questions that a policy bundle answers, in the order in which a request meets them.
-QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
+QUESTIONS = ("admission", "filtering", "routing", "priority", "scheduling", "preemption")
 
 
 class Folder(NamedTuple):
@@ -25,6 +25,7 @@ class Folder(NamedTuple):
 
 FOLDERS = {
     "admission": Folder("blis.policies.admission", "admit"),
+    "filtering": Folder("blis.policies.filtering", "keep"),
     "routing": Folder("blis.policies.routing", "route"),
     "scoring": Folder("blis.policies.scoring", "score"),
     "priority": Folder("blis.policies.priority", "prioritise"),

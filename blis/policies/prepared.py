@@ -20,10 +20,11 @@ class PreparedPolicies:
 
     policies: Mapping[str, BoundPolicy]
     settings: Mapping[str, int]  #: what the kernel's settings follow from them
-    decisions: tuple[Any, ...]  #: compiled, in the order of `QUESTIONS`; a Python callable's place holds a default
+    decisions: tuple[Any, ...]  #: compiled, in the order of `QUESTIONS` without filtering; a callable's is a default
     urgency: Any  #: the compiled priority that the chosen one stands for
     scorers: tuple[Any, ...]  #: compiled
-    parameters: np.ndarray  #: float64 (5, widest) one row per question
+    filters: tuple[Any, ...]  #: compiled, in the order in which they are asked
+    parameters: np.ndarray  #: float64 (questions and filters, widest) one row each
 
 
 def prepare_policies(
@@ -45,10 +46,11 @@ def prepare_policies(
     return PreparedPolicies(
         policies=bound,
         settings=_policy_settings(bound),
-        decisions=tuple(_decision(question, bound[question]) for question in QUESTIONS),
+        decisions=tuple(_decision(name, bound[name]) for name in QUESTIONS if name != "filtering"),
         urgency=_urgency(bound["priority"]),
         scorers=tuple(compiled_answer("scoring", name) for name in bound["routing"].scorers),
-        parameters=_rows([bound[question].parameters for question in QUESTIONS]),
+        filters=tuple(one.decide for one in bound["filtering"].filters),
+        parameters=_rows([one.parameters for one in (*map(bound.__getitem__, QUESTIONS), *bound["filtering"].filters)]),
     )
 
 
@@ -70,10 +72,12 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
     sorts = bool(scheduling.flag("SORTS", True))
     ranks = bool(victim.flag("NEEDS_PRIORITY", victim.is_python))
     asks_order = sorts and (priority.is_python or scheduling.is_python)
-    needs, needs_queued = admission.needs | routing.needs, _queue_needs(priority, scheduling, victim)
+    filtering = policies["filtering"]
+    needs, needs_queued = admission.needs | filtering.needs | routing.needs, _queue_needs(priority, scheduling, victim)
     return {
         "queue_kind": _queue_kind(priority, scheduling, asks_order) if sorts else codes.ARRIVAL_ORDER,
         "n_scorers": len(routing.scorers),
+        "n_filters": len(filtering.filters),
         **settings_of(needs),
         "ranks_victims": ranks and not priority.is_python,
         "policy_scores": bool(routing.flag("SCORES", False)),
@@ -81,7 +85,7 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "needs_uncached_tokens": "uncached_tokens" in needs_queued,
         "needs_service": "tenant_service" in needs_queued,
         "sorts_after_each": sorts and bool(scheduling.flag("SORTS_AFTER_EACH", False)),
-        "looks": bool(admission.flag("LOOKS", True) or routing.flag("LOOKS", True)),
+        "looks": admission.looks or filtering.looks or routing.looks,
         "effects_are_local": _effects_are_local(policies),
         "admits_all": bool(admission.flag("ADMITS_ALL", False)),
         "asks_admission": admission.is_python,
@@ -102,7 +106,7 @@ def _queue_needs(priority: BoundPolicy, scheduling: BoundPolicy, victim: BoundPo
 
 def _effects_are_local(policies: Mapping[str, BoundPolicy]) -> bool:
     """Whether one instance can change nothing for another: nobody looks at them, or remembers one at the other."""
-    looks = any(policies[question].flag("LOOKS", True) for question in ("admission", "routing"))
+    looks = any(policies[question].looks for question in ("admission", "filtering", "routing"))
     return not looks and not any(_remembers(policies[name]) for name in ("priority", "scheduling", "preemption"))
 
 

@@ -12,9 +12,9 @@ from blis.policies.binding import MAX_SCORERS, fields
 from blis.policies.parameters import Bounds, Formula, OneOf, ScorerWeights
 
 #: How often a question keeps its plainest answer, so that the others meet clusters that work.
-PLAIN = {"admission": 0.6, "routing": 0.05, "priority": 0.3, "scheduling": 0.3, "preemption": 0.5}
-PLAINEST = {"admission": "always-admit", "routing": "round-robin", "priority": "constant", "scheduling": "fcfs",
-            "preemption": "newest"}  # fmt: skip
+PLAIN = {"admission": 0.6, "filtering": 0.5, "routing": 0.05, "priority": 0.3, "scheduling": 0.3, "preemption": 0.5}
+PLAINEST = {"admission": "always-admit", "filtering": "none", "routing": "round-robin", "priority": "constant",
+            "scheduling": "fcfs", "preemption": "newest"}  # fmt: skip
 OPERANDS = {"add": 2, "sub": 2, "mul": 2, "div": 2, "min": 2, "max": 2, "less": 2, "neg": 1, "abs": 1, "sqrt": 1,
             "log1p": 1, "if": 3}  # fmt: skip
 OF_ROUTING = {"least": 1, "most": 1}

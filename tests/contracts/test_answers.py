@@ -129,6 +129,37 @@ def test_routing_among_candidates_is_routing_in_a_cluster_of_these_alone(name: s
         assert target == kept[alone]
 
 
+@pytest.mark.parametrize("name", choices("filtering"))
+@pytest.mark.parametrize("left", SUBSETS)
+def test_a_filter_keeps_or_lets_go_and_looks_at_candidates_alone(name: str, left: list[int]) -> None:
+    policy = bind("filtering", "filtering", name)
+    view, keep = uneven_view(5, 0), plain(policy.decide)
+    before = [np.copy(part) for part in view]
+    restricted = view._replace(candidates=np.array(left))
+
+    kept, again, alone = np.full(5, 7), np.full(5, 7), np.ones(len(left), int)
+    kept[left] = again[left] = 1
+    keep(restricted, REQUEST, policy.parameters, kept)
+    keep(restricted, REQUEST, policy.parameters, again)
+    keep(only(view, left), REQUEST, policy.parameters, alone)
+
+    assert set(kept[left].tolist()) <= {0, 1}
+    assert kept.tolist() == again.tolist()
+    assert kept[left].tolist() == alone.tolist()
+    assert all(kept[instance] == 7 for instance in range(5) if instance not in left)
+    assert all(np.array_equal(old, new) for old, new in zip(before, view, strict=True))
+
+
+@pytest.mark.parametrize("name", choices("filtering"))
+def test_a_filter_treats_instances_that_are_alike_alike(name: str) -> None:
+    policy = bind("filtering", "filtering", name)
+    kept = np.ones(4, int)
+
+    plain(policy.decide)(router_view(4, 0), REQUEST, policy.parameters, kept)
+
+    assert len(set(kept.tolist())) == 1
+
+
 @pytest.mark.parametrize("name", choices("scoring"))
 @pytest.mark.parametrize("kept", SUBSETS)
 def test_candidates_are_scored_as_in_a_cluster_of_these_alone(name: str, kept: list[int]) -> None:

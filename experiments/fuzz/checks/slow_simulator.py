@@ -29,6 +29,7 @@ MOST_LINES = 4
 NAMES = {"weighted-legacy": "weighted-cache-load", "prefix-affinity": "prefix-affinity-whole-prompt"}
 KNOWN = {
     "admission": {"always-admit", "reject-all", "token-bucket", "tier-shed", "saturation-shed", "probabilistic"},
+    "filtering": {"none"},
     "routing": {
         "round-robin",
         "least-loaded",
