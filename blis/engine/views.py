@@ -166,7 +166,7 @@ keep_at = caller_of(KEEP)
 
 #: Rows of the parameters and of the memory: the questions in the order in which a request meets them. Parameters have a
 #: further row for each filter that is asked, from FIRST_FILTER on.
-ADMISSION, FILTERING, ROUTING, PRIORITY, SCHEDULING, PREEMPTION, FIRST_FILTER = range(7)
+ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, FIRST_FILTER = range(7)
 
 
 class World(NamedTuple):

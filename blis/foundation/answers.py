@@ -12,8 +12,8 @@ from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 
-#: The questions that a policy bundle answers, in the order in which a request meets them.
-QUESTIONS = ("admission", "filtering", "routing", "priority", "scheduling", "preemption")
+#: The questions that a policy bundle answers, in the order in which a request meets them (a router, then its filters).
+QUESTIONS = ("admission", "routing", "filtering", "priority", "scheduling", "preemption")
 
 
 class Folder(NamedTuple):
@@ -25,8 +25,8 @@ class Folder(NamedTuple):
 
 FOLDERS = {
     "admission": Folder("blis.policies.admission", "admit"),
-    "filtering": Folder("blis.policies.filtering", "keep"),
     "routing": Folder("blis.policies.routing", "route"),
+    "filtering": Folder("blis.policies.filtering", "keep"),
     "scoring": Folder("blis.policies.scoring", "score"),
     "priority": Folder("blis.policies.priority", "prioritise"),
     "scheduling": Folder("blis.policies.scheduling", "order"),

@@ -22,12 +22,25 @@ from blis.policies.users import callable_memory, load_callable, name_of, taken_o
 #: The policies of a cluster whose operator chose nothing.
 DEFAULT_POLICIES: dict[str, str] = {
     "admission": "always-admit",
-    "filtering": "none",
     "routing": "round-robin",
+    "filtering": "none",
     "priority": "constant",
     "scheduling": "fcfs",
     "preemption": "newest",
 }
+
+
+#: Questions that a cluster need not ask: with the default nobody is asked, and whoever lists policies leaves it out.
+OPTIONAL = frozenset({"filtering"})
+
+
+def without_unasked(policies: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The policies without optional questions that are answered by their default."""
+    return {
+        question: policy
+        for question, policy in policies.items()
+        if question not in OPTIONAL or policy["policy"] != DEFAULT_POLICIES[question]
+    }
 
 
 class BoundPolicy(NamedTuple):

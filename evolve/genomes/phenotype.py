@@ -56,6 +56,8 @@ def signature(phenotype: Phenotype) -> str:
 
 def _parts(bound: dict[str, BoundPolicy], phenotype: Phenotype) -> Iterator[bytes]:
     yield _named(bound["admission"])
+    if bound["filtering"].filters:
+        yield from (b"filters", *map(_named, bound["filtering"].filters))
     routing = bound["routing"]
     if routing.name == "program":
         yield from (b"ranks", _ingredients("routing", routing), _instance_order(routing))

@@ -7,7 +7,7 @@ from typing import Any
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_keys
 from blis.foundation.errors import ConfigError
-from blis.policies.binding import DEFAULT_POLICIES, bind_all
+from blis.policies.binding import DEFAULT_POLICIES, bind_all, without_unasked
 from blis.policies.bundle import check_limits, complete_policy, read_bundle
 from evolve.problem import Problem
 from evolve.records import Genome, Phenotype
@@ -127,7 +127,7 @@ def _phenotype(where: str, mapping: object, default: Phenotype, allow_python: bo
         bind_all(chosen, allow_python)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-    policies = {question: complete_policy(question, chosen[question]) for question in QUESTIONS}
+    policies = without_unasked({question: complete_policy(question, chosen[question]) for question in QUESTIONS})
     is_python = any(":" in policy["policy"] for policy in policies.values())
     return Phenotype(policies, {**default.limits, **limits}, is_python)
 

@@ -146,7 +146,10 @@ def test_a_request_for_which_nobody_is_kept_is_unroutable() -> None:
 
 
 def test_a_chain_asks_one_filter_after_another() -> None:
-    first, second = {"policy": "queue-threshold", "most_waiting": 0}, {"policy": "prefix-cache-affinity"}
+    first, second = (
+        {"policy": "queue-threshold", "most_waiting": 0},
+        {"policy": "prefix-cache-affinity", "affinity_threshold": 0.5},
+    )
     chained = run({"policy": "chain", "filters": [first, second]})
     other_way = run({"policy": "chain", "filters": [second, first]})
 
