@@ -28,6 +28,8 @@ def filter_plugins(filtering: Mapping[str, Any]) -> list[tuple[Mapping[str, Any]
     found = []
     for place, choice in enumerate(listed):
         one = {"policy": choice} if isinstance(choice, str) else dict(choice)
+        if one["policy"] == "none":
+            continue
         plugins = _plugins(one)
         if plugins is None:
             return f"it has no filter for {one['policy']!r}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -100,6 +101,7 @@ def requests_of(case: Case, rows: Rows) -> Requests:
         block_size_tokens=case["block_size_tokens"],
         slo_class=labels.number_names([row.get("slo_class") or "" for row in rows]),
         tenant=labels.number_names([row.get("tenant") or "" for row in rows]),
+        model=labels.number_names([row.get("model") or "" for row in rows], empty_is_none=True),
         session=labels.number_names([_session(row) for row in rows], empty_is_none=True),
         turn=column("round").astype(np.int32),
     )
@@ -110,7 +112,7 @@ def _session(row: dict[str, Any]) -> str:
 
 
 def cluster_of(case: Case) -> Cluster:
-    """The instances of a case, all alike."""
+    """The instances of a case, all alike but for the models that they serve."""
     one = Instance(
         kv_blocks=case["kv_blocks_per_instance"],
         max_running_requests=case["max_running_requests"],
@@ -124,8 +126,9 @@ def cluster_of(case: Case) -> Cluster:
         speculative=Speculative(**case["speculative"]) if case.get("speculative") else None,
         max_model_len_tokens=case.get("max_model_len", 0),
     )
+    models = case.get("models") or [None] * case["instances"]
     return Cluster(
-        (one,) * case["instances"],
+        tuple(one if model is None else replace(one, served_model_names=(model,)) for model in models),
         case["latency"]["kind"],
         case["block_size_tokens"],
         case.get("admission_latency_us", 0),
@@ -144,6 +147,7 @@ def policies_of(case: Case) -> dict[str, Any]:
     return {
         "admission": admission,
         "routing": chosen,
+        "filtering": {"policy": "chain", "filters": case.get("filters", [])},
         "priority": case["priority_policy"],
         "scheduling": case["scheduler"],
         "preemption": case.get("preemption", "newest"),

@@ -10,6 +10,7 @@ import math
 from itertools import count
 from typing import Any, NamedTuple
 
+from tests.reference.naive_filters import serving
 from tests.reference.naive_instance import Instance
 from tests.reference.naive_latency import read_latency
 from tests.reference.naive_metrics import aggregate, row_of
@@ -96,7 +97,7 @@ class Simulator:
         elif event.kind == "admission":
             self.eyes.look(now)
             self.n_decisions += 1
-            if self.admission.admits(request, now, self.eyes.look(now)):
+            if self.admission.admits(request, now, serving(self.case, request, self.eyes.look(now))):
                 self._schedule(now + self.case.get("routing_latency_us", 0), "routing", request=request)
             else:
                 request.status = "rejected"
@@ -107,11 +108,15 @@ class Simulator:
     def _route(self, request: Request, now: int) -> None:
         signals = self.eyes.look(now)
         choice = self.router.route(request, signals)
+        if choice is None:
+            request.status = "unroutable"
+            self._let_followers_come(request, now + REFUSED_PAUSE_US)
+            return
         request.instance = choice.instance
         if self.is_traced:
-            lost = regret(choice, signals)
+            lost = regret(choice)
             request.regret = None if math.isnan(lost) else lost
-            request.score = choice.scores[choice.instance] if choice.scores else None
+            request.score = choice.scores[choice.place] if choice.scores else None
         instance = self.instances[choice.instance]
         instance.n_pending += 1
         instance.n_in_flight += 1

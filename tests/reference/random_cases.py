@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -142,6 +143,46 @@ def random_routing(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]
         "instances": random.choice((1, 2, 2, 3, 4)),
         "admission": {"policy": "always-admit"},
     }
+
+
+def random_fleet(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several models, of which requests ask for one or for any, and filters before the router."""
+    n_instances = random.choice((2, 3, 4, 5))
+    models = [random.choice(("a", "a", "b", "c")) for _ in range(n_instances)]
+    for row in rows:
+        row["model"] = random.choice((None, *models)) if random.random() < 0.9 else None
+    return {
+        "instances": n_instances,
+        "models": models,
+        "filters": [random.choice(_FILTERS)(random) for _ in range(random.choice((0, 0, 1, 1, 2, 3)))],
+        "admission": random.choice((
+            {"policy": "always-admit"},
+            {"policy": "tier-shed", "threshold_requests": random.choice((0, 2, 5)), "minimum_urgency": 3.5},
+            {"policy": "saturation-shed", "minimum_urgency": 3.5, "queue_depth_threshold": 0.5},
+        )),
+    }  # fmt: skip
+
+
+_FILTERS: tuple[Callable[[Random], dict[str, Any]], ...] = (
+    lambda random: {"policy": "kv-threshold", "most_used_share": random.choice((0.0, 0.2, 0.5, 0.8))},
+    lambda random: {"policy": "queue-threshold", "most_waiting": random.choice((0, 1, 5))},
+    lambda random: {"policy": "session-affinity"},
+    lambda random: {
+        "policy": "utilization",
+        "kv_cache_utilization": random.choice((0.3, 0.9, 1.0)),
+        "active_requests": random.choice((1, 3, 1e9)),
+        "running_requests": random.choice((0, 2, 1e9)),
+        "fallback_on_empty": random.choice(("no", "yes")),
+    },
+    lambda random: {
+        "policy": "prefix-cache-affinity",
+        "affinity_threshold": random.choice((0.0, 0.3, 0.8, 1.0)),
+        "gate": random.choice(("tokens", "predicted")),
+        "most_extra_tokens": random.choice((0.0, 1.0, 30.0, 286_720.0)),
+        "most_extra_ttft_ms": random.choice((0.0, 0.05, 1.0, 18_000.0)),
+    },
+    lambda random: {"policy": "slo-headroom", "exploration_probability": random.choice((0.0, 0.0, 1.0))},
+)
 
 
 def _batch_rules(random: Random) -> dict[str, Any]:
