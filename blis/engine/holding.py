@@ -8,7 +8,7 @@ from blis.engine._jit import kernel
 from blis.engine.block_index import find, set_index
 from blis.engine.block_runs import append_copy, append_keyless, covering, new_run, prepend_keyless, split
 from blis.engine.free_blocks import claim, give_back, take_blocks
-from blis.engine.keeping import begin_keeping, give_back_ranked, keep_split, keep_unshared
+from blis.engine.keeping import begin_keeping, give_back_ranked, is_new, keep_split, keep_unshared
 from blis.engine.seen_cache import note_change
 from blis.engine.sequence import keyed_blocks, segment_at, shared_blocks
 from blis.engine.state import PIECE_RECYCLED, PIECES_MADE, State
@@ -109,7 +109,12 @@ def _register(world: World, state: State, instance: int, request: int, identity:
     if oldest >= 0 and world.settings.copies_findable:
         piece = state.requests.last_piece[request]
         last = cache.pieces.run[piece] if piece >= 0 else _KEYLESS_COPY
-        if last == runs.previous_copy[oldest] and runs.references[last] == 1 and runs.end[last] == first:
+        if (
+            last == runs.previous_copy[oldest]
+            and runs.references[last] == 1
+            and runs.end[last] == first
+            and (world.settings.evicts_oldest or is_new(state, last))
+        ):
             runs.end[last] = end
             return
     elif oldest >= 0:

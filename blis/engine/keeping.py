@@ -46,6 +46,12 @@ def begin_keeping(world: World, state: State, run: int) -> None:
 
 
 @kernel
+def is_new(state: State, run: int) -> bool:
+    """Whether nobody has given a run back yet: what is computed now has as little behind it."""
+    return state.kept.runs.uses[run] == 0
+
+
+@kernel
 def keep_unshared(world: World, state: State, instance: int, request: int, first: int, end: int) -> int:
     """Give back blocks whose keys nobody else will ask for, in a run of their own, and return it."""
     run = new_run(state.cache, _UNSHARED, first, end)
