@@ -143,6 +143,10 @@ def _copy_kept(world: World, base: State, branch: State) -> None:
     for queue in range(base.kept.queues.shape[0]):
         branch.kept.queues[queue] = base.kept.queues[queue]
     _copy_vector(base.kept.frequencies, branch.kept.frequencies)
+    if world.settings.needs_next_use:  # which users of a segment are past, behind where each segment begins
+        n_segments = world.settings.n_segments
+        for place in range(n_segments + 1, 2 * n_segments + 1):
+            branch.kept.users[place] = base.kept.users[place]
     if world.settings.ghost_permille > 0:
         _copy_store(base.ghosts, branch.ghosts)
 

@@ -123,6 +123,7 @@ def _queue_needs(priority: BoundPolicy, scheduling: BoundPolicy, victim: BoundPo
 def _effects_are_local(policies: Mapping[str, BoundPolicy]) -> bool:
     """Whether one instance can change nothing for another: nobody looks at them, or remembers one at the other."""
     looks = any(policies[question].flag("LOOKS", True) for question in ("admission", "routing"))
+    looks = looks or policies["eviction"].flag("CLAIRVOYANT", False)  # at where requests are sent
     local = ("priority", "scheduling", "preemption", "eviction")
     return not looks and not any(_remembers(policies[name]) for name in local)
 
