@@ -39,7 +39,10 @@ def blocks_view(
         frequency = frequency_of(world, state, instance, identity)
     if asks_of_run and world.settings.needs_next_use:
         next_us = next_use_us(world, state, instance, identity, row, returns)
-    order = kept.order[run] if asks_of_run else 0
+    draw = 0
+    if asks_of_run:
+        number = kept.order[run] * world.settings.n_instances + instance
+        draw = mixed(world.settings.draw_key ^ mixed(number & _LOW_32_BITS))
     return BlocksView(
         given_back_us(state, row) if asks_of_run else state.scratch.step[NOW_US],
         instance,
@@ -58,7 +61,7 @@ def blocks_view(
         table.session[row],
         table.turn[row],
         returns,
-        mixed(world.settings.draw_key ^ mixed((order * world.settings.n_instances + instance) & _LOW_32_BITS)),
+        draw,
         next_us,
         queues.evicted_key[first],
         queues.blocks[first:end],
