@@ -23,17 +23,28 @@ def remember(world: World, state: State, instance: int, queue: int, identity: in
         append_keyless(ghosts, place, end - first)
     else:
         _forget_between(state, instance, identity, first, end)
-        oldest = find(ghosts, identity)
-        run = new_run(ghosts, identity, first, end)
-        ghosts.runs.references[run] = queue
-        if oldest >= 0:
-            append_copy(ghosts, oldest, run)
-        else:
-            set_index(ghosts, identity, run)
-        append(ghosts, place, run)
+        _append_run(state, place, queue, identity, first, end)
     state.kept.queues.ghost_blocks[place] += end - first
     most = world.limits.total_blocks[instance] * world.settings.ghost_permille // _THOUSAND
     _forget_oldest(state, place, state.kept.queues.ghost_blocks[place] - most)
+
+
+@kernel
+def _append_run(state: State, place: int, queue: int, identity: int, first: int, end: int) -> None:
+    """Put blocks at the end of a list, as one with the last run there if they are what came before it."""
+    ghosts = state.ghosts
+    runs, last = ghosts.runs, ghosts.runs.previous[place]
+    if runs.identity[last] == identity and runs.first[last] == end and runs.keyless_after[last] == 0:
+        runs.first[last] = first
+        return
+    oldest = find(ghosts, identity)
+    run = new_run(ghosts, identity, first, end)
+    runs.references[run] = queue
+    if oldest >= 0:
+        append_copy(ghosts, oldest, run)
+    else:
+        set_index(ghosts, identity, run)
+    append(ghosts, place, run)
 
 
 @kernel
