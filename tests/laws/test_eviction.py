@@ -21,7 +21,7 @@ from blis.simulate import Simulation
 from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of
-from tests.laws.test_runs_of_blocks import BLOCK, LATENCY, conversations
+from tests.laws.test_runs_of_blocks import BLOCK, LATENCY, block_by_block, conversations  # noqa: F401
 
 QUICK = affine.prepare(affine.Params(alpha_us=(0.0, 0.0, 0.0), beta_us=(10.0, 1.0, 1.0)), None, None, 1)
 
@@ -110,6 +110,30 @@ def test_ranking_all_alike_is_the_order_of_giving_back(
         assert listed.state.requests[name].tolist() == ranked.state.requests[name].tolist()
     for name in ("cache_hits", "evicted_blocks", "preemptions"):
         assert listed.state.instances[name].tolist() == ranked.state.instances[name].tolist()
+
+
+BY_THE_BLOCK = ("lfu", "priority", "ttl", "belady")
+
+
+@pytest.fixture(scope="module")
+def as_runs() -> dict[str, Any]:
+    """What requests found and when they ended, with the segments that simulations use."""
+    return {eviction: ends(eviction) for eviction in BY_THE_BLOCK}
+
+
+def ends(eviction: str) -> list[list[int]]:
+    """The same of one answer, over some seeds."""
+    found = []
+    for seed in range(4):
+        run = crowded(seed, eviction).run()
+        found += [run.state.requests[name].tolist() for name in ("cached_blocks", "finished_us", "preemptions")]
+    return found
+
+
+@pytest.mark.usefixtures("block_by_block")
+@pytest.mark.parametrize("eviction", BY_THE_BLOCK)
+def test_ranking_runs_is_ranking_their_blocks_one_by_one(eviction: str, as_runs: dict[str, Any]) -> None:
+    assert ends(eviction) == as_runs[eviction]
 
 
 def one_after_the_other(seed: int, count: int = 60) -> Requests:
