@@ -52,6 +52,7 @@ class InstanceOutcome:
     allocation_failures: Int64Vector  #: completions whose final token found no free block
     cache_hits: Int64Vector  #: blocks
     cache_misses: Int64Vector  #: blocks
+    evicted_blocks: Int64Vector  #: that others could have found
     total_blocks: Int64Vector
     peak_blocks: Int64Vector
     block_time: Int64Vector  #: [block·µs] used blocks integrated over its steps

@@ -52,7 +52,7 @@ class PreparedRun:
 
     @property
     def parameters(self) -> np.ndarray:
-        """Float64 (5, widest) one row per question."""
+        """Float64 (6, widest) one row per question."""
         return self.prepared_policies.parameters
 
     @property
@@ -129,7 +129,19 @@ def prepare_cluster(
 
 def prepared_run(cluster: PreparedCluster, policies: PreparedPolicies) -> PreparedRun:
     """A cluster with these policies."""
-    functions = [*policies.decisions, *cluster.prices, policies.urgency, *policies.scorers, *policies.filters]
+    if not cluster.semantics.copies_findable and not policies.settings["evicts_oldest"]:
+        raise ConfigError(
+            "eviction must be lru where the recorded reference is reproduced; got "
+            f"{policies.policies['eviction'].name!r}. Use lru, or the semantics corrected or vllm-0.32."
+        )
+    functions = [
+        *policies.decisions,
+        *cluster.prices,
+        policies.urgency,
+        *policies.queues,
+        *policies.scorers,
+        *policies.filters,
+    ]
     return PreparedRun(cluster, policies, addresses(functions))
 
 

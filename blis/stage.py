@@ -104,7 +104,7 @@ class Stage:
             if self._first is None:
                 self._first = self.state(settings)
             left = Resetting(state, self._first)
-        return fitted(left.run(), settings), left
+        return fitted(left.run(), settings, self.workload, self.cluster.limits), left
 
     def leave(self, state: State, left: Resetting | None) -> None:
         """Let the next run have the arrays of a state that nobody will look at any more."""

@@ -16,6 +16,7 @@ from blis.foundation.units import Float64Vector
 from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind, bind_all, without_unasked
 from blis.policies.bundle import check_limits, complete_policy
 from evolve.genomes import Gene, answer, either, number, program, weights
+from evolve.genomes.foresight import bind_without_foresight
 from evolve.genomes.tuned import published_policies, tuned_genes
 from evolve.records import Genome, Phenotype
 
@@ -272,5 +273,5 @@ def _answers(where: str, mapping: object) -> tuple[dict[str, Any], dict[str, int
     limits = check_limits(f"{where}.{_CLUSTER}", given.pop(_CLUSTER, None))
     policies = {question: choice for question, choice in given.items() if choice is not None}
     for question, choice in policies.items():
-        bind(question, f"{where}.{question}", choice)
+        bind_without_foresight(question, f"{where}.{question}", choice)
     return policies, limits

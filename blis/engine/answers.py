@@ -10,6 +10,7 @@ from numba.core import config
 from blis.engine import views
 from blis.engine._jit import compiled
 from blis.engine.line import no_line
+from blis.engine.queues import only_queue
 from blis.engine.reference import address_of
 from blis.foundation.answers import FOLDERS, answer
 
@@ -22,6 +23,7 @@ SIGNATURES = {
     "priority": views.PRIORITISE,
     "scheduling": views.ORDER,
     "preemption": views.VICTIM,
+    "eviction": views.RANK,
     "latency": views.STEP_TIME,
 }
 
@@ -30,6 +32,16 @@ SIGNATURES = {
 def compiled_answer(question: str, name: str) -> Callable[..., Any]:
     """The compiled verb of an answer."""
     return compiled(SIGNATURES[question], getattr(answer(question, name), FOLDERS[question].verb))
+
+
+@cache
+def compiled_queues(eviction: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The compiled `queue` and `give_way` of an eviction policy, or those of one with a single queue."""
+    module = answer("eviction", eviction)
+    return (
+        compiled(views.CHOOSE_QUEUE, getattr(module, "queue", only_queue)),
+        compiled(views.CHOOSE_QUEUE, getattr(module, "give_way", only_queue)),
+    )
 
 
 @cache

@@ -20,6 +20,7 @@ def has_same_shape(world: World, base: State, branch: State) -> bool:
     return (
         _store_has_same_shape(base.cache, branch.cache)
         and _store_has_same_shape(base.router, branch.router)
+        and _store_has_same_shape(base.ghosts, branch.ghosts)
         and base.seen.slots.shape[0] == branch.seen.slots.shape[0]
     )
 
@@ -60,6 +61,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
         branch.learned.tenants[entry] = base.learned.tenants[entry]
     _copy_instances(world, base, branch)
     _copy_store(base.cache, branch.cache)
+    if not world.settings.evicts_oldest:
+        _copy_kept(world, base, branch)
     if world.settings.needs_affinity:
         _copy_store(base.router, branch.router)
     if world.settings.needs_prompts:
@@ -131,6 +134,21 @@ def _copy_instances(world: World, base: State, branch: State) -> None:
             copy.finish_request[instance, place] = batches.finish_request[instance, place]
     _copy_rows(batches.crossing, copy.crossing)
     _copy_rows(batches.fill_head, copy.fill_head)
+
+
+@kernel
+def _copy_kept(world: World, base: State, branch: State) -> None:
+    for run in range(base.cache.counters[RUNS_MADE]):
+        branch.kept.runs[run] = base.kept.runs[run]
+    for queue in range(base.kept.queues.shape[0]):
+        branch.kept.queues[queue] = base.kept.queues[queue]
+    _copy_vector(base.kept.frequencies, branch.kept.frequencies)
+    if world.settings.needs_next_use:  # which users of a segment are past, behind where each segment begins
+        n_segments = world.settings.n_segments
+        for place in range(n_segments + 1, 2 * n_segments + 1):
+            branch.kept.users[place] = base.kept.users[place]
+    if world.settings.ghost_permille > 0:
+        _copy_store(base.ghosts, branch.ghosts)
 
 
 @kernel

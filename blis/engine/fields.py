@@ -97,6 +97,11 @@ SETTING_FIELDS = {
     "needs_sessions": (_I, 0),  # a policy reads where sessions were last
     "needs_expectations": (_I, 0),  # a policy reads expected latencies
     "outputs_share_keys": (_I, 0),  # two requests may write the same keyed output
+    "evicts_oldest": (_I, 0),  # blocks leave in the order of freeing; else as the eviction policy ranks them
+    "n_queues": (_I, 0),  # in which that policy keeps them
+    "ghost_permille": (_I, 0),  # of an instance's blocks, whose evictions from each queue are remembered
+    "needs_frequency": (_I, 0),  # it reads how often blocks have been used lately
+    "needs_next_use": (_I, 0),  # it reads when they will be used again, which nobody can know
     "ranks_victims": (_I, 0),  # the choice of a victim needs priorities
     "policy_scores": (_I, 0),  # the routing policy scores instances; else its score is minus the load
     "looks": (_I, 0),  # admission or routing reads the state of instances
@@ -235,6 +240,7 @@ INSTANCE_FIELDS = {
     "preemptions": (_I, 0),
     "idle_preemptions": (_I, 0),  # since the last completion
     "allocation_failures": (_I, 0),
+    "evicted_blocks": (_I, 0),  # that others could have found
     "pending_requests": (_I, 0),  # routed, not yet queued
     "pending_tokens": (_I, 0),  # their prompts
     "in_flight_requests": (_I, 0),  # routed, not yet finished
@@ -273,6 +279,33 @@ RUN_FIELDS = {
     "previous_copy": (_I, 0),  # next older; of the one that the index names, the youngest
     "lower": (_I, 0),  # run that it was last split from; -1
     "is_current": (_I, 0),  # 1 when the index names this run
+}
+
+# Beside each run of the instances' caches, where a policy ranks what is free, see blis.engine.keeping.
+KEPT_FIELDS = {
+    "key": (_F, 0.0),  # the lowest goes first
+    "order": (_I, 0),  # how many were given back before it; the lowest of equal keys goes first
+    "queue": (_I, -1),  # in which it is, or was when it was last free; -1: it never was
+    "counted_blocks": (_I, 0),  # that the queue's length counts of it
+    "uses": (_I, 0),  # requests that have given it back
+    "since_us": (_I, 0),  # when it was first given back
+    "predecessor": (_I, -1),  # free run that holds the block before its first one; -1
+    "dependents": (_I, 0),  # free runs whose predecessor it is
+    "child": (_I, -1),  # links of a pairing heap; -1
+    "next": (_I, -1),
+    "previous": (_I, -1),  # the sibling before, or the parent of a first child
+}
+
+# Of an instance and a queue of its eviction policy.
+QUEUE_FIELDS = {
+    "root": (_I, -1),  # run that goes first; -1: none can go
+    "blocks": (_I, 0),  # in the queue; those in use count where they were last
+    "ghost_blocks": (_I, 0),  # evicted from it and still remembered
+    "head_blocks": (_I, 0),  # of the run that goes first, when somebody last asked; 0: there is none
+    "head_frequency": (_I, 0),  # its frequency, if a policy reads it
+    "evicted_key": (_F, 0.0),  # of the run that last went
+    "given_back": (_I, 0),  # runs so far; of the instance, so in its first queue alone, as the next
+    "sampled_blocks": (_I, 0),  # uses since the frequencies were last halved
 }
 
 PIECE_FIELDS = {

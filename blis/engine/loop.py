@@ -9,6 +9,7 @@ import numpy as np
 
 from blis.engine._jit import compiled, entry_point, kernel
 from blis.engine.candidates import find_candidates, is_candidate
+from blis.engine.clairvoyance import NOWHERE, look_ahead_again
 from blis.engine.codes import (
     AT_ADMISSION,
     AT_ROUTING,
@@ -128,6 +129,8 @@ def _admit_next(world: World, state: State, view: RouterView, now_us: int) -> in
     if cluster[DECISION] != 0:
         state.requests.status[request] = REJECTED
         cluster[N_REJECTED] += 1
+        if world.settings.needs_next_use:
+            look_ahead_again(world, state, request, NOWHERE)
         if world.settings.lookahead_us != NEVER_US:
             release_followers(world, state, request, now_us + REFUSED_PAUSE_US)
     else:
@@ -207,6 +210,8 @@ def _route_next(world: World, state: State, view: RouterView, now_us: int) -> in
     state.instances.last_routed_us[target] = now_us
     cluster[N_ROUTED] += 1
     remember_routing(world, state, target, request)
+    if world.settings.needs_next_use:
+        look_ahead_again(world, state, request, target)
     if lives:
         inject(world, state, target, request, now_us)
     return DONE

@@ -23,6 +23,7 @@ from blis.engine.fields import (
     CLAIM_FIELDS,
     DRAFT_FIELDS,
     INSTANCE_FIELDS,
+    KEPT_FIELDS,
     LENGTH_FIELDS,
     LOG_FIELDS,
     LOST_FIELDS,
@@ -30,6 +31,7 @@ from blis.engine.fields import (
     PAUSE_FIELDS,
     PIECE_FIELDS,
     PREEMPTION_FIELDS,
+    QUEUE_FIELDS,
     REQUEST_FIELDS,
     ROUTING_FIELDS,
     RUN_FIELDS,
@@ -40,7 +42,21 @@ from blis.engine.fields import (
     Records,
     records,
 )
-from blis.engine.state import Batches, BlockStore, Learned, Scratch, SeenCache, State, StepLog, TraceLog, Workload
+from blis.engine.next_use import users_by_segment
+from blis.engine.state import (
+    MOST_QUEUES,
+    SKETCH_ROWS,
+    Batches,
+    BlockStore,
+    Kept,
+    Learned,
+    Scratch,
+    SeenCache,
+    State,
+    StepLog,
+    TraceLog,
+    Workload,
+)
 from blis.foundation.slo import CLASSES
 from blis.foundation.units import Int64Vector
 
@@ -75,6 +91,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
     for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, SESSION_INSTANCE):
         scratch.cluster[place] = -1
     scratch.cluster[N_CANDIDATES] = m
+    cache = _new_store(m, limits.total_blocks, settings.n_segments, holds_pieces=True)
     requests = records(REQUEST_FIELDS, n)
     requests.arrival_us[:] = workload.table.arrival_us
     requests.text_tokens[:] = workload.table.input_tokens
@@ -84,8 +101,10 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         instances=instances,
         signals=instances if settings.snapshot_refresh_us == 0 else _first_signals(instances, settings),
         batches=_new_batches(m, largest_batch, settings.block_size_tokens),
-        cache=_new_store(m, limits.total_blocks, settings.n_segments, holds_pieces=True),
+        cache=cache,
         router=_new_store(m, np.zeros(m, np.int64), settings.n_segments, holds_pieces=False),
+        kept=new_kept(workload, settings, limits, len(cache.runs)),
+        ghosts=new_ghosts(settings),
         prompts=np.zeros((m, 3, 1 + len(CLASSES)), np.int64),
         sessions=np.full(int(workload.table.session.max(initial=-1)) + 1, -1, np.int64),
         seen=SeenCache(np.array([1, 0]), records(SEEN_FIELDS, 256)),
@@ -99,6 +118,29 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         trace=new_trace(n, settings),
         learned=new_learned(n, settings),
     )
+
+
+def new_kept(workload: Workload, settings: Records, limits: Records, n_runs: int) -> Kept:
+    """Nothing free with a key yet, with room for what the eviction policy asks for."""
+    m = int(settings.n_instances)
+    ranks = not settings.evicts_oldest
+    width = 1 << max(4, int(limits.total_blocks.max(initial=1)) - 1).bit_length()
+    return Kept(
+        runs=records(KEPT_FIELDS, n_runs if ranks else 0),
+        queues=records(QUEUE_FIELDS, m * MOST_QUEUES if ranks else 0),
+        frequencies=np.zeros(m * SKETCH_ROWS * width if settings.needs_frequency else 0, np.uint8),
+        users=users_by_segment(workload) if settings.needs_next_use else np.zeros(0, np.int64),
+    )
+
+
+def new_ghosts(settings: Records) -> BlockStore:
+    """Nothing evicted yet; without a policy that remembers, no room either."""
+    if not settings.ghost_permille:
+        return BlockStore(
+            np.zeros(6, np.int64), records(RUN_FIELDS, 0), records(SLOT_FIELDS, 1), records(PIECE_FIELDS, 0)
+        )
+    lists = int(settings.n_instances) * MOST_QUEUES
+    return _new_store(lists, np.zeros(lists, np.int64), 0, holds_pieces=False)
 
 
 def new_learned(n: int, settings: Records) -> Learned:

@@ -49,6 +49,15 @@ class BlockStore(NamedTuple):
     pieces: Records  # growable; PIECE_FIELDS
 
 
+class Kept(NamedTuple):
+    """What an eviction policy knows of free blocks; without one that ranks them the arrays are empty."""
+
+    runs: Records  # (as many as the cache's runs,) KEPT_FIELDS
+    queues: Records  # (m · MOST_QUEUES,) QUEUE_FIELDS
+    frequencies: np.ndarray  # uint8 (m · SKETCH_ROWS · width,) see blis.engine.frequencies
+    users: Int64Vector  # by segment the requests that have it, see blis.engine.next_use
+
+
 class SeenCache(NamedTuple):
     """Which segments changed since the router last read the prefix caches, and what it read then."""
 
@@ -119,6 +128,8 @@ class State(NamedTuple):
     batches: Batches
     cache: BlockStore
     router: BlockStore
+    kept: Kept
+    ghosts: BlockStore  # what has been evicted, one list for each instance and queue, see blis.engine.ghosts
     prompts: np.ndarray  # int64 (m, 3, 1 + classes) that the router sent and waits on, see blis.engine.sent_prompts
     sessions: Int64Vector  # (sessions,) instance that the last request of each was sent to; -1
     seen: SeenCache
@@ -129,4 +140,6 @@ class State(NamedTuple):
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)
+MOST_QUEUES = 3  #: in which an eviction policy may keep an instance's free blocks
+SKETCH_ROWS = 4  #: of independent hashes that count uses
 LOG_ENTRIES, LOST_ENTRIES, PAUSES = range(3)  # places of the step log's counters

@@ -106,6 +106,39 @@ class BatchView(NamedTuple):
     request: Float64Vector  #: position in the order of arrival
 
 
+class BlocksView(NamedTuple):
+    """Free blocks of one run, as the policy that ranks them sees them, and the queues of their instance.
+
+    `rank` and `queue` are asked about blocks that the request given here has just given back; `give_way` about an
+    instance on which blocks are lacking, and then what is said of blocks and a request means nothing.
+    """
+
+    clock_us: int
+    instance: int
+    total_blocks: int  #: KV blocks of the instance
+    blocks: int  #: in the run
+    first_block: int  #: place of its first block in the sequences that have it
+    uses: int  #: requests that have given them back, this one included
+    frequency: int  #: how often they were used lately, evicted or not; 0 where `NEEDS` does not ask
+    since_us: int  #: when they were first given back
+    in_queue: int  #: where they were when they were last free; -1: they never were
+    ghost_queue: int  #: from where they had been evicted before they were computed again; -1: nobody remembers
+    ghost_blocks_found: int  #: of them, those that are remembered so
+    request: int  #: position in the order of arrival
+    slo_class: int  #: its; index into blis.foundation.slo.CLASSES
+    tenant: int  #: its
+    session: int  #: its; -1 for none
+    round: int  #: its turn within the session
+    returns: int  #: 1: it was preempted, and will ask for them again
+    draw: int  #: drawn for the run, of 32 bits
+    next_use_us: int  #: the future: when a request with them arrives; NEVER_US; only for a file that is CLAIRVOYANT
+    evicted_key: float  #: of the run that the instance evicted last, from the first queue
+    queue_blocks: Int64Vector  #: (MOST_QUEUES,) in each queue; those in use count where they were last
+    ghost_blocks: Int64Vector  #: (MOST_QUEUES,) that are remembered to have been evicted from it
+    head_blocks: Int64Vector  #: (MOST_QUEUES,) of the run that would go first; 0: none of the queue can go
+    head_frequency: Int64Vector  #: (MOST_QUEUES,) that run's frequency
+
+
 _VECTOR = types.float64[::1]
 _COUNTS = types.int64[::1]
 _REPORTED = types.int64[:]  # a field of an array of records
@@ -133,11 +166,17 @@ _QUEUE_VIEW = _named(QueueView, {"tenant_lift": types.float64})
 BATCH_VIEW = _named(
     BatchView, {name: _VECTOR for name in BatchView._fields if name not in ("clock_us", "n_candidates")}
 )
+_BLOCKS_VIEW = _named(
+    BlocksView,
+    {"evicted_key": types.float64}
+    | dict.fromkeys(("queue_blocks", "ghost_blocks", "head_blocks", "head_frequency"), _REPORTED),
+)
 BATCH_SUMS = _named(BatchSums, {})
 _LINE = _named(Line, dict.fromkeys(("time_us", "per_token_us"), types.float64))
 
 # Router views are large, so they are handed over by reference.
 ROUTER_VIEW, REQUEST_VIEW, QUEUE_VIEW = Reference(_ROUTER_VIEW), Reference(_REQUEST_VIEW), Reference(_QUEUE_VIEW)
+BLOCKS_VIEW = Reference(_BLOCKS_VIEW)
 
 #: The signature of each folder's verb.
 ADMIT = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
@@ -147,18 +186,25 @@ ROUTE = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR, _VECTOR)
 PRIORITISE = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 ORDER = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 VICTIM = _INTEGER(BATCH_VIEW, _VECTOR, _VECTOR)
+RANK = types.float64(BLOCKS_VIEW, _VECTOR, _VECTOR)
+CHOOSE_QUEUE = _INTEGER(BLOCKS_VIEW, _VECTOR, _VECTOR)  # also that of `give_way`
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 
 #: Places of the answers' addresses; the scorers follow from FIRST_SCORER, and after them the filters. RANKS_URGENCY is
 #: the priority that the chosen one stands for: inversions are judged by it.
-ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, FIRST_SCORER = range(9)
+(
+    ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, RANKS_BLOCKS, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY,
+    CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
+) = range(12)  # fmt: skip
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)
 prioritise_at = caller_of(PRIORITISE)
 order_at = caller_of(ORDER)
 victim_at = caller_of(VICTIM)
+rank_at = caller_of(RANK)
+choose_queue_at = caller_of(CHOOSE_QUEUE)
 step_time_at = caller_of(STEP_TIME)
 decode_line_at = caller_of(DECODE_LINE)
 score_at = caller_of(SCORE)
@@ -166,7 +212,7 @@ keep_at = caller_of(KEEP)
 
 #: Rows of the parameters and of the memory: the questions in the order in which a request meets them. Parameters have a
 #: further row for each filter that is asked, from FIRST_FILTER on.
-ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, FIRST_FILTER = range(7)
+ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, EVICTION, FIRST_FILTER = range(8)
 
 
 class World(NamedTuple):

@@ -13,7 +13,7 @@ from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 
 #: The questions that a policy bundle answers, in the order in which a request meets them (a router, then its filters).
-QUESTIONS = ("admission", "routing", "filtering", "priority", "scheduling", "preemption")
+QUESTIONS = ("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction")
 
 
 class Folder(NamedTuple):
@@ -31,6 +31,7 @@ FOLDERS = {
     "priority": Folder("blis.policies.priority", "prioritise"),
     "scheduling": Folder("blis.policies.scheduling", "order"),
     "preemption": Folder("blis.policies.preemption", "victim"),
+    "eviction": Folder("blis.policies.eviction", "rank"),
     "latency": Folder("blis.cluster.latency", "step_time"),
     "workload": Folder("blis.workload.kinds", "generate"),
     "anomalies": Folder("blis.explaining.anomalies", "find"),

@@ -27,6 +27,7 @@ DEFAULT_POLICIES: dict[str, str] = {
     "priority": "constant",
     "scheduling": "fcfs",
     "preemption": "newest",
+    "eviction": "lru",
 }
 
 

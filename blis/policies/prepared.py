@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from blis.engine import codes
-from blis.engine.answers import compiled_answer
+from blis.engine.answers import compiled_answer, compiled_queues
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.units import Float64Vector
 from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind_all
@@ -21,6 +21,7 @@ class PreparedPolicies:
     policies: Mapping[str, BoundPolicy]
     settings: Mapping[str, int]  #: what the kernel's settings follow from them
     decisions: tuple[Any, ...]  #: compiled, in the order of `QUESTIONS` without filtering; a callable's is a default
+    queues: tuple[Any, Any]  #: compiled; in which queue the eviction policy keeps blocks, and which queue gives way
     urgency: Any  #: the compiled priority that the chosen one stands for
     scorers: tuple[Any, ...]  #: compiled
     filters: tuple[Any, ...]  #: compiled, in the order in which they are asked
@@ -47,6 +48,7 @@ def prepare_policies(
         policies=bound,
         settings=_policy_settings(bound),
         decisions=tuple(_decision(name, bound[name]) for name in QUESTIONS if name != "filtering"),
+        queues=_queues(bound["eviction"]),
         urgency=_urgency(bound["priority"]),
         scorers=tuple(compiled_answer("scoring", name) for name in bound["routing"].scorers),
         filters=tuple(one.decide for one in bound["filtering"].filters),
@@ -56,6 +58,11 @@ def prepare_policies(
 
 def _decision(question: str, policy: BoundPolicy) -> Any:
     return compiled_answer(question, DEFAULT_POLICIES[question]) if policy.is_python else policy.decide
+
+
+def _queues(eviction: BoundPolicy) -> tuple[Any, Any]:
+    """What a policy says of its queues; a callable has one."""
+    return compiled_queues(DEFAULT_POLICIES["eviction"] if ":" in eviction.name else eviction.name)
 
 
 def _rows(vectors: list[Float64Vector]) -> np.ndarray:
@@ -75,6 +82,7 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
     filtering = policies["filtering"]
     needs, needs_queued = admission.needs | filtering.needs | routing.needs, _queue_needs(priority, scheduling, victim)
     return {
+        **_eviction_settings(policies["eviction"]),
         "queue_kind": _queue_kind(priority, scheduling, asks_order) if sorts else codes.ARRIVAL_ORDER,
         "n_scorers": len(routing.scorers),
         "n_filters": len(filtering.filters),
@@ -97,6 +105,18 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
     }
 
 
+def _eviction_settings(eviction: BoundPolicy) -> dict[str, int]:
+    """What the kernel keeps of free blocks for an eviction policy."""
+    ghosts = eviction.flag("ghost_share", None)
+    return {
+        "evicts_oldest": bool(eviction.flag("EVICTS_OLDEST", False)),
+        "n_queues": eviction.flag("N_QUEUES", 1),
+        "ghost_permille": round(1000 * ghosts(eviction.parameters)) if ghosts else 0,
+        "needs_frequency": "frequency" in eviction.flag("NEEDS", frozenset()),
+        "needs_next_use": bool(eviction.flag("CLAIRVOYANT", False)),
+    }
+
+
 def _queue_needs(priority: BoundPolicy, scheduling: BoundPolicy, victim: BoundPolicy) -> frozenset[str]:
     """Costly signals that an instance's own policies read, as far as they are asked at all."""
     sorts, ranks = scheduling.flag("SORTS", True), victim.flag("NEEDS_PRIORITY", victim.is_python)
@@ -107,11 +127,15 @@ def _queue_needs(priority: BoundPolicy, scheduling: BoundPolicy, victim: BoundPo
 def _effects_are_local(policies: Mapping[str, BoundPolicy]) -> bool:
     """Whether one instance can change nothing for another: nobody looks at them, or remembers one at the other."""
     looks = any(policies[question].looks for question in ("admission", "filtering", "routing"))
-    return not looks and not any(_remembers(policies[name]) for name in ("priority", "scheduling", "preemption"))
+    looks = looks or policies["eviction"].flag("CLAIRVOYANT", False)  # at where requests are sent
+    local = ("priority", "scheduling", "preemption", "eviction")
+    return not looks and not any(_remembers(policies[name]) for name in local)
 
 
 def _remembers(policy: BoundPolicy) -> bool:
-    """Whether a policy may keep something for its next decision; what a program calls its memory is its stack."""
+    """Whether a policy may carry something from one instance to another; a program's memory is only its stack."""
+    if policy.flag("REMEMBERS_INSTANCES_APART", False):
+        return False
     return policy.is_python or (policy.name != "program" and policy.flag("memory_size", None) is not None)
 
 

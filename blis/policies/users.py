@@ -80,6 +80,11 @@ def taken_over(
             f"{contract}; got {error}."
         ) from error
     if not is_compiled(function):
+        if question == "eviction":
+            raise ConfigError(
+                f"{where}: {shown(name)} must be compiled, with numba.njit: blocks are ranked in the middle of a step, "
+                "where Python cannot be asked."
+            )
         return None, function
     try:
         decide = compiled_callable(question, function)

@@ -7,7 +7,8 @@ import pytest
 
 from blis.engine._jit import plain
 from blis.engine.choice import LOWEST_INDEX, draw_of
-from blis.engine.views import BatchView, QueueView, RequestView, RouterView
+from blis.engine.state import MOST_QUEUES
+from blis.engine.views import BatchView, BlocksView, QueueView, RequestView, RouterView
 from blis.foundation.answers import FOLDERS, QUESTIONS, answer, choices
 from blis.foundation.slo import CLASSES
 from blis.policies.binding import bind, fields, memory_for
@@ -31,6 +32,15 @@ def router_view(n_instances: int, n_scorers: int, tie_draw: int = LOWEST_INDEX) 
     scalars |= {"session_instance": -1, "tie_draw": tie_draw, "draw": 7}
     scores = np.full((max(n_scorers, 1), n_instances), 0.5)
     return RouterView(**(same | scalars | {"n_scorers": n_scorers, "scorer_scores": scores}))
+
+
+def blocks_view(**changes: Any) -> BlocksView:
+    """Four blocks of one run on an instance of a hundred, and three queues of twenty that are alike."""
+    view = BlocksView(
+        5_000, 0, 100, 4, 0, 1, 1, 4_000, -1, -1, 0, 0, 0, 0, -1, 0, 0, 7, 9_000, 0.0,
+        *(np.full(MOST_QUEUES, number) for number in (20, 10, 4, 1)),
+    )  # fmt: skip
+    return view._replace(**changes)
 
 
 @pytest.mark.parametrize(("question", "name"), POLICIES)
@@ -209,3 +219,53 @@ def test_of_equal_candidates_the_newest_gives_way(name: str) -> None:
     view = BatchView(0, 3, *(np.ones(3) for _ in range(5)), np.arange(3.0))
 
     assert plain(policy.decide)(view, policy.parameters, memory_for(policy, 1, 10)) == 2
+
+
+@pytest.mark.parametrize("name", choices("eviction"))
+def test_the_same_blocks_get_the_same_finite_rank(name: str) -> None:
+    policy = bind("eviction", "eviction", name)
+    view, memory = blocks_view(), memory_for(policy, 4, 10)
+    before = [np.copy(part) for part in view]
+
+    first, second = (plain(policy.decide)(view, policy.parameters, memory) for _ in range(2))
+
+    assert first == second
+    assert np.isfinite(first)
+    assert all(np.array_equal(old, new) for old, new in zip(before, view, strict=True))
+
+
+SEVERAL_QUEUES = [name for name in choices("eviction") if getattr(answer("eviction", name), "N_QUEUES", 1) > 1]
+
+
+@pytest.mark.parametrize("name", SEVERAL_QUEUES)
+@pytest.mark.parametrize("in_queue", [-1, 0, 1])
+@pytest.mark.parametrize("ghost_queue", [-1, 0, 1])
+def test_blocks_are_kept_in_a_queue_that_there_is(name: str, in_queue: int, ghost_queue: int) -> None:
+    policy, file = bind("eviction", "eviction", name), answer("eviction", name)
+    view = blocks_view(in_queue=in_queue, ghost_queue=ghost_queue, ghost_blocks_found=2 if ghost_queue >= 0 else 0)
+
+    assert file.N_QUEUES <= MOST_QUEUES
+    assert 0 <= file.queue(view, policy.parameters, memory_for(policy, 4, 10)) < file.N_QUEUES
+
+
+@pytest.mark.parametrize("name", SEVERAL_QUEUES)
+def test_a_queue_gives_way_after_some_moves_whatever_the_queues_hold(name: str) -> None:
+    policy, file = bind("eviction", "eviction", name), answer("eviction", name)
+    draw = np.random.default_rng(1)
+    for _ in range(300):
+        memory = memory_for(policy, 4, 10)
+        runs = draw.integers(0, 8, MOST_QUEUES) * (np.arange(MOST_QUEUES) < file.N_QUEUES)
+        frequency, most_moves = draw.integers(0, 9, MOST_QUEUES), 2 * int(runs.sum())
+        while True:
+            view = blocks_view(queue_blocks=4 * runs, head_blocks=4 * (runs > 0), head_frequency=frequency)
+            answered = file.give_way(view, policy.parameters, memory)
+            if answered < MOST_QUEUES:
+                break
+            source, target = answered // MOST_QUEUES - 1, answered % MOST_QUEUES
+            assert source != target
+            assert max(source, target) < file.N_QUEUES
+            assert runs[source] > 0
+            runs[source], runs[target] = runs[source] - 1, runs[target] + 1
+            most_moves -= 1
+            assert most_moves >= 0
+        assert 0 <= answered < file.N_QUEUES

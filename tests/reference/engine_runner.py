@@ -151,6 +151,7 @@ def policies_of(case: Case) -> dict[str, Any]:
         "priority": case["priority_policy"],
         "scheduling": case["scheduler"],
         "preemption": case.get("preemption", "newest"),
+        "eviction": case.get("eviction", "lru"),
     }
 
 

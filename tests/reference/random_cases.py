@@ -115,6 +115,22 @@ def random_orders(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def random_eviction(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """An order in which free blocks go, memory for about two requests, and sessions among the rows."""
+    for row in rows:
+        row["session"] = random.choice((-1, 0, 1))
+    return {
+        "eviction": random.choice((
+            "lru",
+            "fifo",
+            {"policy": "lfu", "ageing": random.choice((0.0, 1.0, 0.3))},
+            {"policy": "ttl", "ttl_s": random.choice((0.0, 0.001)), "session_ttl_s": random.choice((0.0, 0.0005))},
+            {"policy": "priority", "s_per_urgency": random.choice((0.0, 0.0001, 10.0))},
+        )),
+        "prefix_caching": True,
+    }  # fmt: skip
+
+
 def random_routing(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Routers that keep something of their own, draw, or run a formula; and sessions among the rows."""
     for row in rows:
