@@ -9,6 +9,7 @@ from numba.core import config
 
 from blis.engine import views
 from blis.engine._jit import compiled
+from blis.engine.fleet_view import SCALE
 from blis.engine.line import no_line
 from blis.engine.reference import address_of
 from blis.foundation.answers import FOLDERS, answer
@@ -21,6 +22,7 @@ SIGNATURES = {
     "priority": views.PRIORITISE,
     "scheduling": views.ORDER,
     "preemption": views.VICTIM,
+    "scaling": SCALE,
     "latency": views.STEP_TIME,
 }
 

@@ -166,7 +166,7 @@ def release(world: World, state: State, instance: int, request: int, stored_toke
         instances.used_blocks[instance] -= end - held
     piece = requests.last_piece[request]
     while piece >= 0:
-        _give_back_piece(state, instance, piece)
+        give_back_piece(state, instance, piece)
         below = cache.pieces.below[piece]
         cache.pieces.below[piece] = cache.counters[PIECE_RECYCLED]
         cache.counters[PIECE_RECYCLED] = piece
@@ -175,7 +175,7 @@ def release(world: World, state: State, instance: int, request: int, stored_toke
 
 
 @kernel
-def _give_back_piece(state: State, instance: int, piece: int) -> None:
+def give_back_piece(state: State, instance: int, piece: int) -> None:
     """Give back the blocks of a piece, the last one first."""
     cache = state.cache
     run, first = cache.pieces.run[piece], cache.pieces.first[piece]

@@ -12,6 +12,7 @@ from blis.engine.codes import (
     N_STEP_PLACES,
     NO_DRAFTS,
     NO_TRACE,
+    RETURN_ROOT,
     SESSION_INSTANCE,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
@@ -40,6 +41,7 @@ from blis.engine.fields import (
     Records,
     records,
 )
+from blis.engine.fleet_start import FleetTables, new_fleet, place_instances
 from blis.engine.state import Batches, BlockStore, Learned, Scratch, SeenCache, State, StepLog, TraceLog, Workload
 from blis.foundation.slo import CLASSES
 from blis.foundation.units import Int64Vector
@@ -48,8 +50,8 @@ from blis.foundation.units import Int64Vector
 _MOST_FIRST_RUNS = 4096
 
 
-def new_state(workload: Workload, settings: Records, limits: Records) -> State:
-    """The state before the first event: nothing has arrived, every block is free."""
+def new_state(workload: Workload, settings: Records, limits: Records, fleet: FleetTables | None = None) -> State:
+    """The state before the first event: nothing has arrived, every block is free, and without a fleet all serve."""
     n, m = len(workload.table), settings.n_instances
     largest_batch = int(max(1, min(limits.max_running_requests.max(), max(n, 1))))
     longest = int((workload.table.input_tokens + workload.table.output_tokens).max()) if n else 1
@@ -71,9 +73,10 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         order=np.empty(max(n, 1), np.int64),
         candidates=np.empty((6, largest_batch), np.float64),
     )
-    for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, SESSION_INSTANCE):
+    for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, RETURN_ROOT, SESSION_INSTANCE):
         scratch.cluster[place] = -1
     scratch.cluster[N_CANDIDATES] = m
+    place_instances(instances, scratch.cluster, settings, fleet)
     requests = records(REQUEST_FIELDS, n)
     requests.arrival_us[:] = workload.table.arrival_us
     requests.text_tokens[:] = workload.table.input_tokens
@@ -97,6 +100,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         ),
         trace=new_trace(n, settings),
         learned=new_learned(n, settings),
+        fleet=new_fleet(instances, fleet),
     )
 
 

@@ -55,6 +55,9 @@ OBJECTIVES: Mapping[str, Objective] = {
     "routed_max_over_mean": Objective(-1, Scale.AMOUNT),
     "busy_max_over_mean": Objective(-1, Scale.AMOUNT),
     "replica_seconds": Objective(-1, Scale.AMOUNT),
+    "gpu_hours": Objective(-1, Scale.AMOUNT),
+    "good_requests_per_gpu_hour": Objective(+1, Scale.AMOUNT),
+    "rerouted_requests": Objective(-1, Scale.COUNT),
 }
 
 _CLASS_PREFIX, _CLASS_SUFFIX = "class/", "/slo_attainment"

@@ -12,8 +12,8 @@ from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 
-#: The questions that a policy bundle answers, in the order in which a request meets them.
-QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
+#: The questions that a policy bundle answers, in the order in which a request meets them; none meets the last.
+QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption", "scaling")
 
 
 class Folder(NamedTuple):
@@ -30,6 +30,7 @@ FOLDERS = {
     "priority": Folder("blis.policies.priority", "prioritise"),
     "scheduling": Folder("blis.policies.scheduling", "order"),
     "preemption": Folder("blis.policies.preemption", "victim"),
+    "scaling": Folder("blis.policies.scaling", "scale"),
     "latency": Folder("blis.cluster.latency", "step_time"),
     "workload": Folder("blis.workload.kinds", "generate"),
     "anomalies": Folder("blis.explaining.anomalies", "find"),

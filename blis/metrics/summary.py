@@ -69,8 +69,8 @@ def _instance_blocks(served: Served, cluster: Cluster, outcome: Outcome) -> list
                 **service_figures(group, end_us),
                 "total_input_tokens": int(instances.input_tokens[place]),
                 "vllm_estimated_duration_s": end_us / US_PER_S,
-                **load_figures(instances, itself, len(group.status), end_us),
-                **cache_figures(instances, itself, end_us),
+                **load_figures(instances, itself, len(group.status)),
+                **cache_figures(instances, itself),
                 **draft_figures(cluster, instances, itself),
             }
         )

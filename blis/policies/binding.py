@@ -26,6 +26,7 @@ DEFAULT_POLICIES: dict[str, str] = {
     "priority": "constant",
     "scheduling": "fcfs",
     "preemption": "newest",
+    "scaling": "fixed",
 }
 
 
@@ -166,7 +167,7 @@ def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int) -> Float6
 
 
 def memory_of_all(policies: Mapping[str, BoundPolicy], n_instances: int, n_requests: int) -> np.ndarray:
-    """The same of all policies of a run: float64 (5, widest), one row per question."""
+    """The same of all policies of a run: float64 (6, widest), one row per question."""
     return np.zeros((len(QUESTIONS), max(_memory_size(one, n_instances, n_requests) for one in policies.values())))
 
 

@@ -23,7 +23,7 @@ class PreparedPolicies:
     decisions: tuple[Any, ...]  #: compiled, in the order of `QUESTIONS`; a Python callable's place holds a default
     urgency: Any  #: the compiled priority that the chosen one stands for
     scorers: tuple[Any, ...]  #: compiled
-    parameters: np.ndarray  #: float64 (5, widest) one row per question
+    parameters: np.ndarray  #: float64 (6, widest) one row per question
 
 
 def prepare_policies(
@@ -87,6 +87,7 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "asks_admission": admission.is_python,
         "asks_routing": routing.is_python,
         "asks_order": asks_order,
+        "asks_scaling": policies["scaling"].is_python,
         "asks_victim": victim.is_python or (ranks and priority.is_python),  # who ranks for a choice is asked at it
         "urgency_kind": _urgency_kind(priority, scheduling),
         "takes_urgent_first": _takes_urgent_first(priority, scheduling),
