@@ -8,6 +8,7 @@ from blis.prepare import prepare
 from blis.result import Result, simulate
 from blis.scenario import Scenario
 from blis.simulate import Simulation
+from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of
 
@@ -41,10 +42,13 @@ def scenario(
 def requests_at(arrival_s: list[float], output_tokens: int = 5, input_tokens: int = 10) -> Requests:
     """Requests that are alike."""
     n = len(arrival_s)
+    prompt, output = np.full(n, input_tokens), np.full(n, output_tokens)
+    nobody = np.full(n, -1)
     return requests_of(
         arrival_us=np.array([round(at * SECOND) for at in arrival_s]),
-        input_tokens=np.full(n, input_tokens),
-        output_tokens=np.full(n, output_tokens),
+        input_tokens=prompt,
+        output_tokens=output,
+        keys=keys_of_groups(prompt, output, nobody, np.zeros(n, np.int64), 16),
         block_size_tokens=16,
     )
 
