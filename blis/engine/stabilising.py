@@ -23,9 +23,8 @@ DOWN_WINDOW_S, UP_WINDOW_S, MOST_UP_SHARE, MOST_UP_INSTANCES, MOST_DOWN_SHARE, P
 _LENGTH_DOWN, _LENGTH_UP, _PERIOD_START_US, _PERIOD_INSTANCES, _QUEUES = range(5)
 
 
-def stabilising_memory(n_instances: int) -> int:
-    """Numbers that the pools of so many instances together remember: a pool has one instance at least."""
-    return (_QUEUES + 8) * n_instances
+#: Numbers that are remembered for each instance there may be, at most: a pool has one instance at least.
+PLACES_PER_INSTANCE = _QUEUES + 8
 
 
 @kernel

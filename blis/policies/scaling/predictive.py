@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 
 from blis.engine.fleet_view import FleetView
 from blis.engine.pool_readings import carried_rate, follow_lengths
-from blis.engine.stabilising import stabilised, stabilising_memory
+from blis.engine.stabilising import PLACES_PER_INSTANCE, stabilised
 from blis.foundation.units import Float64Vector, Int64Vector
 from blis.policies.parameters import Bounds
 
@@ -40,13 +40,13 @@ class Params(NamedTuple):
 
 def memory_size(n_instances: int, n_requests: int) -> int:
     """Recommendations of the windows, then what is known of each pool."""
-    return stabilising_memory(n_instances) + _PLACES * n_instances
+    return PLACES_PER_INSTANCE * n_instances + _PLACES * n_instances
 
 
 def scale(view: FleetView, params: Float64Vector, memory: Float64Vector, wanted: Int64Vector) -> None:
     """The forecast over what an instance carries, rounded up; as many as there are while nothing has completed."""
     for pool in range(view.n_pools):
-        place = stabilising_memory(view.n_instances) + _PLACES * pool
+        place = PLACES_PER_INSTANCE * view.n_instances + _PLACES * pool
         knows_lengths = follow_lengths(view, pool, params[0], memory, place)
         if view.interval_us <= 0:
             continue

@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 from blis.engine.fleet_view import FleetView
 from blis.engine.pool_readings import n_reporting, reported_sum
-from blis.engine.stabilising import stabilised, stabilising_memory
+from blis.engine.stabilising import PLACES_PER_INSTANCE, stabilised
 from blis.foundation.units import Float64Vector, Int64Vector
 from blis.policies.parameters import Bounds, OneOf
 
@@ -32,7 +32,7 @@ class Params(NamedTuple):
 
 def memory_size(n_instances: int, n_requests: int) -> int:
     """Recommendations of the windows."""
-    return stabilising_memory(n_instances)
+    return PLACES_PER_INSTANCE * n_instances
 
 
 def scale(view: FleetView, params: Float64Vector, memory: Float64Vector, wanted: Int64Vector) -> None:

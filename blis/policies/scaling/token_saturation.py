@@ -16,7 +16,7 @@ from typing import Annotated, NamedTuple
 
 from blis.engine.fleet_view import FleetView
 from blis.engine.pool_readings import cheapest_pool, dearest_pool, follow_lengths, has_reported
-from blis.engine.stabilising import stabilised, stabilising_memory
+from blis.engine.stabilising import PLACES_PER_INSTANCE, stabilised
 from blis.foundation.units import Float64Vector, Int64Vector
 from blis.policies.parameters import Bounds, OneOf
 
@@ -44,12 +44,12 @@ class Params(NamedTuple):
 
 def memory_size(n_instances: int, n_requests: int) -> int:
     """Recommendations of the windows, then what is known of each pool, then its capacity."""
-    return stabilising_memory(n_instances) + _PLACES * n_instances + n_instances
+    return PLACES_PER_INSTANCE * n_instances + _PLACES * n_instances + n_instances
 
 
 def scale(view: FleetView, params: Float64Vector, memory: Float64Vector, wanted: Int64Vector) -> None:
     """As many as the demand asks for, for each model."""
-    known = stabilising_memory(view.n_instances)
+    known = PLACES_PER_INSTANCE * view.n_instances
     capacities = known + _PLACES * view.n_instances
     for first in range(view.n_pools):
         model, is_first = view.model[first], True
