@@ -28,6 +28,21 @@ PLACES_PER_INSTANCE = _QUEUES + 8
 
 
 @kernel
+def recommended_instances(reporting: int, current: int, ratio: float, tolerance: float) -> int:
+    """HPA's rule: instances times the ratio of a metric to its target, rounded up; as many as now if that is near 1.
+
+    Of instances without a reading it takes the cautious view: idle where it would add, on target where it would remove.
+    """
+    if abs(ratio - 1.0) <= tolerance:
+        return current
+    unknown = max(0, current - reporting)
+    corrected = (ratio * reporting + (0.0 if ratio > 1.0 else 1.0) * unknown) / (reporting + unknown)
+    if abs(corrected - 1.0) <= tolerance or (corrected > 1.0) != (ratio > 1.0):
+        return current
+    return math.ceil(min(corrected, 1e6) * (reporting + unknown) - 1e-9)
+
+
+@kernel
 def memory_place(view: FleetView, pool: int) -> int:
     """Where what is remembered of a pool begins."""
     return (_QUEUES + 4) * pool + 4 * view.first_instance[pool]

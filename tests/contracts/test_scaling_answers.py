@@ -59,7 +59,7 @@ def test_fixed_keeps_the_instances_of_the_start_or_those_that_are_given() -> Non
 @pytest.mark.parametrize(("used", "expected"), [(900, 5), (637, 3), (300, 3)])
 def test_target_utilization_is_the_rule_of_hpa(used: int, expected: int) -> None:
     # Three at 24 against a target of 16: 1.5 times as many; at 17 the ratio 1.06 is within the tolerance.
-    asked = Asked("target-utilization", target=0.6, down_window_s=0)
+    asked = Asked("target-utilization", down_window_s=0)
 
     wanted = asked(fleet_view(8, 3, used_blocks=[used] * 3))
 
@@ -88,7 +88,7 @@ def test_target_utilization_adds_no_more_than_the_limit_of_a_period() -> None:
 
 
 def test_queue_depth_is_the_sum_over_the_target() -> None:
-    asked = Asked("queue-depth", counts="running", target_requests=16)
+    asked = Asked("queue-depth", waiting_weight=0, target_requests=16)
 
     assert asked(fleet_view(8, 3, running=[20, 30, 31], queued=[99, 0, 0])) == [6]
 

@@ -6,7 +6,7 @@ go on changing as they did. An instance carries so many requests with steps of d
 prompts and decodes share it.
 
 Source: NVIDIA Dynamo's planner (`components/src/dynamo/planner`): its throughput loop, with the constant and the linear
-predictor, 180 s between plans and 50 ms as the target; here for engines that do both prefill and decode.
+predictor (a trend of 0, of 1), 180 s between plans and 50 ms as the target; here for engines that do both prefill and decode.
 """
 
 import math
@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple
 from blis.engine.fleet_view import FleetView
 from blis.engine.pool_readings import carried_rate
 from blis.foundation.units import Float64Vector, Int64Vector
-from blis.policies.parameters import Bounds, OneOf
+from blis.policies.parameters import Bounds
 
 # Places of a pool's memory: sums since the latest plan, when that was, and what the plan before went by.
 _SECONDS, _REQUESTS, _TOKENS, _COMPLETED, _WRITTEN, _PLANNED_US, _INPUT, _OUTPUT, _RATE, _PLANS, _PLACES = range(11)
@@ -25,7 +25,7 @@ class Params(NamedTuple):
     """How often, by which forecast, and to which target."""
 
     interval_s: Annotated[float, Bounds(0.0, 86_400.0, "s from one plan to the next")] = 180.0
-    forecast: Annotated[str, OneOf(("constant", "linear"))] = "constant"
+    trend: Annotated[float, Bounds(0.0, 10.0, "share of the latest change that is expected again")] = 0.0
     itl_ms: Annotated[float, Bounds(0.01, 1e6, "ms, of a step of decodes")] = 50.0
     use: Annotated[float, Bounds(0.01, 10.0, "share of the rate that an instance carries")] = 1.0
 
@@ -52,8 +52,8 @@ def scale(view: FleetView, params: Float64Vector, memory: Float64Vector, wanted:
         if memory[place + _COMPLETED] > 0.0:
             memory[place + _OUTPUT] = memory[place + _WRITTEN] / memory[place + _COMPLETED]
         expected = rate
-        if params[1] == 1.0 and memory[place + _PLANS] > 0.0:
-            expected = max(0.0, 2.0 * rate - memory[place + _RATE])
+        if memory[place + _PLANS] > 0.0:
+            expected = max(0.0, rate + params[1] * (rate - memory[place + _RATE]))
         memory[place + _RATE] = rate
         memory[place + _PLANS] += 1.0
         memory[place + _PLANNED_US] = view.clock_us

@@ -13,13 +13,14 @@ from blis.engine.fleet_view import FleetView
 from blis.engine.pool_readings import n_reporting, reported_sum
 from blis.engine.stabilising import PLACES_PER_INSTANCE, stabilised
 from blis.foundation.units import Float64Vector, Int64Vector
-from blis.policies.parameters import Bounds, OneOf
+from blis.policies.parameters import Bounds
 
 
 class Params(NamedTuple):
     """What is counted, how many each should have, and how quickly it is followed."""
 
-    counts: Annotated[str, OneOf(("running", "waiting", "both"))] = "both"
+    running_weight: Annotated[float, Bounds(0.0, 100.0, "of a running request")] = 1.0
+    waiting_weight: Annotated[float, Bounds(0.0, 100.0, "of a waiting request")] = 1.0
     target_requests: Annotated[float, Bounds(0.01, 1e6, "requests per instance")] = 16.0
     tolerance: Annotated[float, Bounds(0.0, 10.0, "share of the target")] = 0.1
     down_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 300.0
@@ -36,14 +37,12 @@ def memory_size(n_instances: int, n_requests: int) -> int:
 
 
 def scale(view: FleetView, params: Float64Vector, memory: Float64Vector, wanted: Int64Vector) -> None:
-    """Requests over the target, rounded up, unless each instance has nearly so many."""
+    """Weighted requests over the target, rounded up, unless each instance has nearly so many."""
     for pool in range(view.n_pools):
-        current, requests = view.wanted_instances[pool], 0
-        if params[0] != 1.0:
-            requests += reported_sum(view, pool, view.running_requests)
-        if params[0] != 0.0:
-            requests += reported_sum(view, pool, view.queued_requests)
+        current = view.wanted_instances[pool]
+        requests = params[0] * reported_sum(view, pool, view.running_requests)
+        requests += params[1] * reported_sum(view, pool, view.queued_requests)
         recommended = current
-        if n_reporting(view, pool) > 0 and abs(requests / (params[1] * current) - 1.0) > params[2]:
-            recommended = math.ceil(requests / params[1] - 1e-9)
-        wanted[pool] = stabilised(view, pool, recommended, params, 3, memory)
+        if n_reporting(view, pool) > 0 and abs(requests / (params[2] * max(1, current)) - 1.0) > params[3]:
+            recommended = math.ceil(min(requests / params[2], 1e6) - 1e-9)
+        wanted[pool] = stabilised(view, pool, recommended, params, 4, memory)
