@@ -11,6 +11,8 @@ from blis.foundation.answers import choices
 from blis.policies.binding import bind, memory_for
 from tests.contracts.fleets import fleet_view
 
+AT_ONCE = {"down_window_s": 0, "up_window_s": 0}
+
 
 class Asked:
     """A policy with its memory."""
@@ -104,15 +106,15 @@ def test_queue_depth_is_the_sum_over_the_target() -> None:
     ],
 )
 def test_saturation_has_the_published_examples(used: list[int], queued: list[int], warm: int, expected: int) -> None:
-    assert Asked("saturation")(fleet_view(8, warm, used_blocks=used, queued=queued)) == [expected]
+    assert Asked("saturation", **AT_ONCE)(fleet_view(8, warm, used_blocks=used, queued=queued)) == [expected]
 
 
 def test_saturation_waits_for_what_loads() -> None:
-    assert Asked("saturation")(fleet_view(8, 2, loading=1, used_blocks=[900, 900])) == [3]
+    assert Asked("saturation", **AT_ONCE)(fleet_view(8, 2, loading=1, used_blocks=[900, 900])) == [3]
 
 
 def test_saturation_grows_the_cheapest_pool_and_shrinks_the_dearest() -> None:
-    asked = Asked("saturation")
+    asked = Asked("saturation", **AT_ONCE)
 
     assert asked(fleet_view(4, 2, n_pools=2, price=[2.0, 1.0], used_blocks=[900, 900, 0, 0, 900, 900, 0, 0])) == [2, 3]
     assert asked(fleet_view(4, 2, n_pools=2, price=[2.0, 1.0])) == [1, 2]
@@ -125,7 +127,7 @@ _EXAMPLE = {"kv_threshold": 0.8, "up_share": 0.8, "down_share": 0.4, "mean_input
 
 def test_token_saturation_has_the_worked_example() -> None:
     # 9000 tokens in use round up to 563 blocks, 9008 tokens; demand 14128, over 0.8: 17660, above the supply of 12800.
-    asked = Asked("token-saturation", **_EXAMPLE, down_window_s=0)
+    asked = Asked("token-saturation", **_EXAMPLE, **AT_ONCE)
 
     assert asked(fleet_view(4, 1, used_blocks=[563], queued=[10])) == [2]
     assert asked(fleet_view(4, 1, loading=1, used_blocks=[563], queued=[10])) == [2]  # 17660 - 25600 < 0
@@ -134,7 +136,7 @@ def test_token_saturation_has_the_worked_example() -> None:
 
 def test_token_saturation_keeps_an_instance_that_the_others_could_not_do_without() -> None:
     # Demand 6000 over 0.4: 15000, within the supply of two, 25600, and beyond that of one, 12800.
-    assert Asked("token-saturation", **_EXAMPLE, down_window_s=0)(fleet_view(4, 2, used_blocks=[188, 187])) == [2]
+    assert Asked("token-saturation", **_EXAMPLE, **AT_ONCE)(fleet_view(4, 2, used_blocks=[188, 187])) == [2]
 
 
 def test_predictive_carries_a_rising_rate_on() -> None:

@@ -6,7 +6,8 @@ go on changing as they did. An instance carries so many requests with steps of d
 prompts and decodes share it.
 
 Source: NVIDIA Dynamo's planner (`components/src/dynamo/planner`): its throughput loop, with the constant and the linear
-predictor (a trend of 0, of 1), 180 s between plans and 50 ms as the target; here for engines that do both prefill and decode.
+predictor (a trend of 0, of 1), 180 s between plans and 50 ms as the target; here for engines that do both prefill and
+decode.
 """
 
 import math

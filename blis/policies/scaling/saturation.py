@@ -6,13 +6,15 @@ taken away, the load of each is multiplied by n / (n - 1): after it has gone the
 
 Of the pools that serve a model the cheapest grows and the dearest shrinks.
 
-Source: llm-d's workload-variant-autoscaler, `internal/saturation/analyzer.go`: percentages, with its defaults.
+Source: llm-d's workload-variant-autoscaler, `internal/saturation/analyzer.go`: percentages, with its defaults; the
+windows and limits are those of its chart's HPA, through which its number reaches the cluster.
 """
 
 from typing import Annotated, NamedTuple
 
 from blis.engine.fleet_view import FleetView
 from blis.engine.pool_readings import cheapest_pool, dearest_pool, has_reported
+from blis.engine.stabilising import PLACES_PER_INSTANCE, stabilised
 from blis.foundation.units import Float64Vector, Int64Vector
 from blis.policies.parameters import Bounds
 
@@ -24,6 +26,17 @@ class Params(NamedTuple):
     queue_threshold: Annotated[float, Bounds(0.01, 1e6, "waiting requests")] = 5.0
     kv_spare_trigger: Annotated[float, Bounds(0.0, 1.0, "share of KV blocks")] = 0.10
     queue_spare_trigger: Annotated[float, Bounds(0.0, 1e6, "waiting requests")] = 3.0
+    down_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 240.0
+    up_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 240.0
+    most_up_share: Annotated[float, Bounds(0.0, 1000.0, "share of the instances, per period")] = 1.0
+    most_up_instances: Annotated[float, Bounds(0.0, 100_000.0, "instances per period")] = 10.0
+    most_down_share: Annotated[float, Bounds(0.0, 1.0, "share of the instances, per period")] = 1.0
+    period_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 150.0
+
+
+def memory_size(n_instances: int, n_requests: int) -> int:
+    """Recommendations of the windows."""
+    return PLACES_PER_INSTANCE * n_instances
 
 
 def scale(view: FleetView, params: Float64Vector, memory: Float64Vector, wanted: Int64Vector) -> None:
@@ -62,3 +75,5 @@ def scale(view: FleetView, params: Float64Vector, memory: Float64Vector, wanted:
                 shrunk = dearest_pool(view, model, wanted)
                 if shrunk >= 0:
                     wanted[shrunk] -= 1
+    for pool in range(view.n_pools):
+        wanted[pool] = stabilised(view, pool, wanted[pool], params, 4, memory)

@@ -35,7 +35,7 @@ class Params(NamedTuple):
     mean_input_tokens: Annotated[float, Bounds(0.0, 1e9, "tokens of a waiting request; 0: as measured")] = 0.0
     capacity: Annotated[str, OneOf(("measured", "memory"))] = "measured"
     down_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 240.0
-    up_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 0.0
+    up_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 240.0
     most_up_share: Annotated[float, Bounds(0.0, 1000.0, "share of the instances, per period")] = 1.0
     most_up_instances: Annotated[float, Bounds(0.0, 100_000.0, "instances per period")] = 10.0
     most_down_share: Annotated[float, Bounds(0.0, 1.0, "share of the instances, per period")] = 1.0
