@@ -47,7 +47,8 @@ class Autoscaling:
         ConfigError
             If a key is unknown or absent, a value out of its range, or a pool begins outside its bounds.
         """
-        given = check_keys(where, mapping, _KEYS, ("maximum",))
+        checked = check_keys(where, mapping, _KEYS, ("maximum",))
+        given = {key: value for key, value in checked.items() if value is not None or key == "maximum"}
         minimum = _whole_by_pool(f"{where}.minimum", given.get("minimum", 1), 0, len(counts))
         maximum = _whole_by_pool(f"{where}.maximum", given["maximum"], 1, len(counts))
         for pool, count in enumerate(counts):

@@ -8,9 +8,10 @@ from blis.foundation.units import US_PER_S
 
 COMPATIBLE = False
 FEWEST = 3
+FACTOR = 2
 RULE = (
-    f"{FEWEST} times or more an instance was taken out of service before it had served for as long as it had loaded, "
-    "and for a tick of the autoscaler at the least"
+    f"{FEWEST} times or more an instance was taken out of service before it had served {FACTOR} times as long as it "
+    "had loaded, or for a tick of the autoscaler"
 )
 
 
@@ -33,7 +34,7 @@ def find(evidence: Evidence) -> Finding:
             ready_us[instance] = now_us
         elif event.kind in (CANCELLED, BEGAN_DRAINING) and instance in placed_us:
             begun_us = ready_us.get(instance, now_us)
-            served_us, enough_us = now_us - begun_us, max(shortest_us, begun_us - placed_us.pop(instance))
+            served_us, enough_us = now_us - begun_us, max(shortest_us, FACTOR * (begun_us - placed_us.pop(instance)))
             if served_us < enough_us:
                 wasted.append((served_us / enough_us, now_us, instance))
     if len(wasted) < FEWEST:
