@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.codes import N_ADMITTED, N_REJECTED, N_ROUTED, NO_TRACE
+from blis.engine.codes import N_ADMITTED, N_REJECTED, N_RETURNED, N_ROUTED, NO_TRACE
 from blis.engine.columns import request_columns
+from blis.engine.fields import Records
+from blis.engine.fleet_log import LIFECYCLE_TIMES, fleet_log, lifecycle_times
 from blis.engine.intervals import count_intervals
 from blis.engine.laws import check_conservation
 from blis.engine.observation import PREEMPTIONS, SAMPLES
@@ -64,6 +66,21 @@ class InstanceOutcome:
     drafted_decodes: Int64Vector  #: decodes that had drafts
     draft_tokens: Int64Vector  #: that these verified
     accepted_tokens: Int64Vector  #: of those, also where they lie behind the end of an output
+    taken_away_requests: Int64Vector  #: sent there, and taken away when it drained or died
+    loading_us: Int64Vector  #: time on its GPUs before it served
+    warm_us: Int64Vector  #: time in which requests were sent there; all of it where instances neither come nor go
+    draining_us: Int64Vector  #: time in which it served what it had, and got nothing more
+    failed_us: Int64Vector  #: time for which it was dead
+
+    @property
+    def serving_us(self) -> Int64Vector:
+        """Time in which it could serve."""
+        return self.warm_us + self.draining_us
+
+    @property
+    def present_us(self) -> Int64Vector:
+        """Time for which it had its GPUs: what is paid for."""
+        return self.loading_us + self.warm_us + self.draining_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +94,8 @@ class Outcome:
     end_us: int  #: time of the last event of any instance
     n_admitted: int
     n_rejected: int
+    n_rerouted: int  #: times that a request was taken away from an instance and routed again
+    fleet_events: Records  #: what happened to the fleet, in the order of time; FLEET_EVENT_FIELDS
     trace: TraceLog | None  #: what was recorded, arrays cut to what there is; None without a trace
 
 
@@ -84,7 +103,7 @@ class Outcome:
 _OF_INSTANCES = {
     name: {"end_us": "clock_us", "steps": "step_number", "busy_us": "step_clock_us"}.get(name, name)
     for name in InstanceOutcome.__dataclass_fields__
-    if name not in ("routed_requests", "total_blocks")
+    if name not in ("routed_requests", "total_blocks", *LIFECYCLE_TIMES)
 }
 
 
@@ -105,19 +124,23 @@ def outcome(simulation: Simulation) -> Outcome:
     else:
         accepted_tokens = np.zeros(len(state.requests), np.int64)
     routed = columns["instance"][columns["instance"] >= 0]
+    end_us = int(instances["clock_us"].max())
     values, counts = count_intervals(workload, simulation.settings, limits, state)
     return Outcome(
         requests=RequestOutcome(accepted_tokens=accepted_tokens, **columns),
         instances=InstanceOutcome(
             routed_requests=np.bincount(routed, minlength=len(instances)),
             total_blocks=limits.total_blocks.copy(),
+            **lifecycle_times(instances, end_us),
             **{name: instances[field].copy() for name, field in _OF_INSTANCES.items()},
         ),
         interval_us=values,
         interval_tokens=counts,
-        end_us=int(instances["clock_us"].max()),
+        end_us=end_us,
         n_admitted=int(state.scratch.cluster[N_ADMITTED]),
         n_rejected=int(state.scratch.cluster[N_REJECTED]),
+        n_rerouted=int(state.scratch.cluster[N_RETURNED]),
+        fleet_events=fleet_log(state),
         trace=_recorded(simulation),
     )
 

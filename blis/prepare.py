@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from blis.cluster.deployment import build_cluster
+from blis.cluster.fleet import fleet_settings, fleet_tables
 from blis.cluster.instances import Cluster
 from blis.engine import codes
 from blis.engine.answers import addresses, compiled_answer, compiled_line
 from blis.engine.fields import Records
+from blis.engine.fleet_start import FleetTables
 from blis.foundation.errors import ConfigError
 from blis.foundation.semantics import CORRECTED, Semantics, semantics
 from blis.foundation.slo_targets import SHIPPED, SloTargets
@@ -35,6 +37,7 @@ class PreparedCluster:
     prices: tuple[Any, ...]  #: the compiled latency model, see `blis.engine.views`
     ttft_targets_us: tuple[int, ...]  #: of each SLO class: when a first token is due, which policies may read
     itl_targets_us: tuple[int, ...]  #: of each SLO class: the mean time between tokens, which policies may read
+    fleet: FleetTables | None = None  #: instances that come and go; None: all are there all the time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +127,7 @@ def prepare_cluster(
         prices=(compiled_answer("latency", cluster.latency), compiled_line(cluster.latency)),
         ttft_targets_us=slo.ttft_targets_us(),
         itl_targets_us=slo.itl_targets_us(),
+        fleet=fleet_tables(cluster),
     )
 
 
@@ -206,5 +210,6 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
         "router_index_blocks": cluster.router_index_blocks or index_blocks,
         "most_drafts": max(one.speculative.draft_tokens if one.speculative else 0 for one in cluster.instances),
         "draws_ties": ties_are_drawn if cluster.router_ties is None else cluster.router_ties == "random",
+        **fleet_settings(cluster),
         **flags,
     }

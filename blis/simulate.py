@@ -13,7 +13,7 @@ from blis.foundation.errors import BlisError, ContractError, StalledError
 from blis.foundation.units import Int64Vector
 from blis.foundation.words import listed
 from blis.policies.binding import memory_of_all
-from blis.policies.callables import decide_admission, decide_order, decide_routing, decide_victim
+from blis.policies.callables import decide_admission, decide_order, decide_routing, decide_scaling, decide_victim
 from blis.prepare import PreparedRun
 from blis.stage import Stage
 from blis.workload.requests import Requests
@@ -142,7 +142,9 @@ class Simulation:
             return self._decide_at("admission", codes.STOP_AT_ADMISSION, self.arriving, decide_admission)
         if status == codes.AT_ROUTING:
             return self._decide_at("routing", STOP_AT_ROUTING, self.n_routed, decide_routing)
-        if status == codes.AT_ORDER:
+        if status == codes.AT_SCALING:
+            decide_scaling(self)
+        elif status == codes.AT_ORDER:
             decide_order(self)
         else:
             decide_victim(self)
@@ -221,8 +223,8 @@ class Simulation:
         """Whether nothing will happen any more: no request is to come, and no instance has an event before it."""
         cluster = self.state.scratch.cluster
         n_decided = cluster[codes.N_ADMITTED] + cluster[codes.N_REJECTED]
-        n_left = cluster[N_ROUTED] + cluster[codes.N_UNROUTABLE]
-        all_routed = n_decided == len(self.requests) and n_left == cluster[codes.N_ADMITTED]
+        n_unrouted = cluster[codes.ROUTING_TAIL] - cluster[codes.ROUTING_HEAD]
+        all_routed = n_decided == len(self.requests) and n_unrouted == 0 and cluster[codes.RETURN_ROOT] < 0
         return bool(all_routed and self.state.instances.next_event_us.min() == codes.NEVER_US)
 
     def fork(self) -> "Simulation":

@@ -88,11 +88,18 @@ class Stage:
         shared, own = self._settings, run.prepared_policies.settings
         restricts = shared["restricts_candidates"] or own["n_filters"] > 0
         looks = own["looks"] or shared["record_routing"] or shared["lookahead_us"] < codes.NEVER_US
-        return setting_record(**{**shared, **own, "looks": looks, "restricts_candidates": restricts})
+        changed = {
+            "looks": looks or shared["has_fleet"],
+            "restricts_candidates": restricts,
+            "asks_scaling": own["asks_scaling"] and shared["scales"],
+        }
+        if shared["has_fleet"]:  # instances depend on each other by the decisions about their number
+            changed["effects_are_local"] = 0
+        return setting_record(**{**shared, **own, **changed})
 
     def state(self, settings: Records) -> State:
         """The state before the first event, in arrays of its own."""
-        return new_state(self.workload, settings, self.cluster.limits)
+        return new_state(self.workload, settings, self.cluster.limits, self.cluster.fleet)
 
     def state_left(self, settings: Records) -> tuple[State, Resetting | None]:
         """The same in arrays that a run has left, with what `leave` asks for; if there are none, in new ones."""

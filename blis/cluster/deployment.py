@@ -15,15 +15,16 @@ from blis.cluster.catalog import (
     read_device,
     read_model,
 )
+from blis.cluster.fleet_plan import Fleet, fleet_pools
 from blis.cluster.instances import Cluster, Instance
-from blis.cluster.kv_capacity import Load, kv_blocks
+from blis.cluster.kv_capacity import Load, kv_blocks, weight_bytes
 from blis.cluster.latency import LatencyModel
 from blis.cluster.latency.affine import Params as AffineParams
 from blis.cluster.model_length import max_model_len
 from blis.cluster.plan import ClusterPlan, Pool
 from blis.cluster.published_capacity import kv_blocks as published_kv_blocks
 from blis.foundation.answers import answer
-from blis.foundation.checks import check_number
+from blis.foundation.checks import check_choice, check_number
 from blis.foundation.errors import ConfigError, UnknownChoiceError
 from blis.foundation.semantics import CORRECTED, Semantics
 
@@ -83,13 +84,16 @@ def build_cluster(
     ConfigError
         If a model, a device or a row of coefficients does not exist, or a model does not fit.
     """
-    instances: list[Instance] = []
-    for place, (pool, found) in enumerate(zip(plan.pools, parts or look_up(plan, where), strict=True)):
+    found = tuple(parts or look_up(plan, where))
+    each: list[Instance] = []
+    for place, (pool, own) in enumerate(zip(plan.pools, found, strict=True)):
         at = _name(plan, place, where)
         with _located(at):
-            instances += [replace(_instance(plan, pool, found, at, semantics), pool=place)] * pool.count
+            each.append(replace(_instance(plan, pool, own, at, semantics), pool=place))
+    fleet = _fleet(plan, found, where)
+    counts = [pool.maximum for pool in fleet.pools] if fleet else [pool.count for pool in plan.pools]
     return Cluster(
-        instances=tuple(instances),
+        instances=tuple(one for one, count in zip(each, counts, strict=True) for _ in range(count)),
         latency=plan.latency,
         block_size_tokens=plan.block_size_tokens,
         admission_latency_us=plan.admission_latency_us,
@@ -98,7 +102,49 @@ def build_cluster(
         cache_signal_delay_us=plan.cache_signal_delay_us,
         router_index_blocks=plan.router_index_blocks,
         router_ties=plan.router_ties,
+        fleet=fleet,
     )
+
+
+def _fleet(plan: ClusterPlan, parts: Sequence[Parts], where: str) -> Fleet | None:
+    """What comes and goes; None if nothing does."""
+    scaling = plan.autoscaling
+    if scaling is None and not plan.failures:
+        return None
+    start_up_s = [0.0] * len(parts)
+    if scaling is not None:
+        _check_inventory(plan, parts, where)
+        if not scaling.load_s:
+            start_up_s = [_start_up_s(plan, place, one, where) for place, one in enumerate(parts)]
+    counts = [pool.count for pool in plan.pools]
+    return Fleet(fleet_pools(counts, scaling, start_up_s), scaling, plan.failures)
+
+
+def _start_up_s(plan: ClusterPlan, place: int, parts: Parts, where: str) -> float:
+    """How long an instance takes until it serves, by the size of its model."""
+    pool, model = plan.pools[place], parts.model
+    if model is None and pool.model is not None:
+        model = read_model(pool.model, pool.model_config_folder)
+    if model is None:
+        raise ConfigError(
+            f"{where}.autoscaling.load_s must be given where a pool has no model to derive it from; got none."
+        )
+    assert plan.autoscaling is not None  # for the type checker: `_fleet` asks where there is scaling
+    tensor_parallel = parts.place.tensor_parallel
+    return plan.autoscaling.start_up.seconds(weight_bytes(model, tensor_parallel) * tensor_parallel)
+
+
+def _check_inventory(plan: ClusterPlan, parts: Sequence[Parts], where: str) -> None:
+    """GPUs that there are hold what is there from the start; a kind that no pool has is a mistake."""
+    assert plan.autoscaling is not None  # for the type checker: `_fleet` asks where there is scaling
+    used: dict[str, int] = {}
+    for pool, one in zip(plan.pools, parts, strict=True):
+        used[one.place.gpu] = used.get(one.place.gpu, 0) + pool.count * one.place.tensor_parallel
+    for kind, gpus in plan.autoscaling.inventory.items():
+        at = f"{where}.autoscaling.inventory"
+        check_choice(at, kind, sorted(used))
+        if used[kind] > gpus:
+            raise ConfigError(f"{at}.{kind} must hold the {used[kind]} GPUs that the pools begin with; got {gpus}.")
 
 
 def _name(plan: ClusterPlan, place: int, where: str) -> str:

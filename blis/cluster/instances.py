@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blis.cluster.fleet_plan import Fleet
 from blis.cluster.latency import LatencyModel
 from blis.cluster.served_models import served_models
 from blis.cluster.speculative import Speculative
@@ -53,6 +54,7 @@ class Cluster:
     cache_signal_delay_us: int = 0  #: 0: prefix signals are live
     router_index_blocks: int | None = None  #: remembered of each instance; None: as the semantics have it
     router_ties: str | None = None  #: one of blis.cluster.plan.TIE_RULES; None: as the semantics have it
+    fleet: Fleet | None = None  #: which instances come and go; None: all are there all the time
 
     def __post_init__(self) -> None:
         if not self.instances:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from blis.cluster.autoscaling import Autoscaling, of_pool
+from blis.cluster.failures import Failure, failures_from
 from blis.cluster.kv_capacity import KV_CACHE_DTYPES
 from blis.cluster.speculative import Speculative
 from blis.foundation.answers import answer, choices
@@ -64,6 +66,7 @@ _POOL_CHOICES = (
     "role",
 )
 _POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, *_POOL_SWITCHES, *_POOL_CHOICES)
+_FLEET_KEYS = ("autoscaling", "failures")
 _DEFAULT_LATENCY = "silicon"
 
 
@@ -108,6 +111,8 @@ class ClusterPlan:
     cache_signal_delay_us: int = 0  #: 0: prefix signals are live
     router_index_blocks: int | None = None  #: remembered of each instance; None: as the semantics have it
     router_ties: str | None = None  #: one of TIE_RULES; None: as the semantics have it
+    autoscaling: Autoscaling | None = None  #: how many instances there may be; None: as many as there are
+    failures: tuple[Failure, ...] = ()  #: instances that die, in the order of time
 
 
 def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
@@ -118,7 +123,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     ConfigError
         If a key is unknown, a value wrong, or the pools' latency models differ.
     """
-    given = check_keys(where, mapping, ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties"))
+    given = check_keys(where, mapping, ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", *_FLEET_KEYS))
     shared = {key: given[key] for key in _POOL_KEYS if given.get(key) is not None}
     instances = given.get("instances", 1)
     listed = instances if isinstance(instances, list | tuple) else [{"count": instances}]
@@ -145,7 +150,26 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     ties = given.get("router_ties")
     if ties is not None:
         check_choice(f"{where}.router_ties", ties, TIE_RULES)
-    return ClusterPlan(pools=tuple(pools), latency=kinds.pop(), router_ties=ties, **numbers)  # type: ignore[arg-type]
+    autoscaling, failures = _fleet(given, where, [pool.count for pool in pools])
+    return ClusterPlan(
+        pools=tuple(pools),
+        latency=kinds.pop(),
+        router_ties=ties,
+        autoscaling=autoscaling,
+        failures=failures,
+        **numbers,  # type: ignore[arg-type]
+    )
+
+
+def _fleet(given: Mapping[str, Any], where: str, counts: list[int]) -> tuple[Autoscaling | None, tuple[Failure, ...]]:
+    """What comes and goes; failures may name any instance that there may be."""
+    autoscaling, failures = given.get("autoscaling"), given.get("failures")
+    if autoscaling is not None:
+        autoscaling = Autoscaling.from_mapping(f"{where}.autoscaling", autoscaling, counts)
+        counts = [of_pool(autoscaling.maximum, pool) for pool in range(len(counts))]
+    if failures is None:
+        return autoscaling, ()
+    return autoscaling, failures_from(f"{where}.failures", failures, sum(counts))
 
 
 def _check_roles(pools: Sequence[Pool], where: str) -> None:

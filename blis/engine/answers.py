@@ -9,6 +9,7 @@ from numba.core import config
 
 from blis.engine import views
 from blis.engine._jit import compiled
+from blis.engine.fleet_view import SCALE
 from blis.engine.line import no_line
 from blis.engine.queues import only_queue
 from blis.engine.reference import address_of
@@ -24,6 +25,7 @@ SIGNATURES = {
     "scheduling": views.ORDER,
     "preemption": views.VICTIM,
     "eviction": views.RANK,
+    "scaling": SCALE,
     "latency": views.STEP_TIME,
 }
 

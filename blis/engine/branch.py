@@ -72,6 +72,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
         _copy_vector(base.seen.counters, branch.seen.counters)
         for slot in range(base.seen.slots.shape[0]):
             branch.seen.slots[slot] = base.seen.slots[slot]
+    if world.settings.has_fleet:
+        _copy_fleet(base, branch)
     _copy_rows(world.memory, memory)
     if world.settings.lookahead_us == NEVER_US:
         while since[FIRST_ROW] < last and _has_left(base, since[FIRST_ROW]):
@@ -112,6 +114,18 @@ def _copy_queue(base: State, branch: State, first: int) -> None:
     _copy_vector(base.scratch.effective_load, branch.scratch.effective_load)
     _copy_vector(base.scratch.cached_blocks, branch.scratch.cached_blocks)
     _copy_vector(base.scratch.affinity_blocks, branch.scratch.affinity_blocks)
+
+
+@kernel
+def _copy_fleet(base: State, branch: State) -> None:
+    """All but the log, which a branch writes for itself, over what it has written before."""
+    for pool in range(base.fleet.pools.shape[0]):
+        branch.fleet.pools[pool] = base.fleet.pools[pool]
+        branch.fleet.wanted[pool] = base.fleet.wanted[pool]
+    for failure in range(base.fleet.failures.shape[0]):
+        branch.fleet.failures[failure] = base.fleet.failures[failure]
+    for instance in range(base.fleet.read.shape[0]):
+        branch.fleet.read[instance] = base.fleet.read[instance]
 
 
 @kernel

@@ -7,11 +7,33 @@ NEVER_US = 2**62
 NO_DRAFTS = -1
 
 # What has become of a request.
-NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED, UNROUTABLE = range(7)
-STATUS_NAMES = ("not_started", "queued", "running", "completed", "rejected", "dropped", "unroutable")
+NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED, UNROUTABLE, LOST = range(8)
+STATUS_NAMES = ("not_started", "queued", "running", "completed", "rejected", "dropped", "unroutable", "lost")
 
 # Why the kernel came back.
-DONE, AT_ADMISSION, AT_ROUTING, AT_ORDER, AT_VICTIM, GROW, OUT_OF_EVENTS, STALLED, BAD_TARGET, LEFT = range(10)
+DONE, AT_ADMISSION, AT_ROUTING, AT_ORDER, AT_VICTIM, GROW, OUT_OF_EVENTS, STALLED, BAD_TARGET, LEFT, AT_SCALING = range(
+    11
+)
+
+# What an instance is to the cluster: only warm ones are sent requests.
+ABSENT, LOADING, WARM, DRAINING, FAILED = range(5)
+LIFECYCLE_NAMES = ("absent", "loading", "warm", "draining", "failed")
+
+# What happens to the fleet, in the log of scaling.
+(
+    DECIDED,  # the policy wants another number of instances in a pool
+    STARTED,  # an instance is placed on its GPUs and begins to load
+    BECAME_WARM,  # it has loaded
+    CANCELLED,  # it is not wanted any more before it has loaded
+    BEGAN_DRAINING,  # it gets no more requests
+    WENT,  # its GPUs are free again
+    DIED,  # it has failed
+    RECOVERED,  # it serves again
+    UNPLACED,  # instances that were wanted and found no GPUs
+) = range(9)
+FLEET_EVENT_NAMES = (
+    "decided", "started", "became warm", "cancelled", "began draining", "went", "failed", "recovered", "unplaced",
+)  # fmt: skip
 
 # What is recorded while a run goes on.
 NO_TRACE, TRACE_SUMMARY, TRACE_DECISIONS = range(3)
@@ -60,8 +82,22 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     SECOND_LIVE,  # 1 + the second
     N_CANDIDATES,  # of the request that is decided on
     N_UNROUTABLE,
+    NEXT_ROUTING,  # request that is routed next; -1: none is admitted and not routed
+    NEXT_ROUTING_US,  # when that is
+    RETURN_ROOT,  # heap of requests that were taken away from an instance and are to be routed again; -1
+    N_RETURNED,  # times that a request was taken away so
+    N_LOST,
+    NEXT_FLEET_US,  # when something happens to the fleet next
+    NEXT_TICK_US,  # when the policy of scaling is asked next
+    NEXT_READING_US,  # when what it sees is read next
+    READ_US,  # when that was last read
+    READ_BEFORE_US,  # when before that
+    ACTUATES_US,  # when its latest decision takes effect; NEVER_US: it has
+    DECIDED_US,  # when it was made
+    NEXT_FAILURE,  # place among the failures of the one that comes next
+    N_FLEET_EVENTS,
     N_CLUSTER_PLACES,
-) = range(30)
+) = range(44)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (

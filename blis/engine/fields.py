@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from blis.engine.codes import NEVER_US, NOT_STARTED
+from blis.engine.codes import NEVER_US, NOT_STARTED, WARM
 from blis.foundation.units import Int64Vector
 
 #: An array of records; its fields are arrays.
@@ -118,6 +118,14 @@ SETTING_FIELDS = {
     "urgency_kind": (_I, 0),  # BY_NOTHING, BY_QUEUEING or BY_PRIORITY
     "takes_urgent_first": (_I, 0),  # the order of taking is that of urgency
     "least_steps": (_I, 0),  # from being taken to the last token, of any request
+    "has_fleet": (_I, 0),  # instances come and go
+    "scales": (_I, 0),  # because a policy says so; else because they fail
+    "asks_scaling": (_I, 0),
+    "scaling_tick_us": (_I, 0),  # from one question to the next
+    "reading_age_us": (_I, 0),  # of what instances report, when the policy decides on it
+    "actuation_delay_us": (_I, 0),  # from a decision to what follows from it
+    "hands_back": (_I, 0),  # who drains gives what it has not begun to the router again
+    "n_pools": (_I, 0),
     "lookahead_us": (_I, 0),  # least time from a request's end to an arrival that waits for it; NEVER_US: none does
     "busy_until_step_ends": (_I, 0),  # the semantics flags, see blis.foundation.semantics
     "recompute_cached_prompt": (_I, 0),
@@ -258,6 +266,15 @@ INSTANCE_FIELDS = {
     "line_us": (_F, 0.0),  # what a step costs there where it begins, not truncated
     "line_per_token_us": (_F, 0.0),  # what a token of context adds
     "routable": (_I, 1),  # requests may be sent here
+    "lifecycle": (_I, WARM),  # ABSENT, LOADING, WARM, DRAINING or FAILED
+    "lifecycle_since_us": (_I, 0),
+    "lifecycle_until_us": (_I, NEVER_US),  # when it changes by itself
+    "wanted_us": (_I, 0),  # when the policy decided that it should serve
+    "loading_us": (_I, 0),  # time spent in each, up to the latest change
+    "warm_us": (_I, 0),
+    "draining_us": (_I, 0),
+    "failed_us": (_I, 0),
+    "taken_away_requests": (_I, 0),  # sent here, and taken away before they ended
     "is_known": (_I, 1),  # 0 in signals that were never read
     "last_cold_use": (_I, -1),  # rank of the last cold request sent here; -1
     "last_routed": (_I, -1),  # routing rank of the last request sent here; -1
@@ -335,12 +352,12 @@ LOST_FIELDS = {
     "first": (_I, 0),  # step numbers, inclusive
     "last": (_I, 0),
     "instance": (_I, 0),
-    "request": (_I, 0),
+    "request": (_I, 0),  # -1: of one that was taken away from an instance that died
 }
 
 PAUSE_FIELDS = {
     "instance": (_I, 0),
-    "request": (_I, 0),
+    "request": (_I, 0),  # -1: of one that was taken away from an instance that died
     "life": (_I, 0),  # preemptions of the request before it
     "step": (_I, 0),  # number of the step whose decode ended it; 0: it was no decode
     "pause_us": (_I, 0),  # before that step, or all of it if the step is 0

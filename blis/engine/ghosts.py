@@ -92,6 +92,12 @@ def _forget_between(state: State, instance: int, identity: int, first: int, end:
 
 
 @kernel
+def forget_evicted(state: State, place: int) -> None:
+    """Forget all that was evicted from a queue."""
+    _forget_oldest(state, place, state.kept.queues.ghost_blocks[place])
+
+
+@kernel
 def _forget_oldest(state: State, place: int, count: int) -> None:
     """Forget the `count` oldest blocks of a list, if that is any."""
     ghosts, queues = state.ghosts, state.kept.queues

@@ -2,11 +2,24 @@
 
 import numpy as np
 
+from blis.engine._jit import plain
 from blis.engine.block_index import rehash
-from blis.engine.codes import NEED_ROUTER_RUNS, NEED_RUNS
+from blis.engine.codes import N_FLEET_EVENTS, N_ROUTED, NEED_ROUTER_RUNS, NEED_RUNS
+from blis.engine.fleet import most_fleet_events
 from blis.engine.observation import PREEMPTIONS, SAMPLES
 from blis.engine.seen_cache import reenter
-from blis.engine.state import INDEXED, PIECES_MADE, RUNS_MADE, BlockStore, Kept, SeenCache, State, StepLog, TraceLog
+from blis.engine.state import (
+    INDEXED,
+    PIECES_MADE,
+    RUNS_MADE,
+    BlockStore,
+    Fleet,
+    Kept,
+    SeenCache,
+    State,
+    StepLog,
+    TraceLog,
+)
 
 
 def grown(state: State) -> State:
@@ -20,7 +33,8 @@ def grown(state: State) -> State:
         router=_grown_store(state.router, int(cluster[NEED_ROUTER_RUNS]) + 1),
         seen=_grown_seen(state.seen, 4 * int(step[NEED_RUNS]) + 2 * len(state.instances)),
         log=_grown_log(state.log, state.batches.members.shape[1]),
-        trace=_grown_trace(state.trace),
+        trace=_grown_trace(state.trace, int(cluster[N_ROUTED])),
+        fleet=_grown_fleet(state),
     )
 
 
@@ -41,7 +55,7 @@ def with_room_of(state: State, other: State) -> State:
 def _longer(array: np.ndarray, length: int) -> np.ndarray:
     if length <= len(array):
         return array
-    longer = np.zeros(length, array.dtype).view(type(array))
+    longer = np.zeros((length, *array.shape[1:]), array.dtype).view(type(array))
     longer[: len(array)] = array
     return longer
 
@@ -101,8 +115,21 @@ def _grown_log(log: StepLog, largest_batch: int) -> StepLog:
     )
 
 
-def _grown_trace(trace: TraceLog) -> TraceLog:
+def _grown_fleet(state: State) -> Fleet:
+    events, made = state.fleet.events, int(state.scratch.cluster[N_FLEET_EVENTS])
+    most = int(plain(most_fleet_events)(state))
+    return state.fleet._replace(events=_longer(events, 2 * (made + most) if made + most > len(events) else 0))
+
+
+def _grown_trace(trace: TraceLog, n_routed: int) -> TraceLog:
     preemptions, samples = int(trace.counters[PREEMPTIONS]), int(trace.counters[SAMPLES])
+    if 0 < len(trace.routings) <= n_routed:  # some are routed again
+        trace = trace._replace(
+            routings=_longer(trace.routings, 2 * n_routed),
+            scores=_longer(trace.scores, 2 * n_routed if len(trace.scores) else 0),
+            scorer_scores=_longer(trace.scorer_scores, 2 * n_routed if len(trace.scores) else 0),
+            expected_ttft_us=_longer(trace.expected_ttft_us, 2 * n_routed if len(trace.scores) else 0),
+        )
     return trace._replace(
         preemptions=_longer(trace.preemptions, 2 * preemptions + 2 if preemptions + 2 > len(trace.preemptions) else 0),
         samples=_longer(trace.samples, 2 * samples + 2 if samples + 2 > len(trace.samples) else 0),

@@ -178,7 +178,7 @@ def release(world: World, state: State, instance: int, request: int, stored_toke
         above = keep_unshared(world, state, instance, request, held, end)
     piece = requests.last_piece[request]
     while piece >= 0:
-        above = _give_back_piece(world, state, instance, request, piece, above)
+        above = give_back_piece(world, state, instance, request, piece, above)
         below = cache.pieces.below[piece]
         cache.pieces.below[piece] = cache.counters[PIECE_RECYCLED]
         cache.counters[PIECE_RECYCLED] = piece
@@ -187,7 +187,7 @@ def release(world: World, state: State, instance: int, request: int, stored_toke
 
 
 @kernel
-def _give_back_piece(world: World, state: State, instance: int, request: int, piece: int, above: int) -> int:
+def give_back_piece(world: World, state: State, instance: int, request: int, piece: int, above: int) -> int:
     """Give back the blocks of a piece, the last one first, and return the run that begins it."""
     cache = state.cache
     run, first = cache.pieces.run[piece], cache.pieces.first[piece]

@@ -124,7 +124,7 @@ def _late_us(entries: Records, late: Records) -> Int64Vector:
 def _pauses_that_count(settings: Records, state: State) -> Records:
     """Pauses of completed requests; where preemption loses all, of their last lives."""
     pauses = state.log.pauses[: state.log.counters[PAUSES]]
-    counts: BoolVector = state.requests.status[pauses.request] == COMPLETED
+    counts: BoolVector = (pauses.request >= 0) & (state.requests.status[pauses.request] == COMPLETED)
     if not settings.resume_keeps_output:
         counts &= pauses.life == state.requests.preemptions[pauses.request]
     return pauses[counts]
@@ -171,7 +171,7 @@ def _lost(settings: Records, state: State) -> _Spans:
     """Decodes in ended parts of lives that do not count."""
     lost = state.log.lost[: state.log.counters[LOST_ENTRIES]]
     if settings.resume_keeps_output:
-        lost = lost[state.requests.status[lost.request] != COMPLETED]
+        lost = lost[(lost.request < 0) | (state.requests.status[lost.request] != COMPLETED)]
     return lost.instance, lost["first"], lost["last"]
 
 

@@ -16,7 +16,7 @@ from blis.engine.block_runs import append, new_run, recycle, remove_copy, unlink
 from blis.engine.blocks_view import NOTHING, blocks_view, given_back_us
 from blis.engine.evictable import enter_evictable, leave_evictable
 from blis.engine.frequencies import count_use, frequency_of
-from blis.engine.ghosts import recall, remember
+from blis.engine.ghosts import forget_evicted, recall, remember
 from blis.engine.queues import queue_place
 from blis.engine.reference import by_reference
 from blis.engine.seen_cache import note_change
@@ -145,6 +145,25 @@ def evict_lowest(world: World, state: State, instance: int, count: int) -> int:
         remove_copy(state.cache, run)
     recycle(state.cache, run)
     return taken
+
+
+@kernel
+def forget_ranking(world: World, state: State, instance: int) -> None:
+    """Let the policy's queues be empty, and what it knew of evicted blocks be gone, as the engine begins anew."""
+    kept, settings = state.kept, world.settings
+    for queue in range(MOST_QUEUES):
+        place = queue_place(instance, queue)
+        if settings.ghost_permille > 0:
+            forget_evicted(state, place)
+        kept.queues.root[place] = -1
+        kept.queues.blocks[place] = 0
+        kept.queues.head_blocks[place] = 0
+        kept.queues.head_frequency[place] = 0
+        kept.queues.evicted_key[place] = 0.0
+        kept.queues.given_back[place] = 0
+        kept.queues.sampled_blocks[place] = 0
+    width = kept.frequencies.shape[0] // settings.n_instances
+    kept.frequencies[instance * width : (instance + 1) * width] = 0
 
 
 @kernel

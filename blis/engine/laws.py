@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from blis.engine.codes import DROPPED, N_REJECTED, N_ROUTED, N_UNROUTABLE, QUEUED, RUNNING, STATUS_NAMES
+from blis.engine.codes import (
+    DROPPED,
+    N_LOST,
+    N_REJECTED,
+    N_RETURNED,
+    N_ROUTED,
+    N_UNROUTABLE,
+    QUEUED,
+    RUNNING,
+    STATUS_NAMES,
+)
 from blis.engine.fields import Records
 from blis.engine.state import State, Workload
 from blis.foundation.errors import LawBrokenError
@@ -24,9 +34,10 @@ def check_conservation(state: State) -> None:
     instances, requests = state.instances.view(np.ndarray), state.requests.view(np.ndarray)
     pending, queued, running, completed, dropped = (sum(instances[name].tolist()) for name in counters)
     cluster = state.scratch.cluster
-    rejected, unroutable = int(cluster[N_REJECTED]), int(cluster[N_UNROUTABLE])
-    not_started = len(requests) - int(cluster[N_ROUTED]) - rejected - unroutable + pending
-    counted = (not_started, queued, running, completed, rejected, dropped, unroutable)
+    rejected, unroutable, lost = (int(cluster[place]) for place in (N_REJECTED, N_UNROUTABLE, N_LOST))
+    n_routed = int(cluster[N_ROUTED]) - int(cluster[N_RETURNED])
+    not_started = len(requests) - n_routed - rejected - unroutable + pending
+    counted = (not_started, queued, running, completed, rejected, dropped, unroutable, lost)
     counts = np.bincount(requests["status"], minlength=len(STATUS_NAMES)).tolist()
     for name, expected, got in zip(STATUS_NAMES, counts, counted, strict=True):
         if expected != got:

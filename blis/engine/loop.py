@@ -30,9 +30,13 @@ from blis.engine.codes import (
     NEED_ROUTER_RUNS,
     NEVER_US,
     NEXT_ADMISSION,
+    NEXT_FLEET_US,
     NEXT_INSTANCE,
+    NEXT_ROUTING,
+    NEXT_ROUTING_US,
     NO_TRACE,
     REJECTED,
+    RETURN_ROOT,
     ROUTING_HEAD,
     ROUTING_TAIL,
     SECOND_LIVE,
@@ -54,6 +58,8 @@ from blis.engine.fields import (
     workload_table,
 )
 from blis.engine.filters import filter_candidates
+from blis.engine.fleet import run_fleet
+from blis.engine.heap import AS_QUEUED, without_root
 from blis.engine.reference import by_reference
 from blis.engine.router_index import most_router_runs, router_room
 from blis.engine.signals import draw_lots, prepare_view, read_signals, remember_routing, router_view, view_at
@@ -83,17 +89,40 @@ def is_live(cluster: Int64Vector, instance: int) -> bool:
 
 @kernel
 def next_cluster_event(world: World, state: State) -> int:
-    """Time of the next admission or routing; NEVER_US if there is none."""
+    """Time of the next admission, routing or change of the fleet; NEVER_US if there is none."""
     cluster, requests, settings = state.scratch.cluster, state.requests, world.settings
-    event_us = NEVER_US
+    event_us = cluster[NEXT_FLEET_US]
     cluster[NEXT_ADMISSION] = next_arrival(world, state)
     if cluster[NEXT_ADMISSION] >= 0:
-        event_us = requests.arrival_us[cluster[NEXT_ADMISSION]] + settings.admission_latency_us
+        event_us = min(event_us, requests.arrival_us[cluster[NEXT_ADMISSION]] + settings.admission_latency_us)
+    _find_next_routing(world, state)
+    return min(event_us, cluster[NEXT_ROUTING_US])
+
+
+@kernel
+def _find_next_routing(world: World, state: State) -> None:
+    """Find out who is routed next, and when; of two at one time the one that comes back goes first."""
+    cluster, requests, settings = state.scratch.cluster, state.requests, world.settings
+    routing_us, cluster[NEXT_ROUTING] = NEVER_US, -1
     if cluster[ROUTING_HEAD] < cluster[ROUTING_TAIL]:
         request = state.scratch.routing_queue[cluster[ROUTING_HEAD]]
         routing_us = requests.arrival_us[request] + settings.admission_latency_us + settings.routing_latency_us
-        event_us = min(event_us, routing_us)
-    return event_us
+        cluster[NEXT_ROUTING] = request
+    returned = cluster[RETURN_ROOT]
+    if returned >= 0 and requests.queued_us[returned] <= routing_us:
+        routing_us = requests.queued_us[returned]
+        cluster[NEXT_ROUTING] = returned
+    cluster[NEXT_ROUTING_US] = routing_us
+
+
+@kernel
+def _leave_routing(world: World, state: State, request: int) -> None:
+    """Forget that a request is to be routed next."""
+    cluster = state.scratch.cluster
+    if request == cluster[RETURN_ROOT]:
+        cluster[RETURN_ROOT] = without_root(AS_QUEUED, world.workload, state.requests, request)
+    else:
+        cluster[ROUTING_HEAD] += 1
 
 
 @kernel
@@ -155,9 +184,8 @@ def _choose(world: World, state: State, view: RouterView, request: int, now_us: 
 @kernel
 def _refuse_unroutable(world: World, state: State, request: int, now_us: int) -> None:
     """Let a request go that was admitted and that no instance may be sent."""
-    cluster = state.scratch.cluster
-    cluster[ROUTING_HEAD] += 1
-    cluster[N_UNROUTABLE] += 1
+    _leave_routing(world, state, request)
+    state.scratch.cluster[N_UNROUTABLE] += 1
     state.requests.status[request] = UNROUTABLE
     if world.settings.lookahead_us != NEVER_US:
         release_followers(world, state, request, now_us + REFUSED_PAUSE_US)
@@ -166,11 +194,13 @@ def _refuse_unroutable(world: World, state: State, request: int, now_us: int) ->
 @kernel
 def _route_next(world: World, state: State, view: RouterView, now_us: int) -> int:
     cluster = state.scratch.cluster
-    request = state.scratch.routing_queue[cluster[ROUTING_HEAD]]
+    request = cluster[NEXT_ROUTING]
     if cluster[IS_DECIDED] == 0:
         if find_candidates(world, state, request) == 0:
             _refuse_unroutable(world, state, request, now_us)
             return DONE
+        if world.settings.trace_level != NO_TRACE and cluster[N_ROUTED] >= state.trace.routings.shape[0]:
+            return GROW
         if not router_room(world, state, request):
             cluster[NEED_ROUTER_RUNS] = most_router_runs(world, request)
             return GROW
@@ -199,7 +229,7 @@ def _route_next(world: World, state: State, view: RouterView, now_us: int) -> in
         if status != DONE:
             return status
     cluster[IS_DECIDED] = 0
-    cluster[ROUTING_HEAD] += 1
+    _leave_routing(world, state, request)
     if world.settings.record_routing:
         record_scores(world, state, request, target)
     if world.settings.trace_level != NO_TRACE:
@@ -275,8 +305,10 @@ def run_until(world: World, state: State, until_us: int) -> int:
         )
         if is_admission:
             status = _admit_next(world, state, view, event_us)
-        else:
+        elif cluster[NEXT_ROUTING_US] == event_us:
             status = _route_next(world, state, view, event_us)
+        else:
+            status = run_fleet(world, state, event_us)
         if status != DONE:
             return status
         cluster[NEXT_INSTANCE] = 0

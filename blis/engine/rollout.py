@@ -29,7 +29,7 @@ from blis.engine.codes import (
     N_CANDIDATES,
     NEVER_US,
     NEXT_ADMISSION,
-    ROUTING_HEAD,
+    NEXT_ROUTING,
     SECOND_LIVE,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
@@ -122,7 +122,7 @@ def _decided_request(base: State, kind: int) -> int:
     cluster = base.scratch.cluster
     if kind == ADMISSION_DECISION:
         return cluster[NEXT_ADMISSION]
-    return base.scratch.routing_queue[cluster[ROUTING_HEAD]]
+    return cluster[NEXT_ROUTING]
 
 
 @kernel

@@ -74,6 +74,12 @@ def remember_prompt(world: World, state: State, instance: int, request: int) -> 
 
 
 @kernel
+def forget_instance(state: State, instance: int) -> None:
+    """Forget everything that was sent to an instance."""
+    _drop_oldest(state.router, instance, state.router.runs.references[instance])
+
+
+@kernel
 def _make_recent(router: BlockStore, instance: int, identity: int, first: int, end: int) -> None:
     """Let the blocks of a segment from its first one on be the most recent, and nowhere else in the list."""
     runs = router.runs

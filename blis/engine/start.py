@@ -12,6 +12,7 @@ from blis.engine.codes import (
     N_STEP_PLACES,
     NO_DRAFTS,
     NO_TRACE,
+    RETURN_ROOT,
     SESSION_INSTANCE,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
@@ -42,6 +43,7 @@ from blis.engine.fields import (
     Records,
     records,
 )
+from blis.engine.fleet_start import FleetTables, new_fleet, place_instances
 from blis.engine.next_use import users_by_segment
 from blis.engine.state import (
     MOST_QUEUES,
@@ -64,8 +66,8 @@ from blis.foundation.units import Int64Vector
 _MOST_FIRST_RUNS = 4096
 
 
-def new_state(workload: Workload, settings: Records, limits: Records) -> State:
-    """The state before the first event: nothing has arrived, every block is free."""
+def new_state(workload: Workload, settings: Records, limits: Records, fleet: FleetTables | None = None) -> State:
+    """The state before the first event: nothing has arrived, every block is free, and without a fleet all serve."""
     n, m = len(workload.table), settings.n_instances
     largest_batch = int(max(1, min(limits.max_running_requests.max(), max(n, 1))))
     longest = int((workload.table.input_tokens + workload.table.output_tokens).max()) if n else 1
@@ -88,9 +90,10 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         order=np.empty(max(n, 1), np.int64),
         candidates=np.empty((6, largest_batch), np.float64),
     )
-    for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, SESSION_INSTANCE):
+    for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, RETURN_ROOT, SESSION_INSTANCE):
         scratch.cluster[place] = -1
     scratch.cluster[N_CANDIDATES] = m
+    place_instances(instances, scratch.cluster, settings, fleet)
     cache = _new_store(m, limits.total_blocks, settings.n_segments, holds_pieces=True)
     requests = records(REQUEST_FIELDS, n)
     requests.arrival_us[:] = workload.table.arrival_us
@@ -117,6 +120,7 @@ def new_state(workload: Workload, settings: Records, limits: Records) -> State:
         ),
         trace=new_trace(n, settings),
         learned=new_learned(n, settings),
+        fleet=new_fleet(instances, fleet),
     )
 
 

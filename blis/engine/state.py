@@ -1,7 +1,8 @@
 """The whole state of a simulation as a few arrays, so that it can be stopped, copied and continued.
 
 Shapes: n requests, m instances, b largest batch, B block size, K scorers; growable arrays have spare room at their end.
-Requests are indexed by their position in the order of arrival. What the records hold says `blis.engine.fields`.
+Requests are indexed by their position in the order of arrival. What the records hold say `blis.engine.fields` and
+`blis.engine.fleet_fields`.
 """
 
 from typing import NamedTuple
@@ -118,6 +119,16 @@ class Learned(NamedTuple):
     tenants: Records  # (m · tenants,) SERVICE_FIELDS
 
 
+class Fleet(NamedTuple):
+    """Instances that come and go, and what is known of them; where none does the arrays are empty."""
+
+    pools: Records  # (number of pools,) POOL_FIELDS
+    read: Records  # (m,) INSTANCE_FIELDS, as they were when the policy of scaling last read them
+    wanted: Int64Vector  # (number of pools,) instances that the policy wants
+    failures: Records  # (number of failures,) FAILURE_FIELDS in the order of time
+    events: Records  # growable; FLEET_EVENT_FIELDS
+
+
 class State(NamedTuple):
     """Everything that moves."""
 
@@ -137,6 +148,7 @@ class State(NamedTuple):
     log: StepLog
     trace: TraceLog
     learned: Learned
+    fleet: Fleet
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)

@@ -145,7 +145,7 @@ _REPORTED = types.int64[:]  # a field of an array of records
 _INTEGER = types.int64
 
 
-def _named(view: type, fields: dict[str, object]) -> types.NamedTuple:
+def named_type(view: type, fields: dict[str, object]) -> types.NamedTuple:
     """Numba's type of `view`, from the types of the fields that are not int64 scalars."""
     kinds = [fields.get(name, _INTEGER) for name in view._fields]  # type: ignore[attr-defined]
     if len(set(kinds)) == 1:
@@ -154,25 +154,25 @@ def _named(view: type, fields: dict[str, object]) -> types.NamedTuple:
 
 
 _SCALARS = ("clock_us", "n_instances", "block_size_tokens", "session_instance", "tie_draw", "draw", "n_scorers")
-_REQUEST_VIEW = _named(RequestView, dict.fromkeys(("priority", "expected_output_tokens"), types.float64))
-_ROUTER_VIEW = _named(
+_REQUEST_VIEW = named_type(RequestView, dict.fromkeys(("priority", "expected_output_tokens"), types.float64))
+_ROUTER_VIEW = named_type(
     RouterView,
     {name: _REPORTED for name in RouterView._fields if name not in _SCALARS}
     | dict.fromkeys(("candidates", "effective_load", "cached_blocks", "affinity_blocks"), _COUNTS)
     | dict.fromkeys(("expected_ttft_us", "expected_itl_us"), _VECTOR)
     | {"sent_prompts": types.int64[:, :], "scorer_scores": types.float64[:, ::1]},
 )
-_QUEUE_VIEW = _named(QueueView, {"tenant_lift": types.float64})
-BATCH_VIEW = _named(
+_QUEUE_VIEW = named_type(QueueView, {"tenant_lift": types.float64})
+BATCH_VIEW = named_type(
     BatchView, {name: _VECTOR for name in BatchView._fields if name not in ("clock_us", "n_candidates")}
 )
-_BLOCKS_VIEW = _named(
+_BLOCKS_VIEW = named_type(
     BlocksView,
     {"evicted_key": types.float64}
     | dict.fromkeys(("queue_blocks", "ghost_blocks", "head_blocks", "head_frequency"), _REPORTED),
 )
-BATCH_SUMS = _named(BatchSums, {})
-_LINE = _named(Line, dict.fromkeys(("time_us", "per_token_us"), types.float64))
+BATCH_SUMS = named_type(BatchSums, {})
+_LINE = named_type(Line, dict.fromkeys(("time_us", "per_token_us"), types.float64))
 
 # Router views are large, so they are handed over by reference.
 ROUTER_VIEW, REQUEST_VIEW, QUEUE_VIEW = Reference(_ROUTER_VIEW), Reference(_REQUEST_VIEW), Reference(_QUEUE_VIEW)
@@ -191,12 +191,13 @@ CHOOSE_QUEUE = _INTEGER(BLOCKS_VIEW, _VECTOR, _VECTOR)  # also that of `give_way
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 
-#: Places of the answers' addresses; the scorers follow from FIRST_SCORER, and after them the filters. RANKS_URGENCY is
-#: the priority that the chosen one stands for: inversions are judged by it.
+#: Places of the answers' addresses; the scorers follow from FIRST_SCORER, and after them the filters. SCALES is called
+#: as `blis.engine.fleet_view` says. RANKS_URGENCY is the priority that the chosen one stands for: inversions are judged
+#: by it.
 (
-    ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, RANKS_BLOCKS, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY,
+    ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, RANKS_BLOCKS, SCALES, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY,
     CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
-) = range(12)  # fmt: skip
+) = range(13)  # fmt: skip
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)
@@ -212,7 +213,7 @@ keep_at = caller_of(KEEP)
 
 #: Rows of the parameters and of the memory: the questions in the order in which a request meets them. Parameters have a
 #: further row for each filter that is asked, from FIRST_FILTER on.
-ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, EVICTION, FIRST_FILTER = range(8)
+ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, EVICTION, SCALING, FIRST_FILTER = range(9)
 
 
 class World(NamedTuple):

@@ -56,11 +56,19 @@ def _setting(result: Result) -> list[str]:
     for question, complete in without_unasked(completed).items():
         values = ", ".join(f"{key}={_short(value)}" for key, value in complete.items() if key != "policy")
         policies.append(f"{question} `{complete['policy']}`" + (f" ({values})" if values and len(values) < 200 else ""))
-    n = len(result.cluster.instances)
     return [
         f"{len(result.requests):,} requests of workload `{result.scenario.workload.kind}`, seed {result.seed}, on "
-        f"{n} instances. Policies: {', '.join(policies)}."
+        f"{_instances(result)}. Policies: {', '.join(policies)}."
     ]
+
+
+def _instances(result: Result) -> str:
+    """How many instances there are, or may be."""
+    fleet = result.cluster.fleet
+    if fleet is None or fleet.autoscaling is None:
+        return f"{len(result.cluster.instances)} instances"
+    fewest, most = sum(pool.minimum for pool in fleet.pools), sum(pool.maximum for pool in fleet.pools)
+    return f"{fewest} to {most} instances, {sum(pool.initial for pool in fleet.pools)} at the start"
 
 
 def _short(value: Any) -> str:

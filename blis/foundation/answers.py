@@ -12,8 +12,9 @@ from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 
-#: The questions that a policy bundle answers, in the order in which a request meets them (a router, then its filters).
-QUESTIONS = ("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction")
+#: The questions that a policy bundle answers, in the order in which a request meets them (a router, then its filters);
+#: none meets the last.
+QUESTIONS = ("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction", "scaling")
 
 
 class Folder(NamedTuple):
@@ -32,6 +33,7 @@ FOLDERS = {
     "scheduling": Folder("blis.policies.scheduling", "order"),
     "preemption": Folder("blis.policies.preemption", "victim"),
     "eviction": Folder("blis.policies.eviction", "rank"),
+    "scaling": Folder("blis.policies.scaling", "scale"),
     "latency": Folder("blis.cluster.latency", "step_time"),
     "workload": Folder("blis.workload.kinds", "generate"),
     "anomalies": Folder("blis.explaining.anomalies", "find"),

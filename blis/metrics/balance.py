@@ -8,11 +8,12 @@ from blis.outcome import InstanceOutcome
 def balance_figures(instances: InstanceOutcome) -> dict[str, float | None]:
     """Of requests routed, and of time spent in steps; n if one of n instances has everything, None if none has any.
 
-    Instances that differ in speed are even in time when they are not in requests.
+    Instances that differ in speed are even in time when they are not in requests; those that never served do not count.
     """
+    served = instances.serving_us > 0
     return {
-        "routed_max_over_mean": _max_over_mean(instances.routed_requests),
-        "busy_max_over_mean": _max_over_mean(instances.busy_us),
+        "routed_max_over_mean": _max_over_mean(instances.routed_requests[served]),
+        "busy_max_over_mean": _max_over_mean(instances.busy_us[served]),
     }
 
 

@@ -2,29 +2,21 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from blis.cluster.instances import Cluster, Instance
+from blis.cluster.instances import Instance
 from blis.foundation.units import US_PER_S, Int64Vector
-from blis.outcome import Outcome
 
 US_PER_HOUR = 3600 * US_PER_S
 
 
-def provisioned_us(cluster: Cluster, outcome: Outcome) -> Int64Vector:
-    """(m,) how long each instance was there and paid for: from 0 to the last event."""
-    return np.full(len(cluster.instances), outcome.end_us)
-
-
 def cost_figures(
-    instances: Sequence[Instance], provisioned: Int64Vector, n_completed: int, n_good: int
+    instances: Sequence[Instance], present_us: Int64Vector, n_completed: int, n_good: int
 ) -> dict[str, float | None]:
     """GPU hours and costs of some instances, which completed so many requests, so many of them as promised.
 
     Costs are None where the price of one of the instances is unknown, or nothing was completed.
     """
     gpu_hours, cost, is_known = 0.0, 0.0, True
-    for one, time_us in zip(instances, provisioned.tolist(), strict=True):
+    for one, time_us in zip(instances, present_us.tolist(), strict=True):
         gpu_hours += one.tensor_parallel * time_us / US_PER_HOUR
         if one.price_per_hour is None:
             is_known = False

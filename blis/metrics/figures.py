@@ -7,9 +7,10 @@ from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import US_PER_S
 from blis.metrics.balance import balance_figures
 from blis.metrics.cache import cache_figures
-from blis.metrics.cost import cost_figures, provisioned_us
+from blis.metrics.cost import cost_figures
 from blis.metrics.drafts import draft_figures
 from blis.metrics.fairness import fairness_figures
+from blis.metrics.fleet import fleet_figures
 from blis.metrics.latency import interval_figures
 from blis.metrics.load import load_figures
 from blis.metrics.served import Served, served_requests
@@ -54,17 +55,18 @@ def cluster_block(
         **fairness_figures(served, requests.tenant, len(requests.tenants)),
         "total_input_tokens": int(instances.input_tokens.sum()),
         "vllm_estimated_duration_s": end_us / US_PER_S,
-        "replica_seconds": len(cluster.instances) * end_us / US_PER_S,
+        "replica_seconds": sum(instances.present_us.tolist()) / US_PER_S,
         **cost_figures(
             cluster.instances,
-            provisioned_us(cluster, outcome),
+            instances.present_us,
             int(instances.completed_requests.sum()),
             int(served.meets_slo.sum()),
         ),
-        **load_figures(instances, everywhere, len(requests), end_us),
+        **load_figures(instances, everywhere, len(requests)),
         **balance_figures(instances),
-        **cache_figures(instances, everywhere, end_us),
+        **cache_figures(instances, everywhere),
         **draft_figures(cluster, instances, everywhere),
+        **fleet_figures(cluster, outcome, served),
     }
 
 

@@ -14,6 +14,7 @@ KEYS = (
     "rejected_requests",
     "dropped_requests",
     "unroutable_requests",
+    "lost_requests",
 )
 
 

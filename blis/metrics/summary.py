@@ -9,7 +9,7 @@ from blis.cluster.instances import Cluster
 from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import US_PER_S, Int32Vector, Int64Vector
 from blis.metrics.cache import cache_figures
-from blis.metrics.cost import cost_figures, provisioned_us
+from blis.metrics.cost import cost_figures
 from blis.metrics.drafts import draft_figures
 from blis.metrics.figures import cluster_block
 from blis.metrics.load import load_figures
@@ -70,7 +70,7 @@ def _pool_blocks(served: Served, cluster: Cluster, outcome: Outcome) -> list[dic
     """One block per pool of instances that are alike, of the requests that were routed to it."""
     pool_of = np.array([one.pool for one in cluster.instances])
     pool = np.append(pool_of, -1)[outcome.requests.instance]
-    provisioned = provisioned_us(cluster, outcome)
+    present_us = outcome.instances.present_us
     blocks = []
     for place, group in enumerate(split(served, pool, int(pool_of.max()) + 1)):
         members = np.flatnonzero(pool_of == place)
@@ -85,9 +85,9 @@ def _pool_blocks(served: Served, cluster: Cluster, outcome: Outcome) -> list[dic
                 "hardware": instances[0].hardware,
                 "tensor_parallel": instances[0].tensor_parallel,
                 "n_instances": len(instances),
-                **cost_figures(instances, provisioned[members], n_completed, int(group.meets_slo.sum())),
+                **cost_figures(instances, present_us[members], n_completed, int(group.meets_slo.sum())),
                 **service_figures(group, outcome.end_us),
-                **load_figures(outcome.instances, members, len(group.status), outcome.end_us),
+                **load_figures(outcome.instances, members, len(group.status)),
             }
         )
     return blocks
@@ -108,8 +108,8 @@ def _instance_blocks(served: Served, cluster: Cluster, outcome: Outcome) -> list
                 **service_figures(group, end_us),
                 "total_input_tokens": int(instances.input_tokens[place]),
                 "vllm_estimated_duration_s": end_us / US_PER_S,
-                **load_figures(instances, itself, len(group.status), end_us),
-                **cache_figures(instances, itself, end_us),
+                **load_figures(instances, itself, len(group.status)),
+                **cache_figures(instances, itself),
                 **draft_figures(cluster, instances, itself),
             }
         )

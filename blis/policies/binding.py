@@ -28,6 +28,7 @@ DEFAULT_POLICIES: dict[str, str] = {
     "scheduling": "fcfs",
     "preemption": "newest",
     "eviction": "lru",
+    "scaling": "fixed",
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.codes import DECISION, INSTANCE, IS_DECIDED, N_CANDIDATES, NEXT_ADMISSION, ROUTING_HEAD, VICTIM
+from blis.engine.codes import DECISION, INSTANCE, IS_DECIDED, N_CANDIDATES, NEXT_ADMISSION, NEXT_ROUTING, VICTIM
 from blis.engine.views import RequestView, RouterView
 from blis.foundation.errors import ContractError
 from blis.foundation.words import listed, shown
@@ -25,15 +25,15 @@ def decide_admission(simulation: Stop) -> None:
 def seen_at_routing(simulation: Stop) -> tuple[RouterView, RequestView]:
     """What the routing policy sees of the cluster, and of the next request, at the present stop."""
     seen = windows(simulation)
-    return seen.router(), seen.request(simulation.state.scratch.routing_queue[seen.cluster[ROUTING_HEAD]])
+    return seen.router(), seen.request(seen.cluster[NEXT_ROUTING])
 
 
 def decide_routing(simulation: Stop) -> None:
     """Ask the routing policy about the next request."""
     seen, scratch = windows(simulation), simulation.state.scratch
     cluster = seen.cluster
-    request = scratch.routing_queue[cluster[ROUTING_HEAD]]
-    answer = _ask(simulation, seen, "routing", seen.router(), seen.request(request), scores=scratch.scores)
+    request = seen.request(cluster[NEXT_ROUTING])
+    answer = _ask(simulation, seen, "routing", seen.router(), request, results=scratch.scores)
     chosen = _whole(simulation, "routing", answer, 0, scratch.scores.shape[0] - 1)
     candidates = scratch.eligible[: cluster[N_CANDIDATES]].tolist()
     if chosen not in candidates:
@@ -43,6 +43,16 @@ def decide_routing(simulation: Stop) -> None:
         )
     cluster[DECISION] = chosen
     cluster[IS_DECIDED] = 1
+
+
+def decide_scaling(simulation: Stop) -> None:
+    """Ask the scaling policy how many instances each pool should have."""
+    seen, fleet = windows(simulation), simulation.state.fleet
+    wanted = fleet.wanted.copy()
+    _ask(simulation, seen, "scaling", seen.fleet(simulation), results=wanted)
+    for pool, number in enumerate(wanted.tolist()):
+        fleet.wanted[pool] = _whole(simulation, "scaling", number, 0, None)
+    seen.cluster[IS_DECIDED] = 1
 
 
 def decide_order(simulation: Stop) -> None:
@@ -75,12 +85,12 @@ def decide_victim(simulation: Stop) -> None:
     seen.step[VICTIM] = _whole(simulation, "preemption", answer, 0, count - 1)
 
 
-def _ask(simulation: Stop, seen: Windows, question: str, *views: Any, scores: Any = None) -> Any:
+def _ask(simulation: Stop, seen: Windows, question: str, *views: Any, results: Any = None) -> Any:
     """What the policy answers; whatever goes wrong in it is its own fault, and is said to be."""
     try:
-        if scores is None:
+        if results is None:
             return seen.decide[question](*views, *seen.own[question])
-        return seen.decide[question](*views, *seen.own[question], scores)
+        return seen.decide[question](*views, *seen.own[question], results)
     except Exception as error:
         name = simulation.prepared.policies[question].name
         raise ContractError(

@@ -99,6 +99,7 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "asks_admission": admission.is_python,
         "asks_routing": routing.is_python,
         "asks_order": asks_order,
+        "asks_scaling": policies["scaling"].is_python,
         "asks_victim": victim.is_python or (ranks and priority.is_python),  # who ranks for a choice is asked at it
         "urgency_kind": _urgency_kind(priority, scheduling),
         "takes_urgent_first": _takes_urgent_first(priority, scheduling),

@@ -15,17 +15,21 @@ from blis.engine.codes import (
     DRAW,
     INSTANCE,
     N_CANDIDATES,
+    NEXT_TICK_US,
     NOW_US,
+    READ_BEFORE_US,
+    READ_US,
     SESSION_INSTANCE,
     TIE_DRAW,
 )
+from blis.engine.fleet_view import FleetView, fleet_view
 from blis.engine.signals import router_view
 from blis.engine.views import BatchView, QueueView, RequestView, RouterView, World
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.units import Float64Vector
 from blis.policies.stop import Stop
 
-_router_view = plain(router_view)
+_router_view, _fleet_view = plain(router_view), plain(fleet_view)
 #: Numbers of the view that differ from decision to decision: (place in the view, place in `scratch.cluster`).
 _DIFFERING = [
     (RouterView._fields.index(name), place)
@@ -99,6 +103,13 @@ class Windows:
             service["written_tokens"] + service["batch_tokens"],
             service["lift"],
         )
+
+    def fleet(self, stop: Stop) -> FleetView:
+        """What scaling decides on now; made anew, as it is seldom asked for."""
+        cluster = self.cluster
+        interval_us = int(cluster[READ_US] - cluster[READ_BEFORE_US])
+        view = _fleet_view(_world(stop), self.state, int(cluster[NEXT_TICK_US]), int(cluster[READ_US]), interval_us)
+        return FleetView._make(read_only(field) if isinstance(field, np.ndarray) else field for field in view)
 
     def candidates(self) -> BatchView:
         """The members that may have to give way, as the kernel listed them when it stopped."""

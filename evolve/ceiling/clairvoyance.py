@@ -5,7 +5,7 @@ and what is best stays. Nothing is lost by that: with the future known exactly, 
 of the whole. Where no single change improves anything more, it ends; there may be something better yet.
 """
 
-from blis.engine.codes import NEVER_US, ROUTING_HEAD
+from blis.engine.codes import NEVER_US, NEXT_ROUTING
 from blis.foundation.errors import StalledError
 from blis.foundation.units import Int32Vector, Int64Vector
 from blis.simulate import Simulation
@@ -57,7 +57,7 @@ def _pass(
         run.stop_at_routing(rank)
         if run.advance(NEVER_US):
             return places, best
-        request = int(run.state.scratch.routing_queue[run.state.scratch.cluster[ROUTING_HEAD]])
+        request = int(run.state.scratch.cluster[NEXT_ROUTING])
         kept = run.decision
         for instance in run.candidates.tolist():
             if instance == kept:

@@ -10,9 +10,9 @@ that rules are equal, and whoever takes two genomes for one reports one's result
   and so must the features that differ between what it compares, since one of them may matter in ties alone, and the
   products, quotients, roots and logarithms, whose rounding makes and breaks ties;
 - only routing's formulas, and what orders a queue and a batch (priority, scheduling and preemption together), are
-  described by choices. Admission, the other ways of routing, eviction, orders that read what instances learn while
-  they serve, Python callables and limits are described by name and parameters: they have a memory, or differ in so
-  little (two vectors of weights) that an evaluation costs less than a mistake.
+  described by choices. Admission, the other ways of routing, orders that read what instances learn while they serve,
+  Python callables, limits and every further question are described by name and parameters: they have a memory, or
+  differ in so little (two vectors of weights) that an evaluation costs less than a mistake.
 
 What is left are formulas of the same ingredients that agree in every order of every situation and do not in a
 simulation. Whoever merges genomes should therefore keep the one that was simulated.
@@ -21,25 +21,28 @@ simulation. Whoever merges genomes should therefore keep the one that was simula
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 
 from blis.engine.answers import addresses
 from blis.engine.program import STACK_SIZE, encode
 from blis.foundation.answers import QUESTIONS
-from blis.policies.binding import BoundPolicy, bind_all, memory_for
+from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind, bind_all, memory_for
 from blis.policies.needs import LEARNED_SIGNALS
 from evolve.genomes.choices import name_victims, rank_requests, score_instances
 from evolve.genomes.program import FEATURES, SHARED_FEATURES
 from evolve.genomes.situations import situations
 from evolve.records import Phenotype
 
-#: Questions about requests, which are described each in its own way; all others are by name and parameters.
-_OF_REQUESTS = ("admission", "routing", "priority", "scheduling", "preemption")
 #: How the engine codes the operations whose results are rounded: the last pair of a program.
 _ROUNDING = [encode("formula", f"1 1 {word}", "routing")[-2] for word in ("mul", "div")] + [
     encode("formula", f"1 {word}", "routing")[-2] for word in ("sqrt", "log1p")
 ]
+
+
+#: The questions that `_parts` describes each in its own way.
+_DESCRIBED = ("admission", "routing", "filtering", "priority", "scheduling", "preemption")
 
 
 def signature(phenotype: Phenotype) -> str:
@@ -72,8 +75,16 @@ def _parts(bound: dict[str, BoundPolicy], phenotype: Phenotype) -> Iterator[byte
         yield from _queue_order(*ordering)
     else:
         yield from (_named(policy) for policy in ordering)
-    yield from (_named(bound[question]) for question in QUESTIONS if question not in _OF_REQUESTS)
+    for question in QUESTIONS:
+        if question not in _DESCRIBED and _named(bound[question]) != _named_default(question):
+            yield question.encode() + _named(bound[question])
     yield json.dumps(dict(phenotype.limits), sort_keys=True).encode()
+
+
+@cache
+def _named_default(question: str) -> bytes:
+    """What answers a question that nobody has asked."""
+    return _named(bind(question, question, DEFAULT_POLICIES[question]))
 
 
 def _is_described(policy: BoundPolicy) -> bool:

@@ -10,8 +10,10 @@ JUDGED = {"cost": Objective(-1, Scale.AMOUNT)}
 
 
 def cost_figures(cluster: Cluster, outcome: Outcome) -> dict[str, float | None]:
-    """GPU seconds from 0 to the last event, all instances together, and their share of a completed request."""
-    gpu_seconds = sum(one.tensor_parallel for one in cluster.instances) * outcome.end_us / US_PER_S
+    """GPU seconds for which instances were there, all together, and their share of a completed request."""
+    present_us = outcome.instances.present_us.tolist()
+    gpu_us = sum(one.tensor_parallel * own_us for one, own_us in zip(cluster.instances, present_us, strict=True))
+    gpu_seconds = gpu_us / US_PER_S
     completed = int(outcome.instances.completed_requests.sum())
     return {
         "gpu_seconds": gpu_seconds,

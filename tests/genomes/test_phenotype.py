@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from blis.foundation.answers import QUESTIONS, choices
 from blis.foundation.errors import StalledError
 from blis.foundation.randomness import stream
 from blis.policies.binding import DEFAULT_POLICIES
@@ -106,6 +107,13 @@ def test_equal_behaviour_has_one_signature(name: str) -> None:
 )
 def test_other_behaviour_has_another_signature(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert signature(phenotype(**one)) != signature(phenotype(**other))
+
+
+@pytest.mark.parametrize("question", sorted({*QUESTIONS} - {"priority", "scheduling", "preemption"}))
+def test_every_question_is_part_of_the_signature(question: str) -> None:
+    answers = [name for name in choices(question) if name != DEFAULT_POLICIES[question]]
+
+    assert signature(phenotype(**{question: answers[0]})) != signature(phenotype())
 
 
 def test_limits_are_part_of_the_signature() -> None:

@@ -5,7 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from blis.foundation.units import US_PER_S, Float64Vector, Int64Vector
+from blis.cluster.instances import Cluster
+from blis.engine.codes import BECAME_WARM, BEGAN_DRAINING, DIED, RECOVERED
+from blis.engine.fields import Records
+from blis.foundation.units import US_PER_S, BoolVector, Float64Vector, Int64Vector
 
 N_WINDOWS = 40
 SHORTEST_US = 1_000_000
@@ -53,6 +56,24 @@ def window_means(cut: Windows, samples: Any, column: str, n_instances: int) -> F
         high = np.where(window == cut.count - 1, end[here], np.minimum(end[here], (window + 1) * cut.length_us))
         np.add.at(means, (instance[here], window), values[here] * (high - low))
     return means / cut.length_us
+
+
+def serves_throughout(cut: Windows, cluster: Cluster, events: Records) -> BoolVector:
+    """(n_instances, count) whether an instance could be sent requests in all of a window, not in a part of it."""
+    serves = np.ones((len(cluster.instances), cut.count), np.bool_)
+    if cluster.fleet is None:
+        return serves
+    first = 0
+    for pool in cluster.fleet.pools:
+        serves[first + pool.initial : first + pool.maximum] = False
+        first += pool.maximum
+    for event in events:
+        window = int(cut.of(event.clock_us))
+        if event.kind in (BECAME_WARM, RECOVERED):
+            serves[event.instance, window + 1 :] = True
+        elif event.kind in (BEGAN_DRAINING, DIED):
+            serves[event.instance, window:] = False
+    return serves
 
 
 def merged(flagged: Any) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from blis.explaining.anomalies import MOST_EXAMPLES, Evidence, Example, Finding
-from blis.explaining.anomalies._windows import window_means, windows
+from blis.explaining.anomalies._windows import serves_throughout, window_means, windows
 
 COMPATIBLE = False
 #: Waiting requests, on average over a window, from which an instance counts as crowded.
@@ -23,7 +23,9 @@ def find(evidence: Evidence) -> Finding:
     cut = windows(outcome.end_us)
     queued = window_means(cut, outcome.trace.samples, "queued_requests", n)
     load = queued + window_means(cut, outcome.trace.samples, "running_requests", n)
-    crowded, idlest = np.argmax(load, axis=0), np.argmin(load, axis=0)
+    is_there = serves_throughout(cut, evidence.cluster, outcome.fleet_events)
+    crowded = np.argmax(np.where(is_there, load, -1.0), axis=0)
+    idlest = np.argmin(np.where(is_there, load, np.inf), axis=0)
     every = np.arange(cut.count)
     flagged = (queued[crowded, every] >= CROWDED_REQUESTS) & (queued[idlest, every] < 0.5)
     flagged &= load[crowded, every] > FACTOR * load[idlest, every]

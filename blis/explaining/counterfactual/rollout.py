@@ -62,8 +62,7 @@ def rollouts(finished: Simulation, sampling: Sampling, seed: int) -> Records:
 def planned(finished: Simulation, sampling: Sampling, seed: int) -> Records:
     """The sampled decisions of a finished run, in the order of time."""
     trace = finished.state.trace
-    n = len(finished.requests)
-    if len(trace.routings) != n:
+    if finished.settings.trace_level == codes.NO_TRACE:
         raise ConfigError("counterfactual: the run must have been traced; set trace to summary or decisions.")
     cluster = finished.state.scratch.cluster
     n_admissions = int(cluster[codes.N_ADMITTED] + cluster[codes.N_REJECTED])

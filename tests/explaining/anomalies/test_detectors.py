@@ -48,6 +48,20 @@ def test_fcfs_under_preemption_has_no_inversions():
     assert "priority-inversion" not in counts
 
 
+FLEET = CLUSTER | {"autoscaling": {"maximum": 6, "tick_s": 1, "load_s": 2}}
+
+
+def test_the_oscillator_oscillates_and_other_autoscalers_do_not():
+    workload = UNIFORM | {"num_requests": 1600}
+    assert "oscillation" in found(workload, {"routing": "least-loaded", "scaling": "oscillator"}, FLEET)
+    for scaling in ("fixed", "target-utilization", "queue-depth", "saturation", "token-saturation", "predictive"):
+        assert "oscillation" not in found(workload, {"routing": "least-loaded", "scaling": scaling}, FLEET)
+
+
+def test_instances_that_are_not_there_are_not_idle():
+    assert "load-imbalance" not in found(HEAVY, {"routing": "least-loaded"}, FLEET)
+
+
 def test_reject_all_is_a_rejection_storm_and_nothing_else():
     assert kinds(found(HEAVY, {"admission": "reject-all"})) == {"rejection-storm"}
 

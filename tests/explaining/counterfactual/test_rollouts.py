@@ -54,6 +54,23 @@ SCENARIOS = {
         PREFIXES, {"kv_blocks": 900, "max_running_requests": 16},
         {"routing": "weighted", "scheduling": "priority-fcfs", "priority": "slack", "preemption": "lowest-priority"},
     ),
+    "a fleet": (
+        PREFIXES,
+        {
+            "autoscaling": {"maximum": 5, "tick_s": 0.5, "load_s": 1.5, "drain": "hand-back"},
+            "failures": [{"at_s": 3, "instance": 1, "recovers_after_s": 1}, {"at_s": 6, "instance": 0}],
+        },
+        {"routing": "weighted", "scaling": {"policy": "queue-depth", "target_requests": 12, "down_window_s": 1}},
+    ),
+    "a closed loop on a fleet": (
+        {"kind": "spec", "path": "docs/examples/closed_loop.yaml"},
+        {
+            "instances": 4,
+            "autoscaling": {"minimum": 4, "maximum": 6, "tick_s": 0.5, "load_s": 1},
+            "failures": [{"at_s": 2, "instance": 0, "requests": "lose"}],
+        },
+        {"routing": "least-loaded", "scaling": {"policy": "oscillator", "ticks": 2}},
+    ),
     "closed loop": ({"kind": "spec", "path": "docs/examples/closed_loop.yaml"}, {}, {"routing": "least-loaded"}),
     "closed loop, by what the router keeps": (
         {"kind": "spec", "path": "docs/examples/closed_loop.yaml"}, {},
@@ -115,7 +132,9 @@ def test_another_choice_is_what_a_fork_by_hand_gives(finished):
     assert len(tried) == 2 * len(plan)
     for row in tried[::5]:
         base = Simulation(finished.requests, finished.prepared, record_routing=True)
-        base.stop_at_routing(int(np.flatnonzero(finished.state.trace.routings.request == row.request)[0]))
+        routings = finished.state.trace.routings
+        here = (routings.request == row.request) & (routings.clock_us == row.clock_us)
+        base.stop_at_routing(int(np.flatnonzero(here)[0]))
         assert not base.advance(2**61)
         assert base.decision == row.chosen
         fork = base.fork()

@@ -132,13 +132,24 @@ def test_tables_are_written_and_readable_in_one_line(tmp_path):
     folder = tmp_path / "run"
     assert main(["trace=decisions", "counterfactual=rollout", "counterfactual.decisions=5", "routing=weighted",
                  "workload.num_requests=200", "output=json", f"hydra.run.dir={folder}"]) == 0  # fmt: skip
-    for name in choices("trace"):
+    for name in set(choices("trace")) - {"scaling"}:
         assert pq.read_table(folder / "trace" / f"{name}.parquet").num_columns > 3
+    assert not (folder / "trace" / "scaling.parquet").exists()  # nothing comes or goes
     routings = pq.read_table(folder / "trace" / "routings.parquet")
     assert routings.num_rows == 200
     assert {"score_regret", "reference_regret_ms", "scores_prefix-affinity"} <= set(routings.column_names)
     assert (folder / "summary.md").read_text().startswith("# Summary of a run")
     assert set(json.loads((folder / "explanation.json").read_text())) >= {"decisions", "regret", "anomalies"}
+
+
+def test_what_happens_to_a_fleet_is_a_table(tmp_path):
+    assert main(["trace=decisions", "cluster=autoscaled", "scaling=fixed", "scaling.instances=3", "workload=chatbot",
+                 "workload.num_requests=2000", "workload.rate=5", f"hydra.run.dir={tmp_path}"]) == 0  # fmt: skip
+    rows = pq.read_table(tmp_path / "trace" / "scaling.parquet").to_pylist()
+    assert [(row["event"], row["instance"], row["instances"]) for row in rows] == [
+        ("decided", None, 3), ("started", 2, None), ("became warm", 2, None)
+    ]  # fmt: skip
+    assert rows[-1]["since_s"] == rows[-1]["clock_us"] / 1e6 == pytest.approx(232, abs=1)
 
 
 def test_no_explanation_of_an_earlier_run_stays(tmp_path):

@@ -1,0 +1,292 @@
+"""Taking requests away from an instance: those that it has not begun when it drains, all of them when it dies.
+
+A request that is taken away is as it was before it was routed, and goes to the router again; where an instance that
+dies loses what it has, it is lost instead. A step happens entirely when it is composed, so what a dead instance had
+composed still counts: whose last token is in it, completes. Everything else that it computed is gone, its cache
+included.
+"""
+
+from blis.engine._jit import kernel
+from blis.engine.claims import EMPTY, has_claims, leave_claim
+from blis.engine.codes import (
+    FIXED_ORDER,
+    LOST,
+    N_LOST,
+    N_RETURNED,
+    NEVER_US,
+    NOT_STARTED,
+    RETURN_ROOT,
+)
+from blis.engine.events import set_next_event
+from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
+from blis.engine.forgetting import forget_cache, forget_sent, give_back_pieces
+from blis.engine.heap import AS_QUEUED, AS_TAKEN, meld, without_root
+from blis.engine.members import complete
+from blis.engine.sent_prompts import note_dropped
+from blis.engine.state import LOST_ENTRIES, PAUSES, State
+from blis.engine.step_end import note_event
+from blis.engine.views import World
+from blis.engine.waiting import forget_waiting
+
+
+@kernel
+def hand_back(world: World, state: State, instance: int, now_us: int) -> int:
+    """Give the router what is on its way into the wait queue, and what waits there and was never taken."""
+    before = state.scratch.cluster[N_RETURNED]
+    _hand_back_pending(world, state, instance, now_us)
+    if world.settings.queue_kind == FIXED_ORDER:
+        _hand_back_ordered(world, state, instance, now_us)
+    else:
+        _hand_back_listed(world, state, instance, now_us)
+    instances = state.instances
+    if instances.running_requests[instance] + instances.queued_requests[instance] == 0:
+        if instances.steps_under_way[instance] == 0:
+            instances.next_step_us[instance] = NEVER_US
+    set_next_event(state, instance)
+    return state.scratch.cluster[N_RETURNED] - before
+
+
+@kernel
+def empty_instance(world: World, state: State, instance: int, loses: int, now_us: int) -> int:
+    """Take everything from an instance that dies; return how many requests that were."""
+    instances, cluster = state.instances, state.scratch.cluster
+    _complete_announced(world, state, instance)
+    before = cluster[N_RETURNED] + cluster[N_LOST]
+    for place in range(instances.running_requests[instance]):
+        request = state.batches.members[instance, place]
+        give_back_pieces(world, state, instance, request)
+        _mark_lost_steps(world, state, instance, request)
+        _take_away(world, state, instance, request, loses, now_us)
+    while instances.pending_root[instance] >= 0:
+        request = instances.pending_root[instance]
+        instances.pending_root[instance] = without_root(AS_QUEUED, world.workload, state.requests, request)
+        _take_away(world, state, instance, request, loses, now_us)
+    for place in range(instances.returning_requests[instance]):
+        _take_away(world, state, instance, state.batches.returning[instance, place], loses, now_us)
+    while instances.waiting_head[instance] >= 0:
+        request = instances.waiting_head[instance]
+        if world.settings.queue_kind == FIXED_ORDER:
+            instances.waiting_head[instance] = without_root(AS_TAKEN, world.workload, state.requests, request)
+        else:
+            instances.waiting_head[instance] = state.requests.link[request]
+        _take_away(world, state, instance, request, loses, now_us)
+    _forget_logged(state, instance)
+    _begin_anew(world, state, instance)
+    return cluster[N_RETURNED] + cluster[N_LOST] - before
+
+
+@kernel
+def _take_away(world: World, state: State, instance: int, request: int, loses: int, now_us: int) -> None:
+    """Let a request that is in no structure of the instance any more go to the router, or be lost."""
+    cluster, requests = state.scratch.cluster, state.requests
+    state.instances.taken_away_requests[instance] += 1
+    _begin_life(world, state, request)
+    if loses:
+        cluster[N_LOST] += 1
+        requests.status[request] = LOST
+        if world.settings.lookahead_us != NEVER_US:
+            release_followers(world, state, request, now_us + REFUSED_PAUSE_US)
+        return
+    cluster[N_RETURNED] += 1
+    requests.queued_us[request] = now_us + world.settings.routing_latency_us
+    cluster[RETURN_ROOT] = meld(AS_QUEUED, world.workload, requests, cluster[RETURN_ROOT], request)
+
+
+@kernel
+def _begin_life(world: World, state: State, request: int) -> None:
+    """Make a request as it was before it was routed, but for what it has cost so far."""
+    requests = state.requests
+    requests.status[request] = NOT_STARTED
+    requests.instance[request] = -1
+    requests.sent_tokens[request] = -1
+    requests.scheduled_us[request] = -1
+    requests.first_token_us[request] = -1
+    requests.leaves_us[request] = -1
+    requests.cached_blocks[request] = -1
+    requests.text_tokens[request] = world.workload.table.input_tokens[request]
+    requests.stored_tokens[request] = 0
+    requests.registered_blocks[request] = 0
+    requests.chunk_step[request] = 0
+    requests.chunk_tokens[request] = 0
+    requests.earlier_chunk_step[request] = 0
+    requests.decoding_since[request] = 0
+    requests.decode_base[request] = 0
+    requests.finish_step[request] = 0
+    requests.batch_rank[request] = 0
+    requests.clock_mark_us[request] = 0
+    requests.left_out_us[request] = 0
+    requests.detached_blocks[request] = 0
+    requests.last_piece[request] = -1
+    requests.link[request] = -1
+    requests.back_link[request] = -1
+    requests.fill_previous[request] = -1
+    requests.fill_next[request] = -1
+    requests.paused_us[request] = 0
+    if state.drafts.shape[0] > 0:
+        state.drafts.reached_tokens[request] = 0
+        state.drafts.keyed_tokens[request] = 0
+        state.drafts.accepted_tokens[request] = 0
+
+
+@kernel
+def _hand_back_pending(world: World, state: State, instance: int, now_us: int) -> None:
+    instances = state.instances
+    while instances.pending_root[instance] >= 0:
+        request = instances.pending_root[instance]
+        instances.pending_root[instance] = without_root(AS_QUEUED, world.workload, state.requests, request)
+        instances.pending_requests[instance] -= 1
+        instances.pending_tokens[instance] -= world.workload.table.input_tokens[request]
+        _hand_back_one(world, state, instance, request, now_us)
+
+
+@kernel
+def _hand_back_one(world: World, state: State, instance: int, request: int, now_us: int) -> None:
+    state.instances.in_flight_requests[instance] -= 1
+    if world.settings.needs_prompts and state.requests.sent_tokens[request] >= 0:
+        note_dropped(world, state, instance, request)
+    _take_away(world, state, instance, request, 0, now_us)
+
+
+@kernel
+def _stays(world: World, state: State, request: int) -> bool:
+    """Whether a waiting request has been taken before, and so goes on where it is."""
+    return state.requests.scheduled_us[request] >= 0 or state.requests.preemptions[request] > 0
+
+
+@kernel
+def _leave_queue(world: World, state: State, instance: int, request: int) -> None:
+    """Count a request as waiting no more, which has been taken out of the queue itself."""
+    forget_waiting(state, instance, request)
+    if world.settings.needs_service:
+        place = instance * world.settings.n_tenants + world.workload.table.tenant[request]
+        state.learned.tenants.queued_requests[place] -= 1
+    for order in range(2):
+        if has_claims(state, order, instance):
+            leave_claim(state, order, instance, request)
+
+
+@kernel
+def _hand_back_ordered(world: World, state: State, instance: int, now_us: int) -> None:
+    """Empty the heap of those that wait, and make a new one of those that stay."""
+    instances, requests, staying = state.instances, state.requests, -1
+    while instances.waiting_head[instance] >= 0:
+        request = instances.waiting_head[instance]
+        instances.waiting_head[instance] = without_root(AS_TAKEN, world.workload, requests, request)
+        requests.link[request] = -1
+        requests.back_link[request] = -1
+        if _stays(world, state, request):
+            staying = meld(AS_TAKEN, world.workload, requests, staying, request)
+        else:
+            _leave_queue(world, state, instance, request)
+            _hand_back_one(world, state, instance, request, now_us)
+    instances.waiting_head[instance] = staying
+
+
+@kernel
+def _hand_back_listed(world: World, state: State, instance: int, now_us: int) -> None:
+    """Take those that go out of the list of those that wait."""
+    instances, requests = state.instances, state.requests
+    request = instances.waiting_head[instance]
+    while request >= 0:
+        before, after = requests.back_link[request], requests.link[request]
+        if not _stays(world, state, request):
+            if before >= 0:
+                requests.link[before] = after
+            else:
+                instances.waiting_head[instance] = after
+            if after >= 0:
+                requests.back_link[after] = before
+            else:
+                instances.waiting_tail[instance] = before
+            _leave_queue(world, state, instance, request)
+            _hand_back_one(world, state, instance, request, now_us)
+        request = after
+
+
+@kernel
+def _complete_announced(world: World, state: State, instance: int) -> None:
+    """Whoever has its last token from a step that was composed completes; it may wait in the meantime."""
+    instances, table, count = state.instances, world.workload.table, state.instances.ending_requests[instance]
+    for place in range(count):
+        request = state.batches.ending[instance, place]
+        stored = table.input_tokens[request] + max(table.output_tokens[request], 1) - 1
+        complete(world, state, instance, request, stored)
+    instances.ending_requests[instance] = 0
+    if count > 0:
+        note_event(state, instance, instances.busy_until_us[instance])
+
+
+@kernel
+def _mark_lost_steps(world: World, state: State, instance: int, request: int) -> None:
+    """Keep in which steps a running request decoded in vain."""
+    requests, last = state.requests, state.instances.step_number[instance]
+    first = requests.decoding_since[request]
+    has_text = requests.stored_tokens[request] >= requests.text_tokens[request]
+    is_decoding = has_text and requests.first_token_us[request] >= 0
+    if not world.settings.record_steps or not is_decoding or last < first:
+        return
+    lost, entry = state.log.lost, state.log.counters[LOST_ENTRIES]
+    lost.instance[entry] = instance
+    lost.request[entry] = request
+    lost.first[entry] = first
+    lost.last[entry] = last
+    state.log.counters[LOST_ENTRIES] = entry + 1
+
+
+@kernel
+def _forget_logged(state: State, instance: int) -> None:
+    """Let what the log says of lives that ended here count for nobody: their requests are named -1."""
+    lost, pauses, requests = state.log.lost, state.log.pauses, state.requests
+    for entry in range(state.log.counters[LOST_ENTRIES]):
+        request = lost.request[entry]
+        if lost.instance[entry] == instance and request >= 0 and requests.instance[request] < 0:
+            lost.request[entry] = -1
+    for entry in range(state.log.counters[PAUSES]):
+        request = pauses.request[entry]
+        if pauses.instance[entry] == instance and request >= 0 and requests.instance[request] < 0:
+            pauses.request[entry] = -1
+
+
+@kernel
+def _begin_anew(world: World, state: State, instance: int) -> None:
+    """An engine that has just been started: nobody waits or runs, and the cache is empty."""
+    instances = state.instances
+    instances.next_event_us[instance] = NEVER_US
+    instances.next_step_us[instance] = NEVER_US
+    instances.pending_root[instance] = -1
+    instances.step_fixed[instance] = 0
+    instances.waiting_head[instance] = -1
+    instances.waiting_tail[instance] = -1
+    instances.queued_requests[instance] = 0
+    instances.queued_tokens[instance] = 0
+    instances.running_requests[instance] = 0
+    instances.prefilling_requests[instance] = 0
+    instances.decode_requests[instance] = 0
+    instances.decode_context_tokens[instance] = 0
+    instances.left_out_requests[instance] = 0
+    instances.resuming_requests[instance] = 0
+    instances.steps_under_way[instance] = 0
+    instances.fills_are_due[instance] = 0
+    instances.ending_requests[instance] = 0
+    instances.returning_requests[instance] = 0
+    instances.pending_requests[instance] = 0
+    instances.pending_tokens[instance] = 0
+    instances.in_flight_requests[instance] = 0
+    instances.idle_preemptions[instance] = 0
+    batches, size = state.batches, world.settings.block_size_tokens
+    for phase in range(size):
+        batches.crossing[instance, phase] = 0
+        batches.fill_head[instance, phase] = -1
+    for order in range(state.trace.claim_roots.shape[0]):
+        if has_claims(state, order, instance):
+            state.trace.claim_roots[order, instance] = EMPTY
+    if world.settings.needs_service:
+        first = instance * world.settings.n_tenants
+        for place in range(first, first + world.settings.n_tenants):
+            state.learned.tenants.queued_requests[place] = 0
+            state.learned.tenants.input_tokens[place] = 0
+            state.learned.tenants.written_tokens[place] = 0
+            state.learned.tenants.batch_tokens[place] = 0
+            state.learned.tenants.lift[place] = 0.0
+    forget_cache(world, state, instance)
+    forget_sent(world, state, instance)
