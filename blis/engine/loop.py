@@ -187,6 +187,8 @@ def _refuse_unroutable(world: World, state: State, request: int, now_us: int) ->
     _leave_routing(world, state, request)
     state.scratch.cluster[N_UNROUTABLE] += 1
     state.requests.status[request] = UNROUTABLE
+    if world.settings.needs_next_use:
+        look_ahead_again(world, state, request, NOWHERE)
     if world.settings.lookahead_us != NEVER_US:
         release_followers(world, state, request, now_us + REFUSED_PAUSE_US)
 

@@ -93,7 +93,7 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "needs_uncached_tokens": "uncached_tokens" in needs_queued,
         "needs_service": "tenant_service" in needs_queued,
         "sorts_after_each": sorts and bool(scheduling.flag("SORTS_AFTER_EACH", False)),
-        "looks": admission.looks or filtering.looks or routing.looks,
+        "looks": _looks(policies),
         "effects_are_local": _effects_are_local(policies),
         "admits_all": bool(admission.flag("ADMITS_ALL", False)),
         "asks_admission": admission.is_python,
@@ -125,12 +125,16 @@ def _queue_needs(priority: BoundPolicy, scheduling: BoundPolicy, victim: BoundPo
     return needed | priority.needs if sorts or ranks else needed
 
 
+def _looks(policies: Mapping[str, BoundPolicy]) -> bool:
+    """Whether a decision about a request reads, or changes, more than the instance that it is sent to."""
+    looks = any(policies[question].looks for question in ("admission", "filtering", "routing"))
+    return bool(looks or policies["eviction"].flag("CLAIRVOYANT", False))  # which ranks anew what others hold
+
+
 def _effects_are_local(policies: Mapping[str, BoundPolicy]) -> bool:
     """Whether one instance can change nothing for another: nobody looks at them, or remembers one at the other."""
-    looks = any(policies[question].looks for question in ("admission", "filtering", "routing"))
-    looks = looks or policies["eviction"].flag("CLAIRVOYANT", False)  # at where requests are sent
     local = ("priority", "scheduling", "preemption", "eviction")
-    return not looks and not any(_remembers(policies[name]) for name in local)
+    return not _looks(policies) and not any(_remembers(policies[name]) for name in local)
 
 
 def _remembers(policy: BoundPolicy) -> bool:
