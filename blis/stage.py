@@ -4,6 +4,7 @@ What no policy changes is worked out here: the table of requests, settings, budg
 next one, which finds them at the size to which they have grown.
 """
 
+from blis.cluster.gateway import gateway_bands
 from blis.engine import codes
 from blis.engine.choice import LOWEST_INDEX
 from blis.engine.fields import Records, setting_record
@@ -17,6 +18,7 @@ from blis.foundation.units import Int64Vector
 from blis.prepare import PreparedCluster, PreparedRun
 from blis.workload.arrays import lookahead, outputs_share_keys, workload_arrays
 from blis.workload.requests import Requests
+from blis.workload.retries import retry_settings
 
 #: What may be recorded of a run; the place is the number that the kernel knows.
 TRACE_LEVELS = ("none", "summary", "decisions")
@@ -83,11 +85,15 @@ class Stage:
         """The kernel's settings for a run with these policies."""
         shared, own = self._settings, run.prepared_policies.settings
         looks = own["looks"] or shared["record_routing"] or shared["lookahead_us"] < codes.NEVER_US
-        return setting_record(**{**shared, **own, "looks": looks})
+        composed = {**shared, **own, "looks": looks}
+        if shared["has_gateway"]:  # whether somebody is sent on depends on what all instances do
+            expects = own["needs_expected_output"] or own["gate_expects_output"]
+            composed |= {"looks": True, "effects_are_local": False, "needs_expected_output": expects}
+        return setting_record(**composed)
 
     def state(self, settings: Records) -> State:
         """The state before the first event, in arrays of its own."""
-        return new_state(self.workload, settings, self.cluster.limits)
+        return new_state(self.workload, settings, self.cluster.limits, gateway_bands(self.cluster.cluster.gateway))
 
     def state_left(self, settings: Records) -> tuple[State, Resetting | None]:
         """The same in arrays that a run has left, with what `leave` asks for; if there are none, in new ones."""
@@ -122,6 +128,8 @@ class Stage:
             "outputs_share_keys": outputs_share_keys(self.requests),
             "least_steps": 1 - -(fewest_tokens - 1) // (1 + most_drafts),
             "lookahead_us": lookahead_us,
+            **retry_settings(self.requests.retries),
+            "retry_key": self._key("retries"),
         }
 
     def _key(self, of_what: str) -> int:

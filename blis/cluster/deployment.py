@@ -97,6 +97,7 @@ def build_cluster(
         cache_signal_delay_us=plan.cache_signal_delay_us,
         router_index_blocks=plan.router_index_blocks,
         router_ties=plan.router_ties,
+        gateway=plan.gateway,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blis.cluster.gateway import Gateway
 from blis.cluster.latency import LatencyModel
 from blis.cluster.speculative import Speculative
 from blis.engine.answers import compiled_answer
@@ -47,6 +48,7 @@ class Cluster:
     cache_signal_delay_us: int = 0  #: 0: prefix signals are live
     router_index_blocks: int | None = None  #: remembered of each instance; None: as the semantics have it
     router_ties: str | None = None  #: one of blis.cluster.plan.TIE_RULES; None: as the semantics have it
+    gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
 
     def __post_init__(self) -> None:
         if not self.instances:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from blis.cluster.gateway import Gateway
 from blis.cluster.kv_capacity import KV_CACHE_DTYPES
 from blis.cluster.speculative import Speculative
 from blis.foundation.answers import answer, choices
@@ -93,6 +94,7 @@ class ClusterPlan:
     cache_signal_delay_us: int = 0  #: 0: prefix signals are live
     router_index_blocks: int | None = None  #: remembered of each instance; None: as the semantics have it
     router_ties: str | None = None  #: one of TIE_RULES; None: as the semantics have it
+    gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
 
 
 def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
@@ -103,7 +105,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     ConfigError
         If a key is unknown, a value wrong, or the pools' latency models differ.
     """
-    given = check_keys(where, mapping, ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties"))
+    given = check_keys(where, mapping, ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway"))
     shared = {key: given[key] for key in _POOL_KEYS if given.get(key) is not None}
     instances = given.get("instances", 1)
     listed = instances if isinstance(instances, list | tuple) else [{"count": instances}]
@@ -129,7 +131,15 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     ties = given.get("router_ties")
     if ties is not None:
         check_choice(f"{where}.router_ties", ties, TIE_RULES)
-    return ClusterPlan(pools=tuple(pools), latency=kinds.pop(), router_ties=ties, **numbers)  # type: ignore[arg-type]
+    queue = given.get("gateway")
+    gateway = None if queue is None else Gateway.from_mapping(f"{where}.gateway", queue)
+    return ClusterPlan(
+        pools=tuple(pools),
+        latency=kinds.pop(),
+        router_ties=ties,
+        gateway=gateway,
+        **numbers,  # type: ignore[arg-type]
+    )
 
 
 def _latency(own: object, shared: object, where: str) -> tuple[str, Any]:

@@ -21,6 +21,10 @@ SIGNATURES = {
     "priority": views.PRIORITISE,
     "scheduling": views.ORDER,
     "preemption": views.VICTIM,
+    "saturation": views.MEASURE,
+    "fairness": views.CHOOSE,
+    "queue_order": views.RANK,
+    "ceiling": views.LIMIT,
     "latency": views.STEP_TIME,
 }
 

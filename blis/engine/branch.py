@@ -47,6 +47,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
         branch.requests[request] = base.requests[request]
         if base.drafts.shape[0] > 0:
             branch.drafts[request] = base.drafts[request]
+        if base.gateway.requests.shape[0] > 0:
+            branch.gateway.requests[request] = base.gateway.requests[request]
         if base.learned.requests.shape[0] > 0:
             branch.learned.requests[request] = base.learned.requests[request]
         if world.settings.needs_sessions:  # only those of requests that were routed since can differ
@@ -65,6 +67,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
     if world.settings.needs_prompts:
         for instance in range(world.settings.n_instances):
             _copy_rows(base.prompts[instance], branch.prompts[instance])
+    if world.settings.has_gateway:
+        _copy_gateway(base, branch)
     if world.settings.cache_signal_delay_us > 0:
         _copy_vector(base.seen.counters, branch.seen.counters)
         for slot in range(base.seen.slots.shape[0]):
@@ -108,6 +112,18 @@ def _copy_queue(base: State, branch: State, first: int) -> None:
     _copy_vector(base.scratch.effective_load, branch.scratch.effective_load)
     _copy_vector(base.scratch.cached_blocks, branch.scratch.cached_blocks)
     _copy_vector(base.scratch.affinity_blocks, branch.scratch.affinity_blocks)
+
+
+@kernel
+def _copy_gateway(base: State, branch: State) -> None:
+    _copy_vector(base.gateway.places, branch.gateway.places)
+    _copy_vector(base.gateway.in_flight_tokens, branch.gateway.in_flight_tokens)
+    for flow in range(base.gateway.flows.shape[0]):
+        branch.gateway.flows[flow] = base.gateway.flows[flow]
+    for band in range(base.gateway.bands.shape[0]):
+        branch.gateway.bands[band] = base.gateway.bands[band]
+    for tenant in range(base.gateway.tenants.shape[0]):
+        branch.gateway.tenants[tenant] = base.gateway.tenants[tenant]
 
 
 @kernel

@@ -7,8 +7,15 @@ NEVER_US = 2**62
 NO_DRAFTS = -1
 
 # What has become of a request.
-NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED = range(6)
-STATUS_NAMES = ("not_started", "queued", "running", "completed", "rejected", "dropped")
+NOT_STARTED, GATEWAY_QUEUED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED = range(7)
+# Ends of requests that came as far as the gateway's queue.
+GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT = range(7, 11)
+STATUS_NAMES = (
+    *("not_started", "gateway_queued", "queued", "running", "completed", "rejected", "dropped"),
+    *("gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out"),
+)
+#: The gateway's among them: without a gateway nobody is ever in one.
+GATEWAY_STATUSES = (GATEWAY_QUEUED, GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT)
 
 # Why the kernel came back.
 DONE, AT_ADMISSION, AT_ROUTING, AT_ORDER, AT_VICTIM, GROW, OUT_OF_EVENTS, STALLED, BAD_TARGET, LEFT = range(10)
@@ -58,8 +65,28 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     NEED_ROUTER_RUNS,  # room that the router's index lacked
     FIRST_LIVE,  # 1 + the first of two instances that alone are run, where the others do as they did; 0: all are run
     SECOND_LIVE,  # 1 + the second
+    N_RETRIES,  # arrivals of requests that had been refused before
+    N_TURNED_AWAY,  # refusals by admission of requests that come again
     N_CLUSTER_PLACES,
-) = range(28)
+) = range(30)
+
+# Places of `gateway.places`, the integers of the queue in front of the router.
+(
+    NEXT_CYCLE_US,  # when it is next asked whether somebody may be sent; NEVER_US: nobody waits, or nothing can change
+    NEXT_SWEEP_US,  # when those that have waited too long are next looked for
+    GATE_REQUESTS,  # that wait
+    GATE_TOKENS,  # of their prompts
+    GATE_PEAK,  # most that ever waited
+    N_ENQUEUED,  # that ever joined the queue
+    N_DISPATCHED,  # that were sent on
+    TRANSIT_REQUESTS,  # sent on, and not yet routed
+    TRANSIT_TOKENS,  # of their prompts
+    N_GATEWAY_REJECTED,  # for good, as those below
+    N_GATEWAY_EXPIRED,
+    N_GATEWAY_DISPLACED,
+    N_TIMED_OUT,
+    N_GATE_PLACES,
+) = range(14)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (

@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from blis.engine.codes import DROPPED, N_REJECTED, N_ROUTED, QUEUED, RUNNING, STATUS_NAMES
+from blis.engine.codes import (
+    DROPPED,
+    GATE_REQUESTS,
+    N_GATEWAY_REJECTED,
+    N_REJECTED,
+    N_ROUTED,
+    N_TIMED_OUT,
+    QUEUED,
+    RUNNING,
+    STATUS_NAMES,
+)
 from blis.engine.fields import Records
 from blis.engine.state import State, Workload
 from blis.foundation.errors import LawBrokenError
@@ -12,7 +22,7 @@ def check_conservation(state: State) -> None:
     """Check that no request is lost, made or served twice, which takes some tens of microseconds.
 
     Each request is in one state, and cluster and instances count those states on their own: a request has not started
-    if it has not been admitted or refused, waits for its routing, or is on its way into a wait queue.
+    if it has not been admitted or refused, waits for its routing, will come again, or is on its way into a wait queue.
 
     Raises
     ------
@@ -24,9 +34,10 @@ def check_conservation(state: State) -> None:
     instances, requests = state.instances.view(np.ndarray), state.requests.view(np.ndarray)
     pending, queued, running, completed, dropped = (sum(instances[name].tolist()) for name in counters)
     cluster = state.scratch.cluster
-    rejected = int(cluster[N_REJECTED])
-    not_started = len(requests) - int(cluster[N_ROUTED]) - rejected + pending
-    counted = (not_started, queued, running, completed, rejected, dropped)
+    rejected, held = int(cluster[N_REJECTED]), int(state.gateway.places[GATE_REQUESTS])
+    ended = _ends_at_gateway(state)
+    not_started = len(requests) - int(cluster[N_ROUTED]) - rejected - held - sum(ended) + pending
+    counted = (not_started, held, queued, running, completed, rejected, dropped, *ended)
     counts = np.bincount(requests["status"], minlength=len(STATUS_NAMES)).tolist()
     for name, expected, got in zip(STATUS_NAMES, counts, counted, strict=True):
         if expected != got:
@@ -34,6 +45,17 @@ def check_conservation(state: State) -> None:
                 f"conservation: {name}_requests must be {expected}, the requests in that state; instances and router "
                 f"counted {got}. This is a bug of the simulator."
             )
+
+
+def _ends_at_gateway(state: State) -> list[int]:
+    """How many requests ended in each of the ways that there are at the gateway."""
+    ends: list[int] = state.gateway.places[N_GATEWAY_REJECTED : N_TIMED_OUT + 1].tolist()
+    return ends
+
+
+def ended_at_gateway(state: State) -> int:
+    """How many requests ended there, in whatever way."""
+    return sum(_ends_at_gateway(state))
 
 
 def check_laws(workload: Workload, limits: Records, state: State) -> None:

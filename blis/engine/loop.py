@@ -24,10 +24,12 @@ from blis.engine.codes import (
     N_ADMITTED,
     N_REJECTED,
     N_ROUTED,
+    N_TURNED_AWAY,
     NEED_ROUTER_RUNS,
     NEVER_US,
     NEXT_ADMISSION,
     NEXT_INSTANCE,
+    NEXT_SWEEP_US,
     NO_TRACE,
     REJECTED,
     ROUTING_HEAD,
@@ -38,6 +40,7 @@ from blis.engine.codes import (
     WATCHED,
 )
 from blis.engine.decisions import record_admission, record_routing, record_scores
+from blis.engine.dispatching import next_gateway_event, note_routed, routing_us, run_cycle
 from blis.engine.events import advance, inject
 from blis.engine.feedback import REFUSED_PAUSE_US, next_arrival, release_followers, remove_arrival, safe_until_us
 from blis.engine.fields import (
@@ -49,7 +52,9 @@ from blis.engine.fields import (
     setting_record,
     workload_table,
 )
+from blis.engine.gate import arrive_at_gateway, sweep
 from blis.engine.reference import by_reference
+from blis.engine.retries import comes_again
 from blis.engine.router_index import most_router_runs, router_room
 from blis.engine.signals import draw_lots, prepare_view, read_signals, remember_routing, router_view, view_at
 from blis.engine.start import new_state
@@ -78,12 +83,14 @@ def is_live(cluster: Int64Vector, instance: int) -> bool:
 
 @kernel
 def next_cluster_event(world: World, state: State) -> int:
-    """Time of the next admission or routing; NEVER_US if there is none."""
+    """Time of the next admission, routing, or event of the gateway; NEVER_US if there is none."""
     cluster, requests, settings = state.scratch.cluster, state.requests, world.settings
     event_us = NEVER_US
     cluster[NEXT_ADMISSION] = next_arrival(world, state)
     if cluster[NEXT_ADMISSION] >= 0:
         event_us = requests.arrival_us[cluster[NEXT_ADMISSION]] + settings.admission_latency_us
+    if settings.has_gateway:
+        return min(event_us, next_gateway_event(world, state))
     if cluster[ROUTING_HEAD] < cluster[ROUTING_TAIL]:
         request = state.scratch.routing_queue[cluster[ROUTING_HEAD]]
         routing_us = requests.arrival_us[request] + settings.admission_latency_us + settings.routing_latency_us
@@ -121,14 +128,19 @@ def _admit_next(world: World, state: State, view: RouterView, now_us: int) -> in
     if world.settings.trace_level != NO_TRACE:
         record_admission(state, request, now_us)
     if cluster[DECISION] != 0:
+        if comes_again(world, state, request, now_us):
+            cluster[N_TURNED_AWAY] += 1
+            return DONE
         state.requests.status[request] = REJECTED
         cluster[N_REJECTED] += 1
         if world.settings.lookahead_us != NEVER_US:
             release_followers(world, state, request, now_us + REFUSED_PAUSE_US)
-    else:
-        state.scratch.routing_queue[cluster[ROUTING_TAIL]] = request
-        cluster[ROUTING_TAIL] += 1
-        cluster[N_ADMITTED] += 1
+        return DONE
+    cluster[N_ADMITTED] += 1
+    if world.settings.has_gateway:
+        return run_cycle(world, state, view, now_us) if arrive_at_gateway(world, state, request, now_us) else DONE
+    state.scratch.routing_queue[cluster[ROUTING_TAIL]] = request
+    cluster[ROUTING_TAIL] += 1
     return DONE
 
 
@@ -187,7 +199,23 @@ def _route_next(world: World, state: State, view: RouterView, now_us: int) -> in
     remember_routing(world, state, target, request)
     if lives:
         inject(world, state, target, request, now_us)
+    if world.settings.has_gateway:
+        note_routed(world, state, target, request, now_us)
     return DONE
+
+
+@kernel
+def _serve_gateway(world: World, state: State, view: RouterView, is_admission: bool, now_us: int) -> int:
+    """One of the events of a cluster with a gateway: who was sent on is routed first, so that all counts know of it."""
+    cluster = state.scratch.cluster
+    if cluster[ROUTING_HEAD] < cluster[ROUTING_TAIL] and routing_us(world, state) == now_us:
+        return _route_next(world, state, view, now_us)
+    if state.gateway.places[NEXT_SWEEP_US] == now_us:
+        sweep(world, state, now_us)
+        return DONE
+    if is_admission:
+        return _admit_next(world, state, view, now_us)
+    return run_cycle(world, state, view, now_us)
 
 
 @kernel
@@ -246,7 +274,9 @@ def run_until(world: World, state: State, until_us: int) -> int:
         is_admission = (
             arriving >= 0 and state.requests.arrival_us[arriving] + world.settings.admission_latency_us == event_us
         )
-        if is_admission:
+        if world.settings.has_gateway:
+            status = _serve_gateway(world, state, view, is_admission, event_us)
+        elif is_admission:
             status = _admit_next(world, state, view, event_us)
         else:
             status = _route_next(world, state, view, event_us)

@@ -16,6 +16,7 @@ WRITTEN_FIRST = {
     "scratch": frozenset({"routing_queue", "hits", "members", "order", "candidates"}),
     "log": frozenset({"entries", "lost", "pauses"}),
     "trace": frozenset({"preemptions", "samples"}),
+    "gateway": frozenset({"heads"}),
     "seen": frozenset({"slots"}),  # which are cleared where something was entered
 }
 

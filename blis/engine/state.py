@@ -107,6 +107,18 @@ class Learned(NamedTuple):
     tenants: Records  # (m · tenants,) SERVICE_FIELDS
 
 
+class Gateway(NamedTuple):
+    """The queue in front of the router; without one most arrays are empty."""
+
+    places: Int64Vector  # see blis.engine.codes
+    requests: Records  # (n,) GATED_FIELDS
+    flows: Records  # (bands · tenants,) FLOW_FIELDS
+    bands: Records  # (bands,) BAND_FIELDS
+    tenants: Records  # (tenants,) TENANT_FIELDS
+    in_flight_tokens: Int64Vector  # (m,) prompts of the requests that were sent there and have not ended
+    heads: np.ndarray  # float64 (fields of FlowsView, tenants) what the fairness policy chooses among
+
+
 class State(NamedTuple):
     """Everything that moves."""
 
@@ -124,6 +136,7 @@ class State(NamedTuple):
     log: StepLog
     trace: TraceLog
     learned: Learned
+    gateway: Gateway
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)

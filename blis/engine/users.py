@@ -52,7 +52,8 @@ def compiled_callable(question: str, function: Callable[..., Any]) -> Callable[.
 def _arguments(question: str) -> tuple[Any, ...]:
     """The types of a verb's arguments, with views and parameters that a user's function can only read."""
     arguments = SIGNATURES[question].args
-    n_read_only = 2 if question == "preemption" else 3  # the rest is the answer's memory, and the scores
+    # One view or two, then the parameters; the rest is the answer's memory, and the scores.
+    n_read_only = 2 if question in ("preemption", "fairness", "ceiling") else 3
     return (*map(_read_only, arguments[:n_read_only]), *arguments[n_read_only:])
 
 

@@ -104,6 +104,50 @@ class BatchView(NamedTuple):
     request: Float64Vector  #: position in the order of arrival
 
 
+class GatewayView(NamedTuple):
+    """The queue in front of the router, and the band that is asked about; where none is, its fields are 0."""
+
+    clock_us: int
+    queued_requests: int  #: that wait at the gateway
+    queued_tokens: int  #: of their prompts
+    in_transit_requests: int  #: sent on, not yet at an instance: no count of an instance has them
+    in_transit_tokens: int  #: of their prompts
+    in_flight_tokens: Int64Vector  #: of each instance: prompts that were sent there, of requests that have not ended
+    report_age_us: int  #: time since the instances were read; 0 where signals are live
+    saturation: float  #: as just measured
+    band: int  #: place of the band among the active ones, 0 the most urgent
+    n_bands: int  #: active ones: those that are configured, and those that a request has come for
+    urgency: float  #: of the band
+    most_urgency: float  #: of the active bands
+    least_urgency: float
+    band_queued_requests: int  #: that wait in it
+    ttl_us: int  #: how long a request may wait; `NEVER_US`: for ever
+
+
+class FlowsView(NamedTuple):
+    """The tenants of one band that have a request waiting; arrays of length n_flows, in no order."""
+
+    clock_us: int
+    n_flows: int
+    n_tenants: int  #: of the whole workload, those who never wait included
+    last_tenant: int  #: that a request of the band was last sent of; -1 none
+    tenant: Float64Vector  #: its number
+    head_key: Float64Vector  #: of its first request, by the order within the queue; smaller is first
+    head_rank: Float64Vector  #: how many requests joined the queue before that one
+    head_enqueued_us: Float64Vector  #: when that one did
+    head_input_tokens: Float64Vector  #: of that one's prompt
+    queued_requests: Float64Vector  #: of the tenant, in this band
+    active_since_us: Float64Vector  #: since when the tenant has had requests waiting, in whatever band
+    dispatched_requests: Float64Vector  #: of the tenant, so far
+    input_tokens: Float64Vector  #: prompts of those
+    written_tokens: Float64Vector  #: outputs of its completed requests
+    served_us: Float64Vector  #: when the last of those completed
+
+
+_FLOW_NUMBERS = ("clock_us", "n_flows", "n_tenants", "last_tenant")
+#: Rows of `gateway.heads`, one for each array of the view.
+N_FLOW_COLUMNS = len(FlowsView._fields) - len(_FLOW_NUMBERS)
+
 _VECTOR = types.float64[::1]
 _COUNTS = types.int64[::1]
 _REPORTED = types.int64[:]  # a field of an array of records
@@ -131,11 +175,18 @@ _QUEUE_VIEW = _named(QueueView, {"tenant_lift": types.float64})
 BATCH_VIEW = _named(
     BatchView, {name: _VECTOR for name in BatchView._fields if name not in ("clock_us", "n_candidates")}
 )
+_GATEWAY_VIEW = _named(
+    GatewayView,
+    {"in_flight_tokens": _COUNTS}
+    | dict.fromkeys(("saturation", "urgency", "most_urgency", "least_urgency"), types.float64),
+)
+_FLOWS_VIEW = _named(FlowsView, {name: _VECTOR for name in FlowsView._fields if name not in _FLOW_NUMBERS})
 BATCH_SUMS = _named(BatchSums, {})
 _LINE = _named(Line, dict.fromkeys(("time_us", "per_token_us"), types.float64))
 
 # Router views are large, so they are handed over by reference.
 ROUTER_VIEW, REQUEST_VIEW, QUEUE_VIEW = Reference(_ROUTER_VIEW), Reference(_REQUEST_VIEW), Reference(_QUEUE_VIEW)
+GATEWAY_VIEW, FLOWS_VIEW = Reference(_GATEWAY_VIEW), Reference(_FLOWS_VIEW)
 
 #: The signature of each folder's verb.
 ADMIT = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
@@ -144,24 +195,33 @@ ROUTE = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR, _VECTOR)
 PRIORITISE = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 ORDER = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 VICTIM = _INTEGER(BATCH_VIEW, _VECTOR, _VECTOR)
+MEASURE = types.float64(ROUTER_VIEW, GATEWAY_VIEW, _VECTOR, _VECTOR)
+CHOOSE = _INTEGER(FLOWS_VIEW, _VECTOR, _VECTOR)
+RANK = types.float64(GATEWAY_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
+LIMIT = types.float64(GATEWAY_VIEW, _VECTOR, _VECTOR)
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 
 #: Places of the answers' addresses; the scorers follow from FIRST_SCORER. RANKS_URGENCY is the priority that the
 #: chosen one stands for: inversions are judged by it.
-ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, FIRST_SCORER = range(9)
+ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, MEASURES, CHOOSES, RANKS, LIMITS = range(9)
+TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, FIRST_SCORER = range(9, 13)
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)
 prioritise_at = caller_of(PRIORITISE)
 order_at = caller_of(ORDER)
 victim_at = caller_of(VICTIM)
+measure_at = caller_of(MEASURE)
+choose_at = caller_of(CHOOSE)
+rank_at = caller_of(RANK)
+limit_at = caller_of(LIMIT)
 step_time_at = caller_of(STEP_TIME)
 decode_line_at = caller_of(DECODE_LINE)
 score_at = caller_of(SCORE)
 
-#: Rows of the parameters and of the memory: the questions in the order in which a request meets them.
-ADMISSION, ROUTING, PRIORITY, SCHEDULING, PREEMPTION = range(5)
+#: Rows of the parameters and of the memory, in the order of `blis.foundation.answers.QUESTIONS`.
+ADMISSION, ROUTING, PRIORITY, SCHEDULING, PREEMPTION, SATURATION, FAIRNESS, QUEUE_ORDER, CEILING = range(9)
 
 
 class World(NamedTuple):
@@ -171,6 +231,6 @@ class World(NamedTuple):
     settings: Records  # one record
     limits: Records  # (m,)
     answers: Int64Vector  # addresses of the compiled answers
-    parameters: np.ndarray  # float64 (5, widest) one row per question
-    memory: np.ndarray  # float64 (5, widest) state of the answers; copied when the simulation is
+    parameters: np.ndarray  # float64 (questions, widest) one row per question
+    memory: np.ndarray  # float64 (questions, widest) state of the answers; copied when the simulation is
     coefficients: np.ndarray  # float64 (m, k) of the latency model

@@ -12,8 +12,15 @@ from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 
-#: The questions that a policy bundle answers, in the order in which a request meets them.
-QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption")
+#: The questions that a policy bundle answers: those of every cluster, in the order in which a request meets them, then
+#: the gateway's.
+QUESTIONS = (
+    *("admission", "routing", "priority", "scheduling", "preemption"),
+    *("saturation", "fairness", "queue_order", "ceiling"),
+)
+
+#: Those of them that only a cluster with a gateway asks, see `blis.engine.dispatching`.
+GATEWAY_QUESTIONS = ("saturation", "fairness", "queue_order", "ceiling")
 
 
 class Folder(NamedTuple):
@@ -30,6 +37,10 @@ FOLDERS = {
     "priority": Folder("blis.policies.priority", "prioritise"),
     "scheduling": Folder("blis.policies.scheduling", "order"),
     "preemption": Folder("blis.policies.preemption", "victim"),
+    "saturation": Folder("blis.policies.saturation", "measure"),
+    "fairness": Folder("blis.policies.fairness", "choose"),
+    "queue_order": Folder("blis.policies.queue_order", "rank"),
+    "ceiling": Folder("blis.policies.ceiling", "limit"),
     "latency": Folder("blis.cluster.latency", "step_time"),
     "workload": Folder("blis.workload.kinds", "generate"),
     "anomalies": Folder("blis.explaining.anomalies", "find"),

@@ -9,6 +9,7 @@ from blis.metrics.balance import balance_figures
 from blis.metrics.cache import cache_figures
 from blis.metrics.drafts import draft_figures
 from blis.metrics.fairness import fairness_figures
+from blis.metrics.gateway import gateway_figures
 from blis.metrics.latency import interval_figures
 from blis.metrics.load import load_figures
 from blis.metrics.served import Served, served_requests
@@ -48,7 +49,7 @@ def cluster_block(
     """The figures of all requests and instances, as `blis.metrics.summary` begins with."""
     end_us, instances, everywhere = outcome.end_us, outcome.instances, slice(None)
     return {
-        **service_figures(served, end_us),
+        **service_figures(served, end_us, cluster.gateway is not None),
         **interval_figures(outcome.interval_us, outcome.interval_tokens),
         **fairness_figures(served, requests.tenant, len(requests.tenants)),
         "total_input_tokens": int(instances.input_tokens.sum()),
@@ -58,6 +59,7 @@ def cluster_block(
         **balance_figures(instances),
         **cache_figures(instances, everywhere, end_us),
         **draft_figures(cluster, instances, everywhere),
+        **gateway_figures(outcome),
     }
 
 

@@ -66,7 +66,7 @@ def planned(finished: Simulation, sampling: Sampling, seed: int) -> Records:
     if len(trace.routings) != n:
         raise ConfigError("counterfactual: the run must have been traced; set trace to summary or decisions.")
     cluster = finished.state.scratch.cluster
-    n_admissions = int(cluster[codes.N_ADMITTED] + cluster[codes.N_REJECTED])
+    n_admissions = int(cluster[codes.N_ADMITTED] + cluster[codes.N_REJECTED] + cluster[codes.N_TURNED_AWAY])
     routed = stratified(finished.n_routed, sampling.decisions, seed, "routing")
     if len(finished.prepared.cluster.instances) == 1:
         routed = routed[:0]
