@@ -86,6 +86,7 @@ class Outcome:
     end_us: int  #: time of the last event of any instance
     n_admitted: int
     n_rejected: int
+    n_turned_away: int  #: refusals by admission of requests that came again
     gateway: GatewayOutcome | None  #: None without a gateway
     retries: Int64Vector | None  #: (n,) how often each request has come again; None where no client does
     trace: TraceLog | None  #: what was recorded, arrays cut to what there is; None without a trace
@@ -131,6 +132,7 @@ def outcome(simulation: Simulation) -> Outcome:
         end_us=int(instances["clock_us"].max()),
         n_admitted=int(state.scratch.cluster[N_ADMITTED]),
         n_rejected=int(state.scratch.cluster[N_REJECTED]),
+        n_turned_away=int(state.scratch.cluster[N_TURNED_AWAY]),
         gateway=_gateway(simulation),
         retries=state.gateway.requests.attempts.copy() if simulation.settings.retry_attempts > 0 else None,
         trace=_recorded(simulation),

@@ -73,6 +73,7 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
 # Places of `gateway.places`, the integers of the queue in front of the router.
 (
     NEXT_CYCLE_US,  # when it is next asked whether somebody may be sent; NEVER_US: nobody waits, or nothing can change
+    LAST_CYCLE_US,  # when it was last asked; -1: never
     NEXT_SWEEP_US,  # when those that have waited too long are next looked for
     GATE_REQUESTS,  # that wait
     GATE_TOKENS,  # of their prompts
@@ -86,7 +87,7 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     N_GATEWAY_DISPLACED,
     N_TIMED_OUT,
     N_GATE_PLACES,
-) = range(14)
+) = range(15)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (

@@ -16,6 +16,7 @@ from blis.engine.codes import (
     BAD_TARGET,
     DONE,
     GATE_REQUESTS,
+    LAST_CYCLE_US,
     LAST_READING_US,
     N_DISPATCHED,
     NEVER_US,
@@ -28,10 +29,10 @@ from blis.engine.codes import (
 )
 from blis.engine.feedback import earliest_end_us
 from blis.engine.gate import let_go
-from blis.engine.gate_queue import band_of, deadline_us, first_multiple, leave
+from blis.engine.gate_queue import ask_again, band_of, deadline_us, first_multiple, leave
 from blis.engine.gate_views import flows_view, gateway_view
 from blis.engine.reference import by_reference
-from blis.engine.signals import read_signals, view_at
+from blis.engine.signals import read_reports, view_at
 from blis.engine.state import State
 from blis.engine.views import (
     CEILING,
@@ -72,7 +73,8 @@ def routing_us(world: World, state: State) -> int:
 @kernel
 def run_cycle(world: World, state: State, view: RouterView, now_us: int) -> int:
     """Send one request on, or nobody; return DONE, or BAD_TARGET if a policy chose a tenant that does not wait."""
-    read_signals(world, state, now_us)
+    if world.settings.gate_reads_reports:  # else a tick that is left out would be missed
+        read_reports(world, state, now_us)
     saturation = _saturation(world, state, view, now_us)
     n_bands, most_urgency, least_urgency = _active_bands(state)
     bands, place, is_held = state.gateway.bands, 0, False
@@ -102,9 +104,7 @@ def note_routed(world: World, state: State, instance: int, request: int, now_us:
     places[TRANSIT_REQUESTS] -= 1
     places[TRANSIT_TOKENS] -= tokens
     state.gateway.in_flight_tokens[instance] += tokens
-    if places[GATE_REQUESTS] > 0:
-        next_us = first_multiple(world.settings.gate_tick_us, now_us + 1)
-        places[NEXT_CYCLE_US] = min(places[NEXT_CYCLE_US], next_us)
+    ask_again(world, state, now_us)
 
 
 @kernel
@@ -173,6 +173,7 @@ def _send(world: World, state: State, request: int, now_us: int) -> None:
 def _note_next_cycle(world: World, state: State, saturation: float, is_held: bool, now_us: int) -> None:
     """Note the next tick at which a cycle may end otherwise than this one."""
     places, next_us = state.gateway.places, now_us + 1
+    places[LAST_CYCLE_US] = now_us
     if places[GATE_REQUESTS] == 0:
         return
     if is_held and (saturation >= 1.0 or not world.settings.gate_counts_cycles):
@@ -183,15 +184,19 @@ def _note_next_cycle(world: World, state: State, saturation: float, is_held: boo
 @kernel
 def _next_change_us(world: World, state: State, now_us: int) -> int:
     """Time before which the saturation stays as it is, as long as nobody is routed."""
-    settings, change_us, first_us = world.settings, NEVER_US, NEVER_US
+    settings, change_us, first_us, last_us = world.settings, NEVER_US, NEVER_US, 0
     if settings.gate_reads_records:
         change_us = earliest_end_us(world, state)
     if settings.gate_reads_reports:
         for instance in range(settings.n_instances):
             first_us = min(first_us, state.instances.next_event_us[instance])
+            last_us = max(last_us, state.instances.clock_us[instance])
         if settings.snapshot_refresh_us == 0:
             # What an instance does in a microsecond is seen from the next one on.
             change_us = min(change_us, first_us + 1)
-        elif first_us < NEVER_US or state.scratch.cluster[LAST_READING_US] < now_us:
-            change_us = min(change_us, state.scratch.cluster[LAST_READING_US] + settings.snapshot_refresh_us)
+        else:
+            read_us, is_idle = state.scratch.cluster[LAST_READING_US], first_us == NEVER_US
+            # Where nothing will happen, nothing is new, and nobody gives up, nothing is read for ever.
+            if not (is_idle and read_us > last_us and state.gateway.places[NEXT_SWEEP_US] == NEVER_US):
+                change_us = min(change_us, read_us + settings.snapshot_refresh_us)
     return min(NEVER_US, change_us)

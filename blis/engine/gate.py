@@ -8,12 +8,11 @@ from blis.engine.codes import (
     GATEWAY_REJECTED,
     N_GATEWAY_REJECTED,
     NEVER_US,
-    NEXT_CYCLE_US,
     NEXT_SWEEP_US,
     TIMED_OUT,
 )
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
-from blis.engine.gate_queue import band_of, deadline_us, first_multiple, join, least_urgent, leave
+from blis.engine.gate_queue import ask_again, band_of, deadline_us, first_multiple, join, least_urgent, leave
 from blis.engine.gate_views import gateway_view
 from blis.engine.outlook import look_at_arrival
 from blis.engine.reference import by_reference
@@ -91,6 +90,5 @@ def sweep(world: World, state: State, now_us: int) -> None:
         if oldest >= 0:
             earliest_us = min(earliest_us, deadline_us(world, state, oldest))
     places[NEXT_SWEEP_US] = first_multiple(world.settings.gate_sweep_us, earliest_us)
-    if left and places[GATE_REQUESTS] > 0:  # a detector may count who waits
-        next_us = first_multiple(world.settings.gate_tick_us, now_us + 1)
-        places[NEXT_CYCLE_US] = min(places[NEXT_CYCLE_US], next_us)
+    if left:  # a detector may count who waits
+        ask_again(world, state, now_us)

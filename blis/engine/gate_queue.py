@@ -10,6 +10,7 @@ from blis.engine.codes import (
     GATE_REQUESTS,
     GATE_TOKENS,
     GATEWAY_QUEUED,
+    LAST_CYCLE_US,
     N_ENQUEUED,
     NEVER_US,
     NEXT_CYCLE_US,
@@ -47,6 +48,15 @@ def deadline_us(world: World, state: State, request: int) -> int:
 def first_multiple(interval_us: int, time_us: int) -> int:
     """The first multiple of an interval that is no earlier than a time; NEVER_US if that is."""
     return NEVER_US if time_us >= NEVER_US else -(-time_us // interval_us) * interval_us
+
+
+@kernel
+def ask_again(world: World, state: State, now_us: int) -> None:
+    """Let a cycle run at the next tick, this microsecond's included, if somebody waits: something has changed."""
+    places = state.gateway.places
+    if places[GATE_REQUESTS] > 0:
+        first_us = max(now_us, places[LAST_CYCLE_US] + 1)  # whatever follows a cycle waits for the tick after it
+        places[NEXT_CYCLE_US] = min(places[NEXT_CYCLE_US], first_multiple(world.settings.gate_tick_us, first_us))
 
 
 @kernel

@@ -7,6 +7,7 @@ import numpy as np
 from blis.engine.claims import NOT_KEPT
 from blis.engine.codes import (
     ARRIVAL_ROOT,
+    LAST_CYCLE_US,
     N_CLUSTER_PLACES,
     N_GATE_PLACES,
     N_STEP_PLACES,
@@ -126,6 +127,7 @@ def _new_gateway(n: int, settings: Records, bands: Records) -> Gateway:
     n_tenants = int(settings.n_tenants) if settings.has_gateway else 0
     places = np.zeros(N_GATE_PLACES, np.int64)
     places[[NEXT_CYCLE_US, NEXT_SWEEP_US]] = NEVER_US
+    places[LAST_CYCLE_US] = -1
     return Gateway(
         places=places,
         requests=records(GATED_FIELDS, n if settings.has_gateway or settings.retry_attempts > 0 else 0),

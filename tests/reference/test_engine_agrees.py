@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.reference import engine_runner, naive
 from tests.reference.agreement import differences
-from tests.reference.random_cases import random_case, random_drafts, random_orders, random_routing
+from tests.reference.random_cases import random_case, random_drafts, random_gateway, random_orders, random_routing
 
 # Found by a search over 60 000 seeds; each once told the two simulators apart.
 TELLING = (
@@ -28,6 +28,7 @@ def assert_agreement(
     has_drafts: bool = False,
     has_orders: bool = False,
     router_keeps: bool = False,
+    has_gateway: bool = False,
 ) -> None:
     random = Random(seed)
     case, rows = random_case(random, semantics, most_requests)
@@ -37,6 +38,8 @@ def assert_agreement(
         case |= random_orders(random, rows)
     if router_keeps:
         case |= random_routing(random, rows)
+    if has_gateway:
+        case |= random_gateway(random, rows)
     case["seed"] = seed
 
     want = naive.simulate(case, rows, semantics)
@@ -95,5 +98,16 @@ def test_engine_and_naive_simulator_agree_on_what_routers_keep_and_draw(semantic
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         assert_agreement(seed, semantics, most_requests=40, has_drafts=has_drafts, router_keeps=True)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32"])
+@pytest.mark.parametrize("router_keeps", [False, True])
+def test_engine_and_naive_simulator_agree_on_who_waits_at_a_gateway(semantics: str, router_keeps: bool) -> None:
+    @settings(derandomize=True, deadline=None, max_examples=150, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, router_keeps=router_keeps, has_gateway=True)
 
     agree()
