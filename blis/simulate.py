@@ -217,11 +217,8 @@ class Simulation:
         """Whether nothing will happen any more: no request is to come, and no instance has an event before it."""
         cluster, places = self.state.scratch.cluster, self.state.gateway.places
         n_past = cluster[N_ROUTED] + cluster[codes.N_REJECTED] + ended_at_gateway(self.state)
-        n_held = (
-            places[codes.GATE_REQUESTS]
-            if min(places[codes.NEXT_CYCLE_US], places[codes.NEXT_SWEEP_US]) == codes.NEVER_US
-            else 0
-        )
+        is_asked = min(places[codes.NEXT_CYCLE_US], places[codes.NEXT_SWEEP_US]) < codes.NEVER_US
+        n_held = 0 if is_asked else places[codes.GATE_REQUESTS]  # who waits there will wait for ever
         all_routed = n_past + n_held == len(self.requests)
         return bool(all_routed and self.state.instances.next_event_us.min() == codes.NEVER_US)
 
