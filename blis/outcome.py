@@ -71,6 +71,7 @@ class GatewayOutcome:
 
     enqueued_us: Int64Vector  #: when it joined the queue, the last time
     dispatched_us: Int64Vector  #: when it was sent on
+    ended_us: Int64Vector  #: when it was refused or let go for good
     wait_us: Int64Vector  #: from the one to the other
     peak_requests: int  #: that waited at a time
 
@@ -157,6 +158,7 @@ def _gateway(simulation: Simulation) -> GatewayOutcome | None:
     return GatewayOutcome(
         enqueued_us=gated["enqueued_us"].copy(),
         dispatched_us=gated["dispatched_us"].copy(),
+        ended_us=gated["ended_us"].copy(),
         wait_us=np.where(sent, gated["dispatched_us"] - gated["enqueued_us"], -1),
         peak_requests=int(gateway.places[GATE_PEAK]),
     )

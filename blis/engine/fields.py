@@ -216,6 +216,7 @@ GATED_FIELDS = {
     "attempts": (_I, 0),  # how often it has come again
     "enqueued_us": (_I, -1),  # when it joined the gateway's queue, the last time; -1
     "dispatched_us": (_I, -1),  # when it was sent on to the router; -1
+    "ended_us": (_I, -1),  # when it was refused or let go for good; -1
     "key": (_F, 0.0),  # smaller is sent first
     "rank": (_I, 0),  # how many were enqueued before it
     "child": (_I, -1),  # first child in the heap of its flow

@@ -62,6 +62,7 @@ def _end(world: World, state: State, request: int, status: int, now_us: int) -> 
     if status != TIMED_OUT and comes_again(world, state, request, now_us):
         return
     state.requests.status[request] = status
+    state.gateway.requests.ended_us[request] = now_us
     state.gateway.places[N_GATEWAY_REJECTED + status - GATEWAY_REJECTED] += 1
     if world.settings.lookahead_us != NEVER_US:
         release_followers(world, state, request, now_us + REFUSED_PAUSE_US)

@@ -34,6 +34,7 @@ def table(result: Result) -> "pyarrow.Table | None":
             "request": requests.number[rows],
             "enqueued_us": numbers(gateway.enqueued_us[rows], gateway.enqueued_us[rows] < 0),
             "dispatched_us": numbers(gateway.dispatched_us[rows], gateway.dispatched_us[rows] < 0),
+            "ended_us": numbers(gateway.ended_us[rows], gateway.ended_us[rows] < 0),
             "fate": names(fates, (*STATUS_NAMES, _SENT_ON)),
             "urgency": np.array(BANDS)[bands[requests.slo_class[rows]]],
             "tenant": names(requests.tenant[rows], requests.tenants),
