@@ -127,7 +127,7 @@ class Problem:
         return {gene.name: gene.check(f"{where}.{gene.name}", given[gene.name]) for gene in self.genes}
 
     def decode(self, genome: Genome) -> Phenotype:
-        """What the genome means to the simulator: all five questions, with every parameter."""
+        """What the genome means to the simulator: all questions, with every parameter."""
         policies, limits = dict(self.frozen.policies), dict(self.frozen.limits)
         for gene in self.genes:
             part = gene.decode(genome[gene.name])

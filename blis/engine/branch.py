@@ -7,7 +7,8 @@ those that neither has reached. That is what makes a fork cheap enough to try ev
 from typing import Any
 
 from blis.engine._jit import kernel
-from blis.engine.codes import CLOCK_US, COMPLETED, NEVER_US, NEXT_FIXED, ROUTING_HEAD, ROUTING_TAIL
+from blis.engine.codes import CLOCK_US, NEVER_US, NEXT_FIXED, ROUTING_HEAD, ROUTING_TAIL
+from blis.engine.endings import has_ended
 from blis.engine.state import INDEXED, PIECES_MADE, RUNS_MADE, BlockStore, State
 from blis.engine.views import World
 
@@ -84,7 +85,7 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
 def _has_left(base: State, request: int) -> bool:
     """Whether a request's end lies in the past: that of a step under way is known, and still to come."""
     requests = base.requests
-    return requests.status[request] >= COMPLETED and requests.finished_us[request] <= base.scratch.cluster[CLOCK_US]
+    return has_ended(requests.status[request]) and requests.finished_us[request] <= base.scratch.cluster[CLOCK_US]
 
 
 @kernel

@@ -7,15 +7,15 @@ NEVER_US = 2**62
 NO_DRAFTS = -1
 
 # What has become of a request.
-NOT_STARTED, GATEWAY_QUEUED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED = range(7)
-# Ends of requests that came as far as the gateway's queue.
-GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT = range(7, 11)
+NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED = range(6)
+# Of requests that came to a gateway: four ends, and that one still waits there.
+GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED = range(6, 11)
 STATUS_NAMES = (
-    *("not_started", "gateway_queued", "queued", "running", "completed", "rejected", "dropped"),
-    *("gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out"),
+    *("not_started", "queued", "running", "completed", "rejected", "dropped"),
+    *("gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out", "gateway_queued"),
 )
-#: The gateway's among them: without a gateway nobody is ever in one.
-GATEWAY_STATUSES = (GATEWAY_QUEUED, GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT)
+#: Those of the gateway: without one nobody is ever in them.
+GATEWAY_STATUSES = (GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED)
 
 # Why the kernel came back.
 DONE, AT_ADMISSION, AT_ROUTING, AT_ORDER, AT_VICTIM, GROW, OUT_OF_EVENTS, STALLED, BAD_TARGET, LEFT = range(10)

@@ -37,7 +37,7 @@ def check_conservation(state: State) -> None:
     rejected, held = int(cluster[N_REJECTED]), int(state.gateway.places[GATE_REQUESTS])
     ended = _ends_at_gateway(state)
     not_started = len(requests) - int(cluster[N_ROUTED]) - rejected - held - sum(ended) + pending
-    counted = (not_started, held, queued, running, completed, rejected, dropped, *ended)
+    counted = (not_started, queued, running, completed, rejected, dropped, *ended, held)
     counts = np.bincount(requests["status"], minlength=len(STATUS_NAMES)).tolist()
     for name, expected, got in zip(STATUS_NAMES, counts, counted, strict=True):
         if expected != got:

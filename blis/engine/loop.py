@@ -13,7 +13,6 @@ from blis.engine.codes import (
     AT_ROUTING,
     BAD_TARGET,
     CLOCK_US,
-    COMPLETED,
     DECISION,
     DONE,
     FIRST_LIVE,
@@ -41,6 +40,7 @@ from blis.engine.codes import (
 )
 from blis.engine.decisions import record_admission, record_routing, record_scores
 from blis.engine.dispatching import next_gateway_event, note_routed, routing_us, run_cycle
+from blis.engine.endings import has_ended
 from blis.engine.events import advance, inject
 from blis.engine.feedback import REFUSED_PAUSE_US, next_arrival, release_followers, remove_arrival, safe_until_us
 from blis.engine.fields import (
@@ -253,7 +253,7 @@ def run_until(world: World, state: State, until_us: int) -> int:
     view = by_reference(router_view(world, state, cluster[CLOCK_US]))
     while True:
         if cluster[NEXT_INSTANCE] == 0:
-            if cluster[WATCHED] >= 0 and state.requests.status[cluster[WATCHED]] >= COMPLETED:
+            if cluster[WATCHED] >= 0 and has_ended(state.requests.status[cluster[WATCHED]]):
                 return LEFT
             cluster[MEETING_US] = _next_meeting_us(world, state, end_us)
         meeting_us = cluster[MEETING_US]

@@ -10,7 +10,7 @@ from blis.explaining.counterfactual.rollout import with_rollouts
 from blis.explaining.counterfactual.sampling import Sampling
 from blis.explaining.explanation import evidence_of
 from blis.explaining.findings import findings
-from blis.explaining.trace import gateway
+from blis.explaining.trace.gateway import table as gateway_table
 from blis.output.tables import request_table
 from blis.result import Result, simulate
 from blis.scenario import Scenario
@@ -31,15 +31,16 @@ HELD: dict[str, Any] = {
 }
 
 
-def traced(workload: dict[str, Any] = WORKLOAD, **policies: Any) -> Result:
-    scenario = Scenario.from_mapping({"cluster": CLUSTER, "workload": workload, "policies": HELD | policies})
+def traced(workload: dict[str, Any] = WORKLOAD, gateway: dict[str, Any] | None = None, **policies: Any) -> Result:
+    cluster = CLUSTER if gateway is None else CLUSTER | {"gateway": gateway}
+    scenario = Scenario.from_mapping({"cluster": cluster, "workload": workload, "policies": HELD | policies})
     return simulate(scenario, 3, trace="decisions")
 
 
 def test_the_table_has_every_request_that_came_to_the_queue() -> None:
     result = traced()
 
-    table = gateway.table(result)
+    table = gateway_table(result)
 
     assert table is not None
     rows = table.to_pandas()
@@ -57,7 +58,7 @@ def test_without_a_gateway_there_is_no_table() -> None:
     cluster = {name: value for name, value in CLUSTER.items() if name != "gateway"}
     result = simulate(Scenario.from_mapping({"cluster": cluster, "workload": WORKLOAD | {"num_requests": 20}}), 3)
 
-    assert gateway.table(result) is None
+    assert gateway_table(result) is None
     assert "gateway_wait_ms" not in request_table(result).column_names
 
 
@@ -94,7 +95,7 @@ def test_least_urgent_requests_that_all_others_pass_starve() -> None:
         "retries": None,
     }
 
-    found = findings(evidence_of(traced(rare)))["gateway-starvation"]
+    found = findings(evidence_of(traced(rare, {"capacity_requests": 10})))["gateway-starvation"]
     fair = findings(evidence_of(traced(WORKLOAD | {"rate": 3})))["gateway-starvation"]
 
     assert found.count > 0
