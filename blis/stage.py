@@ -129,7 +129,7 @@ class Stage:
             "least_steps": 1 - -(fewest_tokens - 1) // (1 + most_drafts),
             "lookahead_us": lookahead_us,
             **retry_settings(self.requests.retries),
-            "retry_key": self._key("retries"),
+            "retry_key": self._key("retries") if self.requests.retries is not None else 0,
         }
 
     def _key(self, of_what: str) -> int:

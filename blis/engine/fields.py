@@ -6,6 +6,7 @@ minutes to compile. A request's fields also share its cache lines this way.)
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -439,16 +440,23 @@ def _dtype(fields: Mapping[str, tuple[type, Any]]) -> np.dtype[Any]:
     return np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True)
 
 
+@cache
+def _dtype_of(fields: tuple[tuple[str, tuple[type, Any]], ...]) -> np.dtype[Any]:
+    """The same, made once for each kind of record: a state has twenty of them, and is often made anew."""
+    return _dtype(dict(fields))
+
+
 _SETTING_DTYPE = _dtype(SETTING_FIELDS)
 
 
 def records(fields: Mapping[str, tuple[type, Any]], length: int) -> Records:
     """An array of records with each field at its initial value."""
     # Zeros cost nothing until they are touched.
-    array = np.zeros(length, _dtype(fields))
-    for name, (_, initial) in fields.items():
-        if initial != 0:
-            array[name] = initial
+    array = np.zeros(length, _dtype_of(tuple(fields.items())))
+    if length > 0:
+        for name, (_, initial) in fields.items():
+            if initial != 0:
+                array[name] = initial
     return array.view(np.recarray)
 
 
