@@ -12,14 +12,13 @@ from tests.gateway.test_gateway_laws import random_requests
 from tests.genomes.problems import problem
 
 ANSWERS = [(question, name) for question in GATEWAY_QUESTIONS for name in choices(question)]
-LLM_D = {"policy": "weighted", "scorers": {"prefix-affinity": 3, "queue-depth": 2, "kv-utilization": 2}}
 
 
 @pytest.mark.parametrize(("question", "name"), ANSWERS)
 def test_every_shipped_answer_is_a_genome_that_decodes_to_it(question: str, name: str) -> None:
     searched = problem("gateway")
 
-    genome = searched.encode({"routing": LLM_D, question: name})
+    genome = searched.encode({"routing": "shortest-expected-work", question: name})
 
     assert genome is not None
     assert searched.decode(genome).policies[question]["policy"] == name
