@@ -8,6 +8,7 @@ import numpy as np
 
 from blis.cluster.deployment import build_cluster
 from blis.cluster.fleet import fleet_settings, fleet_tables
+from blis.cluster.gateway import gateway_settings
 from blis.cluster.instances import Cluster
 from blis.engine import codes
 from blis.engine.answers import addresses, compiled_answer, compiled_line
@@ -55,7 +56,7 @@ class PreparedRun:
 
     @property
     def parameters(self) -> np.ndarray:
-        """Float64 (6, widest) one row per question."""
+        """Float64 (questions, widest) one row per question."""
         return self.prepared_policies.parameters
 
     @property
@@ -205,6 +206,7 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
         "routing_latency_us": cluster.routing_latency_us,
         "snapshot_refresh_us": cluster.snapshot_refresh_us,
         "cache_signal_delay_us": cluster.cache_signal_delay_us,
+        **gateway_settings(cluster.gateway),
         "horizon_us": codes.NEVER_US - 2 if horizon_us is None else horizon_us,
         "load_kind": codes.LOAD_PENDING if load_counts_once else codes.LOAD_IN_FLIGHT,
         "router_index_blocks": cluster.router_index_blocks or index_blocks,

@@ -6,6 +6,7 @@ next one, which finds them at the size to which they have grown.
 
 import numpy as np
 
+from blis.cluster.gateway import gateway_bands
 from blis.cluster.served_models import places_of_models, served_models
 from blis.engine import codes
 from blis.engine.choice import LOWEST_INDEX
@@ -20,6 +21,7 @@ from blis.foundation.units import Int64Vector
 from blis.prepare import PreparedCluster, PreparedRun
 from blis.workload.arrays import lookahead, outputs_share_keys, workload_arrays
 from blis.workload.requests import Requests
+from blis.workload.retries import retry_settings
 
 #: What may be recorded of a run; the place is the number that the kernel knows.
 TRACE_LEVELS = ("none", "summary", "decisions")
@@ -95,11 +97,15 @@ class Stage:
         }
         if shared["has_fleet"]:  # instances depend on each other by the decisions about their number
             changed["effects_are_local"] = 0
+        if shared["has_gateway"]:  # whether somebody is sent on depends on what all instances do
+            expects = own["needs_expected_output"] or own["gate_expects_output"]
+            changed |= {"looks": True, "effects_are_local": False, "needs_expected_output": expects}
         return setting_record(**{**shared, **own, **changed})
 
     def state(self, settings: Records) -> State:
         """The state before the first event, in arrays of its own."""
-        return new_state(self.workload, settings, self.cluster.limits, self.cluster.fleet)
+        bands = gateway_bands(self.cluster.cluster.gateway)
+        return new_state(self.workload, settings, self.cluster.limits, self.cluster.fleet, bands)
 
     def state_left(self, settings: Records) -> tuple[State, Resetting | None]:
         """The same in arrays that a run has left, with what `leave` asks for; if there are none, in new ones."""
@@ -135,6 +141,8 @@ class Stage:
             "outputs_share_keys": outputs_share_keys(self.requests),
             "least_steps": 1 - -(fewest_tokens - 1) // (1 + most_drafts),
             "lookahead_us": lookahead_us,
+            **retry_settings(self.requests.retries),
+            "retry_key": self._key("retries") if self.requests.retries is not None else 0,
         }
 
     def _asks_for_some(self) -> bool:

@@ -103,6 +103,7 @@ def build_cluster(
         router_index_blocks=plan.router_index_blocks,
         router_ties=plan.router_ties,
         fleet=fleet,
+        gateway=plan.gateway,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from blis.cluster.autoscaling import Autoscaling, of_pool
 from blis.cluster.failures import Failure, failures_from
+from blis.cluster.gateway import Gateway
 from blis.cluster.kv_capacity import KV_CACHE_DTYPES
 from blis.cluster.speculative import Speculative
 from blis.foundation.answers import answer, choices
@@ -113,6 +114,7 @@ class ClusterPlan:
     router_ties: str | None = None  #: one of TIE_RULES; None: as the semantics have it
     autoscaling: Autoscaling | None = None  #: how many instances there may be; None: as many as there are
     failures: tuple[Failure, ...] = ()  #: instances that die, in the order of time
+    gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
 
 
 def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
@@ -123,7 +125,8 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     ConfigError
         If a key is unknown, a value wrong, or the pools' latency models differ.
     """
-    given = check_keys(where, mapping, ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", *_FLEET_KEYS))
+    known = ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway", *_FLEET_KEYS)
+    given = check_keys(where, mapping, known)
     shared = {key: given[key] for key in _POOL_KEYS if given.get(key) is not None}
     instances = given.get("instances", 1)
     listed = instances if isinstance(instances, list | tuple) else [{"count": instances}]
@@ -151,12 +154,15 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     if ties is not None:
         check_choice(f"{where}.router_ties", ties, TIE_RULES)
     autoscaling, failures = _fleet(given, where, [pool.count for pool in pools])
+    queue = given.get("gateway")
+    gateway = None if queue is None else Gateway.from_mapping(f"{where}.gateway", queue)
     return ClusterPlan(
         pools=tuple(pools),
         latency=kinds.pop(),
         router_ties=ties,
         autoscaling=autoscaling,
         failures=failures,
+        gateway=gateway,
         **numbers,  # type: ignore[arg-type]
     )
 

@@ -26,6 +26,10 @@ SIGNATURES = {
     "preemption": views.VICTIM,
     "eviction": views.RANK,
     "scaling": SCALE,
+    "saturation": views.MEASURE,
+    "fairness": views.CHOOSE,
+    "queue_order": views.ORDER_QUEUE,
+    "ceiling": views.LIMIT,
     "latency": views.STEP_TIME,
 }
 

@@ -7,7 +7,8 @@ those that neither has reached. That is what makes a fork cheap enough to try ev
 from typing import Any
 
 from blis.engine._jit import kernel
-from blis.engine.codes import CLOCK_US, COMPLETED, NEVER_US, NEXT_FIXED, ROUTING_HEAD, ROUTING_TAIL
+from blis.engine.codes import CLOCK_US, NEVER_US, NEXT_FIXED, ROUTING_HEAD, ROUTING_TAIL
+from blis.engine.endings import has_ended
 from blis.engine.state import INDEXED, PIECES_MADE, RUNS_MADE, BlockStore, State
 from blis.engine.views import World
 
@@ -48,6 +49,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
         branch.requests[request] = base.requests[request]
         if base.drafts.shape[0] > 0:
             branch.drafts[request] = base.drafts[request]
+        if base.gateway.requests.shape[0] > 0:
+            branch.gateway.requests[request] = base.gateway.requests[request]
         if base.learned.requests.shape[0] > 0:
             branch.learned.requests[request] = base.learned.requests[request]
         if world.settings.needs_sessions:  # only those of requests that were routed since can differ
@@ -68,6 +71,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
     if world.settings.needs_prompts:
         for instance in range(world.settings.n_instances):
             _copy_rows(base.prompts[instance], branch.prompts[instance])
+    if world.settings.has_gateway:
+        _copy_gateway(base, branch)
     if world.settings.cache_signal_delay_us > 0:
         _copy_vector(base.seen.counters, branch.seen.counters)
         for slot in range(base.seen.slots.shape[0]):
@@ -85,7 +90,7 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
 def _has_left(base: State, request: int) -> bool:
     """Whether a request's end lies in the past: that of a step under way is known, and still to come."""
     requests = base.requests
-    return requests.status[request] >= COMPLETED and requests.finished_us[request] <= base.scratch.cluster[CLOCK_US]
+    return has_ended(requests.status[request]) and requests.finished_us[request] <= base.scratch.cluster[CLOCK_US]
 
 
 @kernel
@@ -126,6 +131,18 @@ def _copy_fleet(base: State, branch: State) -> None:
         branch.fleet.failures[failure] = base.fleet.failures[failure]
     for instance in range(base.fleet.read.shape[0]):
         branch.fleet.read[instance] = base.fleet.read[instance]
+
+
+@kernel
+def _copy_gateway(base: State, branch: State) -> None:
+    _copy_vector(base.gateway.places, branch.gateway.places)
+    _copy_vector(base.gateway.in_flight_tokens, branch.gateway.in_flight_tokens)
+    for flow in range(base.gateway.flows.shape[0]):
+        branch.gateway.flows[flow] = base.gateway.flows[flow]
+    for band in range(base.gateway.bands.shape[0]):
+        branch.gateway.bands[band] = base.gateway.bands[band]
+    for tenant in range(base.gateway.tenants.shape[0]):
+        branch.gateway.tenants[tenant] = base.gateway.tenants[tenant]
 
 
 @kernel

@@ -31,6 +31,19 @@ def find_candidates(world: World, state: State, request: int) -> int:
 
 
 @kernel
+def find_servers(world: World, state: State) -> int:
+    """List the instances that any request may be sent to now, whatever model it asks for; return how many they are."""
+    if world.settings.restricts_candidates:
+        count = 0
+        for instance in range(world.settings.n_instances):
+            if world.limits.roles[instance] & DECODE != 0 and state.instances.routable[instance] != 0:
+                state.scratch.eligible[count] = instance
+                count += 1
+        state.scratch.cluster[N_CANDIDATES] = count
+    return state.scratch.cluster[N_CANDIDATES]
+
+
+@kernel
 def is_candidate(world: World, state: State, instance: int) -> bool:
     """Whether an instance is one of those that were listed last."""
     if world.settings.restricts_candidates:

@@ -20,6 +20,7 @@ from blis.engine.codes import (
 from blis.engine.events import set_next_event
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
 from blis.engine.forgetting import forget_cache, forget_sent, give_back_pieces
+from blis.engine.gate_record import note_taken_away
 from blis.engine.heap import AS_QUEUED, AS_TAKEN, meld, without_root
 from blis.engine.members import complete
 from blis.engine.sent_prompts import note_dropped
@@ -80,6 +81,8 @@ def _take_away(world: World, state: State, instance: int, request: int, loses: i
     """Let a request that is in no structure of the instance any more go to the router, or be lost."""
     cluster, requests = state.scratch.cluster, state.requests
     state.instances.taken_away_requests[instance] += 1
+    if world.settings.has_gateway:
+        note_taken_away(world, state, instance, request, loses != 0)
     _begin_life(world, state, request)
     if loses:
         cluster[N_LOST] += 1

@@ -6,6 +6,7 @@ minutes to compile. A request's fields also share its cache lines this way.)
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -126,6 +127,22 @@ SETTING_FIELDS = {
     "actuation_delay_us": (_I, 0),  # from a decision to what follows from it
     "hands_back": (_I, 0),  # who drains gives what it has not begun to the router again
     "n_pools": (_I, 0),
+    "has_gateway": (_I, 0),  # admitted requests wait in a queue in front of the router
+    "gate_capacity_requests": (_I, 0),  # that may wait there; NEVER_US: any number
+    "gate_ttl_us": (_I, 0),  # from the enqueueing, after which a waiting request expires; NEVER_US: it never does
+    "gate_timeout_us": (_I, 0),  # from the arrival, after which the client of a waiting request gives up; NEVER_US
+    "gate_tick_us": (_I, 0),  # between two cycles of dispatch
+    "gate_sweep_us": (_I, 0),  # between two looks for those that have waited too long
+    "gate_displaces": (_I, 0),  # a full queue lets go of somebody less urgent than who comes
+    "gate_reads_reports": (_I, 0),  # the saturation follows from what instances report
+    "gate_reads_records": (_I, 0),  # it follows from the router's own record of what it sent
+    "gate_counts_cycles": (_I, 0),  # a ceiling changes from cycle to cycle
+    "retry_attempts": (_I, 0),  # how often a client that was refused comes again; 0: never
+    "retry_base_us": (_I, 0),  # pause before the first of these
+    "retry_most_us": (_I, 0),  # longest pause
+    "retry_factor_ppm": (_I, 0),  # by which each further one is longer [millionths]
+    "retry_jitter_ppm": (_I, 0),  # part of a pause that is drawn [millionths]
+    "retry_key": (_I, 0),  # from which that part is drawn
     "lookahead_us": (_I, 0),  # least time from a request's end to an arrival that waits for it; NEVER_US: none does
     "busy_until_step_ends": (_I, 0),  # the semantics flags, see blis.foundation.semantics
     "recompute_cached_prompt": (_I, 0),
@@ -210,6 +227,53 @@ SERVICE_FIELDS = {
     "written_tokens": (_I, 0),  # by those that have left the batch
     "batch_tokens": (_I, 0),  # by those that were in it when somebody last asked, since they were taken
     "lift": (_F, 0.0),  # what was added to its counter when it came back
+}
+
+# Of a request, where there is a gateway or clients come again.
+GATED_FIELDS = {
+    "first_arrival_us": (_I, -1),  # of a request that has come again, the first time; -1
+    "attempts": (_I, 0),  # how often it has come again
+    "enqueued_us": (_I, -1),  # when it joined the gateway's queue, the last time; -1
+    "dispatched_us": (_I, -1),  # when it was sent on to the router; -1
+    "ended_us": (_I, -1),  # when it was refused or let go for good; -1
+    "key": (_F, 0.0),  # smaller is sent first
+    "rank": (_I, 0),  # how many were enqueued before it
+    "child": (_I, -1),  # first child in the heap of its flow
+    "next": (_I, -1),  # next sibling there
+    "previous": (_I, -1),  # previous sibling, or the parent of a first child
+    "older": (_I, -1),  # enqueued before it in its band
+    "newer": (_I, -1),  # after it
+}
+
+# Of a band and a tenant.
+FLOW_FIELDS = {
+    "root": (_I, -1),  # heap of its waiting requests
+    "queued_requests": (_I, 0),
+    "next_flow": (_I, -1),  # another of the band with somebody waiting
+    "previous_flow": (_I, -1),
+}
+
+# Of a band, the most urgent first.
+BAND_FIELDS = {
+    "urgency": (_F, 0.0),
+    "capacity_requests": (_I, NEVER_US),  # that may wait in it
+    "is_active": (_I, 0),  # 1 from its first request on, or if it is configured
+    "queued_requests": (_I, 0),
+    "first_flow": (_I, -1),  # of those with somebody waiting
+    "oldest": (_I, -1),  # request that has waited longest
+    "newest": (_I, -1),
+    "last_tenant": (_I, -1),  # that a request was sent of
+    "dispatched_requests": (_I, 0),
+}
+
+# Of a tenant, as the gateway sees it.
+TENANT_FIELDS = {
+    "queued_requests": (_I, 0),  # in all bands
+    "active_since_us": (_I, 0),  # since when some request of it has been waiting
+    "dispatched_requests": (_I, 0),
+    "input_tokens": (_I, 0),  # prompts that were sent on
+    "written_tokens": (_I, 0),  # outputs of completed requests
+    "served_us": (_I, 0),  # when the last of them completed
 }
 
 INSTANCE_FIELDS = {
@@ -432,16 +496,23 @@ def _dtype(fields: Mapping[str, tuple[type, Any]]) -> np.dtype[Any]:
     return np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True)
 
 
+@cache
+def _dtype_of(fields: tuple[tuple[str, tuple[type, Any]], ...]) -> np.dtype[Any]:
+    """The same, made once for each kind of record: a state has twenty of them, and is often made anew."""
+    return _dtype(dict(fields))
+
+
 _SETTING_DTYPE = _dtype(SETTING_FIELDS)
 
 
 def records(fields: Mapping[str, tuple[type, Any]], length: int) -> Records:
     """An array of records with each field at its initial value."""
     # Zeros cost nothing until they are touched.
-    array = np.zeros(length, _dtype(fields))
-    for name, (_, initial) in fields.items():
-        if initial != 0:
-            array[name] = initial
+    array = np.zeros(length, _dtype_of(tuple(fields.items())))
+    if length > 0:
+        for name, (_, initial) in fields.items():
+            if initial != 0:
+                array[name] = initial
     return array.view(np.recarray)
 
 

@@ -20,9 +20,13 @@ from blis.engine.codes import (
     GROW,
     IS_DECIDED,
     LOADING,
-    N_ADMITTED,
     N_FLEET_EVENTS,
+    N_GATEWAY_REJECTED,
     N_REJECTED,
+    N_RETURNED,
+    N_ROUTED,
+    N_TIMED_OUT,
+    N_UNROUTABLE,
     NEVER_US,
     NEXT_FAILURE,
     NEXT_FLEET_US,
@@ -31,9 +35,6 @@ from blis.engine.codes import (
     OUT_OF_EVENTS,
     READ_BEFORE_US,
     READ_US,
-    RETURN_ROOT,
-    ROUTING_HEAD,
-    ROUTING_TAIL,
     STUCK_INSTANCE,
     UNPLACED,
     WARM,
@@ -92,9 +93,10 @@ def run_fleet(world: World, state: State, now_us: int) -> int:
 def _is_over(world: World, state: State) -> bool:
     """Whether every request has ended."""
     cluster = state.scratch.cluster
-    if cluster[N_ADMITTED] + cluster[N_REJECTED] < world.workload.table.shape[0]:
-        return False
-    if cluster[ROUTING_HEAD] < cluster[ROUTING_TAIL] or cluster[RETURN_ROOT] >= 0:
+    past = cluster[N_ROUTED] - cluster[N_RETURNED] + cluster[N_REJECTED] + cluster[N_UNROUTABLE]
+    for place in range(N_GATEWAY_REJECTED, N_TIMED_OUT + 1):
+        past += state.gateway.places[place]
+    if past < world.workload.table.shape[0]:
         return False
     in_flight = 0
     for instance in range(world.settings.n_instances):

@@ -17,6 +17,7 @@ WRITTEN_FIRST = {
     "log": frozenset({"entries", "lost", "pauses"}),
     "trace": frozenset({"preemptions", "samples"}),
     "fleet": frozenset({"events", "read"}),
+    "gateway": frozenset({"heads"}),
     "seen": frozenset({"slots"}),  # which are cleared where something was entered
 }
 

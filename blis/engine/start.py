@@ -7,9 +7,14 @@ import numpy as np
 from blis.engine.claims import NOT_KEPT
 from blis.engine.codes import (
     ARRIVAL_ROOT,
+    LAST_CYCLE_US,
     N_CANDIDATES,
     N_CLUSTER_PLACES,
+    N_GATE_PLACES,
     N_STEP_PLACES,
+    NEVER_US,
+    NEXT_CYCLE_US,
+    NEXT_SWEEP_US,
     NO_DRAFTS,
     NO_TRACE,
     RETURN_ROOT,
@@ -21,8 +26,11 @@ from blis.engine.codes import (
 )
 from blis.engine.fields import (
     ADMISSION_FIELDS,
+    BAND_FIELDS,
     CLAIM_FIELDS,
     DRAFT_FIELDS,
+    FLOW_FIELDS,
+    GATED_FIELDS,
     INSTANCE_FIELDS,
     KEPT_FIELDS,
     LENGTH_FIELDS,
@@ -40,6 +48,7 @@ from blis.engine.fields import (
     SEEN_FIELDS,
     SERVICE_FIELDS,
     SLOT_FIELDS,
+    TENANT_FIELDS,
     Records,
     records,
 )
@@ -50,6 +59,7 @@ from blis.engine.state import (
     SKETCH_ROWS,
     Batches,
     BlockStore,
+    Gateway,
     Kept,
     Learned,
     Scratch,
@@ -59,6 +69,7 @@ from blis.engine.state import (
     TraceLog,
     Workload,
 )
+from blis.engine.views import N_FLOW_COLUMNS
 from blis.foundation.slo import CLASSES
 from blis.foundation.units import Int64Vector
 
@@ -66,8 +77,17 @@ from blis.foundation.units import Int64Vector
 _MOST_FIRST_RUNS = 4096
 
 
-def new_state(workload: Workload, settings: Records, limits: Records, fleet: FleetTables | None = None) -> State:
-    """The state before the first event: nothing has arrived, every block is free, and without a fleet all serve."""
+def new_state(
+    workload: Workload,
+    settings: Records,
+    limits: Records,
+    fleet: FleetTables | None = None,
+    bands: Records | None = None,
+) -> State:
+    """The state before the first event: nothing has arrived, every block is free, and without a fleet all serve.
+
+    `bands`, of BAND_FIELDS, are those of the gateway's queue; None: without a gateway.
+    """
     n, m = len(workload.table), settings.n_instances
     largest_batch = int(max(1, min(limits.max_running_requests.max(), max(n, 1))))
     longest = int((workload.table.input_tokens + workload.table.output_tokens).max()) if n else 1
@@ -121,6 +141,24 @@ def new_state(workload: Workload, settings: Records, limits: Records, fleet: Fle
         trace=new_trace(n, settings),
         learned=new_learned(n, settings),
         fleet=new_fleet(instances, fleet),
+        gateway=_new_gateway(n, settings, records(BAND_FIELDS, 0) if bands is None else bands),
+    )
+
+
+def _new_gateway(n: int, settings: Records, bands: Records) -> Gateway:
+    """A queue in which nobody waits."""
+    n_tenants = int(settings.n_tenants) if settings.has_gateway else 0
+    places = np.zeros(N_GATE_PLACES, np.int64)
+    places[[NEXT_CYCLE_US, NEXT_SWEEP_US]] = NEVER_US
+    places[LAST_CYCLE_US] = -1
+    return Gateway(
+        places=places,
+        requests=records(GATED_FIELDS, n if settings.has_gateway or settings.retry_attempts > 0 else 0),
+        flows=records(FLOW_FIELDS, len(bands) * n_tenants),
+        bands=bands.copy(),
+        tenants=records(TENANT_FIELDS, n_tenants),
+        in_flight_tokens=np.zeros(int(settings.n_instances), np.int64),
+        heads=np.zeros((N_FLOW_COLUMNS, max(1, n_tenants))),
     )
 
 
@@ -171,7 +209,7 @@ def new_trace(n: int, settings: Records) -> TraceLog:
     m = int(settings.n_instances)
     return TraceLog(
         counters=np.zeros(2, np.int64),
-        admissions=records(ADMISSION_FIELDS, traced),
+        admissions=records(ADMISSION_FIELDS, traced * (1 + int(settings.retry_attempts))),
         routings=records(ROUTING_FIELDS, traced),
         scores=np.zeros((judged, m)),
         scorer_scores=np.zeros((judged, max(int(settings.n_scorers), 1), m)),

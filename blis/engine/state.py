@@ -129,6 +129,18 @@ class Fleet(NamedTuple):
     events: Records  # growable; FLEET_EVENT_FIELDS
 
 
+class Gateway(NamedTuple):
+    """The queue in front of the router; without one most arrays are empty."""
+
+    places: Int64Vector  # see blis.engine.codes
+    requests: Records  # (n,) GATED_FIELDS
+    flows: Records  # (bands · tenants,) FLOW_FIELDS
+    bands: Records  # (bands,) BAND_FIELDS
+    tenants: Records  # (tenants,) TENANT_FIELDS
+    in_flight_tokens: Int64Vector  # (m,) prompts of the requests that were sent there and have not ended
+    heads: np.ndarray  # float64 (fields of FlowsView, tenants) what the fairness policy chooses among
+
+
 class State(NamedTuple):
     """Everything that moves."""
 
@@ -149,6 +161,7 @@ class State(NamedTuple):
     trace: TraceLog
     learned: Learned
     fleet: Fleet
+    gateway: Gateway
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)

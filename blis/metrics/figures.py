@@ -11,6 +11,7 @@ from blis.metrics.cost import cost_figures
 from blis.metrics.drafts import draft_figures
 from blis.metrics.fairness import fairness_figures
 from blis.metrics.fleet import fleet_figures
+from blis.metrics.gateway import gateway_figures
 from blis.metrics.latency import interval_figures
 from blis.metrics.load import load_figures
 from blis.metrics.served import Served, served_requests
@@ -50,7 +51,7 @@ def cluster_block(
     """The figures of all requests and instances, as `blis.metrics.summary` begins with."""
     end_us, instances, everywhere = outcome.end_us, outcome.instances, slice(None)
     return {
-        **service_figures(served, end_us),
+        **service_figures(served, end_us, cluster.gateway is not None),
         **interval_figures(outcome.interval_us, outcome.interval_tokens),
         **fairness_figures(served, requests.tenant, len(requests.tenants)),
         "total_input_tokens": int(instances.input_tokens.sum()),
@@ -67,6 +68,7 @@ def cluster_block(
         **cache_figures(instances, everywhere),
         **draft_figures(cluster, instances, everywhere),
         **fleet_figures(cluster, outcome, served),
+        **gateway_figures(outcome),
     }
 
 

@@ -26,7 +26,7 @@ from blis.workload.requests import Requests
 def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: SloTargets) -> dict[str, Any]:
     """The metrics, in one fixed order of keys, as plain numbers; a figure of an empty set is None."""
     served = served_requests(requests, outcome, targets)
-    end_us = outcome.end_us
+    end_us, has_gateway = outcome.end_us, cluster.gateway is not None
     models, model = _models(requests, cluster, outcome.requests.instance)
     return {
         "instance_id": "cluster",
@@ -37,9 +37,9 @@ def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: S
         "instances": _instance_blocks(served, cluster, outcome),
         "classes": [
             block | {"slo_targets": targets.of(block["slo_class"])._asdict()}
-            for block in _groups("slo_class", served, requests.slo_class, requests.slo_classes, end_us)
+            for block in _groups("slo_class", served, requests.slo_class, requests.slo_classes, end_us, has_gateway)
         ],
-        "tenants": _groups("tenant", served, requests.tenant, requests.tenants, end_us),
+        "tenants": _groups("tenant", served, requests.tenant, requests.tenants, end_us, has_gateway),
         "models": _groups("model", served, model, models, end_us),
         "pools": _pool_blocks(served, cluster, outcome),
         "notes": [*requests.notes, *reach_notes(requests, cluster, outcome)],
@@ -47,11 +47,16 @@ def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: S
 
 
 def _groups(
-    key: str, served: Served, labels: Int64Vector | Int32Vector, names: Sequence[str], end_us: int
+    key: str,
+    served: Served,
+    labels: Int64Vector | Int32Vector,
+    names: Sequence[str],
+    end_us: int,
+    has_gateway: bool = False,
 ) -> list[dict[str, Any]]:
     """One block per name, in the order of the table of names."""
     groups = zip(names, split(served, labels, len(names)), strict=True)
-    return [{key: name, **service_figures(group, end_us)} for name, group in groups]
+    return [{key: name, **service_figures(group, end_us, has_gateway)} for name, group in groups]
 
 
 def _models(requests: Requests, cluster: Cluster, instance: Int64Vector) -> tuple[tuple[str, ...], Int64Vector]:

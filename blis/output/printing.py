@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: Rows of the cluster's table: words, then the keys that fill them.
-_COUNTS = ("injected", "completed", "running", "queued", "rejected", "dropped", "unroutable", "not_started")
+_COUNTS = (
+    *("injected", "completed", "running", "queued", "rejected", "dropped", "unroutable", "not_started"),
+    # where there is a gateway
+    *("gateway_queued", "gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out"),
+)
 _LATENCIES = (
     *(("TTFT", "ttft"), ("between tokens", "itl"), ("E2E", "e2e"), ("until scheduled", "scheduling_delay")),
+    ("at the gateway", "gateway_wait"),
     *(("TTFT at the client", "client_ttft"), ("E2E at the client", "client_e2e")),  # where clients have a network
 )
 _FIGURES = ("mean", "p50", "p90", "p95", "p99")
@@ -54,8 +59,8 @@ def print_text(metrics: Mapping[str, Any], engine_s: float) -> None:
 
 def _cluster_table(metrics: Mapping[str, Any]) -> Any:
     table = _table("cluster", "")
-    rows = [(name.replace("_", " "), _number(metrics[f"{name}_requests"])) for name in _COUNTS]
-    rows = [row for row, name in zip(rows, _COUNTS, strict=True) if name in _COUNTS[:2] or metrics[f"{name}_requests"]]
+    shown = [name for name in _COUNTS if name in _COUNTS[:2] or metrics.get(f"{name}_requests")]
+    rows = [(name.replace("_", " "), _number(metrics[f"{name}_requests"])) for name in shown]
     rows += [
         ("simulated time", f"{metrics['vllm_estimated_duration_s']:,.1f} s"),
         ("requests/s", _number(metrics["responses_per_sec"], 2)),
@@ -69,6 +74,8 @@ def _cluster_table(metrics: Mapping[str, Any]) -> Any:
     if "mean_acceptance_length" in metrics:
         length, rate = metrics["mean_acceptance_length"], metrics["draft_acceptance_rate"]
         rows.append(("acceptance length", f"{_number(length, 2)} ({_percent(rate)} of the drafts)"))
+    if "retries" in metrics:
+        rows.append(("retries", f"{_number(metrics['retries'])} of {_number(metrics['retried_requests'])} requests"))
     for row in rows:
         table.add_row(*row)
     return table

@@ -47,6 +47,10 @@ def request_table(result: Result) -> "pyarrow.Table":
         columns["model"] = names(requests.model, requests.models)
     if requests.adapters:
         columns["adapter"] = names(requests.adapter, requests.adapters)
+    if result.outcome.gateway is not None:
+        columns["gateway_wait_ms"] = _milliseconds(result.outcome.gateway.wait_us)
+    if result.outcome.retries is not None:
+        columns["retries"] = result.outcome.retries
     return table_of(columns)
 
 

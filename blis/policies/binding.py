@@ -29,6 +29,10 @@ DEFAULT_POLICIES: dict[str, str] = {
     "preemption": "newest",
     "eviction": "lru",
     "scaling": "fixed",
+    "saturation": "never",
+    "fairness": "strict",
+    "queue_order": "fcfs",
+    "ceiling": "static",
 }
 
 
@@ -199,21 +203,25 @@ def bind_all(
     return bound
 
 
-def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int) -> Float64Vector:
+def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int, n_tenants: int = 1) -> Float64Vector:
     """The policy's state at the start: zeros."""
-    return np.zeros(_memory_size(policy, n_instances, n_requests), np.float64)
+    return np.zeros(_memory_size(policy, n_instances, n_requests, n_tenants), np.float64)
 
 
-def memory_of_all(policies: Mapping[str, BoundPolicy], n_instances: int, n_requests: int) -> np.ndarray:
-    """The same of all policies of a run: float64 (questions, widest), one row each."""
-    return np.zeros((len(QUESTIONS), max(_memory_size(one, n_instances, n_requests) for one in policies.values())))
+def memory_of_all(
+    policies: Mapping[str, BoundPolicy], n_instances: int, n_requests: int, n_tenants: int = 1
+) -> np.ndarray:
+    """The same of all policies of a run: float64 (questions, widest), one row per question."""
+    sizes = [_memory_size(one, n_instances, n_requests, n_tenants) for one in policies.values()]
+    return np.zeros((len(QUESTIONS), max(sizes)))
 
 
-def _memory_size(policy: BoundPolicy, n_instances: int, n_requests: int) -> int:
+def _memory_size(policy: BoundPolicy, n_instances: int, n_requests: int, n_tenants: int) -> int:
     if policy.is_python:
         return callable_memory(n_requests)
-    size = policy.flag("memory_size", None)
-    return max(1, size(n_instances, n_requests) if size else 0)
+    size, per_tenant = policy.flag("memory_size", None), policy.flag("MEMORY_PER_TENANT", 0)
+    own = size(n_instances, n_requests) if size else 0
+    return max(1, int(per_tenant * n_tenants + own))
 
 
 @cache

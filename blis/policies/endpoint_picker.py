@@ -1,8 +1,9 @@
 """llm-d's router configurations, EndpointPickerConfig files, as policy bundles: the routing and filters that they say.
 
 Plugin types, parameters and defaults are those of llm-d-router 0.9. What changes where a request goes and has no
-counterpart here is refused. What is no router's business (producers, detectors, admission, flow control) is left out
-and named in the bundle's lineage.
+counterpart here is refused. Where flow control is on, the bundle answers the gateway's questions as well, and its
+lineage tells, as `gateway`, what `cluster.gateway` must be. What is no router's business (producers, admission, and
+without flow control detectors) is left out and named in the lineage.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 from blis.foundation.checks import check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
+from blis.policies import flow_control
 from blis.policies.endpoint_picker_filters import AFFINITY, FILTERS, PASSING, affinity, filtering
 
 KIND = "EndpointPickerConfig"
@@ -19,7 +21,17 @@ _KEYS = (
     *("dataLayer", "requestHandler"),
 )
 #: What is left out, by the end of a plugin's type.
-_NOT_ROUTING = ("-producer", "-detector", "-policy", "-admitter", "-decider", "-source", "-extractor", "-handler")
+_NOT_ROUTING = (
+    "-producer",
+    "-detector",
+    "-policy",
+    "-admitter",
+    "-decider",
+    "-source",
+    "-extractor",
+    "-handler",
+    "-fairness",
+)
 _PRECISE = "precise-prefix-cache-producer"
 _LMETRIC = "lmetric-scorer"
 
@@ -84,8 +96,15 @@ def translated(where: str, mapping: Mapping[str, Any]) -> dict[str, Any]:
             policies["filtering"] = filters_here
     unnamed = [plugin.type for name, plugin in plugins.items() if name not in kinds or plugin.type not in FILTERS]
     left_out = [kind for kind in unnamed if kind.endswith(_NOT_ROUTING)]
-    left_out += [key for key in ("flowControl", "saturationDetector", "featureGates") if given.get(key)]
-    return {"version": 1, **policies, "lineage": {"source": KIND, "left_out": left_out}}
+    lineage: dict[str, Any] = {"source": KIND, "left_out": left_out}
+    if flow_control.is_on(where, given.get("featureGates")):
+        queue = flow_control.flow_control(where, given.get("flowControl"), given.get("saturationDetector"), plugins)
+        lineage["left_out"] = [kind for kind in left_out if kind not in queue.used]
+        lineage["gateway"] = queue.gateway
+        policies |= queue.policies
+    else:
+        left_out += [key for key in ("flowControl", "saturationDetector", "featureGates") if given.get(key)]
+    return {"version": 1, **policies, "lineage": lineage}
 
 
 def _plugins(where: str, listed: object) -> dict[str, _Plugin]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from blis.engine import codes
 from blis.engine.answers import compiled_answer, compiled_queues
-from blis.foundation.answers import QUESTIONS
+from blis.foundation.answers import GATEWAY_QUESTIONS, QUESTIONS
+from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
 from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind_all
 from blis.policies.needs import settings_of
@@ -44,6 +45,12 @@ def prepare_policies(
         If a policy or its parameters are wrong.
     """
     bound = bind_all(policies)
+    for question in GATEWAY_QUESTIONS:
+        if bound[question].is_python:
+            raise ConfigError(
+                f"{question} must be a shipped policy or a function compiled with numba.njit, because the gateway asks "
+                f"without stopping; got {bound[question].name!r}."
+            )
     return PreparedPolicies(
         policies=bound,
         settings=_policy_settings(bound),
@@ -103,6 +110,10 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "asks_victim": victim.is_python or (ranks and priority.is_python),  # who ranks for a choice is asked at it
         "urgency_kind": _urgency_kind(priority, scheduling),
         "takes_urgent_first": _takes_urgent_first(priority, scheduling),
+        "gate_reads_reports": policies["saturation"].flag("READS_REPORTS", True),
+        "gate_reads_records": policies["saturation"].flag("READS_RECORDS", True),
+        "gate_counts_cycles": policies["ceiling"].flag("COUNTS_CYCLES", False),
+        "gate_expects_output": "expected_output_tokens" in policies["queue_order"].needs,
     }
 
 

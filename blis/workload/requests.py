@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from blis.foundation.units import BoolVector, Float64Vector, Int32Vector, Int64Vector
 from blis.workload.network import Network
+from blis.workload.retries import Retries
 
 #: More would not fit into any memory.
 MOST_REQUESTS = 100_000_000
@@ -56,6 +57,7 @@ class Requests:
     adapters: tuple[str, ...]
     networks: tuple[Network, ...]  #: of each client; () if there is none to speak of
     block_size_tokens: int  #: the block size that the keys were made for
+    retries: Retries | None = None  #: how clients that are refused come again; None: they do not
     notes: tuple[str, ...] = ()  #: what was sorted, clipped or left out while loading, for people
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import affine
 from blis.engine.codes import N_ROUTED
 from blis.engine.laws import check_laws
-from blis.foundation.answers import FOLDERS, answer, choices
+from blis.foundation.answers import FOLDERS, QUESTIONS, answer, choices
 from blis.foundation.errors import LawBrokenError
 from blis.outcome import Outcome, outcome
 from blis.prepare import bind_run
@@ -275,6 +275,6 @@ def test_every_choice_is_in_the_guide() -> None:
     from pathlib import Path
 
     guide = (Path(__file__).parent.parent.parent / "docs" / "policies.md").read_text(encoding="utf-8")
-    for question in ("admission", "routing", "scoring", "priority", "scheduling", "preemption", "eviction"):
+    for question in (*QUESTIONS, "scoring"):
         for name in choices(question):
             assert f"| `{name}` |" in guide

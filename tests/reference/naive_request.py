@@ -55,6 +55,8 @@ class Request:
     scheduling_delay_us: int | None = None
     cached_blocks: int | None = None
     preemptions: int = 0
+    attempts: int = 0  # how often it has come again after a refusal
+    first_arrival_us: int = 0  # of a request that has come again
     regret: float | None = None
     score: float | None = None
 

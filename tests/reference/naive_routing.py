@@ -98,12 +98,20 @@ class Eyes:
 
     def look(self, now: int) -> list[Signals]:
         """Called at every admission and routing moment, the only times at which anything is read."""
-        if now - self.last_reading_us >= self.refresh_us:
-            self._read()
-            self.last_reading_us = now
+        self.look_at_reports(now)
         if self.signal_delay_us > 0 and now - self.last_signal_us >= self.signal_delay_us:
             self.frozen_keys = [frozenset(instance.pool.table) for instance in self.instances]
             self.last_signal_us = now
+        return self.look_without_reading(now)
+
+    def look_at_reports(self, now: int) -> None:
+        """Read the instances again if the last reading is old enough."""
+        if now - self.last_reading_us >= self.refresh_us:
+            self._read()
+            self.last_reading_us = now
+
+    def look_without_reading(self, now: int) -> list[Signals]:
+        """What was read last."""
         return [self._signals(instance, now) for instance in self.instances]
 
     def _read(self) -> None:

@@ -179,6 +179,65 @@ def random_fleet(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def random_gateway(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A queue in front of the router that holds back, lets go and is too small; clients that come again."""
+    for row in rows:
+        row["tenant"] = random.choice(("", "front", "front", "back"))
+    tick_us = random.choice((1, 3, 10, 50, 200))
+    gateway = {
+        "capacity_requests": random.choice((None, None, 1, 2, 5)),
+        "bands": random.choice(({}, {}, {"critical": 2, "batch": 1}, {"standard": 3})),
+        "ttl_us": random.choice((None, None, 50, 500, 5000)),
+        "request_timeout_us": random.choice((None, 100, 1000, 10**6)),
+        "tick_us": tick_us,
+        "sweep_us": random.choice((1, 7, 100, 1000)),
+        "displace_least_urgent": random.random() < 0.5,
+    }
+    queue, share = random.choice((0.5, 1.0, 3.0)), random.choice((0.2, 0.5, 0.9))
+    retries = {
+        "attempts": random.randint(1, 3),
+        "base_us": random.choice((1, 40, 1000)),
+        "factor": random.choice((1.0, 2.0)),
+        "most_us": random.choice((1000, 3000)),
+        "jitter": random.choice((0.0, 0.25, 1.0)),
+    }
+    return {
+        "gateway": gateway,
+        "retries": random.choice((None, retries)),
+        "saturation": random.choice((
+            {"policy": "never"},
+            {
+                "policy": "utilization", "queue_depth_threshold": queue, "kv_cache_util_threshold": share,
+                "staleness_ms": random.choice((0.0, 0.2, 200.0)),
+            },
+            {
+                "policy": "concurrency", "mode": random.choice(("requests", "tokens", "hybrid")),
+                "max_concurrency": random.choice((0.5, 1.0, 2.0, 5.0)),
+                "max_token_concurrency": random.choice((10.0, 50.0)),
+            },
+            {"policy": "queue-and-kv", "queue_depth_threshold": queue, "kv_cache_util_threshold": share},
+            {"policy": "token-headroom", "headroom": random.choice((0.0, 0.5, 0.9))},
+        )),
+        "fairness": {"policy": random.choice(("strict", "round-robin"))},
+        "queue_order": random.choice((
+            {"policy": "fcfs"},
+            {"policy": "slo-deadline"},
+            {
+                "policy": "predicted-sjf", "input_weight": 1.0, "output_weight": random.choice((0.0, 2.0)),
+                "ageing_tokens_per_s": random.choice((0.0, 1e4)),
+            },
+        )),
+        "ceiling": random.choice((
+            {"policy": "static", "threshold": random.choice((0.4, 1.0))},
+            {
+                "policy": "priority-holdback", "min_ceiling": random.choice((0.2, 0.5)),
+                "domain": random.choice(("rank", "value")),
+            },
+            {"policy": "soft-reflective"},
+        )),
+    }  # fmt: skip
+
+
 _FILTERS: tuple[Callable[[Random], dict[str, Any]], ...] = (
     lambda random: {"policy": "kv-threshold", "most_used_share": random.choice((0.0, 0.2, 0.5, 0.8))},
     lambda random: {"policy": "queue-threshold", "most_waiting": random.choice((0, 1, 5))},

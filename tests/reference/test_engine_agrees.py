@@ -15,6 +15,7 @@ from tests.reference.random_cases import (
     random_drafts,
     random_eviction,
     random_fleet,
+    random_gateway,
     random_orders,
     random_routing,
 )
@@ -37,6 +38,7 @@ def assert_agreement(
     router_keeps: bool = False,
     is_fleet: bool = False,
     ranks_blocks: bool = False,
+    has_gateway: bool = False,
 ) -> None:
     random = Random(seed)
     case, rows = random_case(random, semantics, most_requests)
@@ -50,6 +52,8 @@ def assert_agreement(
         case |= random_fleet(random, rows)
     if ranks_blocks:
         case |= random_eviction(random, rows)
+    if has_gateway:
+        case |= random_gateway(random, rows)
     case["seed"] = seed
 
     want = naive.simulate(case, rows, semantics)
@@ -130,5 +134,16 @@ def test_engine_and_naive_simulator_agree_on_which_blocks_go_first(semantics: st
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         assert_agreement(seed, semantics, most_requests=40, has_drafts=has_drafts, ranks_blocks=True)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32"])
+@pytest.mark.parametrize("router_keeps", [False, True])
+def test_engine_and_naive_simulator_agree_on_who_waits_at_a_gateway(semantics: str, router_keeps: bool) -> None:
+    @settings(derandomize=True, deadline=None, max_examples=150, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, router_keeps=router_keeps, has_gateway=True)
 
     agree()
