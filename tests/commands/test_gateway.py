@@ -56,7 +56,10 @@ def test_a_scenario_brings_its_gateway_and_its_retries(run: Callable[..., Ran], 
         (["ceiling=static", "ceiling.threshold=0"], "ceiling.threshold must be"),
         (["fairness=weighted", "fairness.tenant_9=1"], "fairness: unknown key 'tenant_9'"),
         (["workload.retries={attempts:0}"], "workload.retries.attempts must be an int in [1, 100]; got 0."),
-        (["saturation=shutil:copytree", "allow_python=true", "cluster=gateway"], "saturation must be a shipped policy or a"),
+        (
+            ["saturation=shutil:copytree", "allow_python=true", "cluster=gateway"],
+            "saturation must be a shipped policy or a",
+        ),
     ],
 )
 def test_wrong_input_is_one_line(run: Callable[..., Ran], arguments: list[Any], message: str) -> None:
