@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from blis.engine.codes import GATEWAY_STATUSES
+from blis.engine.rollout import ROUTING_DECISION
 from blis.explaining.counterfactual.rollout import with_rollouts
 from blis.explaining.counterfactual.sampling import Sampling
 from blis.explaining.explanation import evidence_of
@@ -77,14 +78,29 @@ def test_rollouts_go_back_behind_the_queue(retries: Any, admission: Any) -> None
     np.testing.assert_array_equal(served.real_ttft_us, expected)
 
 
-def test_rollouts_that_decide_as_it_was_decided_find_what_happened() -> None:
-    finished = traced()
-    for rank in (0, 7, 40):
+@pytest.mark.parametrize("ceiling", ["static", "soft-reflective"])
+@pytest.mark.parametrize("saturation", [HELD["saturation"], {"policy": "utilization", "queue_depth_threshold": 1}])
+def test_a_rollout_is_the_run_that_was_forked_and_decided_otherwise(ceiling: str, saturation: Any) -> None:
+    finished = traced(saturation=saturation, ceiling=ceiling, fairness="virtual-token-counter")
+
+    rows = with_rollouts(finished, Sampling(25, 10, horizon_s=1000)).rollouts
+
+    assert rows is not None
+    for row in rows:
         base = Simulation(finished.requests, finished.simulation.prepared, seed=finished.seed, record_routing=True)
-        base.stop_at_routing(rank)
+        if row.kind == ROUTING_DECISION:
+            base.stop_at_routing(int(finished.simulation.state.requests.routing_rank[row.request]))
+        else:
+            base.stop_at_admission(int(row.request))
         base.advance(2**62)
-        again = base.fork().run()
-        np.testing.assert_array_equal(again.state.requests.finished_us, finished.simulation.state.requests.finished_us)
+        fork = base.fork()
+        fork.decision = int(row.alternative)
+        other = fork.run().state.requests[row.request]
+        first_us, finished_us = int(other.first_token_us), int(other.finished_us)
+        assert row.ttft_us == (first_us - other.arrival_us if first_us >= 0 else -1)
+        assert row.e2e_us == (finished_us - other.arrival_us if finished_us >= 0 else -1)
+        again = base.run().state.requests
+        np.testing.assert_array_equal(again.finished_us, finished.simulation.state.requests.finished_us)
 
 
 def test_least_urgent_requests_that_all_others_pass_starve() -> None:
