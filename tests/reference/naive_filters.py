@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.reference.naive_request import Request
-from tests.reference.naive_scorers import TARGETS_US, Signals
+from tests.reference.naive_scorers import Signals
+from tests.reference.naive_targets import NEVER_US
 
 Keeps = Callable[[Request, list[Signals], Mapping[str, Any]], list[Signals]]
 
@@ -62,8 +63,8 @@ def _affinity(request: Request, signals: list[Signals], given: Mapping[str, Any]
 
 def _headroom(request: Request, signals: list[Signals], given: Mapping[str, Any]) -> list[Signals]:
     """Those that are expected to keep both targets, or, if it always explores, the others."""
-    ttft_us, itl_us = TARGETS_US.get(request.slo_class, (2_000_000, 200_000))
-    keeps = [one.kept.ttft_us <= ttft_us and (itl_us is None or one.kept.itl_us <= itl_us) for one in signals]
+    ttft_us = request.ttft_target_us if request.ttft_target_us < NEVER_US else 0
+    keeps = [one.kept.ttft_us <= ttft_us and one.kept.itl_us <= request.itl_target_us for one in signals]
     if all(keeps) or not any(keeps):
         return signals
     wanted = given["exploration_probability"] == 0
