@@ -66,7 +66,7 @@ from blis.engine.fleet import run_fleet
 from blis.engine.gate import arrive_at_gateway, sweep
 from blis.engine.gate_queue import ask_again
 from blis.engine.gate_record import leave_transit
-from blis.engine.heap import AS_QUEUED, without_root
+from blis.engine.heap import AS_QUEUED, meld, without_root
 from blis.engine.reference import by_reference
 from blis.engine.retries import comes_again
 from blis.engine.router_index import most_router_runs, router_room
@@ -201,11 +201,18 @@ def _choose(world: World, state: State, view: RouterView, request: int, now_us: 
 
 @kernel
 def _refuse_unroutable(world: World, state: State, request: int, now_us: int) -> None:
-    """Let a request go that was admitted and that no instance may be sent."""
+    """Let a request go that was admitted and that no instance may be sent, or let the gateway try again later."""
+    cluster = state.scratch.cluster
     _leave_routing(world, state, request)
     if world.settings.has_gateway:
+        if cluster[NEXT_FLEET_US] < NEVER_US:  # somebody may serve it then
+            state.requests.queued_us[request] = cluster[NEXT_FLEET_US] + 1
+            state.requests.link[request] = -1
+            state.requests.back_link[request] = -1
+            cluster[RETURN_ROOT] = meld(AS_QUEUED, world.workload, state.requests, cluster[RETURN_ROOT], request)
+            return
         leave_transit(world, state, request)
-    state.scratch.cluster[N_UNROUTABLE] += 1
+    cluster[N_UNROUTABLE] += 1
     state.requests.status[request] = UNROUTABLE
     if world.settings.needs_next_use:
         look_ahead_again(world, state, request, NOWHERE)

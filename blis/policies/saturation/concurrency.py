@@ -37,7 +37,7 @@ def measure(view: RouterView, gateway: GatewayView, params: Float64Vector, memor
                 (view.in_flight_requests[instance] + request_share) / params[1],
                 (gateway.in_flight_tokens[instance] + token_share) / params[2],
             )
-        return total / n
+        return float(total / n)
     for instance in view.candidates:
         requests += view.in_flight_requests[instance]
         tokens += gateway.in_flight_tokens[instance]

@@ -31,4 +31,4 @@ def measure(view: RouterView, gateway: GatewayView, params: Float64Vector, memor
         is_long = view.queued_requests[instance] > params[0]
         if not view.is_known[instance] or is_long or used > params[1]:
             full += 1
-    return full / view.candidates.shape[0]
+    return float(full / view.candidates.shape[0])
