@@ -13,8 +13,8 @@ from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
-from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind, bind_all, without_unasked
-from blis.policies.bundle import check_limits, complete_policy
+from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind, bind_all
+from blis.policies.bundle import check_limits, complete_policy, without_unasked
 from evolve.genomes import Gene, answer, either, number, program, weights
 from evolve.genomes.foresight import bind_without_foresight
 from evolve.genomes.tuned import published_policies, tuned_genes

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from blis.explaining.regret import NOTABLE_MS, reference_regret_ms
-from blis.policies.binding import DEFAULT_POLICIES, without_unasked
-from blis.policies.bundle import complete_policy
+from blis.policies.binding import DEFAULT_POLICIES
+from blis.policies.bundle import complete_policy, without_unasked
 from blis.result import Result
 
 MOST_ISSUES = 5
@@ -93,6 +93,16 @@ def _outcome(result: Result, metrics: Mapping[str, Any]) -> list[str]:
         "and "
         f"{_percent(metrics['kv_peak_use'])} at most.",
     ]
+    if result.outcome.gateway is not None:
+        lines.append(
+            f"- Gateway: up to {metrics['gateway_peak_requests']:,} waited, p50 / p99 "
+            f"{_ms(metrics['gateway_wait_p50_ms'])} / {_ms(metrics['gateway_wait_p99_ms'])}; "
+            f"{metrics['gateway_rejected_requests']:,} found it full, {metrics['gateway_expired_requests']:,} expired, "
+            f"{metrics['gateway_displaced_requests']:,} went for more urgent ones, clients gave up "
+            f"{metrics['timed_out_requests']:,}, {metrics['gateway_queued_requests']:,} still wait."
+        )
+    if "retries" in metrics:
+        lines.append(f"- {metrics['retried_requests']:,} requests came again, {metrics['retries']:,} times in all.")
     groups = metrics.get("classes") or []
     if len(groups) > 1:
         lines += [

@@ -21,6 +21,8 @@ QUESTIONS = (
 
 #: Those of them that only a cluster with a gateway asks, see `blis.engine.dispatching`.
 GATEWAY_QUESTIONS = ("saturation", "fairness", "queue_order", "ceiling")
+#: Those that not every cluster asks: whoever lists policies leaves out the ones that have their default answer.
+OPTIONAL_QUESTIONS = ("filtering", "scaling", *GATEWAY_QUESTIONS)
 
 
 class Folder(NamedTuple):

@@ -15,8 +15,8 @@ from blis.foundation.files import PACKAGE_FOLDER, folder_aside
 from blis.foundation.strict_yaml import read_yaml
 from blis.foundation.words import shown
 from blis.output.printing import json_text
-from blis.policies.binding import DEFAULT_POLICIES, without_unasked
-from blis.policies.bundle import Bundle, bundle_text, complete_policy
+from blis.policies.binding import DEFAULT_POLICIES
+from blis.policies.bundle import Bundle, bundle_text, complete_policy, without_unasked
 from blis.result import Result
 
 

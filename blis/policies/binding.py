@@ -36,19 +36,6 @@ DEFAULT_POLICIES: dict[str, str] = {
 }
 
 
-#: Questions that a cluster need not ask: with the default nobody is asked, and whoever lists policies leaves it out.
-OPTIONAL = frozenset({"filtering"})
-
-
-def without_unasked(policies: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The policies without optional questions that are answered by their default."""
-    return {
-        question: policy
-        for question, policy in policies.items()
-        if question not in OPTIONAL or policy["policy"] != DEFAULT_POLICIES[question]
-    }
-
-
 class BoundPolicy(NamedTuple):
     """A policy that is ready to run."""
 

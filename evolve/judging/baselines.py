@@ -7,8 +7,8 @@ from typing import Any
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_keys
 from blis.foundation.errors import ConfigError
-from blis.policies.binding import DEFAULT_POLICIES, bind, bind_all, without_unasked
-from blis.policies.bundle import check_limits, complete_policy, read_bundle
+from blis.policies.binding import DEFAULT_POLICIES, bind, bind_all
+from blis.policies.bundle import check_limits, complete_policy, read_bundle, without_unasked
 from evolve.genomes.foresight import refuse_foresight
 from evolve.problem import Problem
 from evolve.records import Genome, Phenotype
