@@ -96,8 +96,11 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     DECIDED_US,  # when it was made
     NEXT_FAILURE,  # place among the failures of the one that comes next
     N_FLEET_EVENTS,
+    SCALING_STAGE,  # NOT_ASKED, or where the question to a Python policy of scaling stands
     N_CLUSTER_PLACES,
-) = range(44)
+) = range(45)
+
+NOT_ASKED, ASKED, ANSWERED = range(3)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (

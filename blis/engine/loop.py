@@ -34,10 +34,12 @@ from blis.engine.codes import (
     NEXT_ROUTING,
     NEXT_ROUTING_US,
     NO_TRACE,
+    NOT_ASKED,
     REJECTED,
     RETURN_ROOT,
     ROUTING_HEAD,
     ROUTING_TAIL,
+    SCALING_STAGE,
     SECOND_LIVE,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
@@ -294,7 +296,9 @@ def run_until(world: World, state: State, until_us: int) -> int:
         is_admission = (
             arriving >= 0 and state.requests.arrival_us[arriving] + world.settings.admission_latency_us == event_us
         )
-        if is_admission:
+        if cluster[SCALING_STAGE] != NOT_ASKED:  # what it stopped in the middle of goes on before anything else
+            status = run_fleet(world, state, event_us)
+        elif is_admission:
             status = _admit_next(world, state, view, event_us)
         elif cluster[NEXT_ROUTING_US] == event_us:
             status = _route_next(world, state, view, event_us)
