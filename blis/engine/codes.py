@@ -105,8 +105,11 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     N_FLEET_EVENTS,
     N_RETRIES,  # arrivals of requests that had been refused before
     N_TURNED_AWAY,  # refusals by admission of requests that come again
+    SCALING_STAGE,  # NOT_ASKED, or where the question to a Python policy of scaling stands
     N_CLUSTER_PLACES,
-) = range(46)
+) = range(47)
+
+NOT_ASKED, ASKED, ANSWERED = range(3)
 
 # Places of `gateway.places`, the integers of the queue in front of the router.
 (

@@ -258,6 +258,7 @@ def _begin_anew(world: World, state: State, instance: int) -> None:
     instances.next_step_us[instance] = NEVER_US
     instances.pending_root[instance] = -1
     instances.step_fixed[instance] = 0
+    instances.busy_until_us[instance] = 0
     instances.waiting_head[instance] = -1
     instances.waiting_tail[instance] = -1
     instances.queued_requests[instance] = 0

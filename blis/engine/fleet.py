@@ -9,6 +9,8 @@ from blis.engine._jit import kernel
 from blis.engine.codes import (
     ABSENT,
     ACTUATES_US,
+    ANSWERED,
+    ASKED,
     AT_SCALING,
     DECIDED,
     DECIDED_US,
@@ -18,7 +20,6 @@ from blis.engine.codes import (
     EVENTS,
     FAILED,
     GROW,
-    IS_DECIDED,
     LOADING,
     N_FLEET_EVENTS,
     N_GATEWAY_REJECTED,
@@ -32,9 +33,11 @@ from blis.engine.codes import (
     NEXT_FLEET_US,
     NEXT_READING_US,
     NEXT_TICK_US,
+    NOT_ASKED,
     OUT_OF_EVENTS,
     READ_BEFORE_US,
     READ_US,
+    SCALING_STAGE,
     STUCK_INSTANCE,
     UNPLACED,
     WARM,
@@ -204,16 +207,17 @@ def _read_instances(world: World, state: State, now_us: int) -> None:
 def _decide(world: World, state: State, now_us: int) -> bool:
     """Ask the policy how many instances each pool should have; False if Python has to be asked first."""
     cluster, pools, wanted = state.scratch.cluster, state.fleet.pools, state.fleet.wanted
-    if cluster[IS_DECIDED] == 0:
+    if cluster[SCALING_STAGE] != ANSWERED:
         count_pools(world, state)
         for pool in range(world.settings.n_pools):
             wanted[pool] = pools.wanted_instances[pool]
         if world.settings.asks_scaling:
+            cluster[SCALING_STAGE] = ASKED
             return False
         interval_us = cluster[READ_US] - cluster[READ_BEFORE_US]
         view = by_reference(fleet_view(world, state, now_us, cluster[READ_US], interval_us))
         scale_at(world.answers[SCALES])(view, world.parameters[SCALING], world.memory[SCALING], wanted)
-    cluster[IS_DECIDED] = 0
+    cluster[SCALING_STAGE] = NOT_ASKED
     for pool in range(world.settings.n_pools):
         most, least = pools.maximum_instances[pool], pools.minimum_instances[pool]
         wanted[pool] = max(least, min(most, wanted[pool]))

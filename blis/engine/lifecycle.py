@@ -101,6 +101,7 @@ def has_drained(state: State, instance: int, now_us: int) -> bool:
         instances.lifecycle[instance] == DRAINING
         and instances.in_flight_requests[instance] == 0
         and instances.clock_us[instance] <= now_us
+        and instances.busy_until_us[instance] <= now_us
     )
 
 

@@ -37,10 +37,12 @@ from blis.engine.codes import (
     NEXT_ROUTING_US,
     NEXT_SWEEP_US,
     NO_TRACE,
+    NOT_ASKED,
     REJECTED,
     RETURN_ROOT,
     ROUTING_HEAD,
     ROUTING_TAIL,
+    SCALING_STAGE,
     SECOND_LIVE,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
@@ -352,7 +354,9 @@ def run_until(world: World, state: State, until_us: int) -> int:
         is_admission = (
             arriving >= 0 and state.requests.arrival_us[arriving] + world.settings.admission_latency_us == event_us
         )
-        if world.settings.has_gateway:
+        if cluster[SCALING_STAGE] != NOT_ASKED:  # what it stopped in the middle of goes on before anything else
+            status = run_fleet(world, state, event_us)
+        elif world.settings.has_gateway:
             status = _serve_gateway(world, state, view, is_admission, event_us)
         elif is_admission:
             status = _admit_next(world, state, view, event_us)

@@ -5,7 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.codes import DECISION, INSTANCE, IS_DECIDED, N_CANDIDATES, NEXT_ADMISSION, NEXT_ROUTING, VICTIM
+from blis.engine.codes import (
+    ANSWERED,
+    DECISION,
+    INSTANCE,
+    IS_DECIDED,
+    N_CANDIDATES,
+    NEXT_ADMISSION,
+    NEXT_ROUTING,
+    SCALING_STAGE,
+    VICTIM,
+)
 from blis.engine.views import RequestView, RouterView
 from blis.foundation.errors import ContractError
 from blis.foundation.words import listed, shown
@@ -52,7 +62,7 @@ def decide_scaling(simulation: Stop) -> None:
     _ask(simulation, seen, "scaling", seen.fleet(simulation), results=wanted)
     for pool, number in enumerate(wanted.tolist()):
         fleet.wanted[pool] = _whole(simulation, "scaling", number, 0, None)
-    seen.cluster[IS_DECIDED] = 1
+    seen.cluster[SCALING_STAGE] = ANSWERED
 
 
 def decide_order(simulation: Stop) -> None:
