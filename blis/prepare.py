@@ -200,7 +200,6 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
     index_blocks = 0 if flags.pop("index_is_cache_sized") else REFERENCE_INDEX_BLOCKS
     return {
         "n_instances": len(cluster.instances),
-        "restricts_candidates": any(one.role == "prefill" for one in cluster.instances),
         "block_size_tokens": cluster.block_size_tokens,
         "admission_latency_us": cluster.admission_latency_us,
         "routing_latency_us": cluster.routing_latency_us,

@@ -15,7 +15,7 @@ def fleet_settings(cluster: Cluster) -> dict[str, int]:
     autoscaling = fleet.autoscaling if fleet else None
     return {
         "has_fleet": fleet is not None,
-        "restricts_candidates": fleet is not None,
+        "restricts_candidates": fleet is not None or any(one.role == "prefill" for one in cluster.instances),
         "n_pools": len(fleet.pools) if fleet else 0,
         "scales": autoscaling is not None,
         "scaling_tick_us": _us(autoscaling.tick_s) if autoscaling else 0,
