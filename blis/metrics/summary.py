@@ -14,6 +14,7 @@ from blis.metrics.drafts import draft_figures
 from blis.metrics.figures import cluster_block
 from blis.metrics.load import load_figures
 from blis.metrics.modalities import modality_figures
+from blis.metrics.model_notes import model_notes
 from blis.metrics.network import network_figures
 from blis.metrics.reach import reach_notes
 from blis.metrics.served import Served, served_requests, split
@@ -42,7 +43,7 @@ def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: S
         "tenants": _groups("tenant", served, requests.tenant, requests.tenants, end_us, has_gateway),
         "models": _groups("model", served, model, models, end_us),
         "pools": _pool_blocks(served, cluster, outcome),
-        "notes": [*requests.notes, *reach_notes(requests, cluster, outcome)],
+        "notes": [*requests.notes, *model_notes(requests, cluster), *reach_notes(requests, cluster, outcome)],
     }
 
 

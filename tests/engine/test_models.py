@@ -66,6 +66,7 @@ def test_each_model_has_turns_of_its_own() -> None:
 def test_a_request_that_names_no_model_may_go_anywhere() -> None:
     unnamed = simulate(scenario(spec(client("a"))), 5)
     assert np.unique(unnamed.outcome.requests.instance).tolist() == [0, 1, 2, 3, 4]
+    assert unnamed.metrics()["notes"] == [f"120 requests name no model and may go to any of {LLAMA}, {QWEN}"]
 
     mixed = simulate(scenario(spec(client("a"), client("b", model=QWEN))), 5)
     assert set(mixed.outcome.requests.instance[asked(mixed) == ""].tolist()) > {0, 1}
@@ -168,3 +169,24 @@ def test_a_stage_knows_whether_anybody_asks_for_some_of_the_instances() -> None:
     assert Stage(given.requests(5), run.prepared_cluster).settings(run).restricts_candidates == 1
     unnamed = scenario(spec(client("a")))
     assert Stage(unnamed.requests(5), run.prepared_cluster).settings(run).restricts_candidates == 0
+
+
+def test_pools_of_two_models_come_and_go_each_for_its_own_requests() -> None:
+    pools = [{**POOL, "count": 1, "model": LLAMA}, {**POOL, "count": 1, "model": QWEN}]
+    autoscaling = {"minimum": 1, "maximum": [2, 3], "tick_s": 0.2, "load_s": 0.2}
+    busy = spec(client("a", model=LLAMA, rate_fraction=0.2), client("b", model=QWEN, rate_fraction=0.8))
+
+    result = simulate(
+        scenario(
+            busy,
+            {"instances": pools, "autoscaling": autoscaling},
+            routing="least-loaded",
+            scaling={"policy": "queue-depth", "target_requests": 1},
+        ),
+        5,
+    )
+
+    instance, model = result.outcome.requests.instance, asked(result)
+    assert set(instance[model == LLAMA].tolist()) <= {0, 1}
+    assert {2} < set(instance[model == QWEN].tolist()) <= {2, 3, 4}
+    assert result.metrics()["completed_requests"] == 120
