@@ -174,7 +174,7 @@ def _end_waits(world: World, state: State, now_us: int) -> None:
         if instances.lifecycle_until_us[instance] <= now_us:
             end_waiting(state, instance, now_us)
         elif has_drained(state, instance, now_us):
-            _let_go(world, state, instance, drained_us(state, instance))
+            _let_go(world, state, instance, drained_us(state, instance, now_us))
 
 
 @kernel
