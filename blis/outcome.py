@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.codes import N_ADMITTED, N_REJECTED, N_RETURNED, N_ROUTED, NO_TRACE
+from blis.engine.codes import GATE_PEAK, N_ADMITTED, N_REJECTED, N_RETURNED, N_ROUTED, N_TURNED_AWAY, NO_TRACE
 from blis.engine.columns import request_columns
 from blis.engine.fields import Records
 from blis.engine.fleet_log import LIFECYCLE_TIMES, fleet_log, lifecycle_times
@@ -54,6 +54,7 @@ class InstanceOutcome:
     allocation_failures: Int64Vector  #: completions whose final token found no free block
     cache_hits: Int64Vector  #: blocks
     cache_misses: Int64Vector  #: blocks
+    evicted_blocks: Int64Vector  #: that others could have found
     total_blocks: Int64Vector
     peak_blocks: Int64Vector
     block_time: Int64Vector  #: [block·µs] used blocks integrated over its steps
@@ -83,6 +84,17 @@ class InstanceOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayOutcome:
+    """What the queue in front of the router did; one entry per request, -1 where it never came to that."""
+
+    enqueued_us: Int64Vector  #: when it joined the queue, the last time
+    dispatched_us: Int64Vector  #: when it was sent on
+    ended_us: Int64Vector  #: when it was refused or let go for good
+    wait_us: Int64Vector  #: from the one to the other
+    peak_requests: int  #: that waited at a time
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Everything that a finished, or interrupted, simulation has to tell."""
 
@@ -95,6 +107,9 @@ class Outcome:
     n_rejected: int
     n_rerouted: int  #: times that a request was taken away from an instance and routed again
     fleet_events: Records  #: what happened to the fleet, in the order of time; FLEET_EVENT_FIELDS
+    n_turned_away: int  #: refusals by admission of requests that came again
+    gateway: GatewayOutcome | None  #: None without a gateway
+    retries: Int64Vector | None  #: (n,) how often each request has come again; None where no client does
     trace: TraceLog | None  #: what was recorded, arrays cut to what there is; None without a trace
 
 
@@ -118,6 +133,8 @@ def outcome(simulation: Simulation) -> Outcome:
     state, workload, limits = simulation.state, simulation.workload, simulation.prepared.limits
     instances = state.instances.view(np.ndarray)
     columns: dict[str, Any] = request_columns(state.requests, workload.table, limits, simulation.requests.after)
+    if simulation.settings.retry_attempts > 0:
+        _count_from_first_arrival(columns, state.gateway.requests.view(np.ndarray))
     if len(state.drafts):
         accepted_tokens = state.drafts.accepted_tokens.copy()
     else:
@@ -140,7 +157,34 @@ def outcome(simulation: Simulation) -> Outcome:
         n_rejected=int(state.scratch.cluster[N_REJECTED]),
         n_rerouted=int(state.scratch.cluster[N_RETURNED]),
         fleet_events=fleet_log(state),
+        n_turned_away=int(state.scratch.cluster[N_TURNED_AWAY]),
+        gateway=_gateway(simulation),
+        retries=state.gateway.requests.attempts.copy() if simulation.settings.retry_attempts > 0 else None,
         trace=_recorded(simulation),
+    )
+
+
+def _count_from_first_arrival(columns: dict[str, Any], gated: np.ndarray) -> None:
+    """Let the times of requests that came again run from when they first came."""
+    first_us = np.where(gated["attempts"] > 0, gated["first_arrival_us"], columns["arrival_us"])
+    later_us = columns["arrival_us"] - first_us
+    columns["arrival_us"] = first_us
+    for name in ("ttft_us", "e2e_us", "scheduling_delay_us"):
+        columns[name] = np.where(columns[name] >= 0, columns[name] + later_us, columns[name])
+
+
+def _gateway(simulation: Simulation) -> GatewayOutcome | None:
+    if not simulation.settings.has_gateway:
+        return None
+    gateway = simulation.state.gateway
+    gated = gateway.requests.view(np.ndarray)
+    sent = gated["dispatched_us"] >= 0
+    return GatewayOutcome(
+        enqueued_us=gated["enqueued_us"].copy(),
+        dispatched_us=gated["dispatched_us"].copy(),
+        ended_us=gated["ended_us"].copy(),
+        wait_us=np.where(sent, gated["dispatched_us"] - gated["enqueued_us"], -1),
+        peak_requests=int(gateway.places[GATE_PEAK]),
     )
 
 
@@ -148,7 +192,8 @@ def _recorded(simulation: Simulation) -> TraceLog | None:
     if simulation.settings.trace_level == NO_TRACE:
         return None
     trace, cluster = simulation.state.trace, simulation.state.scratch.cluster
-    n_routed, n_decided = int(cluster[N_ROUTED]), int(cluster[N_ADMITTED] + cluster[N_REJECTED])
+    n_routed = int(cluster[N_ROUTED])
+    n_decided = int(cluster[N_ADMITTED] + cluster[N_REJECTED] + cluster[N_TURNED_AWAY])
     return TraceLog(
         counters=trace.counters.copy(),
         admissions=trace.admissions[:n_decided].copy(),

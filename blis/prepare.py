@@ -8,6 +8,7 @@ import numpy as np
 
 from blis.cluster.deployment import build_cluster
 from blis.cluster.fleet import fleet_settings, fleet_tables
+from blis.cluster.gateway import gateway_settings
 from blis.cluster.instances import Cluster
 from blis.engine import codes
 from blis.engine.answers import addresses, compiled_answer, compiled_line
@@ -55,7 +56,7 @@ class PreparedRun:
 
     @property
     def parameters(self) -> np.ndarray:
-        """Float64 (6, widest) one row per question."""
+        """Float64 (questions, widest) one row per question."""
         return self.prepared_policies.parameters
 
     @property
@@ -133,7 +134,19 @@ def prepare_cluster(
 
 def prepared_run(cluster: PreparedCluster, policies: PreparedPolicies) -> PreparedRun:
     """A cluster with these policies."""
-    functions = [*policies.decisions, *cluster.prices, policies.urgency, *policies.scorers]
+    if not cluster.semantics.copies_findable and not policies.settings["evicts_oldest"]:
+        raise ConfigError(
+            "eviction must be lru where the recorded reference is reproduced; got "
+            f"{policies.policies['eviction'].name!r}. Use lru, or the semantics corrected or vllm-0.32."
+        )
+    functions = [
+        *policies.decisions,
+        *cluster.prices,
+        policies.urgency,
+        *policies.queues,
+        *policies.scorers,
+        *policies.filters,
+    ]
     return PreparedRun(cluster, policies, addresses(functions))
 
 
@@ -187,11 +200,13 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
     index_blocks = 0 if flags.pop("index_is_cache_sized") else REFERENCE_INDEX_BLOCKS
     return {
         "n_instances": len(cluster.instances),
+        "restricts_candidates": any(one.role == "prefill" for one in cluster.instances),
         "block_size_tokens": cluster.block_size_tokens,
         "admission_latency_us": cluster.admission_latency_us,
         "routing_latency_us": cluster.routing_latency_us,
         "snapshot_refresh_us": cluster.snapshot_refresh_us,
         "cache_signal_delay_us": cluster.cache_signal_delay_us,
+        **gateway_settings(cluster.gateway),
         "horizon_us": codes.NEVER_US - 2 if horizon_us is None else horizon_us,
         "load_kind": codes.LOAD_PENDING if load_counts_once else codes.LOAD_IN_FLIGHT,
         "router_index_blocks": cluster.router_index_blocks or index_blocks,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from blis.engine import codes
 from blis.engine.codes import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STOP_AT_ROUTING, STUCK_INSTANCE
 from blis.engine.growth import grown
+from blis.engine.laws import n_past
 from blis.engine.loop import compiled_loop
 from blis.engine.reset import Resetting
 from blis.engine.start import copy_state
@@ -87,7 +88,9 @@ class Simulation:
         self.requests, self.workload, self.seed = stage.requests, stage.workload, stage.seed
         self.prepared = prepared
         self.settings = stage.settings(prepared)
-        self.memory = memory_of_all(prepared.policies, len(prepared.limits), len(self.requests))
+        self.memory = memory_of_all(
+            prepared.policies, len(prepared.limits), len(self.requests), int(self.settings.n_tenants)
+        )
         self.windows: object = None
 
     def run(self) -> "Simulation":
@@ -221,10 +224,10 @@ class Simulation:
     @property
     def is_over(self) -> bool:
         """Whether nothing will happen any more: no request is to come, and no instance has an event before it."""
-        cluster = self.state.scratch.cluster
-        n_decided = cluster[codes.N_ADMITTED] + cluster[codes.N_REJECTED]
-        n_unrouted = cluster[codes.ROUTING_TAIL] - cluster[codes.ROUTING_HEAD]
-        all_routed = n_decided == len(self.requests) and n_unrouted == 0 and cluster[codes.RETURN_ROOT] < 0
+        places = self.state.gateway.places
+        is_asked = min(places[codes.NEXT_CYCLE_US], places[codes.NEXT_SWEEP_US]) < codes.NEVER_US
+        n_held = 0 if is_asked else places[codes.GATE_REQUESTS]  # who waits there will wait for ever
+        all_routed = n_past(self.state) + n_held == len(self.requests)
         return bool(all_routed and self.state.instances.next_event_us.min() == codes.NEVER_US)
 
     def fork(self) -> "Simulation":
@@ -238,11 +241,13 @@ class Simulation:
 
     def _error(self, status: int) -> BlisError:
         if status == codes.BAD_TARGET:
-            routing, preemption = self.prepared.policies["routing"].name, self.prepared.policies["preemption"].name
+            questions = ("routing", "preemption", "fairness")
+            routing, preemption, fairness = (self.prepared.policies[question].name for question in questions)
             return ContractError(
                 f"a policy must choose among what its view lists: either routing {routing!r} chose instance "
                 f"{self.decision} of {len(self.prepared.limits)}, candidates {listed(self.candidates.tolist())}, or "
-                f"preemption {preemption!r} a position outside the batch."
+                f"preemption {preemption!r} a position outside the batch, or fairness {fairness!r} a tenant that has "
+                "nobody waiting."
             )
         return StalledError(stuck_message(self.state, status))
 

@@ -4,6 +4,10 @@ What no policy changes is worked out here: the table of requests, settings, budg
 next one, which finds them at the size to which they have grown.
 """
 
+import numpy as np
+
+from blis.cluster.gateway import gateway_bands
+from blis.cluster.served_models import places_of_models, served_models
 from blis.engine import codes
 from blis.engine.choice import LOWEST_INDEX
 from blis.engine.fields import Records, setting_record
@@ -17,6 +21,7 @@ from blis.foundation.units import Int64Vector
 from blis.prepare import PreparedCluster, PreparedRun
 from blis.workload.arrays import lookahead, outputs_share_keys, workload_arrays
 from blis.workload.requests import Requests
+from blis.workload.retries import retry_settings
 
 #: What may be recorded of a run; the place is the number that the kernel knows.
 TRACE_LEVELS = ("none", "summary", "decisions")
@@ -42,7 +47,7 @@ class Stage:
     Raises
     ------
     ConfigError
-        If the requests were made for another block size.
+        If the requests were made for another block size, or ask for a model that no instance serves.
     """
 
     def __init__(
@@ -68,7 +73,8 @@ class Stage:
         self.seed = seed
         finds_copies = bool(cluster.settings["copies_findable"])
         targets_us = cluster.ttft_targets_us, cluster.itl_targets_us
-        self.workload = workload_arrays(requests, block_size_tokens, finds_copies, *targets_us)
+        models = places_of_models(requests.models, requests.model, served_models(cluster.cluster.instances))
+        self.workload = workload_arrays(requests, block_size_tokens, finds_copies, *targets_us, models)
         self._settings = self._of_all_runs() | {
             "max_events": self._event_budget() if max_events is None else max_events,
             "record_routing": record_routing or level > 0,
@@ -82,15 +88,24 @@ class Stage:
     def settings(self, run: PreparedRun) -> Records:
         """The kernel's settings for a run with these policies."""
         shared, own = self._settings, run.prepared_policies.settings
+        restricts = shared["restricts_candidates"] or own["n_filters"] > 0
         looks = own["looks"] or shared["record_routing"] or shared["lookahead_us"] < codes.NEVER_US
-        changed = {"looks": looks or shared["has_fleet"], "asks_scaling": own["asks_scaling"] and shared["scales"]}
+        changed = {
+            "looks": looks or shared["has_fleet"],
+            "restricts_candidates": restricts,
+            "asks_scaling": own["asks_scaling"] and shared["scales"],
+        }
         if shared["has_fleet"]:  # instances depend on each other by the decisions about their number
             changed["effects_are_local"] = 0
+        if shared["has_gateway"]:  # whether somebody is sent on depends on what all instances do
+            expects = own["needs_expected_output"] or own["gate_expects_output"]
+            changed |= {"looks": True, "effects_are_local": False, "needs_expected_output": expects}
         return setting_record(**{**shared, **own, **changed})
 
     def state(self, settings: Records) -> State:
         """The state before the first event, in arrays of its own."""
-        return new_state(self.workload, settings, self.cluster.limits, self.cluster.fleet)
+        bands = gateway_bands(self.cluster.cluster.gateway)
+        return new_state(self.workload, settings, self.cluster.limits, self.cluster.fleet, bands)
 
     def state_left(self, settings: Records) -> tuple[State, Resetting | None]:
         """The same in arrays that a run has left, with what `leave` asks for; if there are none, in new ones."""
@@ -102,7 +117,7 @@ class Stage:
             if self._first is None:
                 self._first = self.state(settings)
             left = Resetting(state, self._first)
-        return fitted(left.run(), settings), left
+        return fitted(left.run(), settings, self.workload, self.cluster.limits), left
 
     def leave(self, state: State, left: Resetting | None) -> None:
         """Let the next run have the arrays of a state that nobody will look at any more."""
@@ -118,6 +133,7 @@ class Stage:
             "tie_key": self._key("ties") if shared.pop("draws_ties") else LOWEST_INDEX,
             "draw_key": self._key("draws"),
             "acceptance_key": self._key("acceptance") if most_drafts > 0 else codes.NO_DRAFTS,
+            "restricts_candidates": shared["restricts_candidates"] or self._asks_for_some(),
             "n_segments": len(self.workload.segment_end),
             "n_tenants": _count(self.workload.table.tenant),
             "n_kinds": _count(self.workload.table.kind),
@@ -125,7 +141,15 @@ class Stage:
             "outputs_share_keys": outputs_share_keys(self.requests),
             "least_steps": 1 - -(fewest_tokens - 1) // (1 + most_drafts),
             "lookahead_us": lookahead_us,
+            **retry_settings(self.requests.retries),
+            "retry_key": self._key("retries") if self.requests.retries is not None else 0,
         }
+
+    def _asks_for_some(self) -> bool:
+        """Whether a request asks for a model that not every instance serves."""
+        asked = np.unique(self.workload.table.model)
+        serves = self.cluster.limits.serves
+        return any(bool(((serves >> model) & 1 == 0).any()) for model in asked[asked >= 0].tolist())
 
     def _key(self, of_what: str) -> int:
         return int(stream(self.seed, of_what).integers(2**32))

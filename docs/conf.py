@@ -44,6 +44,7 @@ navigation = {
     "Start": ["docs/tutorial", "docs/architecture"],
     "Guides": [
         "docs/policies",
+        "docs/fleet",
         "docs/workloads",
         "docs/logs",
         "docs/scenarios",

@@ -13,9 +13,10 @@ from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_choice, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
-from blis.policies.binding import DEFAULT_POLICIES, bind, bind_all
+from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind, bind_all, without_unasked
 from blis.policies.bundle import check_limits, complete_policy
 from evolve.genomes import Gene, answer, either, number, program, weights
+from evolve.genomes.foresight import bind_without_foresight
 from evolve.genomes.tuned import published_policies, tuned_genes
 from evolve.records import Genome, Phenotype
 
@@ -75,6 +76,7 @@ class Problem:
             for question in QUESTIONS
             if question not in searched
         }
+        frozen = without_unasked(frozen)
         bare = cls(genes, rates, Phenotype(frozen, limits), {})
         seeds = given.get("seeds") or {}
         if not isinstance(seeds, Mapping):
@@ -127,13 +129,13 @@ class Problem:
         return {gene.name: gene.check(f"{where}.{gene.name}", given[gene.name]) for gene in self.genes}
 
     def decode(self, genome: Genome) -> Phenotype:
-        """What the genome means to the simulator: all five questions, with every parameter."""
+        """What the genome means to the simulator: all questions that are asked, with every parameter."""
         policies, limits = dict(self.frozen.policies), dict(self.frozen.limits)
         for gene in self.genes:
             part = gene.decode(genome[gene.name])
             policies |= part.policies
             limits |= part.limits
-        return Phenotype({question: policies[question] for question in QUESTIONS}, limits)
+        return Phenotype({question: policies[question] for question in QUESTIONS if question in policies}, limits)
 
     def encode(self, policies: Mapping[str, Any], limits: Mapping[str, int] | None = None) -> Genome | None:
         """The genome that decodes to these policies and limits; None if there is none.
@@ -149,7 +151,9 @@ class Problem:
         limits = limits or {}
         searched = {gene.name for gene in self.genes}
         for question, choice in policies.items():
-            if question not in searched and not _is_same(question, choice, self.frozen.policies[question]):
+            if question not in searched and not _is_same(
+                question, choice, self.frozen.policies.get(question, {"policy": DEFAULT_POLICIES[question]})
+            ):
                 return None
         for limit, value in limits.items():
             if number.PREFIX + limit not in searched and self.frozen.limits.get(limit) != value:
@@ -227,9 +231,14 @@ def _explicit(where: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _is_same(question: str, one: Mapping[str, Any] | str, other: Mapping[str, Any] | str) -> bool:
     """Whether two choices are one policy with equal parameters, however they are written."""
-    first, second = bind(question, question, one), bind(question, question, other)
-    return (first.name, first.scorers) == (second.name, second.scorers) and np.array_equal(
-        first.parameters, second.parameters
+    return _are_equal(bind(question, question, one), bind(question, question, other))
+
+
+def _are_equal(one: BoundPolicy, other: BoundPolicy) -> bool:
+    return (
+        (one.name, one.scorers, len(one.chained)) == (other.name, other.scorers, len(other.chained))
+        and np.array_equal(one.parameters, other.parameters)
+        and all(map(_are_equal, one.chained, other.chained))
     )
 
 
@@ -264,5 +273,5 @@ def _answers(where: str, mapping: object) -> tuple[dict[str, Any], dict[str, int
     limits = check_limits(f"{where}.{_CLUSTER}", given.pop(_CLUSTER, None))
     policies = {question: choice for question, choice in given.items() if choice is not None}
     for question, choice in policies.items():
-        bind(question, f"{where}.{question}", choice)
+        bind_without_foresight(question, f"{where}.{question}", choice)
     return policies, limits

@@ -30,7 +30,7 @@ class Proposal(NamedTuple):
 class Phenotype:
     """What a genome means to the simulator."""
 
-    policies: Mapping[str, Any]  #: question -> {"policy": name, parameter: value ...}; all five questions
+    policies: Mapping[str, Any]  #: question -> {"policy": name, parameter: value ...}; all questions
     limits: Mapping[str, int] = field(
         default_factory=dict
     )  #: batch limits that replace the scenario's, see `blis.policies.bundle`

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from blis.cluster.catalog import (
@@ -88,7 +89,7 @@ def build_cluster(
     for place, (pool, own) in enumerate(zip(plan.pools, found, strict=True)):
         at = _name(plan, place, where)
         with _located(at):
-            each.append(_instance(plan, pool, own, at, semantics))
+            each.append(replace(_instance(plan, pool, own, at, semantics), pool=place))
     fleet = _fleet(plan, found, where)
     counts = [pool.maximum for pool in fleet.pools] if fleet else [pool.count for pool in plan.pools]
     return Cluster(
@@ -102,6 +103,7 @@ def build_cluster(
         router_index_blocks=plan.router_index_blocks,
         router_ties=plan.router_ties,
         fleet=fleet,
+        gateway=plan.gateway,
     )
 
 
@@ -165,9 +167,26 @@ def _instance(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics
         prefix_caching=pool.prefix_caching is not False,
         speculative=pool.speculative,
         model=pool.model or "",
+        role=pool.role,
+        served_model_names=pool.served_model_names or ((pool.model,) if pool.model else ()),
         hardware=parts.place.gpu,
         tensor_parallel=parts.place.tensor_parallel,
+        price_per_hour=_price_per_hour(pool, parts),
     )
+
+
+def _price_per_hour(pool: Pool, parts: Parts) -> float | None:
+    """What an hour of all GPUs of one instance costs; None where neither the pool nor the device's file says it."""
+    price = pool.price_per_hour
+    if price is None:
+        device = parts.device
+        if device is None:
+            try:
+                device = read_device(parts.place.gpu, pool.hardware_folder)
+            except ConfigError:  # nothing else of the device was asked for
+                return None
+        price = device.price_per_hour or None
+    return None if price is None else price * parts.place.tensor_parallel
 
 
 def _deployment(pool: Pool, where: str) -> Deployment:

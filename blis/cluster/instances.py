@@ -5,12 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from blis.cluster.fleet_plan import Fleet
+from blis.cluster.gateway import Gateway
 from blis.cluster.latency import LatencyModel
+from blis.cluster.served_models import served_models
 from blis.cluster.speculative import Speculative
 from blis.engine.answers import compiled_answer
 from blis.engine.batch_sums import SMALLEST
 from blis.engine.fields import Records, limit_table
 from blis.foundation.errors import ConfigError
+from blis.foundation.roles import BITS
 from blis.foundation.semantics import CORRECTED, Semantics
 from blis.foundation.units import frozen
 
@@ -31,8 +34,12 @@ class Instance:
     prefix_caching: bool = True  #: blocks can be found again
     speculative: Speculative | None = None  #: drafts of every decode; None: none
     model: str = ""
+    role: str = "both"  #: what it does, see blis.foundation.roles
+    served_model_names: tuple[str, ...] = ()  #: under which requests ask for the model
     hardware: str = ""
     tensor_parallel: int = 1
+    price_per_hour: float | None = None  #: US $ for all its GPUs; None: unknown
+    pool: int = 0  #: place in the plan of the pool that it belongs to
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,7 @@ class Cluster:
     router_index_blocks: int | None = None  #: remembered of each instance; None: as the semantics have it
     router_ties: str | None = None  #: one of blis.cluster.plan.TIE_RULES; None: as the semantics have it
     fleet: Fleet | None = None  #: which instances come and go; None: all are there all the time
+    gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
 
     def __post_init__(self) -> None:
         if not self.instances:
@@ -64,12 +72,15 @@ class Cluster:
             "max_model_len_tokens",
         )
         step_time = compiled_answer("latency", self.latency)
+        names = served_models(self.instances)
         rows = []
         for one in self.instances:
             row = {name: getattr(one, name) for name in own}
             row["total_blocks"] = row.pop("kv_blocks")
             row |= _batch_rules(one, semantics)
             row |= _drafts(one)
+            row["roles"] = BITS[one.role]
+            row["serves"] = sum(1 << names.index(name) for name in one.served_model_names)
             row |= {
                 "queueing_us": one.latency.queueing_us,
                 "queueing_us_per_token": one.latency.queueing_us_per_token,

@@ -1,22 +1,26 @@
 """What cluster a configuration asks for, as frozen records made from plain mappings; nothing is looked up yet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from blis.cluster.autoscaling import Autoscaling, of_pool
 from blis.cluster.failures import Failure, failures_from
+from blis.cluster.gateway import Gateway
 from blis.cluster.kv_capacity import KV_CACHE_DTYPES
 from blis.cluster.speculative import Speculative
 from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
+from blis.foundation.roles import BITS, DECODE
+from blis.foundation.words import shown
 
 #: Who gets a request that several instances are equally good for: one that the seed draws, or the first of them.
 TIE_RULES = ("random", "lowest-index")
 MOST_INSTANCES = 100_000
 MOST_BLOCK_TOKENS = 2**20
+MOST_PRICE = 1e6  #: US $ for an hour of a GPU
 MOST_DELAY_US = 2**53  #: of signals and decisions
 MOST = 2**40  #: tokens, blocks or requests of one instance: products of two still fit the clock's integers
 
@@ -52,7 +56,16 @@ BATCH_LIMITS = {
 }
 _POOL_TEXTS = ("model", "hardware", "model_config_folder", "hardware_folder")
 _POOL_SWITCHES = ("async_scheduling", "reserve_full_isl", "prefix_caching")
-_POOL_CHOICES = ("memory_utilisation", "kv_cache_dtype", "kv_watermark", "speculative", "latency")
+_POOL_CHOICES = (
+    "memory_utilisation",
+    "kv_cache_dtype",
+    "kv_watermark",
+    "speculative",
+    "latency",
+    "served_model_names",
+    "price_per_hour",
+    "role",
+)
 _POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, *_POOL_SWITCHES, *_POOL_CHOICES)
 _FLEET_KEYS = ("autoscaling", "failures")
 _DEFAULT_LATENCY = "silicon"
@@ -79,6 +92,9 @@ class Pool:
     reserve_full_isl: bool | None = None  #: a request is taken if its whole prompt fits; None: as the semantics have it
     prefix_caching: bool | None = None  #: blocks can be found again; None: as the semantics have it, which is yes
     speculative: Speculative | None = None  #: drafts of every decode; None: none
+    role: str = "both"  #: one of blis.foundation.roles: prefill, decode, both
+    served_model_names: tuple[str, ...] | None = None  #: under which requests ask for it; None: its model's name
+    price_per_hour: float | None = None  #: US $ for one GPU; None: that of the device's file
     model_config_folder: str | None = None  #: where to look for models instead of the shipped ones
     hardware_folder: str | None = None  #: where to look for devices instead of the shipped ones
 
@@ -98,6 +114,7 @@ class ClusterPlan:
     router_ties: str | None = None  #: one of TIE_RULES; None: as the semantics have it
     autoscaling: Autoscaling | None = None  #: how many instances there may be; None: as many as there are
     failures: tuple[Failure, ...] = ()  #: instances that die, in the order of time
+    gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
 
 
 def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
@@ -108,7 +125,8 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     ConfigError
         If a key is unknown, a value wrong, or the pools' latency models differ.
     """
-    given = check_keys(where, mapping, ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", *_FLEET_KEYS))
+    known = ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway", *_FLEET_KEYS)
+    given = check_keys(where, mapping, known)
     shared = {key: given[key] for key in _POOL_KEYS if given.get(key) is not None}
     instances = given.get("instances", 1)
     listed = instances if isinstance(instances, list | tuple) else [{"count": instances}]
@@ -130,17 +148,21 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
         )
     if sum(pool.count for pool in pools) > MOST_INSTANCES:
         raise ConfigError(f"{where}.instances must be at most {MOST_INSTANCES} together.")
+    _check_roles(pools, where)
     numbers = {name: _whole(given, name, rule, where) for name, rule in _CLUSTER_NUMBERS.items()}
     ties = given.get("router_ties")
     if ties is not None:
         check_choice(f"{where}.router_ties", ties, TIE_RULES)
     autoscaling, failures = _fleet(given, where, [pool.count for pool in pools])
+    queue = given.get("gateway")
+    gateway = None if queue is None else Gateway.from_mapping(f"{where}.gateway", queue)
     return ClusterPlan(
         pools=tuple(pools),
         latency=kinds.pop(),
         router_ties=ties,
         autoscaling=autoscaling,
         failures=failures,
+        gateway=gateway,
         **numbers,  # type: ignore[arg-type]
     )
 
@@ -154,6 +176,17 @@ def _fleet(given: Mapping[str, Any], where: str, counts: list[int]) -> tuple[Aut
     if failures is None:
         return autoscaling, ()
     return autoscaling, failures_from(f"{where}.failures", failures, sum(counts))
+
+
+def _check_roles(pools: Sequence[Pool], where: str) -> None:
+    """Refuse a model that nobody decodes for: its requests would have nowhere to go."""
+    decoded = {pool.model for pool in pools if BITS[pool.role] & DECODE}
+    for place, pool in enumerate(pools):
+        if pool.model not in decoded:
+            raise ConfigError(
+                f"{where}.instances[{place}].role must be decode or both in one of the pools of "
+                f"{shown(pool.model) if pool.model else 'a model'}; all of them only prefill."
+            )
 
 
 def _latency(own: object, shared: object, where: str) -> tuple[str, Any]:
@@ -186,6 +219,12 @@ def _pool_values(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         checked[name] = None if values.get(name) is None else check_flag(f"{where}.{name}", values[name])
     drafts = values.get("speculative")
     checked["speculative"] = None if drafts is None else Speculative.from_mapping(f"{where}.speculative", drafts)
+    checked["served_model_names"] = _served_names(values.get("served_model_names"), f"{where}.served_model_names")
+    checked["role"] = check_choice(f"{where}.role", values.get("role", "both"), BITS)
+    price = values.get("price_per_hour")
+    checked["price_per_hour"] = (
+        None if price is None else check_number(f"{where}.price_per_hour", price, 0, MOST_PRICE, "US $")
+    )
     watermark = values.get("kv_watermark", 0.0)
     checked["kv_watermark"] = check_number(f"{where}.kv_watermark", watermark, 0, 1)
     utilisation = values.get("memory_utilisation", 0.9)
@@ -194,6 +233,18 @@ def _pool_values(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         f"{where}.kv_cache_dtype", values.get("kv_cache_dtype", "auto"), KV_CACHE_DTYPES
     )
     return checked
+
+
+def _served_names(value: object, where: str) -> tuple[str, ...] | None:
+    """Names of a model; one may stand without a list."""
+    if value is None:
+        return None
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) and name for name in names):
+        raise ConfigError(f"{where} must be a list of at least one name; got {value!r}.")
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{where} must hold each name once; got {value!r}.")
+    return tuple(names)
 
 
 def _whole(values: Mapping[str, Any], name: str, rule: Whole, where: str) -> int | None:

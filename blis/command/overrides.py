@@ -12,7 +12,10 @@ from blis.foundation.strict_yaml import LONGEST_NUMBER, MOST_DEPTH
 from blis.foundation.words import shown
 
 #: As `blis.policies.binding` has them, whose imports would keep `--help` waiting.
-QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption", "scaling")
+QUESTIONS = (
+    *("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction", "scaling"),
+    *("saturation", "fairness", "queue_order", "ceiling"),
+)
 GROUPS = ("cluster", "workload")
 #: Texts with commas or symbols in them: one value, never a sweep. To sweep over them, quote each.
 TEXTS = ("routing.scorers", "routing.formula", "priority.formula", "fitness")

@@ -11,18 +11,25 @@ from blis.engine import views
 from blis.engine._jit import compiled
 from blis.engine.fleet_view import SCALE
 from blis.engine.line import no_line
+from blis.engine.queues import only_queue
 from blis.engine.reference import address_of
 from blis.foundation.answers import FOLDERS, answer
 
 #: The compiled signature of each question's verb.
 SIGNATURES = {
     "admission": views.ADMIT,
+    "filtering": views.KEEP,
     "routing": views.ROUTE,
     "scoring": views.SCORE,
     "priority": views.PRIORITISE,
     "scheduling": views.ORDER,
     "preemption": views.VICTIM,
+    "eviction": views.RANK,
     "scaling": SCALE,
+    "saturation": views.MEASURE,
+    "fairness": views.CHOOSE,
+    "queue_order": views.ORDER_QUEUE,
+    "ceiling": views.LIMIT,
     "latency": views.STEP_TIME,
 }
 
@@ -31,6 +38,16 @@ SIGNATURES = {
 def compiled_answer(question: str, name: str) -> Callable[..., Any]:
     """The compiled verb of an answer."""
     return compiled(SIGNATURES[question], getattr(answer(question, name), FOLDERS[question].verb))
+
+
+@cache
+def compiled_queues(eviction: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The compiled `queue` and `give_way` of an eviction policy, or those of one with a single queue."""
+    module = answer("eviction", eviction)
+    return (
+        compiled(views.CHOOSE_QUEUE, getattr(module, "queue", only_queue)),
+        compiled(views.CHOOSE_QUEUE, getattr(module, "give_way", only_queue)),
+    )
 
 
 @cache

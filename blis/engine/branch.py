@@ -7,7 +7,8 @@ those that neither has reached. That is what makes a fork cheap enough to try ev
 from typing import Any
 
 from blis.engine._jit import kernel
-from blis.engine.codes import CLOCK_US, COMPLETED, NEVER_US, NEXT_FIXED, ROUTING_HEAD, ROUTING_TAIL
+from blis.engine.codes import CLOCK_US, NEVER_US, NEXT_FIXED, ROUTING_HEAD, ROUTING_TAIL
+from blis.engine.endings import has_ended
 from blis.engine.state import INDEXED, PIECES_MADE, RUNS_MADE, BlockStore, State
 from blis.engine.views import World
 
@@ -20,6 +21,7 @@ def has_same_shape(world: World, base: State, branch: State) -> bool:
     return (
         _store_has_same_shape(base.cache, branch.cache)
         and _store_has_same_shape(base.router, branch.router)
+        and _store_has_same_shape(base.ghosts, branch.ghosts)
         and base.seen.slots.shape[0] == branch.seen.slots.shape[0]
     )
 
@@ -47,6 +49,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
         branch.requests[request] = base.requests[request]
         if base.drafts.shape[0] > 0:
             branch.drafts[request] = base.drafts[request]
+        if base.gateway.requests.shape[0] > 0:
+            branch.gateway.requests[request] = base.gateway.requests[request]
         if base.learned.requests.shape[0] > 0:
             branch.learned.requests[request] = base.learned.requests[request]
         if world.settings.needs_sessions:  # only those of requests that were routed since can differ
@@ -60,11 +64,15 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
         branch.learned.tenants[entry] = base.learned.tenants[entry]
     _copy_instances(world, base, branch)
     _copy_store(base.cache, branch.cache)
+    if not world.settings.evicts_oldest:
+        _copy_kept(world, base, branch)
     if world.settings.needs_affinity:
         _copy_store(base.router, branch.router)
     if world.settings.needs_prompts:
         for instance in range(world.settings.n_instances):
             _copy_rows(base.prompts[instance], branch.prompts[instance])
+    if world.settings.has_gateway:
+        _copy_gateway(base, branch)
     if world.settings.cache_signal_delay_us > 0:
         _copy_vector(base.seen.counters, branch.seen.counters)
         for slot in range(base.seen.slots.shape[0]):
@@ -82,7 +90,7 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
 def _has_left(base: State, request: int) -> bool:
     """Whether a request's end lies in the past: that of a step under way is known, and still to come."""
     requests = base.requests
-    return requests.status[request] >= COMPLETED and requests.finished_us[request] <= base.scratch.cluster[CLOCK_US]
+    return has_ended(requests.status[request]) and requests.finished_us[request] <= base.scratch.cluster[CLOCK_US]
 
 
 @kernel
@@ -126,6 +134,18 @@ def _copy_fleet(base: State, branch: State) -> None:
 
 
 @kernel
+def _copy_gateway(base: State, branch: State) -> None:
+    _copy_vector(base.gateway.places, branch.gateway.places)
+    _copy_vector(base.gateway.in_flight_tokens, branch.gateway.in_flight_tokens)
+    for flow in range(base.gateway.flows.shape[0]):
+        branch.gateway.flows[flow] = base.gateway.flows[flow]
+    for band in range(base.gateway.bands.shape[0]):
+        branch.gateway.bands[band] = base.gateway.bands[band]
+    for tenant in range(base.gateway.tenants.shape[0]):
+        branch.gateway.tenants[tenant] = base.gateway.tenants[tenant]
+
+
+@kernel
 def _copy_instances(world: World, base: State, branch: State) -> None:
     batches, copy = base.batches, branch.batches
     for instance in range(world.settings.n_instances):
@@ -145,6 +165,21 @@ def _copy_instances(world: World, base: State, branch: State) -> None:
             copy.finish_request[instance, place] = batches.finish_request[instance, place]
     _copy_rows(batches.crossing, copy.crossing)
     _copy_rows(batches.fill_head, copy.fill_head)
+
+
+@kernel
+def _copy_kept(world: World, base: State, branch: State) -> None:
+    for run in range(base.cache.counters[RUNS_MADE]):
+        branch.kept.runs[run] = base.kept.runs[run]
+    for queue in range(base.kept.queues.shape[0]):
+        branch.kept.queues[queue] = base.kept.queues[queue]
+    _copy_vector(base.kept.frequencies, branch.kept.frequencies)
+    if world.settings.needs_next_use:  # which users of a segment are past, behind where each segment begins
+        n_segments = world.settings.n_segments
+        for place in range(n_segments + 1, 2 * n_segments + 1):
+            branch.kept.users[place] = base.kept.users[place]
+    if world.settings.ghost_permille > 0:
+        _copy_store(base.ghosts, branch.ghosts)
 
 
 @kernel

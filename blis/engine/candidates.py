@@ -1,4 +1,4 @@
-"""Which instances a request may be sent to: those that are routable, found anew for each decision.
+"""Which instances a request may be sent to: those that are routable, decode and serve its model, found anew each time.
 
 Where nothing restricts (`restricts_candidates` is 0) these are all instances, listed once and for all at the start.
 The list is `scratch.eligible` up to `N_CANDIDATES`: kernels cannot return a part of an array, so whoever reads it cuts.
@@ -9,6 +9,7 @@ from blis.engine.choice import is_among
 from blis.engine.codes import N_CANDIDATES
 from blis.engine.state import State
 from blis.engine.views import World
+from blis.foundation.roles import DECODE
 
 
 @kernel
@@ -18,9 +19,24 @@ def find_candidates(world: World, state: State, request: int) -> int:
     Whoever keeps requests back asks this first: where it is 0, a request that is sent on is lost as unroutable.
     """
     if world.settings.restricts_candidates:
+        model, count = world.workload.table.model[request], 0
+        for instance in range(world.settings.n_instances):
+            serves = model < 0 or (world.limits.serves[instance] >> model) & 1 != 0
+            decodes = world.limits.roles[instance] & DECODE != 0
+            if serves and decodes and state.instances.routable[instance] != 0:
+                state.scratch.eligible[count] = instance
+                count += 1
+        state.scratch.cluster[N_CANDIDATES] = count
+    return state.scratch.cluster[N_CANDIDATES]
+
+
+@kernel
+def find_servers(world: World, state: State) -> int:
+    """List the instances that any request may be sent to now, whatever model it asks for; return how many they are."""
+    if world.settings.restricts_candidates:
         count = 0
         for instance in range(world.settings.n_instances):
-            if state.instances.routable[instance] != 0:
+            if world.limits.roles[instance] & DECODE != 0 and state.instances.routable[instance] != 0:
                 state.scratch.eligible[count] = instance
                 count += 1
         state.scratch.cluster[N_CANDIDATES] = count

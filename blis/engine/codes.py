@@ -8,7 +8,14 @@ NO_DRAFTS = -1
 
 # What has become of a request.
 NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED, UNROUTABLE, LOST = range(8)
-STATUS_NAMES = ("not_started", "queued", "running", "completed", "rejected", "dropped", "unroutable", "lost")
+# Of requests that came to a gateway: four ends, and that one still waits there.
+GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED = range(8, 13)
+STATUS_NAMES = (
+    *("not_started", "queued", "running", "completed", "rejected", "dropped", "unroutable", "lost"),
+    *("gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out", "gateway_queued"),
+)
+#: Those of the gateway: without one nobody is ever in them.
+GATEWAY_STATUSES = (GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED)
 
 # Why the kernel came back.
 DONE, AT_ADMISSION, AT_ROUTING, AT_ORDER, AT_VICTIM, GROW, OUT_OF_EVENTS, STALLED, BAD_TARGET, LEFT, AT_SCALING = range(
@@ -96,11 +103,32 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     DECIDED_US,  # when it was made
     NEXT_FAILURE,  # place among the failures of the one that comes next
     N_FLEET_EVENTS,
-    SCALING_STAGE,  # NOT_ASKED, or where the question to a Python policy of scaling stands
+    SCALING_STAGE,  # NOT_ASKED; ASKED, in the middle of an event of the fleet; ANSWERED, by a Python policy of scaling
+    N_RETRIES,  # arrivals of requests that had been refused before
+    N_TURNED_AWAY,  # refusals by admission of requests that come again
     N_CLUSTER_PLACES,
-) = range(45)
+) = range(47)
 
 NOT_ASKED, ASKED, ANSWERED = range(3)
+
+# Places of `gateway.places`, the integers of the queue in front of the router.
+(
+    NEXT_CYCLE_US,  # when it is next asked whether somebody may be sent; NEVER_US: nobody waits, or nothing can change
+    LAST_CYCLE_US,  # when it was last asked; -1: never
+    NEXT_SWEEP_US,  # when those that have waited too long are next looked for
+    GATE_REQUESTS,  # that wait
+    GATE_TOKENS,  # of their prompts
+    GATE_PEAK,  # most that ever waited
+    N_ENQUEUED,  # that ever joined the queue
+    N_DISPATCHED,  # that were sent on
+    TRANSIT_REQUESTS,  # sent on, and not yet routed
+    TRANSIT_TOKENS,  # of their prompts
+    N_GATEWAY_REJECTED,  # for good, as those below
+    N_GATEWAY_EXPIRED,
+    N_GATEWAY_DISPLACED,
+    N_TIMED_OUT,
+    N_GATE_PLACES,
+) = range(15)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (

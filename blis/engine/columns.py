@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from blis.engine._jit import compiled, entry_point
-from blis.engine.codes import COMPLETED
+from blis.engine.endings import has_ended
 from blis.engine.fields import (
     LIMIT_COLUMNS,
     REQUEST_FIELDS,
@@ -60,7 +60,7 @@ def _fill(
         scheduled_us = requests.scheduled_us[request]
         output_tokens, instance = table.output_tokens[request], requests.instance[request]
         # Until what it waits for has ended, the workload's time of arrival is a guess.
-        is_called = after[request] < 0 or requests.status[after[request]] >= COMPLETED
+        is_called = after[request] < 0 or has_ended(requests.status[after[request]])
         ttft_us = first_us - arrival_us if first_us >= 0 else -1
         e2e_us = finished_us - arrival_us if finished_us >= 0 else -1
         whole[0, request] = requests.status[request]

@@ -4,7 +4,15 @@ import numpy as np
 
 from blis.engine._jit import kernel
 from blis.engine.choice import LOWEST_INDEX, best_instance
-from blis.engine.codes import DECISION, N_ADMITTED, N_CANDIDATES, N_REJECTED, N_ROUTED, TRACE_DECISIONS
+from blis.engine.codes import (
+    DECISION,
+    N_ADMITTED,
+    N_CANDIDATES,
+    N_REJECTED,
+    N_ROUTED,
+    N_TURNED_AWAY,
+    TRACE_DECISIONS,
+)
 from blis.engine.expectation import cached_prompt_blocks, expected_ttft_us, mean_output_tokens
 from blis.engine.state import State
 from blis.engine.views import World
@@ -14,7 +22,7 @@ from blis.engine.views import World
 def record_admission(state: State, request: int, now_us: int) -> None:
     """Keep the verdict on a request, before it is counted."""
     cluster, admissions = state.scratch.cluster, state.trace.admissions
-    entry = cluster[N_ADMITTED] + cluster[N_REJECTED]
+    entry = cluster[N_ADMITTED] + cluster[N_REJECTED] + cluster[N_TURNED_AWAY]
     admissions.request[entry] = request
     admissions.clock_us[entry] = now_us
     admissions.verdict[entry] = cluster[DECISION]

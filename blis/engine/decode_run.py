@@ -4,7 +4,9 @@ import numpy as np
 
 from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
-from blis.engine.codes import NO_TRACE
+from blis.engine.block_index import has_room
+from blis.engine.codes import NO_TRACE, NOW_US
+from blis.engine.keeping import evict_lowest
 from blis.engine.line import NOWHERE, Line, certain_us
 from blis.engine.observation import sample_decodes
 from blis.engine.sent_prompts import hear_of_step
@@ -18,8 +20,9 @@ from blis.engine.views import TIMES_DECODES, TIMES_STEP, World, decode_line_at, 
 def run_decodes(world: World, state: State, instance: int, until_us: int) -> int:
     """Run steps in which a constant batch only decodes, as long as they start before `until_us`; return their number.
 
-    Each costs O(1). The run ends before a step in which a request completes, a keyed block fills or is
-    evicted, or blocks are lacking. Where two steps may be under way, one is: the run composes the next ones.
+    Each costs O(1). The run ends before a step in which a request completes, a keyed block fills, blocks are lacking,
+    or a keyed block is evicted, unless a policy ranks what goes: then nearly every block that is taken is one that
+    went. Where two steps may be under way, one is: the run composes the next ones.
     """
     instances = state.instances
     is_ahead = world.limits.async_scheduling[instance] != 0
@@ -42,8 +45,12 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
     count = 0
     while now_us < until_us and number < last and state.log.counters[LOG_ENTRIES] + 2 <= state.log.entries.shape[0]:
         takes = state.batches.crossing[instance, phase]
-        if takes > free or state.batches.fill_head[instance, fill_phase] >= 0:
+        if state.batches.fill_head[instance, fill_phase] >= 0:
             break
+        if takes > free:
+            if world.settings.evicts_oldest or not _make_keyless(world, state, instance, takes, free, used, now_us):
+                break
+            free = takes
         free -= takes
         used += takes
         if context > line.last_context:
@@ -85,6 +92,20 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
             if count > 1 and world.settings.needs_prompts:  # the step that was under way has ended
                 hear_of_step(state, instance)
     return count
+
+
+@kernel
+def _make_keyless(world: World, state: State, instance: int, takes: int, free: int, used: int, now_us: int) -> bool:
+    """Evict as many blocks as are lacking to the `free` ones; False, and nothing happens, if that is not possible."""
+    if takes > world.limits.total_blocks[instance] - used:
+        return False
+    if world.settings.ghost_permille > 0 and not has_room(state.ghosts, takes):
+        return False
+    state.scratch.step[NOW_US] = now_us
+    state.cache.runs.keyless_after[instance] += takes - free
+    while free < takes:
+        free += evict_lowest(world, state, instance, takes - free)
+    return True
 
 
 @kernel

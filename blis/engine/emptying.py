@@ -20,6 +20,7 @@ from blis.engine.codes import (
 from blis.engine.events import set_next_event
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
 from blis.engine.forgetting import forget_cache, forget_sent, give_back_pieces
+from blis.engine.gate_record import note_taken_away
 from blis.engine.heap import AS_QUEUED, AS_TAKEN, meld, without_root
 from blis.engine.members import complete
 from blis.engine.sent_prompts import note_dropped
@@ -54,7 +55,7 @@ def empty_instance(world: World, state: State, instance: int, loses: int, now_us
     before = cluster[N_RETURNED] + cluster[N_LOST]
     for place in range(instances.running_requests[instance]):
         request = state.batches.members[instance, place]
-        give_back_pieces(state, instance, request)
+        give_back_pieces(world, state, instance, request)
         _mark_lost_steps(world, state, instance, request)
         _take_away(world, state, instance, request, loses, now_us)
     while instances.pending_root[instance] >= 0:
@@ -80,6 +81,8 @@ def _take_away(world: World, state: State, instance: int, request: int, loses: i
     """Let a request that is in no structure of the instance any more go to the router, or be lost."""
     cluster, requests = state.scratch.cluster, state.requests
     state.instances.taken_away_requests[instance] += 1
+    if world.settings.has_gateway:
+        note_taken_away(world, state, instance, request, loses != 0)
     _begin_life(world, state, request)
     if loses:
         cluster[N_LOST] += 1

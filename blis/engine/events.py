@@ -94,6 +94,8 @@ def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None
         requests.status[request] = DROPPED
         instances.dropped_requests[instance] += 1
         instances.in_flight_requests[instance] -= 1
+        if world.settings.has_gateway:
+            state.gateway.in_flight_tokens[instance] -= world.workload.table.input_tokens[request]
         if world.settings.needs_prompts:
             note_dropped(world, state, instance, request)
         if world.settings.lookahead_us != NEVER_US:

@@ -39,7 +39,7 @@ def release_followers(world: World, state: State, request: int, ended_us: int) -
 def next_arrival(world: World, state: State) -> int:
     """Request that arrives next among those whose time of arrival is known; -1: none."""
     cluster, requests, n = state.scratch.cluster, state.requests, world.workload.table.shape[0]
-    if world.settings.lookahead_us == NEVER_US:
+    if world.settings.lookahead_us == NEVER_US and world.settings.retry_attempts == 0:
         return cluster[NEXT_FIXED] if cluster[NEXT_FIXED] < n else -1
     while cluster[NEXT_FIXED] < n and world.workload.table.think_us[cluster[NEXT_FIXED]] >= 0:
         cluster[NEXT_FIXED] += 1
@@ -65,7 +65,13 @@ def remove_arrival(world: World, state: State, request: int) -> None:
 
 @kernel
 def safe_until_us(world: World, state: State) -> int:
-    """Time before which no arrival can still be called for."""
+    """Time before which no arrival can still be called for by a request that ends on an instance."""
+    return min(NEVER_US, earliest_end_us(world, state) + world.settings.lookahead_us)
+
+
+@kernel
+def earliest_end_us(world: World, state: State) -> int:
+    """Time before which nobody sees a request end on an instance; NEVER_US if all are idle."""
     instances = state.instances
     earliest_us = NEVER_US
     for instance in range(world.settings.n_instances):
@@ -81,4 +87,4 @@ def safe_until_us(world: World, state: State) -> int:
         # The step of the completion begins after the others; one microsecond is what any step takes.
         before_us = (steps - 1) * world.limits.least_step_us[instance] + 1
         earliest_us = min(earliest_us, instances.next_event_us[instance] + before_us)
-    return min(NEVER_US, earliest_us + world.settings.lookahead_us)
+    return earliest_us

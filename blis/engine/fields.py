@@ -6,6 +6,7 @@ minutes to compile. A request's fields also share its cache lines this way.)
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -31,6 +32,7 @@ WORKLOAD_FIELDS = {
     "kind": (_I, 0),  # number of the pair of tenant and class: whose outputs tell about each other's
     "itl_target_us": (_I, 0),  # mean time between its tokens that it is promised, see blis.foundation.slo_targets
     "ttft_target_us": (_I, 0),  # within which its first token is due, see blis.foundation.slo_targets
+    "model": (_I, -1),  # that it asks for: its place among the names that the cluster serves; -1: whichever is served
     "session": (_I, 0),
     "turn": (_I, 0),  # of the session, from 0
     "think_us": (_I, 0),  # from the end of the request that it follows to its arrival
@@ -56,6 +58,8 @@ LIMIT_FIELDS = {
     "least_step_us": (_I, 0),  # no step takes less
     "draft_tokens": (_I, 0),  # drafted for each decode; 0: none
     "acceptance_rate": (_F, 0),  # probability of a draft to be accepted, given that those before it were
+    "roles": (_I, 3),  # what it does, in bits, see blis.foundation.roles
+    "serves": (_I, 0),  # bit k: requests may ask here for the model of place k
     "drafting_us": (_I, 0),  # that a step with drafts takes longer by their making
 }
 
@@ -81,6 +85,7 @@ SETTING_FIELDS = {
     "queue_kind": (_I, 0),  # ARRIVAL_ORDER, FIXED_ORDER or CHANGING_ORDER
     "load_kind": (_I, 0),
     "n_scorers": (_I, 0),
+    "n_filters": (_I, 0),
     "needs_cached_blocks": (_I, 0),  # a policy or the trace reads the instances' prefix caches
     "needs_affinity": (_I, 0),  # a policy reads the router's own prefix index
     "needs_expected_output": (_I, 0),  # a policy reads how long outputs are likely to be
@@ -93,6 +98,11 @@ SETTING_FIELDS = {
     "needs_sessions": (_I, 0),  # a policy reads where sessions were last
     "needs_expectations": (_I, 0),  # a policy reads expected latencies
     "outputs_share_keys": (_I, 0),  # two requests may write the same keyed output
+    "evicts_oldest": (_I, 0),  # blocks leave in the order of freeing; else as the eviction policy ranks them
+    "n_queues": (_I, 0),  # in which that policy keeps them
+    "ghost_permille": (_I, 0),  # of an instance's blocks, whose evictions from each queue are remembered
+    "needs_frequency": (_I, 0),  # it reads how often blocks have been used lately
+    "needs_next_use": (_I, 0),  # it reads when they will be used again, which nobody can know
     "ranks_victims": (_I, 0),  # the choice of a victim needs priorities
     "policy_scores": (_I, 0),  # the routing policy scores instances; else its score is minus the load
     "looks": (_I, 0),  # admission or routing reads the state of instances
@@ -117,6 +127,22 @@ SETTING_FIELDS = {
     "actuation_delay_us": (_I, 0),  # from a decision to what follows from it
     "hands_back": (_I, 0),  # who drains gives what it has not begun to the router again
     "n_pools": (_I, 0),
+    "has_gateway": (_I, 0),  # admitted requests wait in a queue in front of the router
+    "gate_capacity_requests": (_I, 0),  # that may wait there; NEVER_US: any number
+    "gate_ttl_us": (_I, 0),  # from the enqueueing, after which a waiting request expires; NEVER_US: it never does
+    "gate_timeout_us": (_I, 0),  # from the arrival, after which the client of a waiting request gives up; NEVER_US
+    "gate_tick_us": (_I, 0),  # between two cycles of dispatch
+    "gate_sweep_us": (_I, 0),  # between two looks for those that have waited too long
+    "gate_displaces": (_I, 0),  # a full queue lets go of somebody less urgent than who comes
+    "gate_reads_reports": (_I, 0),  # the saturation follows from what instances report
+    "gate_reads_records": (_I, 0),  # it follows from the router's own record of what it sent
+    "gate_counts_cycles": (_I, 0),  # a ceiling changes from cycle to cycle
+    "retry_attempts": (_I, 0),  # how often a client that was refused comes again; 0: never
+    "retry_base_us": (_I, 0),  # pause before the first of these
+    "retry_most_us": (_I, 0),  # longest pause
+    "retry_factor_ppm": (_I, 0),  # by which each further one is longer [millionths]
+    "retry_jitter_ppm": (_I, 0),  # part of a pause that is drawn [millionths]
+    "retry_key": (_I, 0),  # from which that part is drawn
     "lookahead_us": (_I, 0),  # least time from a request's end to an arrival that waits for it; NEVER_US: none does
     "busy_until_step_ends": (_I, 0),  # the semantics flags, see blis.foundation.semantics
     "recompute_cached_prompt": (_I, 0),
@@ -203,6 +229,53 @@ SERVICE_FIELDS = {
     "lift": (_F, 0.0),  # what was added to its counter when it came back
 }
 
+# Of a request, where there is a gateway or clients come again.
+GATED_FIELDS = {
+    "first_arrival_us": (_I, -1),  # of a request that has come again, the first time; -1
+    "attempts": (_I, 0),  # how often it has come again
+    "enqueued_us": (_I, -1),  # when it joined the gateway's queue, the last time; -1
+    "dispatched_us": (_I, -1),  # when it was sent on to the router; -1
+    "ended_us": (_I, -1),  # when it was refused or let go for good; -1
+    "key": (_F, 0.0),  # smaller is sent first
+    "rank": (_I, 0),  # how many were enqueued before it
+    "child": (_I, -1),  # first child in the heap of its flow
+    "next": (_I, -1),  # next sibling there
+    "previous": (_I, -1),  # previous sibling, or the parent of a first child
+    "older": (_I, -1),  # enqueued before it in its band
+    "newer": (_I, -1),  # after it
+}
+
+# Of a band and a tenant.
+FLOW_FIELDS = {
+    "root": (_I, -1),  # heap of its waiting requests
+    "queued_requests": (_I, 0),
+    "next_flow": (_I, -1),  # another of the band with somebody waiting
+    "previous_flow": (_I, -1),
+}
+
+# Of a band, the most urgent first.
+BAND_FIELDS = {
+    "urgency": (_F, 0.0),
+    "capacity_requests": (_I, NEVER_US),  # that may wait in it
+    "is_active": (_I, 0),  # 1 from its first request on, or if it is configured
+    "queued_requests": (_I, 0),
+    "first_flow": (_I, -1),  # of those with somebody waiting
+    "oldest": (_I, -1),  # request that has waited longest
+    "newest": (_I, -1),
+    "last_tenant": (_I, -1),  # that a request was sent of
+    "dispatched_requests": (_I, 0),
+}
+
+# Of a tenant, as the gateway sees it.
+TENANT_FIELDS = {
+    "queued_requests": (_I, 0),  # in all bands
+    "active_since_us": (_I, 0),  # since when some request of it has been waiting
+    "dispatched_requests": (_I, 0),
+    "input_tokens": (_I, 0),  # prompts that were sent on
+    "written_tokens": (_I, 0),  # outputs of completed requests
+    "served_us": (_I, 0),  # when the last of them completed
+}
+
 INSTANCE_FIELDS = {
     "clock_us": (_I, 0),  # time of the last executed event
     "next_event_us": (_I, NEVER_US),  # earliest of the next two
@@ -239,6 +312,7 @@ INSTANCE_FIELDS = {
     "preemptions": (_I, 0),
     "idle_preemptions": (_I, 0),  # since the last completion
     "allocation_failures": (_I, 0),
+    "evicted_blocks": (_I, 0),  # that others could have found
     "pending_requests": (_I, 0),  # routed, not yet queued
     "pending_tokens": (_I, 0),  # their prompts
     "in_flight_requests": (_I, 0),  # routed, not yet finished
@@ -286,6 +360,33 @@ RUN_FIELDS = {
     "previous_copy": (_I, 0),  # next older; of the one that the index names, the youngest
     "lower": (_I, 0),  # run that it was last split from; -1
     "is_current": (_I, 0),  # 1 when the index names this run
+}
+
+# Beside each run of the instances' caches, where a policy ranks what is free, see blis.engine.keeping.
+KEPT_FIELDS = {
+    "key": (_F, 0.0),  # the lowest goes first
+    "order": (_I, 0),  # how many were given back before it; the lowest of equal keys goes first
+    "queue": (_I, -1),  # in which it is, or was when it was last free; -1: it never was
+    "counted_blocks": (_I, 0),  # that the queue's length counts of it
+    "uses": (_I, 0),  # requests that have given it back
+    "since_us": (_I, 0),  # when it was first given back
+    "predecessor": (_I, -1),  # free run that holds the block before its first one; -1
+    "dependents": (_I, 0),  # free runs whose predecessor it is
+    "child": (_I, -1),  # links of a pairing heap; -1
+    "next": (_I, -1),
+    "previous": (_I, -1),  # the sibling before, or the parent of a first child
+}
+
+# Of an instance and a queue of its eviction policy.
+QUEUE_FIELDS = {
+    "root": (_I, -1),  # run that goes first; -1: none can go
+    "blocks": (_I, 0),  # in the queue; those in use count where they were last
+    "ghost_blocks": (_I, 0),  # evicted from it and still remembered
+    "head_blocks": (_I, 0),  # of the run that goes first, when somebody last asked; 0: there is none
+    "head_frequency": (_I, 0),  # its frequency, if a policy reads it
+    "evicted_key": (_F, 0.0),  # of the run that last went
+    "given_back": (_I, 0),  # runs so far; of the instance, so in its first queue alone, as the next
+    "sampled_blocks": (_I, 0),  # uses since the frequencies were last halved
 }
 
 PIECE_FIELDS = {
@@ -395,16 +496,23 @@ def _dtype(fields: Mapping[str, tuple[type, Any]]) -> np.dtype[Any]:
     return np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True)
 
 
+@cache
+def _dtype_of(fields: tuple[tuple[str, tuple[type, Any]], ...]) -> np.dtype[Any]:
+    """The same, made once for each kind of record: a state has twenty of them, and is often made anew."""
+    return _dtype(dict(fields))
+
+
 _SETTING_DTYPE = _dtype(SETTING_FIELDS)
 
 
 def records(fields: Mapping[str, tuple[type, Any]], length: int) -> Records:
     """An array of records with each field at its initial value."""
     # Zeros cost nothing until they are touched.
-    array = np.zeros(length, _dtype(fields))
-    for name, (_, initial) in fields.items():
-        if initial != 0:
-            array[name] = initial
+    array = np.zeros(length, _dtype_of(tuple(fields.items())))
+    if length > 0:
+        for name, (_, initial) in fields.items():
+            if initial != 0:
+                array[name] = initial
     return array.view(np.recarray)
 
 

@@ -21,9 +21,13 @@ from blis.engine.codes import (
     FAILED,
     GROW,
     LOADING,
-    N_ADMITTED,
     N_FLEET_EVENTS,
+    N_GATEWAY_REJECTED,
     N_REJECTED,
+    N_RETURNED,
+    N_ROUTED,
+    N_TIMED_OUT,
+    N_UNROUTABLE,
     NEVER_US,
     NEXT_FAILURE,
     NEXT_FLEET_US,
@@ -33,9 +37,6 @@ from blis.engine.codes import (
     OUT_OF_EVENTS,
     READ_BEFORE_US,
     READ_US,
-    RETURN_ROOT,
-    ROUTING_HEAD,
-    ROUTING_TAIL,
     SCALING_STAGE,
     STUCK_INSTANCE,
     UNPLACED,
@@ -65,6 +66,8 @@ from blis.engine.views import SCALES, SCALING, World
 def run_fleet(world: World, state: State, now_us: int) -> int:
     """Let happen what is due now; return DONE, or the reason for stopping, after which it is called again."""
     cluster = state.scratch.cluster
+    if cluster[SCALING_STAGE] == ASKED:
+        cluster[SCALING_STAGE] = NOT_ASKED
     if _is_over(world, state):
         cluster[NEXT_FLEET_US] = NEVER_US
         return DONE
@@ -95,9 +98,10 @@ def run_fleet(world: World, state: State, now_us: int) -> int:
 def _is_over(world: World, state: State) -> bool:
     """Whether every request has ended."""
     cluster = state.scratch.cluster
-    if cluster[N_ADMITTED] + cluster[N_REJECTED] < world.workload.table.shape[0]:
-        return False
-    if cluster[ROUTING_HEAD] < cluster[ROUTING_TAIL] or cluster[RETURN_ROOT] >= 0:
+    past = cluster[N_ROUTED] - cluster[N_RETURNED] + cluster[N_REJECTED] + cluster[N_UNROUTABLE]
+    for place in range(N_GATEWAY_REJECTED, N_TIMED_OUT + 1):
+        past += state.gateway.places[place]
+    if past < world.workload.table.shape[0]:
         return False
     in_flight = 0
     for instance in range(world.settings.n_instances):
@@ -139,6 +143,7 @@ def _fail_due(world: World, state: State, now_us: int) -> int:
     cluster, failures, instances = state.scratch.cluster, state.fleet.failures, state.instances
     while cluster[NEXT_FAILURE] < failures.shape[0] and failures.at_us[cluster[NEXT_FAILURE]] <= now_us:
         if not _has_room(world, state):
+            cluster[SCALING_STAGE] = ASKED  # so that it goes on before those are routed that have been taken away
             return GROW
         place = cluster[NEXT_FAILURE]
         cluster[NEXT_FAILURE] += 1

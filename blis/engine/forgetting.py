@@ -4,17 +4,18 @@ from blis.engine._jit import kernel
 from blis.engine.block_index import find, forget
 from blis.engine.block_runs import recycle, remove_copy, unlink
 from blis.engine.holding import give_back_piece
+from blis.engine.keeping import forget_ranking
 from blis.engine.router_index import forget_instance
 from blis.engine.state import PIECE_RECYCLED, State
 from blis.engine.views import World
 
 
 @kernel
-def give_back_pieces(state: State, instance: int, request: int) -> None:
+def give_back_pieces(world: World, state: State, instance: int, request: int) -> None:
     """Let a request hold no blocks any more, whatever it has stored."""
-    cache, piece = state.cache, state.requests.last_piece[request]
+    cache, piece, above = state.cache, state.requests.last_piece[request], -1
     while piece >= 0:
-        give_back_piece(state, instance, piece)
+        above = give_back_piece(world, state, instance, request, piece, above)
         below = cache.pieces.below[piece]
         cache.pieces.below[piece] = cache.counters[PIECE_RECYCLED]
         cache.counters[PIECE_RECYCLED] = piece
@@ -32,6 +33,9 @@ def forget_cache(world: World, state: State, instance: int) -> None:
     while runs.next[instance] != instance:
         run = runs.next[instance]
         unlink(cache, run)
+        if runs.identity[run] < 0:  # of blocks that nobody shares: no index names it
+            recycle(cache, run)
+            continue
         if world.settings.copies_findable:
             remove_copy(cache, run)
         elif find(cache, runs.identity[run]) >= 0:  # its copies go as well
@@ -41,6 +45,8 @@ def forget_cache(world: World, state: State, instance: int) -> None:
     state.instances.used_blocks[instance] = 0
     state.instances.stale_blocks[instance] = 0
     state.instances.last_cold_use[instance] = -1
+    if not world.settings.evicts_oldest:
+        forget_ranking(world, state, instance)
 
 
 @kernel

@@ -1,11 +1,13 @@
 """The free list of an instance: blocks are taken from its front, and come to its end, or its front if they have no key.
 
-Taking a block that has a key evicts it: nobody can find it any more.
+Taking a block that has a key evicts it: nobody can find it any more. Where a policy ranks what is free, its order
+takes the place of the list's, see `blis.engine.keeping`.
 """
 
 from blis.engine._jit import kernel
 from blis.engine.block_index import find, forget
 from blis.engine.block_runs import join_list, recycle, remove_copy, unlink
+from blis.engine.keeping import claim_ranked, evict_lowest
 from blis.engine.seen_cache import note_change
 from blis.engine.state import State
 from blis.engine.views import World
@@ -29,7 +31,10 @@ def take_blocks(world: World, state: State, instance: int, count: int) -> None:
         count -= keyless
         if count == 0:
             return
-        count -= _evict(world, state, instance, count)
+        if world.settings.evicts_oldest:
+            count -= _evict(world, state, instance, count)
+        else:
+            count -= evict_lowest(world, state, instance, count)
 
 
 @kernel
@@ -39,6 +44,7 @@ def _evict(world: World, state: State, instance: int, count: int) -> int:
     runs, run = cache.runs, cache.runs.next[instance]
     note_change(world, state, runs.identity[run])
     taken = min(count, runs.end[run] - runs.first[run])
+    state.instances.evicted_blocks[instance] += taken
     if taken < runs.end[run] - runs.first[run]:
         runs.end[run] -= taken
         return taken
@@ -66,11 +72,13 @@ def _forget_key(state: State, instance: int, run: int) -> None:
 
 
 @kernel
-def claim(state: State, instance: int, run: int) -> None:
+def claim(world: World, state: State, instance: int, run: int) -> None:
     """Let one more request hold the blocks of a run; free ones leave the free list."""
     runs = state.cache.runs
     if runs.references[run] == 0:
         unlink(state.cache, run)
+        if not world.settings.evicts_oldest:
+            claim_ranked(state, instance, run)
         state.instances.used_blocks[instance] += runs.end[run] - runs.first[run]
     runs.references[run] += 1
 

@@ -8,14 +8,28 @@ from blis.engine.codes import N_FLEET_EVENTS, N_ROUTED, NEED_ROUTER_RUNS, NEED_R
 from blis.engine.fleet import most_fleet_events
 from blis.engine.observation import PREEMPTIONS, SAMPLES
 from blis.engine.seen_cache import reenter
-from blis.engine.state import INDEXED, PIECES_MADE, RUNS_MADE, BlockStore, Fleet, SeenCache, State, StepLog, TraceLog
+from blis.engine.state import (
+    INDEXED,
+    PIECES_MADE,
+    RUNS_MADE,
+    BlockStore,
+    Fleet,
+    Kept,
+    SeenCache,
+    State,
+    StepLog,
+    TraceLog,
+)
 
 
 def grown(state: State) -> State:
     """The state with room for what the kernel stopped for, and as much again."""
     step, cluster = state.scratch.step, state.scratch.cluster
+    cache = _grown_store(state.cache, int(step[NEED_RUNS]) + 1)
     return state._replace(
-        cache=_grown_store(state.cache, int(step[NEED_RUNS]) + 1),
+        cache=cache,
+        kept=_grown_kept(state.kept, len(cache.runs)),
+        ghosts=_grown_store(state.ghosts, int(step[NEED_RUNS]) + 1) if len(state.ghosts.runs) else state.ghosts,
         router=_grown_store(state.router, int(cluster[NEED_ROUTER_RUNS]) + 1),
         seen=_grown_seen(state.seen, 4 * int(step[NEED_RUNS]) + 2 * len(state.instances)),
         log=_grown_log(state.log, state.batches.members.shape[1]),
@@ -26,8 +40,11 @@ def grown(state: State) -> State:
 
 def with_room_of(state: State, other: State) -> State:
     """The state with at least as much room as another one in every array of the caches that grows."""
+    cache = _store_with_room_of(state.cache, other.cache)
     return state._replace(
-        cache=_store_with_room_of(state.cache, other.cache),
+        cache=cache,
+        kept=_grown_kept(state.kept, len(cache.runs)),
+        ghosts=_store_with_room_of(state.ghosts, other.ghosts),
         router=_store_with_room_of(state.router, other.router),
         seen=state.seen
         if len(state.seen.slots) >= len(other.seen.slots)
@@ -55,6 +72,10 @@ def _grown_store(store: BlockStore, runs: int) -> BlockStore:
     if 2 * (indexed + runs) <= len(store.slots):
         return longer
     return _rehashed(longer, _power_of_two(4 * (indexed + runs)))
+
+
+def _grown_kept(kept: Kept, n_runs: int) -> Kept:
+    return kept._replace(runs=_longer(kept.runs, n_runs)) if len(kept.runs) else kept
 
 
 def _store_with_room_of(store: BlockStore, other: BlockStore) -> BlockStore:

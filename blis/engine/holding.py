@@ -8,6 +8,7 @@ from blis.engine._jit import kernel
 from blis.engine.block_index import find, set_index
 from blis.engine.block_runs import append_copy, append_keyless, covering, new_run, prepend_keyless, split
 from blis.engine.free_blocks import claim, give_back, take_blocks
+from blis.engine.keeping import begin_keeping, give_back_ranked, is_new, keep_split, keep_unshared
 from blis.engine.seen_cache import note_change
 from blis.engine.sequence import keyed_blocks, segment_at, shared_blocks
 from blis.engine.state import PIECE_RECYCLED, PIECES_MADE, State
@@ -57,10 +58,12 @@ def claim_prefix(world: World, state: State, instance: int, request: int, blocks
         run, end = hits[count, 0], min(hits[count, 1], blocks)
         count += 1
         if runs.first[run] < place:
-            split(state.cache, run, place)
+            keep_split(world, state, run, split(state.cache, run, place))
         if runs.end[run] > end:
-            run = split(state.cache, run, end)
-        claim(state, instance, run)
+            below = split(state.cache, run, end)
+            keep_split(world, state, run, below)
+            run = below
+        claim(world, state, instance, run)
         _add_piece(state, request, run, place)
         place = end
     state.requests.registered_blocks[request] = blocks
@@ -106,7 +109,12 @@ def _register(world: World, state: State, instance: int, request: int, identity:
     if oldest >= 0 and world.settings.copies_findable:
         piece = state.requests.last_piece[request]
         last = cache.pieces.run[piece] if piece >= 0 else _KEYLESS_COPY
-        if last == runs.previous_copy[oldest] and runs.references[last] == 1 and runs.end[last] == first:
+        if (
+            last == runs.previous_copy[oldest]
+            and runs.references[last] == 1
+            and runs.end[last] == first
+            and (world.settings.evicts_oldest or is_new(state, last))
+        ):
             runs.end[last] = end
             return
     elif oldest >= 0:
@@ -116,6 +124,7 @@ def _register(world: World, state: State, instance: int, request: int, identity:
         runs.is_current[oldest] = 0
         state.instances.stale_blocks[instance] += 1
     run = new_run(cache, identity, first, end)
+    begin_keeping(world, state, run)
     runs.references[run] = 1
     if oldest >= 0 and world.settings.copies_findable:
         append_copy(cache, oldest, run)
@@ -161,12 +170,15 @@ def release(world: World, state: State, instance: int, request: int, stored_toke
         instances.used_blocks[instance] -= end - full
         end = full
     held = max(requests.registered_blocks[request], requests.detached_blocks[request])
-    if end > held:
+    above = -1
+    if end > held and world.settings.evicts_oldest:
         append_keyless(cache, instance, end - held)
         instances.used_blocks[instance] -= end - held
+    elif end > held:
+        above = keep_unshared(world, state, instance, request, held, end)
     piece = requests.last_piece[request]
     while piece >= 0:
-        give_back_piece(state, instance, piece)
+        above = give_back_piece(world, state, instance, request, piece, above)
         below = cache.pieces.below[piece]
         cache.pieces.below[piece] = cache.counters[PIECE_RECYCLED]
         cache.counters[PIECE_RECYCLED] = piece
@@ -175,17 +187,20 @@ def release(world: World, state: State, instance: int, request: int, stored_toke
 
 
 @kernel
-def give_back_piece(state: State, instance: int, piece: int) -> None:
-    """Give back the blocks of a piece, the last one first."""
+def give_back_piece(world: World, state: State, instance: int, request: int, piece: int, above: int) -> int:
+    """Give back the blocks of a piece, the last one first, and return the run that begins it."""
     cache = state.cache
     run, first = cache.pieces.run[piece], cache.pieces.first[piece]
     if run == _KEYLESS_COPY:
         append_keyless(cache, instance, 1)
         state.instances.used_blocks[instance] -= 1
-        return
+        return above
     while True:
         run_first, below = cache.runs.first[run], cache.runs.lower[run]
-        give_back(state, instance, run)
+        if world.settings.evicts_oldest:
+            give_back(state, instance, run)
+        else:
+            above = give_back_ranked(world, state, instance, request, run, above)
         if run_first == first:
-            return
+            return above
         run = below

@@ -4,10 +4,13 @@ import numpy as np
 
 from blis.engine.codes import (
     DROPPED,
+    GATE_REQUESTS,
+    N_GATEWAY_REJECTED,
     N_LOST,
     N_REJECTED,
     N_RETURNED,
     N_ROUTED,
+    N_TIMED_OUT,
     N_UNROUTABLE,
     QUEUED,
     RUNNING,
@@ -22,7 +25,7 @@ def check_conservation(state: State) -> None:
     """Check that no request is lost, made or served twice, which takes some tens of microseconds.
 
     Each request is in one state, and cluster and instances count those states on their own: a request has not started
-    if it has not been admitted or refused, waits for its routing, or is on its way into a wait queue.
+    if it has not been admitted or refused, waits for its routing, will come again, or is on its way into a wait queue.
 
     Raises
     ------
@@ -35,9 +38,9 @@ def check_conservation(state: State) -> None:
     pending, queued, running, completed, dropped = (sum(instances[name].tolist()) for name in counters)
     cluster = state.scratch.cluster
     rejected, unroutable, lost = (int(cluster[place]) for place in (N_REJECTED, N_UNROUTABLE, N_LOST))
-    n_routed = int(cluster[N_ROUTED]) - int(cluster[N_RETURNED])
-    not_started = len(requests) - n_routed - rejected - unroutable + pending
-    counted = (not_started, queued, running, completed, rejected, dropped, unroutable, lost)
+    ended, held = _ends_at_gateway(state), int(state.gateway.places[GATE_REQUESTS])
+    not_started = len(requests) - _routed(state) - rejected - unroutable - sum(ended) - held + pending
+    counted = (not_started, queued, running, completed, rejected, dropped, unroutable, lost, *ended, held)
     counts = np.bincount(requests["status"], minlength=len(STATUS_NAMES)).tolist()
     for name, expected, got in zip(STATUS_NAMES, counts, counted, strict=True):
         if expected != got:
@@ -45,6 +48,23 @@ def check_conservation(state: State) -> None:
                 f"conservation: {name}_requests must be {expected}, the requests in that state; instances and router "
                 f"counted {got}. This is a bug of the simulator."
             )
+
+
+def _routed(state: State) -> int:
+    """How many requests have been routed and not taken away again."""
+    return int(state.scratch.cluster[N_ROUTED]) - int(state.scratch.cluster[N_RETURNED])
+
+
+def n_past(state: State) -> int:
+    """How many requests have been routed, for now, or will never be."""
+    cluster = state.scratch.cluster
+    return _routed(state) + int(cluster[N_REJECTED]) + int(cluster[N_UNROUTABLE]) + sum(_ends_at_gateway(state))
+
+
+def _ends_at_gateway(state: State) -> list[int]:
+    """How many requests ended in each of the ways that there are at the gateway."""
+    ends: list[int] = state.gateway.places[N_GATEWAY_REJECTED : N_TIMED_OUT + 1].tolist()
+    return ends
 
 
 def check_laws(workload: Workload, limits: Records, state: State) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 
 from blis.engine._jit import compiled, entry_point, kernel
 from blis.engine.candidates import find_candidates, is_candidate
+from blis.engine.clairvoyance import NOWHERE, look_ahead_again
 from blis.engine.codes import (
     AT_ADMISSION,
     AT_ROUTING,
     BAD_TARGET,
     CLOCK_US,
-    COMPLETED,
     DECISION,
     DONE,
     FIRST_LIVE,
@@ -25,14 +25,17 @@ from blis.engine.codes import (
     N_ADMITTED,
     N_REJECTED,
     N_ROUTED,
+    N_TURNED_AWAY,
     N_UNROUTABLE,
     NEED_ROUTER_RUNS,
     NEVER_US,
     NEXT_ADMISSION,
+    NEXT_CYCLE_US,
     NEXT_FLEET_US,
     NEXT_INSTANCE,
     NEXT_ROUTING,
     NEXT_ROUTING_US,
+    NEXT_SWEEP_US,
     NO_TRACE,
     NOT_ASKED,
     REJECTED,
@@ -47,6 +50,8 @@ from blis.engine.codes import (
     WATCHED,
 )
 from blis.engine.decisions import record_admission, record_routing, record_scores
+from blis.engine.dispatching import next_gateway_event, note_routed, run_cycle
+from blis.engine.endings import has_ended
 from blis.engine.events import advance, inject
 from blis.engine.feedback import REFUSED_PAUSE_US, next_arrival, release_followers, remove_arrival, safe_until_us
 from blis.engine.fields import (
@@ -58,9 +63,14 @@ from blis.engine.fields import (
     setting_record,
     workload_table,
 )
+from blis.engine.filters import filter_candidates
 from blis.engine.fleet import run_fleet
-from blis.engine.heap import AS_QUEUED, without_root
+from blis.engine.gate import arrive_at_gateway, sweep
+from blis.engine.gate_queue import ask_again
+from blis.engine.gate_record import leave_transit
+from blis.engine.heap import AS_QUEUED, meld, without_root
 from blis.engine.reference import by_reference
+from blis.engine.retries import comes_again
 from blis.engine.router_index import most_router_runs, router_room
 from blis.engine.signals import draw_lots, prepare_view, read_signals, remember_routing, router_view, view_at
 from blis.engine.start import new_state
@@ -89,12 +99,14 @@ def is_live(cluster: Int64Vector, instance: int) -> bool:
 
 @kernel
 def next_cluster_event(world: World, state: State) -> int:
-    """Time of the next admission, routing or change of the fleet; NEVER_US if there is none."""
+    """Time of the next admission, routing, event of the gateway or change of the fleet; NEVER_US if there is none."""
     cluster, requests, settings = state.scratch.cluster, state.requests, world.settings
     event_us = cluster[NEXT_FLEET_US]
     cluster[NEXT_ADMISSION] = next_arrival(world, state)
     if cluster[NEXT_ADMISSION] >= 0:
         event_us = min(event_us, requests.arrival_us[cluster[NEXT_ADMISSION]] + settings.admission_latency_us)
+    if settings.has_gateway:
+        event_us = min(event_us, next_gateway_event(state))
     _find_next_routing(world, state)
     return min(event_us, cluster[NEXT_ROUTING_US])
 
@@ -106,7 +118,10 @@ def _find_next_routing(world: World, state: State) -> None:
     routing_us, cluster[NEXT_ROUTING] = NEVER_US, -1
     if cluster[ROUTING_HEAD] < cluster[ROUTING_TAIL]:
         request = state.scratch.routing_queue[cluster[ROUTING_HEAD]]
-        routing_us = requests.arrival_us[request] + settings.admission_latency_us + settings.routing_latency_us
+        if settings.has_gateway:
+            routing_us = state.gateway.requests.dispatched_us[request] + settings.routing_latency_us
+        else:
+            routing_us = requests.arrival_us[request] + settings.admission_latency_us + settings.routing_latency_us
         cluster[NEXT_ROUTING] = request
     returned = cluster[RETURN_ROOT]
     if returned >= 0 and requests.queued_us[returned] <= routing_us:
@@ -156,14 +171,21 @@ def _admit_next(world: World, state: State, view: RouterView, now_us: int) -> in
     if world.settings.trace_level != NO_TRACE:
         record_admission(state, request, now_us)
     if cluster[DECISION] != 0:
+        if comes_again(world, state, request, now_us):
+            cluster[N_TURNED_AWAY] += 1
+            return DONE
         state.requests.status[request] = REJECTED
         cluster[N_REJECTED] += 1
+        if world.settings.needs_next_use:
+            look_ahead_again(world, state, request, NOWHERE)
         if world.settings.lookahead_us != NEVER_US:
             release_followers(world, state, request, now_us + REFUSED_PAUSE_US)
-    else:
-        state.scratch.routing_queue[cluster[ROUTING_TAIL]] = request
-        cluster[ROUTING_TAIL] += 1
-        cluster[N_ADMITTED] += 1
+        return DONE
+    cluster[N_ADMITTED] += 1
+    if world.settings.has_gateway:
+        return run_cycle(world, state, view, now_us) if arrive_at_gateway(world, state, request, now_us) else DONE
+    state.scratch.routing_queue[cluster[ROUTING_TAIL]] = request
+    cluster[ROUTING_TAIL] += 1
     return DONE
 
 
@@ -181,10 +203,21 @@ def _choose(world: World, state: State, view: RouterView, request: int, now_us: 
 
 @kernel
 def _refuse_unroutable(world: World, state: State, request: int, now_us: int) -> None:
-    """Let a request go that was admitted and that no instance may be sent."""
+    """Let a request go that was admitted and that no instance may be sent, or let the gateway try again later."""
+    cluster = state.scratch.cluster
     _leave_routing(world, state, request)
-    state.scratch.cluster[N_UNROUTABLE] += 1
+    if world.settings.has_gateway:
+        if cluster[NEXT_FLEET_US] < NEVER_US:  # somebody may serve it then
+            state.requests.queued_us[request] = cluster[NEXT_FLEET_US] + 1
+            state.requests.link[request] = -1
+            state.requests.back_link[request] = -1
+            cluster[RETURN_ROOT] = meld(AS_QUEUED, world.workload, state.requests, cluster[RETURN_ROOT], request)
+            return
+        leave_transit(world, state, request)
+    cluster[N_UNROUTABLE] += 1
     state.requests.status[request] = UNROUTABLE
+    if world.settings.needs_next_use:
+        look_ahead_again(world, state, request, NOWHERE)
     if world.settings.lookahead_us != NEVER_US:
         release_followers(world, state, request, now_us + REFUSED_PAUSE_US)
 
@@ -207,6 +240,9 @@ def _route_next(world: World, state: State, view: RouterView, now_us: int) -> in
             prepare_view(world, state, request)
         else:  # a draw is no look
             draw_lots(world, state, request)
+        if world.settings.n_filters > 0 and filter_candidates(world, state, view, request, now_us) == 0:
+            _refuse_unroutable(world, state, request, now_us)
+            return DONE
         if world.settings.asks_routing:
             return AT_ROUTING
         cluster[DECISION] = _choose(world, state, view, request, now_us)
@@ -235,9 +271,31 @@ def _route_next(world: World, state: State, view: RouterView, now_us: int) -> in
     state.instances.last_routed_us[target] = now_us
     cluster[N_ROUTED] += 1
     remember_routing(world, state, target, request)
+    if world.settings.needs_next_use:
+        look_ahead_again(world, state, request, target)
     if lives:
         inject(world, state, target, request, now_us)
+    if world.settings.has_gateway:
+        note_routed(world, state, target, request, now_us)
     return DONE
+
+
+@kernel
+def _serve_gateway(world: World, state: State, view: RouterView, is_admission: bool, now_us: int) -> int:
+    """One of the events of a cluster with a gateway: who was sent on is routed first, so that all counts know of it."""
+    places = state.gateway.places
+    if state.scratch.cluster[NEXT_ROUTING_US] == now_us:
+        return _route_next(world, state, view, now_us)
+    if places[NEXT_SWEEP_US] == now_us:
+        sweep(world, state, now_us)
+        return DONE
+    if is_admission:
+        return _admit_next(world, state, view, now_us)
+    if places[NEXT_CYCLE_US] == now_us:
+        return run_cycle(world, state, view, now_us)
+    status = run_fleet(world, state, now_us)
+    ask_again(world, state, now_us)  # instances have come or gone
+    return status
 
 
 @kernel
@@ -275,7 +333,7 @@ def run_until(world: World, state: State, until_us: int) -> int:
     view = by_reference(router_view(world, state, cluster[CLOCK_US]))
     while True:
         if cluster[NEXT_INSTANCE] == 0:
-            if cluster[WATCHED] >= 0 and state.requests.status[cluster[WATCHED]] >= COMPLETED:
+            if cluster[WATCHED] >= 0 and has_ended(state.requests.status[cluster[WATCHED]]):
                 return LEFT
             cluster[MEETING_US] = _next_meeting_us(world, state, end_us)
         meeting_us = cluster[MEETING_US]
@@ -298,6 +356,10 @@ def run_until(world: World, state: State, until_us: int) -> int:
         )
         if cluster[SCALING_STAGE] != NOT_ASKED:  # what it stopped in the middle of goes on before anything else
             status = run_fleet(world, state, event_us)
+            if world.settings.has_gateway:
+                ask_again(world, state, event_us)
+        elif world.settings.has_gateway:
+            status = _serve_gateway(world, state, view, is_admission, event_us)
         elif is_admission:
             status = _admit_next(world, state, view, event_us)
         elif cluster[NEXT_ROUTING_US] == event_us:

@@ -7,6 +7,7 @@ preempted.
 from blis.engine._jit import kernel
 from blis.engine.codes import COMPLETED, NEVER_US, RUNNING
 from blis.engine.feedback import release_followers
+from blis.engine.gate_record import note_served
 from blis.engine.heap import push_finish
 from blis.engine.holding import fill_blocks, release, store_tokens
 from blis.engine.output_estimates import note_length
@@ -185,6 +186,8 @@ def complete(world: World, state: State, instance: int, request: int, stored_tok
     requests.finished_us[request] = requests.leaves_us[request]
     requests.status[request] = COMPLETED
     instances.in_flight_requests[instance] -= 1
+    if world.settings.has_gateway:
+        note_served(world, state, instance, request)
     instances.completed_requests[instance] += 1
     instances.completed_tokens[instance] += outputs
     instances.idle_preemptions[instance] = 0

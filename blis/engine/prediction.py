@@ -23,7 +23,8 @@ from blis.engine.codes import N_CANDIDATES
 from blis.engine.expectation import mean_output_tokens, prefill_us
 from blis.engine.sent_prompts import NOW, TOKENS
 from blis.engine.state import State
-from blis.engine.views import TIMES_STEP, World, step_time_at
+from blis.engine.views import TIMES_STEP, RequestView, RouterView, World, step_time_at
+from blis.foundation.slo_targets import NO_TARGET_US
 
 
 @kernel
@@ -81,3 +82,16 @@ def _itl_us(world: World, state: State, instance: int, request: int) -> float:
         accepted *= limits.acceptance_rate[instance]
         written += accepted
     return step_us / written + limits.output_token_us[instance]
+
+
+@kernel
+def headroom_us(view: RouterView, request: RequestView, instance: int) -> tuple[float, float]:
+    """What would be left of the request's targets for its first token and for the mean time between tokens.
+
+    Without a first target that is left of 0; a class without a second is not streamed to anybody: nothing is lacking.
+    """
+    ttft_us = float(request.ttft_target_us) if request.ttft_target_us < NO_TARGET_US else 0.0
+    itl_us = 0.0
+    if request.itl_target_us < NO_TARGET_US:
+        itl_us = float(request.itl_target_us) - view.expected_itl_us[instance]
+    return ttft_us - view.expected_ttft_us[instance], itl_us

@@ -6,8 +6,8 @@ from typing import TypeAlias
 import numpy as np
 
 from blis.engine.fields import Records
-from blis.engine.start import learned_lengths, new_learned
-from blis.engine.state import State
+from blis.engine.start import learned_lengths, new_ghosts, new_kept, new_learned
+from blis.engine.state import State, Workload
 
 #: Arrays that are read only where the same run has written before: room for one moment, and entries that are counted.
 #: Whatever an earlier run has left there is never seen, so it stays; all others are made as they were.
@@ -17,6 +17,7 @@ WRITTEN_FIRST = {
     "log": frozenset({"entries", "lost", "pauses"}),
     "trace": frozenset({"preemptions", "samples"}),
     "fleet": frozenset({"events", "read"}),
+    "gateway": frozenset({"heads"}),
     "seen": frozenset({"slots"}),  # which are cleared where something was entered
 }
 
@@ -63,8 +64,11 @@ class Resetting:
             self._copied.append((target, source))
 
 
-def fitted(state: State, settings: Records) -> State:
+def fitted(state: State, settings: Records, workload: Workload, limits: Records) -> State:
     """A state before its first event for other policies, which have other scorers and ask for other things."""
+    if len(state.kept.runs) or not settings.evicts_oldest:
+        kept = new_kept(workload, settings, limits, len(state.cache.runs))
+        state = state._replace(kept=kept, ghosts=new_ghosts(settings))
     n = len(state.requests)
     if tuple(map(len, state.learned)) != learned_lengths(n, settings):
         state = state._replace(learned=new_learned(n, settings))

@@ -25,6 +25,7 @@ def has_room_beside(world: World, state: State, instance: int, runs: int) -> boo
     log, batch = state.log, state.batches.members.shape[1]
     return (
         has_room(state.cache, need)
+        and (world.settings.ghost_permille == 0 or has_room(state.ghosts, need))
         and state.cache.counters[PIECES_MADE] + need <= state.cache.pieces.shape[0]
         and log.counters[LOG_ENTRIES] + 2 <= log.entries.shape[0]
         and log.counters[LOST_ENTRIES] + batch <= log.lost.shape[0]
@@ -34,12 +35,17 @@ def has_room_beside(world: World, state: State, instance: int, runs: int) -> boo
 
 @kernel
 def _most_new_runs(world: World, state: State, instance: int, others: int) -> int:
-    """Most keyed blocks that can fill in one step without a preemption: each may become a run."""
-    if state.cache.counters[NEXT_OWN_SEGMENT] == 0 and others == 0:  # nobody has keys
+    """Most keyed blocks that can fill in one step without a preemption: each may become a run.
+
+    No more blocks than these are taken either, and so no more runs evicted.
+    """
+    if state.cache.counters[NEXT_OWN_SEGMENT] == 0 and others == 0 and world.settings.evicts_oldest:  # no keys at all
         return 0
     batch = state.batches.members.shape[1]
     size = world.settings.block_size_tokens
     most = world.limits.step_token_budget[instance] // size + 4 * batch + 2
     if world.limits.draft_tokens[instance] > 0:  # accepted since each member was last served
         most += batch * -(-world.limits.draft_tokens[instance] // size)
+    if not world.settings.evicts_oldest:  # what nobody else shares of each that leaves
+        most += batch
     return most

@@ -31,17 +31,23 @@ _set_tie_draw, _set_draw, _set_candidates = setter_of("tie_draw"), setter_of("dr
 @kernel
 def read_signals(world: World, state: State, now_us: int) -> None:
     """Let the router look at its instances, if its last look is old enough; called when it has to decide."""
+    read_reports(world, state, now_us)
     cluster = state.scratch.cluster
-    interval_us = world.settings.snapshot_refresh_us
-    if interval_us > 0 and now_us - cluster[LAST_READING_US] >= interval_us:
-        cluster[LAST_READING_US] = now_us
-        for instance in range(world.settings.n_instances):
-            state.signals[instance] = state.instances[instance]
     delay_us = world.settings.cache_signal_delay_us
     if delay_us > 0 and now_us - cluster[LAST_CACHE_READING_US] >= delay_us:
         cluster[LAST_CACHE_READING_US] = now_us
         state.seen.counters[0] += 1
         state.seen.counters[1] = 0
+
+
+@kernel
+def read_reports(world: World, state: State, now_us: int) -> None:
+    """Read what the instances report, if the last reading is old enough."""
+    cluster, interval_us = state.scratch.cluster, world.settings.snapshot_refresh_us
+    if interval_us > 0 and now_us - cluster[LAST_READING_US] >= interval_us:
+        cluster[LAST_READING_US] = now_us
+        for instance in range(world.settings.n_instances):
+            state.signals[instance] = state.instances[instance]
 
 
 @kernel
@@ -126,6 +132,7 @@ def router_view(world: World, state: State, now_us: int) -> RouterView:
         scratch.cluster[DRAW],
         world.settings.n_scorers,
         scratch.scorer_scores,
+        world.limits.roles,
     )
 
 

@@ -7,9 +7,14 @@ import numpy as np
 from blis.engine.claims import NOT_KEPT
 from blis.engine.codes import (
     ARRIVAL_ROOT,
+    LAST_CYCLE_US,
     N_CANDIDATES,
     N_CLUSTER_PLACES,
+    N_GATE_PLACES,
     N_STEP_PLACES,
+    NEVER_US,
+    NEXT_CYCLE_US,
+    NEXT_SWEEP_US,
     NO_DRAFTS,
     NO_TRACE,
     RETURN_ROOT,
@@ -21,9 +26,13 @@ from blis.engine.codes import (
 )
 from blis.engine.fields import (
     ADMISSION_FIELDS,
+    BAND_FIELDS,
     CLAIM_FIELDS,
     DRAFT_FIELDS,
+    FLOW_FIELDS,
+    GATED_FIELDS,
     INSTANCE_FIELDS,
+    KEPT_FIELDS,
     LENGTH_FIELDS,
     LOG_FIELDS,
     LOST_FIELDS,
@@ -31,6 +40,7 @@ from blis.engine.fields import (
     PAUSE_FIELDS,
     PIECE_FIELDS,
     PREEMPTION_FIELDS,
+    QUEUE_FIELDS,
     REQUEST_FIELDS,
     ROUTING_FIELDS,
     RUN_FIELDS,
@@ -38,11 +48,28 @@ from blis.engine.fields import (
     SEEN_FIELDS,
     SERVICE_FIELDS,
     SLOT_FIELDS,
+    TENANT_FIELDS,
     Records,
     records,
 )
 from blis.engine.fleet_start import FleetTables, new_fleet, place_instances
-from blis.engine.state import Batches, BlockStore, Learned, Scratch, SeenCache, State, StepLog, TraceLog, Workload
+from blis.engine.next_use import users_by_segment
+from blis.engine.state import (
+    MOST_QUEUES,
+    SKETCH_ROWS,
+    Batches,
+    BlockStore,
+    Gateway,
+    Kept,
+    Learned,
+    Scratch,
+    SeenCache,
+    State,
+    StepLog,
+    TraceLog,
+    Workload,
+)
+from blis.engine.views import N_FLOW_COLUMNS
 from blis.foundation.slo import CLASSES
 from blis.foundation.units import Int64Vector
 
@@ -50,8 +77,17 @@ from blis.foundation.units import Int64Vector
 _MOST_FIRST_RUNS = 4096
 
 
-def new_state(workload: Workload, settings: Records, limits: Records, fleet: FleetTables | None = None) -> State:
-    """The state before the first event: nothing has arrived, every block is free, and without a fleet all serve."""
+def new_state(
+    workload: Workload,
+    settings: Records,
+    limits: Records,
+    fleet: FleetTables | None = None,
+    bands: Records | None = None,
+) -> State:
+    """The state before the first event: nothing has arrived, every block is free, and without a fleet all serve.
+
+    `bands`, of BAND_FIELDS, are those of the gateway's queue; None: without a gateway.
+    """
     n, m = len(workload.table), settings.n_instances
     largest_batch = int(max(1, min(limits.max_running_requests.max(), max(n, 1))))
     longest = int((workload.table.input_tokens + workload.table.output_tokens).max()) if n else 1
@@ -61,6 +97,7 @@ def new_state(workload: Workload, settings: Records, limits: Records, fleet: Fle
         step=np.zeros(N_STEP_PLACES, np.int64),
         routing_queue=np.empty(n, np.int64),
         eligible=np.arange(m, dtype=np.int64),
+        kept=np.zeros(m, np.int64),
         effective_load=np.zeros(m, np.int64),
         cached_blocks=np.zeros(m, np.int64),
         affinity_blocks=np.zeros(m, np.int64),
@@ -77,6 +114,7 @@ def new_state(workload: Workload, settings: Records, limits: Records, fleet: Fle
         scratch.cluster[place] = -1
     scratch.cluster[N_CANDIDATES] = m
     place_instances(instances, scratch.cluster, settings, fleet)
+    cache = _new_store(m, limits.total_blocks, settings.n_segments, holds_pieces=True)
     requests = records(REQUEST_FIELDS, n)
     requests.arrival_us[:] = workload.table.arrival_us
     requests.text_tokens[:] = workload.table.input_tokens
@@ -86,8 +124,10 @@ def new_state(workload: Workload, settings: Records, limits: Records, fleet: Fle
         instances=instances,
         signals=instances if settings.snapshot_refresh_us == 0 else _first_signals(instances, settings),
         batches=_new_batches(m, largest_batch, settings.block_size_tokens),
-        cache=_new_store(m, limits.total_blocks, settings.n_segments, holds_pieces=True),
+        cache=cache,
         router=_new_store(m, np.zeros(m, np.int64), settings.n_segments, holds_pieces=False),
+        kept=new_kept(workload, settings, limits, len(cache.runs)),
+        ghosts=new_ghosts(settings),
         prompts=np.zeros((m, 3, 1 + len(CLASSES)), np.int64),
         sessions=np.full(int(workload.table.session.max(initial=-1)) + 1, -1, np.int64),
         seen=SeenCache(np.array([1, 0]), records(SEEN_FIELDS, 256)),
@@ -101,7 +141,48 @@ def new_state(workload: Workload, settings: Records, limits: Records, fleet: Fle
         trace=new_trace(n, settings),
         learned=new_learned(n, settings),
         fleet=new_fleet(instances, fleet),
+        gateway=_new_gateway(n, settings, records(BAND_FIELDS, 0) if bands is None else bands),
     )
+
+
+def _new_gateway(n: int, settings: Records, bands: Records) -> Gateway:
+    """A queue in which nobody waits."""
+    n_tenants = int(settings.n_tenants) if settings.has_gateway else 0
+    places = np.zeros(N_GATE_PLACES, np.int64)
+    places[[NEXT_CYCLE_US, NEXT_SWEEP_US]] = NEVER_US
+    places[LAST_CYCLE_US] = -1
+    return Gateway(
+        places=places,
+        requests=records(GATED_FIELDS, n if settings.has_gateway or settings.retry_attempts > 0 else 0),
+        flows=records(FLOW_FIELDS, len(bands) * n_tenants),
+        bands=bands.copy(),
+        tenants=records(TENANT_FIELDS, n_tenants),
+        in_flight_tokens=np.zeros(int(settings.n_instances), np.int64),
+        heads=np.zeros((N_FLOW_COLUMNS, max(1, n_tenants))),
+    )
+
+
+def new_kept(workload: Workload, settings: Records, limits: Records, n_runs: int) -> Kept:
+    """Nothing free with a key yet, with room for what the eviction policy asks for."""
+    m = int(settings.n_instances)
+    ranks = not settings.evicts_oldest
+    width = 1 << max(4, int(limits.total_blocks.max(initial=1)) - 1).bit_length()
+    return Kept(
+        runs=records(KEPT_FIELDS, n_runs if ranks else 0),
+        queues=records(QUEUE_FIELDS, m * MOST_QUEUES if ranks else 0),
+        frequencies=np.zeros(m * SKETCH_ROWS * width if settings.needs_frequency else 0, np.uint8),
+        users=users_by_segment(workload) if settings.needs_next_use else np.zeros(0, np.int64),
+    )
+
+
+def new_ghosts(settings: Records) -> BlockStore:
+    """Nothing evicted yet; without a policy that remembers, no room either."""
+    if not settings.ghost_permille:
+        return BlockStore(
+            np.zeros(6, np.int64), records(RUN_FIELDS, 0), records(SLOT_FIELDS, 1), records(PIECE_FIELDS, 0)
+        )
+    lists = int(settings.n_instances) * MOST_QUEUES
+    return _new_store(lists, np.zeros(lists, np.int64), 0, holds_pieces=False)
 
 
 def new_learned(n: int, settings: Records) -> Learned:
@@ -128,7 +209,7 @@ def new_trace(n: int, settings: Records) -> TraceLog:
     m = int(settings.n_instances)
     return TraceLog(
         counters=np.zeros(2, np.int64),
-        admissions=records(ADMISSION_FIELDS, traced),
+        admissions=records(ADMISSION_FIELDS, traced * (1 + int(settings.retry_attempts))),
         routings=records(ROUTING_FIELDS, traced),
         scores=np.zeros((judged, m)),
         scorer_scores=np.zeros((judged, max(int(settings.n_scorers), 1), m)),

@@ -50,6 +50,15 @@ class BlockStore(NamedTuple):
     pieces: Records  # growable; PIECE_FIELDS
 
 
+class Kept(NamedTuple):
+    """What an eviction policy knows of free blocks; without one that ranks them the arrays are empty."""
+
+    runs: Records  # (as many as the cache's runs,) KEPT_FIELDS
+    queues: Records  # (m · MOST_QUEUES,) QUEUE_FIELDS
+    frequencies: np.ndarray  # uint8 (m · SKETCH_ROWS · width,) see blis.engine.frequencies
+    users: Int64Vector  # by segment the requests that have it, see blis.engine.next_use
+
+
 class SeenCache(NamedTuple):
     """Which segments changed since the router last read the prefix caches, and what it read then."""
 
@@ -64,6 +73,7 @@ class Scratch(NamedTuple):
     step: Int64Vector  # see blis.engine.batch for the places
     routing_queue: Int64Vector  # (n,) admitted requests in order
     eligible: Int64Vector  # (m,) candidates of the decision, increasing, as many as `scratch.cluster` says
+    kept: Int64Vector  # (m,) 1 for those of the candidates that a filter keeps
     effective_load: Int64Vector  # (m,)
     cached_blocks: Int64Vector  # (m,)
     affinity_blocks: Int64Vector  # (m,)
@@ -119,6 +129,18 @@ class Fleet(NamedTuple):
     events: Records  # growable; FLEET_EVENT_FIELDS
 
 
+class Gateway(NamedTuple):
+    """The queue in front of the router; without one most arrays are empty."""
+
+    places: Int64Vector  # see blis.engine.codes
+    requests: Records  # (n,) GATED_FIELDS
+    flows: Records  # (bands · tenants,) FLOW_FIELDS
+    bands: Records  # (bands,) BAND_FIELDS
+    tenants: Records  # (tenants,) TENANT_FIELDS
+    in_flight_tokens: Int64Vector  # (m,) prompts of the requests that were sent there and have not ended
+    heads: np.ndarray  # float64 (fields of FlowsView, tenants) what the fairness policy chooses among
+
+
 class State(NamedTuple):
     """Everything that moves."""
 
@@ -129,6 +151,8 @@ class State(NamedTuple):
     batches: Batches
     cache: BlockStore
     router: BlockStore
+    kept: Kept
+    ghosts: BlockStore  # what has been evicted, one list for each instance and queue, see blis.engine.ghosts
     prompts: np.ndarray  # int64 (m, 3, 1 + classes) that the router sent and waits on, see blis.engine.sent_prompts
     sessions: Int64Vector  # (sessions,) instance that the last request of each was sent to; -1
     seen: SeenCache
@@ -137,7 +161,10 @@ class State(NamedTuple):
     trace: TraceLog
     learned: Learned
     fleet: Fleet
+    gateway: Gateway
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)
+MOST_QUEUES = 3  #: in which an eviction policy may keep an instance's free blocks
+SKETCH_ROWS = 4  #: of independent hashes that count uses
 LOG_ENTRIES, LOST_ENTRIES, PAUSES = range(3)  # places of the step log's counters

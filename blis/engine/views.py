@@ -72,6 +72,7 @@ class RouterView(NamedTuple):
     draw: int  #: another, of 32 bits, for policies that choose at random
     n_scorers: int
     scorer_scores: np.ndarray  #: (n_scorers, n_instances) what the policy's scorers said
+    roles: Int64Vector  #: what each instance does, in bits: see blis.foundation.roles
 
 
 class QueueView(NamedTuple):
@@ -105,6 +106,83 @@ class BatchView(NamedTuple):
     request: Float64Vector  #: position in the order of arrival
 
 
+class BlocksView(NamedTuple):
+    """Free blocks of one run, as the policy that ranks them sees them, and the queues of their instance.
+
+    `rank` and `queue` are asked about blocks that the request given here has just given back; `give_way` about an
+    instance on which blocks are lacking, and then what is said of blocks and a request means nothing.
+    """
+
+    clock_us: int
+    instance: int
+    total_blocks: int  #: KV blocks of the instance
+    blocks: int  #: in the run
+    first_block: int  #: place of its first block in the sequences that have it
+    uses: int  #: requests that have given them back, this one included
+    frequency: int  #: how often they were used lately, evicted or not; 0 where `NEEDS` does not ask
+    since_us: int  #: when they were first given back
+    in_queue: int  #: where they were when they were last free; -1: they never were
+    ghost_queue: int  #: from where they had been evicted before they were computed again; -1: nobody remembers
+    ghost_blocks_found: int  #: of them, those that are remembered so
+    request: int  #: position in the order of arrival
+    slo_class: int  #: its; index into blis.foundation.slo.CLASSES
+    tenant: int  #: its
+    session: int  #: its; -1 for none
+    round: int  #: its turn within the session
+    returns: int  #: 1: it was preempted, and will ask for them again
+    draw: int  #: drawn for the run, of 32 bits
+    next_use_us: int  #: the future: when a request with them arrives; NEVER_US; only for a file that is CLAIRVOYANT
+    evicted_key: float  #: of the run that the instance evicted last, from the first queue
+    queue_blocks: Int64Vector  #: (MOST_QUEUES,) in each queue; those in use count where they were last
+    ghost_blocks: Int64Vector  #: (MOST_QUEUES,) that are remembered to have been evicted from it
+    head_blocks: Int64Vector  #: (MOST_QUEUES,) of the run that would go first; 0: none of the queue can go
+    head_frequency: Int64Vector  #: (MOST_QUEUES,) that run's frequency
+
+
+class GatewayView(NamedTuple):
+    """The queue in front of the router, and the band that is asked about; where none is, its fields are 0."""
+
+    clock_us: int
+    queued_requests: int  #: that wait at the gateway
+    queued_tokens: int  #: of their prompts
+    in_transit_requests: int  #: sent on, not yet at an instance: no count of an instance has them
+    in_transit_tokens: int  #: of their prompts
+    in_flight_tokens: Int64Vector  #: of each instance: prompts that were sent there, of requests that have not ended
+    report_age_us: int  #: time since the instances were read; 0 where signals are live
+    saturation: float  #: as just measured
+    band: int  #: place of the band among the active ones, 0 the most urgent
+    n_bands: int  #: active ones: those that are configured, and those that a request has come for
+    urgency: float  #: of the band
+    most_urgency: float  #: of the active bands
+    least_urgency: float
+    band_queued_requests: int  #: that wait in it
+    ttl_us: int  #: how long a request may wait; `NEVER_US`: for ever
+
+
+class FlowsView(NamedTuple):
+    """The tenants of one band that have a request waiting; arrays of length n_flows, in no order."""
+
+    clock_us: int
+    n_flows: int
+    n_tenants: int  #: of the whole workload, those who never wait included
+    last_tenant: int  #: that a request of the band was last sent of; -1 none
+    tenant: Float64Vector  #: its number
+    head_key: Float64Vector  #: of its first request, by the order within the queue; smaller is first
+    head_rank: Float64Vector  #: how many requests joined the queue before that one
+    head_enqueued_us: Float64Vector  #: when that one did
+    head_input_tokens: Float64Vector  #: of that one's prompt
+    queued_requests: Float64Vector  #: of the tenant, in this band
+    active_since_us: Float64Vector  #: since when the tenant has had requests waiting, in whatever band
+    dispatched_requests: Float64Vector  #: of the tenant, so far
+    input_tokens: Float64Vector  #: prompts of those
+    written_tokens: Float64Vector  #: outputs of its completed requests
+    served_us: Float64Vector  #: when the last of those completed
+
+
+_FLOW_NUMBERS = ("clock_us", "n_flows", "n_tenants", "last_tenant")
+#: Rows of `gateway.heads`, one for each array of the view.
+N_FLOW_COLUMNS = len(FlowsView._fields) - len(_FLOW_NUMBERS)
+
 _VECTOR = types.float64[::1]
 _COUNTS = types.int64[::1]
 _REPORTED = types.int64[:]  # a field of an array of records
@@ -132,40 +210,71 @@ _QUEUE_VIEW = named_type(QueueView, {"tenant_lift": types.float64})
 BATCH_VIEW = named_type(
     BatchView, {name: _VECTOR for name in BatchView._fields if name not in ("clock_us", "n_candidates")}
 )
+_BLOCKS_VIEW = named_type(
+    BlocksView,
+    {"evicted_key": types.float64}
+    | dict.fromkeys(("queue_blocks", "ghost_blocks", "head_blocks", "head_frequency"), _REPORTED),
+)
+_GATEWAY_VIEW = named_type(
+    GatewayView,
+    {"in_flight_tokens": _COUNTS}
+    | dict.fromkeys(("saturation", "urgency", "most_urgency", "least_urgency"), types.float64),
+)
+_FLOWS_VIEW = named_type(FlowsView, {name: _VECTOR for name in FlowsView._fields if name not in _FLOW_NUMBERS})
 BATCH_SUMS = named_type(BatchSums, {})
 _LINE = named_type(Line, dict.fromkeys(("time_us", "per_token_us"), types.float64))
 
 # Router views are large, so they are handed over by reference.
 ROUTER_VIEW, REQUEST_VIEW, QUEUE_VIEW = Reference(_ROUTER_VIEW), Reference(_REQUEST_VIEW), Reference(_QUEUE_VIEW)
+BLOCKS_VIEW, GATEWAY_VIEW, FLOWS_VIEW = Reference(_BLOCKS_VIEW), Reference(_GATEWAY_VIEW), Reference(_FLOWS_VIEW)
 
 #: The signature of each folder's verb.
 ADMIT = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
+KEEP = types.void(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _COUNTS)
 SCORE = types.void(ROUTER_VIEW, REQUEST_VIEW, _VECTOR)
 ROUTE = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR, _VECTOR)
 PRIORITISE = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 ORDER = types.float64(QUEUE_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 VICTIM = _INTEGER(BATCH_VIEW, _VECTOR, _VECTOR)
+RANK = types.float64(BLOCKS_VIEW, _VECTOR, _VECTOR)
+CHOOSE_QUEUE = _INTEGER(BLOCKS_VIEW, _VECTOR, _VECTOR)  # also that of `give_way`
+MEASURE = types.float64(ROUTER_VIEW, GATEWAY_VIEW, _VECTOR, _VECTOR)
+CHOOSE = _INTEGER(FLOWS_VIEW, _VECTOR, _VECTOR)
+ORDER_QUEUE = types.float64(GATEWAY_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
+LIMIT = types.float64(GATEWAY_VIEW, _VECTOR, _VECTOR)
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 
-#: Places of the answers' addresses; the scorers follow from FIRST_SCORER. SCALES is called as `blis.engine.fleet_view`
-#: says. RANKS_URGENCY is the priority that the
-#: chosen one stands for: inversions are judged by it.
+#: Places of the answers' addresses: the questions in their order, then what prices steps. The scorers follow from
+#: FIRST_SCORER, and after them the filters. SCALES is called as `blis.engine.fleet_view` says. RANKS_URGENCY is the
+#: priority that the chosen one stands for: inversions are judged by it.
 (
-    ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, SCALES, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, FIRST_SCORER,
-) = range(10)  # fmt: skip
+    ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, RANKS_BLOCKS, SCALES, MEASURES, CHOOSES, ORDERS_QUEUE, LIMITS,
+    TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
+) = range(17)  # fmt: skip
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)
 prioritise_at = caller_of(PRIORITISE)
 order_at = caller_of(ORDER)
 victim_at = caller_of(VICTIM)
+rank_at = caller_of(RANK)
+choose_queue_at = caller_of(CHOOSE_QUEUE)
+measure_at = caller_of(MEASURE)
+choose_at = caller_of(CHOOSE)
+order_queue_at = caller_of(ORDER_QUEUE)
+limit_at = caller_of(LIMIT)
 step_time_at = caller_of(STEP_TIME)
 decode_line_at = caller_of(DECODE_LINE)
 score_at = caller_of(SCORE)
+keep_at = caller_of(KEEP)
 
-#: Rows of the parameters and of the memory: the questions in the order in which a request meets them.
-ADMISSION, ROUTING, PRIORITY, SCHEDULING, PREEMPTION, SCALING = range(6)
+#: Rows of the parameters and of the memory, in the order of `blis.foundation.answers.QUESTIONS`. Parameters have a
+#: further row for each filter that is asked, from FIRST_FILTER on.
+(
+    ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, EVICTION, SCALING, SATURATION, FAIRNESS,
+    QUEUE_ORDER, CEILING, FIRST_FILTER,
+) = range(13)  # fmt: skip
 
 
 class World(NamedTuple):
@@ -175,6 +284,6 @@ class World(NamedTuple):
     settings: Records  # one record
     limits: Records  # (m,)
     answers: Int64Vector  # addresses of the compiled answers
-    parameters: np.ndarray  # float64 (6, widest) one row per question
-    memory: np.ndarray  # float64 (6, widest) state of the answers; copied when the simulation is
+    parameters: np.ndarray  # float64 (questions and filters, widest) one row each
+    memory: np.ndarray  # float64 (questions, widest) state of the answers; copied when the simulation is
     coefficients: np.ndarray  # float64 (m, k) of the latency model

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from blis.explaining.anomalies import Evidence, Finding
+from blis.explaining.evicted_blocks import eviction_figures
 from blis.explaining.findings import findings, findings_document
 from blis.explaining.regret import reference_figures, rollout_figures, score_figures
 from blis.explaining.worst_decisions import worst_decisions_document
@@ -27,15 +28,16 @@ def explanation(result: Result) -> dict[str, Any]:
     ConfigError
         If the run was not traced.
     """
-    trace = result.trace
+    trace, evidence = result.trace, evidence_of(result)
     return {
         "decisions": decision_counts(result),
         "regret": {
             "score": score_figures(result.outcome.requests),
             "reference": reference_figures(trace),
+            "eviction": eviction_figures(evidence),
             "rollout": None if result.rollouts is None else rollout_figures(result.rollouts, trace),
         },
-        "anomalies": findings_document(findings(evidence_of(result))),
+        "anomalies": findings_document(findings(evidence)),
         "worst_decisions": worst_decisions_document(result),
     }
 

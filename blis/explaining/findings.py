@@ -7,8 +7,13 @@ from blis.foundation.answers import answer, choices
 
 
 def findings(evidence: Evidence) -> dict[str, Finding]:
-    """What every detector of `blis.explaining.anomalies` found, by its name."""
-    return {name: answer("anomalies", name).find(evidence) for name in choices("anomalies")}
+    """What every detector of `blis.explaining.anomalies` that applies to the cluster found, by its name."""
+    detectors = {name: answer("anomalies", name) for name in choices("anomalies")}
+    return {
+        name: detector.find(evidence)
+        for name, detector in detectors.items()
+        if not hasattr(detector, "applies") or detector.applies(evidence)
+    }
 
 
 def findings_document(found: dict[str, Finding]) -> dict[str, Any]:

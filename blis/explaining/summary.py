@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from blis.explaining.regret import NOTABLE_MS, reference_regret_ms
-from blis.policies.binding import DEFAULT_POLICIES
+from blis.policies.binding import DEFAULT_POLICIES, without_unasked
 from blis.policies.bundle import complete_policy
 from blis.result import Result
 
@@ -52,8 +52,8 @@ def _worst(decisions: Sequence[Mapping[str, Any]]) -> list[str]:
 def _setting(result: Result) -> list[str]:
     chosen = {**DEFAULT_POLICIES, **result.scenario.policies}
     policies = []
-    for question, choice in chosen.items():
-        complete = complete_policy(question, choice)
+    completed = {question: complete_policy(question, choice) for question, choice in chosen.items()}
+    for question, complete in without_unasked(completed).items():
         values = ", ".join(f"{key}={_short(value)}" for key, value in complete.items() if key != "policy")
         policies.append(f"{question} `{complete['policy']}`" + (f" ({values})" if values and len(values) < 200 else ""))
     return [

@@ -59,6 +59,12 @@ OBJECTIVES: Mapping[str, Objective] = {
     "good_requests_per_gpu_hour": Objective(+1, Scale.AMOUNT),
     "rerouted_requests": Objective(-1, Scale.COUNT),
 }
+#: The same of figures that only a cluster whose GPUs all have prices has.
+PRICED: Mapping[str, Objective] = {
+    "cost_usd": Objective(-1, Scale.AMOUNT),
+    "cost_per_request_usd": Objective(-1, Scale.AMOUNT),
+    "cost_per_good_request_usd": Objective(-1, Scale.AMOUNT),
+}
 
 _CLASS_PREFIX, _CLASS_SUFFIX = "class/", "/slo_attainment"
 
@@ -81,7 +87,8 @@ def objective(where: str, name: object) -> Objective:
         if not name[len(_CLASS_PREFIX) : -len(_CLASS_SUFFIX)]:
             raise UnknownChoiceError(f"{where}: {shown(name)} must name a class: class/critical/slo_attainment.")
         return OBJECTIVES["slo_attainment"]
-    return OBJECTIVES[check_choice(where, name, OBJECTIVES)]
+    known = {**OBJECTIVES, **PRICED}
+    return known[check_choice(where, name, known)]
 
 
 def value_of(figures: Figures, name: str) -> float | None:

@@ -12,8 +12,15 @@ from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 
-#: The questions that a policy bundle answers, in the order in which a request meets them; none meets the last.
-QUESTIONS = ("admission", "routing", "priority", "scheduling", "preemption", "scaling")
+#: The questions that a policy bundle answers: those of every cluster, in the order in which a request meets them (a
+#: router, then its filters), that of a fleet that scales, then the gateway's.
+QUESTIONS = (
+    *("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction", "scaling"),
+    *("saturation", "fairness", "queue_order", "ceiling"),
+)
+
+#: Those of them that only a cluster with a gateway asks, see `blis.engine.dispatching`.
+GATEWAY_QUESTIONS = ("saturation", "fairness", "queue_order", "ceiling")
 
 
 class Folder(NamedTuple):
@@ -26,11 +33,17 @@ class Folder(NamedTuple):
 FOLDERS = {
     "admission": Folder("blis.policies.admission", "admit"),
     "routing": Folder("blis.policies.routing", "route"),
+    "filtering": Folder("blis.policies.filtering", "keep"),
     "scoring": Folder("blis.policies.scoring", "score"),
     "priority": Folder("blis.policies.priority", "prioritise"),
     "scheduling": Folder("blis.policies.scheduling", "order"),
     "preemption": Folder("blis.policies.preemption", "victim"),
+    "eviction": Folder("blis.policies.eviction", "rank"),
     "scaling": Folder("blis.policies.scaling", "scale"),
+    "saturation": Folder("blis.policies.saturation", "measure"),
+    "fairness": Folder("blis.policies.fairness", "choose"),
+    "queue_order": Folder("blis.policies.queue_order", "rank"),
+    "ceiling": Folder("blis.policies.ceiling", "limit"),
     "latency": Folder("blis.cluster.latency", "step_time"),
     "workload": Folder("blis.workload.kinds", "generate"),
     "anomalies": Folder("blis.explaining.anomalies", "find"),

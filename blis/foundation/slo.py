@@ -19,6 +19,12 @@ URGENCY = {
     "background": -3.0,
 }
 
+#: The bands of a gateway's queue, the most urgent first: one for each urgency that some class has.
+BANDS = tuple(sorted(set(URGENCY.values()), reverse=True))
+
+#: The band of each class, in the order of `CLASSES`.
+BAND_OF_CLASS = tuple(BANDS.index(URGENCY[name]) for name in CLASSES)
+
 
 def class_index(name: str) -> int:
     """Index of a class in `CLASSES`; one that is not listed counts as unnamed."""

@@ -7,7 +7,7 @@ from blis.outcome import InstanceOutcome
 
 
 def cache_figures(instances: InstanceOutcome, of: Any) -> dict[str, int | float | None]:
-    """Hits over lookups, and KV blocks in use, of the instances `of` (an index or a slice).
+    """Hits over lookups, evictions, and KV blocks in use, of the instances `of` (an index or a slice).
 
     The hit rate is weighted by lookups: an idle instance does not count. The time mean is over all time in which they
     could serve, idle or not; the peak is that of the fullest instance.
@@ -21,6 +21,7 @@ def cache_figures(instances: InstanceOutcome, of: Any) -> dict[str, int | float 
     return {
         "cache_hit_blocks": hits,
         "cache_miss_blocks": misses,
+        "cache_evicted_blocks": total(instances.evicted_blocks[of]),
         "cache_hit_rate": hits / (hits + misses) if hits + misses else None,
         "kv_total_blocks": total(blocks),
         "kv_peak_blocks": int(peak.max()),

@@ -7,9 +7,11 @@ from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import US_PER_S
 from blis.metrics.balance import balance_figures
 from blis.metrics.cache import cache_figures
+from blis.metrics.cost import cost_figures
 from blis.metrics.drafts import draft_figures
 from blis.metrics.fairness import fairness_figures
 from blis.metrics.fleet import fleet_figures
+from blis.metrics.gateway import gateway_figures
 from blis.metrics.latency import interval_figures
 from blis.metrics.load import load_figures
 from blis.metrics.served import Served, served_requests
@@ -49,17 +51,24 @@ def cluster_block(
     """The figures of all requests and instances, as `blis.metrics.summary` begins with."""
     end_us, instances, everywhere = outcome.end_us, outcome.instances, slice(None)
     return {
-        **service_figures(served, end_us),
+        **service_figures(served, end_us, cluster.gateway is not None),
         **interval_figures(outcome.interval_us, outcome.interval_tokens),
         **fairness_figures(served, requests.tenant, len(requests.tenants)),
         "total_input_tokens": int(instances.input_tokens.sum()),
         "vllm_estimated_duration_s": end_us / US_PER_S,
         "replica_seconds": sum(instances.present_us.tolist()) / US_PER_S,
+        **cost_figures(
+            cluster.instances,
+            instances.present_us,
+            int(instances.completed_requests.sum()),
+            int(served.meets_slo.sum()),
+        ),
         **load_figures(instances, everywhere, len(requests)),
         **balance_figures(instances),
         **cache_figures(instances, everywhere),
         **draft_figures(cluster, instances, everywhere),
         **fleet_figures(cluster, outcome, served),
+        **gateway_figures(outcome),
     }
 
 

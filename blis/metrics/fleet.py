@@ -32,7 +32,6 @@ def fleet_figures(cluster: Cluster, outcome: Outcome, served: Served) -> dict[st
         return int(np.isin(events.kind, kinds).sum())
 
     return {
-        "gpu_hours": hours,
         "good_requests_per_gpu_hour": n_good / hours if hours > 0 else None,
         "loading_seconds": total(instances.loading_us) / US_PER_S,
         "warm_seconds": total(instances.warm_us) / US_PER_S,

@@ -9,7 +9,7 @@ from blis.metrics.served import Served
 from blis.metrics.states import named_counts
 
 
-def service_figures(served: Served, end_us: int) -> dict[str, int | float | None]:
+def service_figures(served: Served, end_us: int, has_gateway: bool = False) -> dict[str, int | float | None]:
     """Counts, ratios, rates, latencies and SLO attainment of these requests.
 
     Ratios are per request that had arrived by the end, whatever became of it: who rejects or drops gains nothing.
@@ -20,7 +20,7 @@ def service_figures(served: Served, end_us: int) -> dict[str, int | float | None
         judgement, served.status, served.ttft_us, served.itl_mean_us, served.e2e_us, served.scheduling_delay_us,
         served.output_tokens,
     )  # fmt: skip
-    counts = named_counts(sums.states)
+    counts = named_counts(sums.states, has_gateway)
     seconds = end_us / US_PER_S
     return {
         "injected_requests": len(served.status),

@@ -1,4 +1,4 @@
-"""All metrics of a run in one plain mapping: the cluster's figures, then blocks by instance, class, tenant, model."""
+"""All metrics of a run in one mapping: the cluster's figures, then blocks by instance, class, tenant, model, pool."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from blis.cluster.instances import Cluster
 from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import US_PER_S, Int32Vector, Int64Vector
 from blis.metrics.cache import cache_figures
+from blis.metrics.cost import cost_figures
 from blis.metrics.drafts import draft_figures
 from blis.metrics.figures import cluster_block
 from blis.metrics.load import load_figures
@@ -25,10 +26,8 @@ from blis.workload.requests import Requests
 def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: SloTargets) -> dict[str, Any]:
     """The metrics, in one fixed order of keys, as plain numbers; a figure of an empty set is None."""
     served = served_requests(requests, outcome, targets)
-    end_us = outcome.end_us
-    models = number_names(one.model for one in cluster.instances)
-    instance = outcome.requests.instance
-    model = np.where(instance >= 0, models.indices[np.maximum(instance, 0)], -1)
+    end_us, has_gateway = outcome.end_us, cluster.gateway is not None
+    models, model = _models(requests, cluster, outcome.requests.instance)
     return {
         "instance_id": "cluster",
         "n_instances": len(cluster.instances),
@@ -38,20 +37,65 @@ def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: S
         "instances": _instance_blocks(served, cluster, outcome),
         "classes": [
             block | {"slo_targets": targets.of(block["slo_class"])._asdict()}
-            for block in _groups("slo_class", served, requests.slo_class, requests.slo_classes, end_us)
+            for block in _groups("slo_class", served, requests.slo_class, requests.slo_classes, end_us, has_gateway)
         ],
-        "tenants": _groups("tenant", served, requests.tenant, requests.tenants, end_us),
-        "models": _groups("model", served, model, models.names, end_us),
+        "tenants": _groups("tenant", served, requests.tenant, requests.tenants, end_us, has_gateway),
+        "models": _groups("model", served, model, models, end_us),
+        "pools": _pool_blocks(served, cluster, outcome),
         "notes": [*requests.notes, *reach_notes(requests, cluster, outcome)],
     }
 
 
 def _groups(
-    key: str, served: Served, labels: Int64Vector | Int32Vector, names: Sequence[str], end_us: int
+    key: str,
+    served: Served,
+    labels: Int64Vector | Int32Vector,
+    names: Sequence[str],
+    end_us: int,
+    has_gateway: bool = False,
 ) -> list[dict[str, Any]]:
     """One block per name, in the order of the table of names."""
     groups = zip(names, split(served, labels, len(names)), strict=True)
-    return [{key: name, **service_figures(group, end_us)} for name, group in groups]
+    return [{key: name, **service_figures(group, end_us, has_gateway)} for name, group in groups]
+
+
+def _models(requests: Requests, cluster: Cluster, instance: Int64Vector) -> tuple[tuple[str, ...], Int64Vector]:
+    """Names of models, and the place among them of each request's.
+
+    That is what the request asks for, whatever became of it; where it asks for none, what it was sent to, or -1.
+    """
+    served = number_names(one.model for one in cluster.instances)
+    names = number_names([*served.names, *requests.models])
+    sent_to = np.where(instance >= 0, served.indices[np.maximum(instance, 0)], -1)
+    asked = np.append(names.indices[len(served.names) :], -1)[requests.model]
+    return names.names, np.where(asked >= 0, asked, sent_to)
+
+
+def _pool_blocks(served: Served, cluster: Cluster, outcome: Outcome) -> list[dict[str, Any]]:
+    """One block per pool of instances that are alike, of the requests that were routed to it."""
+    pool_of = np.array([one.pool for one in cluster.instances])
+    pool = np.append(pool_of, -1)[outcome.requests.instance]
+    present_us = outcome.instances.present_us
+    blocks = []
+    for place, group in enumerate(split(served, pool, int(pool_of.max()) + 1)):
+        members = np.flatnonzero(pool_of == place)
+        if not len(members):
+            continue
+        instances = [cluster.instances[member] for member in members.tolist()]
+        n_completed = int(outcome.instances.completed_requests[members].sum())
+        blocks.append(
+            {
+                "pool": place,
+                "model": instances[0].model,
+                "hardware": instances[0].hardware,
+                "tensor_parallel": instances[0].tensor_parallel,
+                "n_instances": len(instances),
+                **cost_figures(instances, present_us[members], n_completed, int(group.meets_slo.sum())),
+                **service_figures(group, outcome.end_us),
+                **load_figures(outcome.instances, members, len(group.status)),
+            }
+        )
+    return blocks
 
 
 def _instance_blocks(served: Served, cluster: Cluster, outcome: Outcome) -> list[dict[str, Any]]:

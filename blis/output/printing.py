@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: Rows of the cluster's table: words, then the keys that fill them.
-_COUNTS = ("injected", "completed", "running", "queued", "rejected", "dropped", "not_started")
+_COUNTS = (
+    *("injected", "completed", "running", "queued", "rejected", "dropped", "unroutable", "not_started"),
+    # where there is a gateway
+    *("gateway_queued", "gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out"),
+)
 _LATENCIES = (
     *(("TTFT", "ttft"), ("between tokens", "itl"), ("E2E", "e2e"), ("until scheduled", "scheduling_delay")),
+    ("at the gateway", "gateway_wait"),
     *(("TTFT at the client", "client_ttft"), ("E2E at the client", "client_e2e")),  # where clients have a network
 )
 _FIGURES = ("mean", "p50", "p90", "p95", "p99")
@@ -35,10 +40,14 @@ def print_text(metrics: Mapping[str, Any], engine_s: float) -> None:
     console.print(_cluster_table(metrics))
     console.print(_latency_table(metrics))
     console.print(_target_table(metrics["classes"]))
-    for words, name, blocks in (("class", "slo_class", "classes"), ("tenant", "tenant", "tenants")):
+    groups = (("class", "slo_class", "classes"), ("tenant", "tenant", "tenants"), ("model", "model", "models"))
+    for words, name, blocks in groups:
         if len(metrics[blocks]) > 1:
             console.print(_group_table(words, name, metrics[blocks]))
             _say_more(console, metrics[blocks], blocks)
+    if len(metrics["pools"]) > 1:
+        console.print(_pool_table(metrics["pools"]))
+        _say_more(console, metrics["pools"], "pools")
     console.print(_instance_table(metrics["instances"]))
     _say_more(console, metrics["instances"], "instances")
     if "fitness" in metrics:
@@ -50,8 +59,8 @@ def print_text(metrics: Mapping[str, Any], engine_s: float) -> None:
 
 def _cluster_table(metrics: Mapping[str, Any]) -> Any:
     table = _table("cluster", "")
-    rows = [(name.replace("_", " "), _number(metrics[f"{name}_requests"])) for name in _COUNTS]
-    rows = [row for row, name in zip(rows, _COUNTS, strict=True) if name in _COUNTS[:2] or metrics[f"{name}_requests"]]
+    shown = [name for name in _COUNTS if name in _COUNTS[:2] or metrics.get(f"{name}_requests")]
+    rows = [(name.replace("_", " "), _number(metrics[f"{name}_requests"])) for name in shown]
     rows += [
         ("simulated time", f"{metrics['vllm_estimated_duration_s']:,.1f} s"),
         ("requests/s", _number(metrics["responses_per_sec"], 2)),
@@ -65,6 +74,8 @@ def _cluster_table(metrics: Mapping[str, Any]) -> Any:
     if "mean_acceptance_length" in metrics:
         length, rate = metrics["mean_acceptance_length"], metrics["draft_acceptance_rate"]
         rows.append(("acceptance length", f"{_number(length, 2)} ({_percent(rate)} of the drafts)"))
+    if "retries" in metrics:
+        rows.append(("retries", f"{_number(metrics['retries'])} of {_number(metrics['retried_requests'])} requests"))
     for row in rows:
         table.add_row(*row)
     return table
@@ -99,6 +110,23 @@ def _group_table(words: str, name: str, blocks: Sequence[Mapping[str, Any]]) -> 
             *(_number(one["arrived_requests"]), _percent(one["completion_ratio"]), _percent(one["rejection_ratio"])),
             *(_percent(one["slo_attainment"]), _number(one["goodput_rps"], 2)),
             *(_number(one["ttft_p50_ms"], 1), _number(one["ttft_p99_ms"], 1), _number(one["e2e_p99_ms"], 1)),
+        )
+    return table
+
+
+def _pool_table(pools: Sequence[Mapping[str, Any]]) -> Any:
+    from rich.markup import escape
+
+    columns = ("instances", "requests", "within\nSLO", "GPU\nhours", "cost\n[$]", "$ per 1000\ngood requests", "busy")
+    table = _table("pool", "GPUs", *columns)
+    for one in pools[:MOST_SHOWN]:
+        per_good = one["cost_per_good_request_usd"]
+        table.add_row(
+            str(one["pool"]),
+            escape(f"{one['tensor_parallel']} {one['hardware'] or '(unnamed)'}"),
+            *(_number(one["n_instances"]), _number(one["injected_requests"]), _percent(one["slo_attainment"])),
+            *(_number(one["gpu_hours"], 3), _number(one["cost_usd"], 3)),
+            *("-" if per_good is None else _number(1000 * per_good, 3), _percent(one["busy_share"])),
         )
     return table
 

@@ -43,6 +43,14 @@ def request_table(result: Result) -> "pyarrow.Table":
         "computed_tokens": done.computed_tokens,
         "preemptions": done.preemptions,
     }
+    if requests.models:
+        columns["model"] = names(requests.model, requests.models)
+    if requests.adapters:
+        columns["adapter"] = names(requests.adapter, requests.adapters)
+    if result.outcome.gateway is not None:
+        columns["gateway_wait_ms"] = _milliseconds(result.outcome.gateway.wait_us)
+    if result.outcome.retries is not None:
+        columns["retries"] = result.outcome.retries
     return table_of(columns)
 
 

@@ -16,18 +16,37 @@ from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.units import Float64Vector
 from blis.foundation.words import listed, shown
 from blis.policies.needs import COSTLY_SIGNALS
-from blis.policies.parameters import Bounds, Formula, OneOf, ScorerWeights
+from blis.policies.parameters import Bounds, FilterList, Formula, OneOf, ScorerWeights
 from blis.policies.users import callable_memory, load_callable, name_of, taken_over
 
 #: The policies of a cluster whose operator chose nothing.
 DEFAULT_POLICIES: dict[str, str] = {
     "admission": "always-admit",
     "routing": "round-robin",
+    "filtering": "none",
     "priority": "constant",
     "scheduling": "fcfs",
     "preemption": "newest",
+    "eviction": "lru",
     "scaling": "fixed",
+    "saturation": "never",
+    "fairness": "strict",
+    "queue_order": "fcfs",
+    "ceiling": "static",
 }
+
+
+#: Questions that a cluster need not ask: with the default nobody is asked, and whoever lists policies leaves it out.
+OPTIONAL = frozenset({"filtering"})
+
+
+def without_unasked(policies: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The policies without optional questions that are answered by their default."""
+    return {
+        question: policy
+        for question, policy in policies.items()
+        if question not in OPTIONAL or policy["policy"] != DEFAULT_POLICIES[question]
+    }
 
 
 class BoundPolicy(NamedTuple):
@@ -38,6 +57,7 @@ class BoundPolicy(NamedTuple):
     decide: Callable[..., Any]  #: compiled, or the Python callable itself
     parameters: Float64Vector
     scorers: tuple[str, ...]  #: of weighted routing
+    chained: tuple["BoundPolicy", ...] = ()  #: of filtering by a chain: its filters in their order
 
     @property
     def is_python(self) -> bool:
@@ -57,11 +77,26 @@ class BoundPolicy(NamedTuple):
         needed = frozenset(given(self.parameters) if callable(given) else given)
         for scorer in self.scorers:
             needed |= getattr(answer("scoring", scorer), "NEEDS", frozenset())
-        return needed
+        return needed.union(*(one.needs for one in self.chained))
+
+    @property
+    def looks(self) -> bool:
+        """Whether the policy reads the state of instances, by itself or by a filter of its chain."""
+        return bool(self.flag("LOOKS", True)) or any(one.looks for one in self.chained)
+
+    @property
+    def filters(self) -> tuple["BoundPolicy", ...]:
+        """Of filtering: who is asked, in order."""
+        if self.name == CHAIN:
+            return self.chained
+        return () if self.name == DEFAULT_POLICIES["filtering"] else (self,)
 
 
-#: Scorers that one weighted policy may combine.
+#: Scorers that one weighted policy may combine, and filters that a chain may.
 MAX_SCORERS = 16
+MAX_FILTERS = 16
+#: The filter that asks others.
+CHAIN = "chain"
 
 
 _CALLABLE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -91,10 +126,17 @@ def bind(
         If the name is unknown or not allowed, or a parameter unknown, out of bounds or of the wrong type.
     """
     if callable(choice):
+        _refuse_python_filters(question, where, name_of(choice))
         return _bound_callable(question, where, name_of(choice), choice)
     name, given = _named(question, where, choice, allow_python)
     if ":" in name:
+        _refuse_python_filters(question, where, name)
         return _bound_callable(question, where, name, load_callable(where, name))
+    if question == "filtering" and name == CHAIN:
+        values, scorers = _encode(where, answer(question, name), given)
+        parts = enumerate(_chain(f"{where}.filters", given.get("filters")))
+        chained = tuple(bind(question, f"{where}.filters[{place}]", part) for place, part in parts)
+        return _bound(question, name, values, scorers)._replace(chained=chained)
     if not given:
         return _bound_to_defaults(question, name)
     return _bound(question, name, *_encode(where, answer(question, name), given))
@@ -161,21 +203,25 @@ def bind_all(
     return bound
 
 
-def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int) -> Float64Vector:
+def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int, n_tenants: int = 1) -> Float64Vector:
     """The policy's state at the start: zeros."""
-    return np.zeros(_memory_size(policy, n_instances, n_requests), np.float64)
+    return np.zeros(_memory_size(policy, n_instances, n_requests, n_tenants), np.float64)
 
 
-def memory_of_all(policies: Mapping[str, BoundPolicy], n_instances: int, n_requests: int) -> np.ndarray:
-    """The same of all policies of a run: float64 (6, widest), one row per question."""
-    return np.zeros((len(QUESTIONS), max(_memory_size(one, n_instances, n_requests) for one in policies.values())))
+def memory_of_all(
+    policies: Mapping[str, BoundPolicy], n_instances: int, n_requests: int, n_tenants: int = 1
+) -> np.ndarray:
+    """The same of all policies of a run: float64 (questions, widest), one row per question."""
+    sizes = [_memory_size(one, n_instances, n_requests, n_tenants) for one in policies.values()]
+    return np.zeros((len(QUESTIONS), max(sizes)))
 
 
-def _memory_size(policy: BoundPolicy, n_instances: int, n_requests: int) -> int:
+def _memory_size(policy: BoundPolicy, n_instances: int, n_requests: int, n_tenants: int) -> int:
     if policy.is_python:
         return callable_memory(n_requests)
-    size = policy.flag("memory_size", None)
-    return max(1, size(n_instances, n_requests) if size else 0)
+    size, per_tenant = policy.flag("memory_size", None), policy.flag("MEMORY_PER_TENANT", 0)
+    own = size(n_instances, n_requests) if size else 0
+    return max(1, int(per_tenant * n_tenants + own))
 
 
 @cache
@@ -206,6 +252,9 @@ def _encode(where: str, module: ModuleType, given: Mapping[str, Any]) -> tuple[l
         elif isinstance(marker, ScorerWeights):
             scorers, weights = _scorer_weights(path, value)
             values.extend(weights)
+        elif isinstance(marker, FilterList):
+            for place, part in enumerate(_chain(path, value)):
+                check_policy("filtering", f"{path}[{place}]", part)
         elif isinstance(marker, OneOf):
             values.append(marker.words.index(check_choice(path, value, marker.words)))
         elif isinstance(marker, Formula):
@@ -243,6 +292,22 @@ def _scorer_weights(where: str, value: Any) -> tuple[tuple[str, ...], list[float
     if not np.isfinite(total):
         raise ConfigError(f"{where}: the sum of the weights must be finite; got {shown(total)}.")
     return tuple(names), [weight / total for weight in weights]
+
+
+def _chain(where: str, value: Any) -> list[Any]:
+    """The filters of a chain, a text being their names with commas between."""
+    listed = [part.strip() for part in value.split(",")] if isinstance(value, str) and value else value or []
+    if not isinstance(listed, list | tuple) or len(listed) > MAX_FILTERS:
+        raise ConfigError(f"{where} must be a list of at most {MAX_FILTERS} filters; got {shown(value)}.")
+    for place, part in enumerate(listed):
+        if as_mapping(f"{where}[{place}]", part).get("policy") == CHAIN:
+            raise ConfigError(f"{where}[{place}] must not be a chain in a chain: list its filters in their place.")
+    return list(listed)
+
+
+def _refuse_python_filters(question: str, where: str, name: str) -> None:
+    if question == "filtering":
+        raise ConfigError(f"{where} must be a file of blis/policies/filtering; got the callable {shown(name)}.")
 
 
 def _as_number(text: str) -> object:

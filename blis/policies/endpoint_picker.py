@@ -1,8 +1,9 @@
-"""llm-d's router configurations, EndpointPickerConfig files, as policy bundles: the routing that they say.
+"""llm-d's router configurations, EndpointPickerConfig files, as policy bundles: the routing and filters that they say.
 
 Plugin types, parameters and defaults are those of llm-d-router 0.9. What changes where a request goes and has no
-counterpart here is refused. What is no router's business (producers, detectors, admission, flow control) is left out
-and named in the bundle's lineage.
+counterpart here is refused. Where flow control is on, the bundle answers the gateway's questions as well, and its
+lineage tells, as `gateway`, what `cluster.gateway` must be. What is no router's business (producers, admission, and
+without flow control detectors) is left out and named in the lineage.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,8 @@ from typing import Any, NamedTuple
 from blis.foundation.checks import check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
+from blis.policies import flow_control
+from blis.policies.endpoint_picker_filters import AFFINITY, FILTERS, PASSING, affinity, filtering
 
 KIND = "EndpointPickerConfig"
 _KEYS = (
@@ -18,9 +21,19 @@ _KEYS = (
     *("dataLayer", "requestHandler"),
 )
 #: What is left out, by the end of a plugin's type.
-_NOT_ROUTING = ("-producer", "-detector", "-policy", "-admitter", "-decider", "-source", "-extractor", "-handler")
+_NOT_ROUTING = (
+    "-producer",
+    "-detector",
+    "-policy",
+    "-admitter",
+    "-decider",
+    "-source",
+    "-extractor",
+    "-handler",
+    "-fairness",
+)
 _PRECISE = "precise-prefix-cache-producer"
-_LMETRIC, _FILTER = "lmetric-scorer", "prefix-cache-affinity-filter"
+_LMETRIC = "lmetric-scorer"
 
 #: Scorer by plugin type, and what its parameters must be, as far as they matter here.
 SCORERS: Mapping[str, tuple[str, Mapping[str, object]]] = {
@@ -41,11 +54,8 @@ PICKERS = {
     "weighted-random-picker": "weighted-random",
     "random-picker": "random-of-best",
 }
-#: Filters that let every instance of a pool without roles pass.
-_PASSING = ("decode-filter",)
 #: Of a picker that looks at no score.
 _ANY_SCORER = "load-balance"
-_PEAK_PREFILL_TOKENS_PER_S = 15_928.0
 
 
 class _Plugin(NamedTuple):
@@ -77,24 +87,24 @@ def translated(where: str, mapping: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"{where}: a profile must have one picker; got {len(pickers)}.")
     picker = pickers[0] if pickers else "largest"
     weights = {name: weight for name, weight in listed.items() if kinds[name] in (*SCORERS, _LMETRIC) and weight > 0}
-    filters = [plugins[name] for name, kind in kinds.items() if kind == _FILTER]
-    if filters:
-        routing = _sticky(where, filters, [kinds[name] for name in weights], picker)
-    elif _LMETRIC in (kinds[name] for name in weights):
-        if len(weights) > 1 or picker != "largest":
-            raise ConfigError(f"{where}: {_LMETRIC} must be alone, with max-score-picker: here it is a router's own.")
-        routing = {"policy": "lmetric"}
+    filters = [(kinds[name], plugins[name].parameters) for name in listed if kinds[name] in FILTERS]
+    policies = _sticky(where, filters, [kinds[name] for name in weights], picker)
+    if policies is None:
+        policies = {"routing": _routing(where, plugins, kinds, weights, picker)}
+        filters_here = filtering(where, filters)
+        if filters_here is not None:
+            policies["filtering"] = filters_here
+    unnamed = [plugin.type for name, plugin in plugins.items() if name not in kinds or plugin.type not in FILTERS]
+    left_out = [kind for kind in unnamed if kind.endswith(_NOT_ROUTING)]
+    lineage: dict[str, Any] = {"source": KIND, "left_out": left_out}
+    if flow_control.is_on(where, given.get("featureGates")):
+        queue = flow_control.flow_control(where, given.get("flowControl"), given.get("saturationDetector"), plugins)
+        lineage["left_out"] = [kind for kind in left_out if kind not in queue.used]
+        lineage["gateway"] = queue.gateway
+        policies |= queue.policies
     else:
-        has_approximate = any(plugin.type == "approx-prefix-cache-producer" for plugin in plugins.values())
-        named = {_scorer(plugins[name], plugins, has_approximate): weight for name, weight in weights.items()}
-        if len(named) < len(weights):
-            raise ConfigError(f"{where}: a profile must not score by one signal twice; got {', '.join(weights)}.")
-        if not named and picker != "random-of-best":
-            raise ConfigError(f"{where}: a profile must have a scorer, or random-picker; got neither.")
-        routing = {"policy": "weighted", "scorers": named or {_ANY_SCORER: 1.0}, "picker": picker}
-    left_out = [plugin.type for plugin in plugins.values() if plugin.type.endswith(_NOT_ROUTING)]
-    left_out += [key for key in ("flowControl", "saturationDetector", "featureGates") if given.get(key)]
-    return {"version": 1, "routing": routing, "lineage": {"source": KIND, "left_out": left_out}}
+        left_out += [key for key in ("flowControl", "saturationDetector", "featureGates") if given.get(key)]
+    return {"version": 1, **policies, "lineage": lineage}
 
 
 def _plugins(where: str, listed: object) -> dict[str, _Plugin]:
@@ -131,7 +141,7 @@ def _profile(where: str, profiles: object, plugins: Mapping[str, _Plugin]) -> di
 
 def _check_known(where: str, name: str, plugin: _Plugin) -> None:
     """Refuse what routes otherwise than anything here."""
-    if plugin.type not in (*SCORERS, *PICKERS, *_PASSING, _LMETRIC, _FILTER):
+    if plugin.type not in (*SCORERS, *PICKERS, *FILTERS, *PASSING, _LMETRIC):
         raise ConfigError(f"{where}: plugin {shown(plugin.type)} routes in a way that this program does not know.")
     for key, wanted in SCORERS.get(plugin.type, ("", {}))[1].items():
         got = plugin.parameters.get(key, wanted)
@@ -150,29 +160,37 @@ def _scorer(plugin: _Plugin, plugins: Mapping[str, _Plugin], has_approximate: bo
     return name
 
 
-def _sticky(where: str, filters: list[_Plugin], scorers: list[str], picker: str) -> dict[str, Any]:
-    """An affinity filter before one scorer of load."""
+def _routing(
+    where: str, plugins: Mapping[str, _Plugin], kinds: Mapping[str, str], weights: Mapping[str, float], picker: str
+) -> dict[str, Any]:
+    """The scorers and the picker of a profile."""
+    if _LMETRIC in (kinds[name] for name in weights):
+        if len(weights) > 1 or picker != "largest":
+            raise ConfigError(f"{where}: {_LMETRIC} must be alone, with max-score-picker: here it is a router's own.")
+        return {"policy": "lmetric"}
+    has_approximate = any(plugin.type == "approx-prefix-cache-producer" for plugin in plugins.values())
+    named = {_scorer(plugins[name], plugins, has_approximate): weight for name, weight in weights.items()}
+    if len(named) < len(weights):
+        raise ConfigError(f"{where}: a profile must not score by one signal twice; got {', '.join(weights)}.")
+    if not named and picker != "random-of-best":
+        raise ConfigError(f"{where}: a profile must have a scorer, or random-picker; got neither.")
+    return {"policy": "weighted", "scorers": named or {_ANY_SCORER: 1.0}, "picker": picker}
+
+
+def _sticky(
+    where: str, filters: Sequence[tuple[str, Mapping[str, Any]]], scorers: Sequence[str], picker: str
+) -> dict[str, Any] | None:
+    """The guide's profile, one affinity filter before one scorer of load, as the router that it is; None of others."""
     loads = {"token-load-scorer": "tokens", "active-request-scorer": "requests"}
-    if len(filters) > 1 or len(scorers) != 1 or scorers[0] not in loads or picker != "largest":
-        raise ConfigError(
-            f"{where}: {_FILTER} must be one, before token-load-scorer or active-request-scorer alone and "
-            "max-score-picker: as this program knows it."
-        )
-    given = dict(filters[0].parameters)
-    if (
-        given.get("explorationProbability", 0) != 0
-        or given.get("ttftSource", "prefillThroughput") != "prefillThroughput"
-    ):
-        raise ConfigError(f"{where}: {_FILTER} must neither explore nor ask a latency predictor.")
-    tokens = given.get("maxTokensInFlightPenalty")
-    if tokens is None:
-        peak = check_number(
-            f"{where}: peakPrefillThroughput", given.get("peakPrefillThroughput", _PEAK_PREFILL_TOKENS_PER_S)
-        )
-        tokens = peak * check_number(f"{where}: maxTTFTPenaltyMs", given.get("maxTTFTPenaltyMs", 18_000.0)) / 1e3
-    return {
+    if [kind for kind, _ in filters] != [AFFINITY] or len(scorers) != 1 or scorers[0] not in loads:
+        return None
+    own = affinity(where, filters[0][1])
+    if picker != "largest" or own["gate"] != "tokens" or own["exploration_probability"] != 0:
+        return None
+    routing = {
         "policy": "sticky-until-saturated",
-        "affinity_threshold": given.get("affinityThreshold", 0.8),
-        "most_extra_tokens": float(tokens),
+        "affinity_threshold": own["affinity_threshold"],
+        "most_extra_tokens": own["most_extra_tokens"],
         "load": loads[scorers[0]],
     }
+    return {"routing": routing}

@@ -15,6 +15,10 @@ class ScorerWeights(NamedTuple):
     """Marks an ordered list of (scorer, weight): weights are finite and above zero, and are scaled to sum 1."""
 
 
+class FilterList(NamedTuple):
+    """Marks an ordered list of filters, each of which has parameters of its own."""
+
+
 class OneOf(NamedTuple):
     """Marks one of several words; kernels read its place among them."""
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from blis.engine import codes
-from blis.engine.answers import compiled_answer
-from blis.foundation.answers import QUESTIONS
+from blis.engine.answers import compiled_answer, compiled_queues
+from blis.foundation.answers import GATEWAY_QUESTIONS, QUESTIONS
+from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
 from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind_all
 from blis.policies.needs import settings_of
@@ -20,10 +21,12 @@ class PreparedPolicies:
 
     policies: Mapping[str, BoundPolicy]
     settings: Mapping[str, int]  #: what the kernel's settings follow from them
-    decisions: tuple[Any, ...]  #: compiled, in the order of `QUESTIONS`; a Python callable's place holds a default
+    decisions: tuple[Any, ...]  #: compiled, in the order of `QUESTIONS` without filtering; a callable's is a default
+    queues: tuple[Any, Any]  #: compiled; in which queue the eviction policy keeps blocks, and which queue gives way
     urgency: Any  #: the compiled priority that the chosen one stands for
     scorers: tuple[Any, ...]  #: compiled
-    parameters: np.ndarray  #: float64 (6, widest) one row per question
+    filters: tuple[Any, ...]  #: compiled, in the order in which they are asked
+    parameters: np.ndarray  #: float64 (questions and filters, widest) one row each
 
 
 def prepare_policies(
@@ -42,18 +45,31 @@ def prepare_policies(
         If a policy or its parameters are wrong.
     """
     bound = bind_all(policies)
+    for question in GATEWAY_QUESTIONS:
+        if bound[question].is_python:
+            raise ConfigError(
+                f"{question} must be a shipped policy or a function compiled with numba.njit, because the gateway asks "
+                f"without stopping; got {bound[question].name!r}."
+            )
     return PreparedPolicies(
         policies=bound,
         settings=_policy_settings(bound),
-        decisions=tuple(_decision(question, bound[question]) for question in QUESTIONS),
+        decisions=tuple(_decision(name, bound[name]) for name in QUESTIONS if name != "filtering"),
+        queues=_queues(bound["eviction"]),
         urgency=_urgency(bound["priority"]),
         scorers=tuple(compiled_answer("scoring", name) for name in bound["routing"].scorers),
-        parameters=_rows([bound[question].parameters for question in QUESTIONS]),
+        filters=tuple(one.decide for one in bound["filtering"].filters),
+        parameters=_rows([one.parameters for one in (*map(bound.__getitem__, QUESTIONS), *bound["filtering"].filters)]),
     )
 
 
 def _decision(question: str, policy: BoundPolicy) -> Any:
     return compiled_answer(question, DEFAULT_POLICIES[question]) if policy.is_python else policy.decide
+
+
+def _queues(eviction: BoundPolicy) -> tuple[Any, Any]:
+    """What a policy says of its queues; a callable has one."""
+    return compiled_queues(DEFAULT_POLICIES["eviction"] if ":" in eviction.name else eviction.name)
 
 
 def _rows(vectors: list[Float64Vector]) -> np.ndarray:
@@ -70,10 +86,13 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
     sorts = bool(scheduling.flag("SORTS", True))
     ranks = bool(victim.flag("NEEDS_PRIORITY", victim.is_python))
     asks_order = sorts and (priority.is_python or scheduling.is_python)
-    needs, needs_queued = admission.needs | routing.needs, _queue_needs(priority, scheduling, victim)
+    filtering = policies["filtering"]
+    needs, needs_queued = admission.needs | filtering.needs | routing.needs, _queue_needs(priority, scheduling, victim)
     return {
+        **_eviction_settings(policies["eviction"]),
         "queue_kind": _queue_kind(priority, scheduling, asks_order) if sorts else codes.ARRIVAL_ORDER,
         "n_scorers": len(routing.scorers),
+        "n_filters": len(filtering.filters),
         **settings_of(needs),
         "ranks_victims": ranks and not priority.is_python,
         "policy_scores": bool(routing.flag("SCORES", False)),
@@ -81,7 +100,7 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "needs_uncached_tokens": "uncached_tokens" in needs_queued,
         "needs_service": "tenant_service" in needs_queued,
         "sorts_after_each": sorts and bool(scheduling.flag("SORTS_AFTER_EACH", False)),
-        "looks": bool(admission.flag("LOOKS", True) or routing.flag("LOOKS", True)),
+        "looks": _looks(policies),
         "effects_are_local": _effects_are_local(policies),
         "admits_all": bool(admission.flag("ADMITS_ALL", False)),
         "asks_admission": admission.is_python,
@@ -91,6 +110,22 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "asks_victim": victim.is_python or (ranks and priority.is_python),  # who ranks for a choice is asked at it
         "urgency_kind": _urgency_kind(priority, scheduling),
         "takes_urgent_first": _takes_urgent_first(priority, scheduling),
+        "gate_reads_reports": policies["saturation"].flag("READS_REPORTS", True),
+        "gate_reads_records": policies["saturation"].flag("READS_RECORDS", True),
+        "gate_counts_cycles": policies["ceiling"].flag("COUNTS_CYCLES", False),
+        "gate_expects_output": "expected_output_tokens" in policies["queue_order"].needs,
+    }
+
+
+def _eviction_settings(eviction: BoundPolicy) -> dict[str, int]:
+    """What the kernel keeps of free blocks for an eviction policy."""
+    ghosts = eviction.flag("ghost_share", None)
+    return {
+        "evicts_oldest": bool(eviction.flag("EVICTS_OLDEST", False)),
+        "n_queues": eviction.flag("N_QUEUES", 1),
+        "ghost_permille": round(1000 * ghosts(eviction.parameters)) if ghosts else 0,
+        "needs_frequency": "frequency" in eviction.flag("NEEDS", frozenset()),
+        "needs_next_use": bool(eviction.flag("CLAIRVOYANT", False)),
     }
 
 
@@ -101,14 +136,22 @@ def _queue_needs(priority: BoundPolicy, scheduling: BoundPolicy, victim: BoundPo
     return needed | priority.needs if sorts or ranks else needed
 
 
+def _looks(policies: Mapping[str, BoundPolicy]) -> bool:
+    """Whether a decision about a request reads, or changes, more than the instance that it is sent to."""
+    looks = any(policies[question].looks for question in ("admission", "filtering", "routing"))
+    return bool(looks or policies["eviction"].flag("CLAIRVOYANT", False))  # which ranks anew what others hold
+
+
 def _effects_are_local(policies: Mapping[str, BoundPolicy]) -> bool:
     """Whether one instance can change nothing for another: nobody looks at them, or remembers one at the other."""
-    looks = any(policies[question].flag("LOOKS", True) for question in ("admission", "routing"))
-    return not looks and not any(_remembers(policies[name]) for name in ("priority", "scheduling", "preemption"))
+    local = ("priority", "scheduling", "preemption", "eviction")
+    return not _looks(policies) and not any(_remembers(policies[name]) for name in local)
 
 
 def _remembers(policy: BoundPolicy) -> bool:
-    """Whether a policy may keep something for its next decision; what a program calls its memory is its stack."""
+    """Whether a policy may carry something from one instance to another; a program's memory is only its stack."""
+    if policy.flag("REMEMBERS_INSTANCES_APART", False):
+        return False
     return policy.is_python or (policy.name != "program" and policy.flag("memory_size", None) is not None)
 
 

@@ -23,7 +23,7 @@ class Bound(Protocol):
 
     @property
     def parameters(self) -> np.ndarray:
-        """float64 (6, widest) one row per question."""
+        """float64 (questions and filters, widest) one row each."""
 
     @property
     def coefficients(self) -> np.ndarray:

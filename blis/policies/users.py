@@ -18,11 +18,13 @@ from blis.policies.needs import COSTLY_SIGNALS
 _FLAGS = (
     "NEEDS", "LOOKS", "ADMITS_ALL", "SCORES", "REASONS", "ORDER_IS_FIXED", "SORTS", "USES_PRIORITY",
     "TAKES_URGENT_FIRST", "SORTS_AFTER_EACH", "STANDS_FOR", "NEEDS_PRIORITY", "memory_size",
+    "MEMORY_PER_TENANT", "READS_REPORTS", "READS_RECORDS", "COUNTS_CYCLES",
 )  # fmt: skip
 #: What is assumed of a compiled callable whose module does not say otherwise: that it reads everything there is.
 _ASSUMED: dict[str, Any] = {
     "NEEDS": COSTLY_SIGNALS,
     "NEEDS_PRIORITY": True,
+    "COUNTS_CYCLES": True,
     "memory_size": lambda n_instances, n_requests: callable_memory(n_requests),
 }
 
@@ -80,6 +82,11 @@ def taken_over(
             f"{contract}; got {error}."
         ) from error
     if not is_compiled(function):
+        if question == "eviction":
+            raise ConfigError(
+                f"{where}: {shown(name)} must be compiled, with numba.njit: blocks are ranked in the middle of a step, "
+                "where Python cannot be asked."
+            )
         return None, function
     try:
         decide = compiled_callable(question, function)

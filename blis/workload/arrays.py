@@ -20,11 +20,13 @@ def workload_arrays(
     copies_findable: bool,
     ttft_targets_us: tuple[int, ...],
     itl_targets_us: tuple[int, ...],
+    models: tuple[int, ...] = (),
 ) -> Workload:
     """The requests as the kernel reads them; made once for the many simulations that share them.
 
     Where a copy of a block can hide another (`copies_findable` is False), each block is a segment of its own.
-    `ttft_targets_us` and `itl_targets_us` are those of `blis.foundation.slo.CLASSES`.
+    `ttft_targets_us` and `itl_targets_us` are those of `blis.foundation.slo.CLASSES`; `models` are the places of the
+    requests' own among the names that the cluster serves, see `blis.cluster.served_models`.
     """
     prompts = requests.prompt
     if len(prompts) and int(prompts.max()) >= len(prompts):
@@ -43,6 +45,7 @@ def workload_arrays(
         kind=_kinds(requests.tenant, classes[requests.slo_class]),
         ttft_target_us=np.array(ttft_targets_us, np.int64)[classes[requests.slo_class]],
         itl_target_us=np.array(itl_targets_us, np.int64)[classes[requests.slo_class]],
+        model=np.array([*models, -1], np.int64)[requests.model],
         session=requests.session.astype(np.int64),
         turn=requests.round.astype(np.int64),
         **_followers(requests),

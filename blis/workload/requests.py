@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from blis.foundation.units import BoolVector, Float64Vector, Int32Vector, Int64Vector
 from blis.workload.network import Network
+from blis.workload.retries import Retries
 
 #: More would not fit into any memory.
 MOST_REQUESTS = 100_000_000
@@ -15,9 +16,9 @@ class Requests:
 
     Prompts are keys, not tokens. `keys[key_offsets[r]:key_offsets[r + 1]]` are the keys of the leading KV blocks of
     request r's whole sequence (prompt, then output) as far as *another* request shares them: two requests have
-    key k at position j exactly when their first j + 1 blocks are equal. Blocks beyond them are r's own. Sharing
-    is closed under prefixes, so the keys are always a run from block 0; they may reach into the output, when a
-    later prompt repeats the conversation. Keys are dense, from 0.
+    key k at position j exactly when their first j + 1 blocks are equal and computed with the same adapter. Blocks
+    beyond are r's own. Sharing is closed under prefixes, so the keys are always a run from block 0; they may reach
+    into the output, when a later prompt repeats the conversation. Keys are dense, from 0.
 
     In a closed loop a request waits for an earlier one of its chain: with after[r] ≥ 0 it comes think_us[r] after
     request after[r] has left the cluster: finished, dropped, or rejected (then a second later). Then arrival_us[r] is
@@ -45,13 +46,18 @@ class Requests:
     reason_ratio: Float64Vector  #: [0, 1], part of the output that is thought
     streaming: BoolVector  #: whether the client reads the output as it is made
     client: Int32Vector  #: index into `clients`, -1 for none
+    model: Int32Vector  #: that is asked for, index into `models`; -1: whichever is served
+    adapter: Int32Vector  #: of that model's weights (LoRA), index into `adapters`; -1: none
     slo_classes: tuple[str, ...]  #: "" is the unnamed class
     tenants: tuple[str, ...]
     sessions: tuple[str, ...]
     prefix_groups: tuple[str, ...]
     clients: tuple[str, ...]
+    models: tuple[str, ...]
+    adapters: tuple[str, ...]
     networks: tuple[Network, ...]  #: of each client; () if there is none to speak of
     block_size_tokens: int  #: the block size that the keys were made for
+    retries: Retries | None = None  #: how clients that are refused come again; None: they do not
     notes: tuple[str, ...] = ()  #: what was sorted, clipped or left out while loading, for people
 
     def __len__(self) -> int:

@@ -8,6 +8,7 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.units import US_PER_S, BoolVector, Float64Vector, Int32Vector, Int64Vector
 from blis.workload.labels import Labels
 from blis.workload.network import Network
+from blis.workload.prefixes.adapters import keys_by_adapter
 from blis.workload.prefixes.keys import PrefixKeys
 from blis.workload.requests import Requests
 
@@ -83,6 +84,8 @@ def requests_of(
     reason_ratio: Float64Vector | None = None,
     streaming: BoolVector | None = None,
     client: Labels | None = None,
+    model: Labels | None = None,
+    adapter: Labels | None = None,
     networks: tuple[Network, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> Requests:
@@ -98,6 +101,9 @@ def requests_of(
     session = session or nothing
     prefix_group = prefix_group or nothing
     client = client or nothing
+    model = model or nothing
+    adapter = adapter or nothing
+    keys = keys_by_adapter(keys, adapter.indices)
     return Requests(
         arrival_us=_given_away(arrival_us),
         input_tokens=_given_away(input_tokens),
@@ -120,11 +126,15 @@ def requests_of(
         reason_ratio=_column(reason_ratio, n, np.float64),
         streaming=_column(streaming, n, np.bool_),
         client=_given_away(client.indices, np.int32),
+        model=_given_away(model.indices, np.int32),
+        adapter=_given_away(adapter.indices, np.int32),
         slo_classes=slo_class.names,
         tenants=tenant.names,
         sessions=session.names,
         prefix_groups=prefix_group.names,
         clients=client.names,
+        models=model.names,
+        adapters=adapter.names,
         networks=networks,
         block_size_tokens=block_size_tokens,
         notes=notes,

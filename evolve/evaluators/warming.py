@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from blis.engine.answers import compiled_answer
+from blis.engine.answers import compiled_answer, compiled_queues
 from blis.foundation.answers import QUESTIONS, choices
 from evolve.records import Phenotype, Task
 from evolve.trials.evaluation import evaluate
@@ -20,4 +20,6 @@ def warm() -> None:
     for folder in (*QUESTIONS, "scoring"):
         for name in choices(folder):
             compiled_answer(folder, name)
+    for name in choices("eviction"):
+        compiled_queues(name)
     evaluate(Task(Phenotype({}), "", 0, 2, ""), prepare(_SCENARIO))

@@ -14,9 +14,10 @@ from blis.foundation.answers import QUESTIONS, answer, choices
 from blis.foundation.checks import check_choice, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
-from blis.policies.binding import bind, fields
+from blis.policies.binding import fields
 from blis.policies.bundle import complete_policy
 from blis.policies.parameters import Bounds
+from evolve.genomes.foresight import bind_without_foresight
 from evolve.genomes.ranges import Range, mate_places, mutate_places
 from evolve.records import Phenotype, Value
 
@@ -180,5 +181,5 @@ def _option(where: str, question: str, entry: object) -> tuple[str, Option]:
             free[name] = Range.from_mapping(path, wanted, marker, is_whole=False)
         else:
             fixed[name] = wanted
-    bind(question, where, fixed)
+    bind_without_foresight(question, where, fixed)
     return policy, Option(complete_policy(question, fixed), free)

@@ -14,6 +14,8 @@ from evolve.genomes.situations import BLOCK_SIZES_TOKENS
 #: Of each SLO class: a scenario's own tell apart no policies that these do not.
 _TTFT_TARGETS_US = np.array(SHIPPED.ttft_targets_us())
 _ITL_TARGETS_US = np.array(SHIPPED.itl_targets_us())
+#: More than a situation has: in one, every instance is a candidate.
+_INSTANCES = np.arange(64)
 
 
 @cached_kernel
@@ -39,7 +41,8 @@ def score_instances(
     scores : float64 (situations, instances)
         Filled.
     """
-    n_instances, candidates = signals.shape[2], np.arange(signals.shape[2])
+    n_instances = signals.shape[2]
+    candidates = _INSTANCES[:n_instances]
     for place in range(len(clock_us)):
         seen, block_size_tokens = signals[place], BLOCK_SIZES_TOKENS[place % 2]
         view = by_reference(
@@ -48,7 +51,7 @@ def score_instances(
                 seen[0], seen[1], seen[2], seen[3], seen[4], seen[5], seen[6], seen[7],
                 seen[8], seen[9], seen[10], seen[11], seen[12], seen[13], seen[14], seen[15],
                 seen[16], seen[17], seen[18], sent_prompts[place], session_instance[place],
-                expected_us[place, 0], expected_us[place, 1], LOWEST_INDEX, LOWEST_INDEX, 0, scores,
+                expected_us[place, 0], expected_us[place, 1], LOWEST_INDEX, LOWEST_INDEX, 0, scores, seen[0],
             )
         )  # fmt: skip
         request = by_reference(_request(routed[place], block_size_tokens, 0.0))

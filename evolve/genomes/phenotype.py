@@ -42,7 +42,7 @@ _ROUNDING = [encode("formula", f"1 1 {word}", "routing")[-2] for word in ("mul",
 
 
 #: The questions that `_parts` describes each in its own way.
-_DESCRIBED = ("admission", "routing", "priority", "scheduling", "preemption")
+_DESCRIBED = ("admission", "routing", "filtering", "priority", "scheduling", "preemption")
 
 
 def signature(phenotype: Phenotype) -> str:
@@ -62,6 +62,8 @@ def signature(phenotype: Phenotype) -> str:
 
 def _parts(bound: dict[str, BoundPolicy], phenotype: Phenotype) -> Iterator[bytes]:
     yield _named(bound["admission"])
+    if bound["filtering"].filters:
+        yield from (b"filters", *map(_named, bound["filtering"].filters))
     routing = bound["routing"]
     if routing.name == "program":
         yield from (b"ranks", _ingredients("routing", routing), _instance_order(routing))

@@ -10,9 +10,10 @@ from typing import Any
 from blis.foundation.answers import QUESTIONS, answer
 from blis.foundation.checks import check_keys
 from blis.foundation.errors import ConfigError
-from blis.policies.binding import bind, fields
+from blis.policies.binding import fields
 from blis.policies.bundle import complete_policy
 from blis.policies.parameters import Bounds
+from evolve.genomes.foresight import bind_without_foresight
 from evolve.genomes.ranges import Range
 
 #: Bounds whose ends are further apart say what is possible rather than what is sensible ...
@@ -52,7 +53,7 @@ def tuned_genes(where: str, mapping: object) -> tuple[dict[str, Any], dict[str, 
     for question, choice in policies.items():
         path = f"{where}.{question}"
         published, ranges = _apart(choice)
-        bind(question, path, published)
+        bind_without_foresight(question, path, published)
         gene = _gene(path, question, complete_policy(question, published), ranges)
         if gene is None:
             fixed[question] = published

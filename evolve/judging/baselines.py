@@ -7,8 +7,9 @@ from typing import Any
 from blis.foundation.answers import QUESTIONS
 from blis.foundation.checks import check_keys
 from blis.foundation.errors import ConfigError
-from blis.policies.binding import DEFAULT_POLICIES, bind_all
+from blis.policies.binding import DEFAULT_POLICIES, bind, bind_all, without_unasked
 from blis.policies.bundle import check_limits, complete_policy, read_bundle
+from evolve.genomes.foresight import refuse_foresight
 from evolve.problem import Problem
 from evolve.records import Genome, Phenotype
 
@@ -32,14 +33,17 @@ def read_baselines(
     Raises
     ------
     ConfigError
-        If there is none, a policy, parameter or limit is wrong, two baselines are the same, or one is called like
-        another policy that the problem knows.
+        If there is none, a policy, parameter or limit is wrong, two baselines are the same, one is called like another
+        policy that the problem knows, or one reads the future.
     """
     frozen = Phenotype({}) if problem is None else problem.frozen
     named = read_policies(where, mapping, frozen, allow_python)
     _check_distinct(where, named)
     if problem is None:
         return named
+    for name, phenotype in named.items():
+        for question, policy in phenotype.policies.items():
+            refuse_foresight(f"{where}.{name}.{question}", bind(question, question, policy, allow_python))
     for name, genome in problem.seeds.items():
         known = problem.decode(genome)
         written = named.get(name)
@@ -127,7 +131,7 @@ def _phenotype(where: str, mapping: object, default: Phenotype, allow_python: bo
         bind_all(chosen, allow_python)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-    policies = {question: complete_policy(question, chosen[question]) for question in QUESTIONS}
+    policies = without_unasked({question: complete_policy(question, chosen[question]) for question in QUESTIONS})
     is_python = any(":" in policy["policy"] for policy in policies.values())
     return Phenotype(policies, {**default.limits, **limits}, is_python)
 

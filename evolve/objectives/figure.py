@@ -1,6 +1,6 @@
-"""Latency, throughput, goodput, attainment and fairness, as `blis.metrics.figures` defines them."""
+"""Latency, throughput, goodput, attainment, fairness and prices, as `blis.metrics.figures` defines them."""
 
-from blis.fitness.objectives import OBJECTIVES
+from blis.fitness.objectives import OBJECTIVES, PRICED
 from evolve.records import Record
 
 #: Objective -> the figure that it reads.
@@ -17,10 +17,13 @@ FIGURE = {
     "throughput": "responses_per_sec",
     "token-throughput": "tokens_per_sec",
     "completion": "completion_ratio",
+    "cost-in-all": "cost_usd",
+    "cost-per-request": "cost_per_request_usd",
+    "cost-per-good-request": "cost_per_good_request_usd",
     "fairness": "jain_throughput",
     "latency-fairness": "jain_latency",
 }
-JUDGED = {name: OBJECTIVES[figure] for name, figure in FIGURE.items()}
+JUDGED = {name: {**OBJECTIVES, **PRICED}[figure] for name, figure in FIGURE.items()}
 
 
 def value(name: str, record: Record, complexity: float) -> float | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from evolve.outcome.endpoint_picker_filters import filter_plugins
+
 FILE = "endpoint-picker.yaml"
 
 _PRECISE = "precise-prefix-cache-producer"
@@ -55,7 +57,7 @@ PICKERS = {
 }
 _LOADS = {"tokens": PLUGINS["token-load"], "requests": PLUGINS["active-requests"]}
 #: Answers that ask nothing of the engines or the gateway beyond what they do anyway.
-_PLAIN = ("always-admit", "constant", "fcfs", "newest")
+_PLAIN = ("always-admit", "constant", "fcfs", "newest", "never", "strict", "static")
 
 
 def endpoint_picker(policies: Mapping[str, Mapping[str, Any]]) -> tuple[str | None, str]:
@@ -83,8 +85,16 @@ def endpoint_picker(policies: Mapping[str, Mapping[str, Any]]) -> tuple[str | No
         scored = [(PLUGINS[name], weight) for name, weight in weights.items()]
     else:
         return None, f"it has no plugin for routing {routing['policy']!r}."
+    filters = filter_plugins(policies.get("filtering", {"policy": "none"}))
+    if isinstance(filters, str):
+        return None, filters
+    first = [*(own[-1].get("name", own[-1]["type"]) for own in filters), *first]
     references = [{"pluginRef": own[-1].get("name", own[-1]["type"]), "weight": weight} for own, weight in scored]
-    plugins = {plugin.get("name", plugin["type"]): dict(plugin) for own, _ in scored for plugin in own}
+    plugins = {
+        plugin.get("name", plugin["type"]): dict(plugin)
+        for own in (*filters, *(own for own, _ in scored))
+        for plugin in own
+    }
     document = {
         "apiVersion": "llm-d.ai/v1alpha1",
         "kind": "EndpointPickerConfig",
@@ -106,7 +116,7 @@ def endpoint_picker(policies: Mapping[str, Mapping[str, Any]]) -> tuple[str | No
     others = [
         f"{question} {policy['policy']}"
         for question, policy in policies.items()
-        if question != "routing" and policy["policy"] not in _PLAIN
+        if question not in ("routing", "filtering") and policy["policy"] not in _PLAIN
     ]
     if others:
         note += f" What is no router's business must be set in the engines or the gateway: {', '.join(others)}."

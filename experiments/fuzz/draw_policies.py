@@ -8,13 +8,13 @@ from typing import Any
 
 from blis.engine.features import PRIORITY_FEATURES, ROUTING_FEATURES
 from blis.foundation.answers import answer, choices
-from blis.policies.binding import MAX_SCORERS, fields
-from blis.policies.parameters import Bounds, Formula, OneOf, ScorerWeights
+from blis.policies.binding import CHAIN, MAX_SCORERS, fields
+from blis.policies.parameters import Bounds, FilterList, Formula, OneOf, ScorerWeights
 
 #: How often a question keeps its plainest answer, so that the others meet clusters that work.
-PLAIN = {"admission": 0.6, "routing": 0.05, "priority": 0.3, "scheduling": 0.3, "preemption": 0.5}
-PLAINEST = {"admission": "always-admit", "routing": "round-robin", "priority": "constant", "scheduling": "fcfs",
-            "preemption": "newest"}  # fmt: skip
+PLAIN = {"admission": 0.6, "filtering": 0.5, "routing": 0.05, "priority": 0.3, "scheduling": 0.3, "preemption": 0.5}
+PLAINEST = {"admission": "always-admit", "filtering": "none", "routing": "round-robin", "priority": "constant",
+            "scheduling": "fcfs", "preemption": "newest"}  # fmt: skip
 OPERANDS = {"add": 2, "sub": 2, "mul": 2, "div": 2, "min": 2, "max": 2, "less": 2, "neg": 1, "abs": 1, "sqrt": 1,
             "log1p": 1, "if": 3}  # fmt: skip
 OF_ROUTING = {"least": 1, "most": 1}
@@ -49,6 +49,8 @@ def _policy(random: Random, question: str) -> dict[str, Any]:
             policy[parameter] = _number(random, marker, default)
         elif isinstance(marker, ScorerWeights):
             policy[parameter] = _scorers(random)
+        elif isinstance(marker, FilterList):
+            policy[parameter] = [_filter(random) for _ in range(random.choice((0, 1, 2, 3)))]
         elif isinstance(marker, OneOf):
             policy[parameter] = random.choice(marker.words)
         elif isinstance(marker, Formula):
@@ -56,6 +58,14 @@ def _policy(random: Random, question: str) -> dict[str, Any]:
     if policy.get("cache_weight", 1) + policy.get("load_weight", 1) <= 0:
         policy["load_weight"] = 1.0
     return policy
+
+
+def _filter(random: Random) -> dict[str, Any]:
+    """A filter that is no chain itself."""
+    while True:
+        drawn = _policy(random, "filtering")
+        if drawn["policy"] != CHAIN:
+            return drawn
 
 
 def _number(random: Random, bounds: Bounds, default: float) -> float:

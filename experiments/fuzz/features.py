@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, DROPPED, REJECTED, RUNNING
+from blis.engine.codes import COMPLETED, DROPPED, REJECTED, RUNNING, UNROUTABLE
 from experiments.fuzz.subject import Subject
 
 
@@ -80,7 +80,12 @@ def _happened(subject: Subject) -> Iterator[str]:
         yield "given up: no progress"
     done = subject.outcome
     requests, instances = done.requests, done.instances
-    for name, status in (("completions", COMPLETED), ("drops", DROPPED), ("rejections", REJECTED)):
+    for name, status in (
+        ("completions", COMPLETED),
+        ("drops", DROPPED),
+        ("rejections", REJECTED),
+        ("nobody to go to", UNROUTABLE),
+    ):
         if (requests.status == status).any():
             yield name
     if requests.preemptions.any():

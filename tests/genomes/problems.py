@@ -4,7 +4,10 @@ from blis.foundation.files import conf_folder
 from blis.foundation.strict_yaml import read_yaml
 from evolve.problem import Problem
 
-SHIPPED = ("routing_weights", "routing_program", "routing", "priority_scheduler", "full", "autoscaler")
+SHIPPED = (
+    *("routing_weights", "routing_program", "routing", "priority_scheduler", "eviction", "full"),
+    *("autoscaler", "gateway"),
+)
 
 EVERYTHING = {
     "genes": {

@@ -167,3 +167,12 @@ def test_situations_are_read_only_and_varied() -> None:
     spread = known.signals.max(axis=2) - known.signals.min(axis=2)
     assert ((spread == 0).mean(axis=0) < 0.7).all()
     assert (known.waiting[:, :, 0] <= known.queue[:, :1]).all()
+
+
+def test_who_evicts_otherwise_decides_otherwise() -> None:
+    searched = problem("eviction")
+    aged = searched.decode({"eviction": {"policy": "lfu", "ageing": 0.5}})
+
+    signatures = {signature(searched.decode(seed)) for seed in searched.seeds.values()} | {signature(aged)}
+
+    assert len(signatures) == len(searched.seeds) + 1

@@ -59,6 +59,13 @@ KNOWN: dict[str, dict[str, dict[str, Any]]] = {
         "vtc": {"routing": LLM_D, "scheduling": "vtc"},
         "mlfq": {"routing": LLM_D, "scheduling": "mlfq"},
     },
+    "eviction": {
+        "lru": {"routing": LLM_D},
+        "arc": {"routing": LLM_D, "eviction": "arc"},
+        "two-queue": {"routing": LLM_D, "eviction": "two-queue"},
+        "lfu": {"routing": LLM_D, "eviction": "lfu"},
+        "tiny-lfu": {"routing": LLM_D, "eviction": "tiny-lfu"},
+    },
     "full": {
         "llm-d-3-2-2": {"routing": LLM_D},
         "least-loaded": {"routing": "least-loaded"},
@@ -109,6 +116,9 @@ def test_a_known_policy_encodes_to_a_genome_that_does_the_same(name: str, seed: 
         # The few milliseconds that requests differ in age weigh less than a unit of urgency.
         ("priority_scheduler", [["slo-class", "linear"]]),
         ("routing", []),
+        # Without sessions all blocks live equally long; and every use leaves a young block behind an old prefix, which
+        # waits for it.
+        ("eviction", [["lru", "fifo", "ttl"]]),
         ("full", []),
     ],
 )

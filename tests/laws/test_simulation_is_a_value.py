@@ -12,7 +12,7 @@ from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import affine
 from blis.engine.codes import N_ROUTED
 from blis.engine.laws import check_laws
-from blis.foundation.answers import FOLDERS, answer, choices
+from blis.foundation.answers import FOLDERS, QUESTIONS, answer, choices
 from blis.foundation.errors import LawBrokenError
 from blis.outcome import Outcome, outcome
 from blis.prepare import bind_run
@@ -85,6 +85,7 @@ POLICIES = st.fixed_dictionaries(
         ),
         "priority": st.sampled_from(["constant", "slo-based", "linear", "edf", "slack"]),
         "preemption": st.sampled_from(["newest", "lowest-priority"]),
+        "eviction": st.sampled_from(choices("eviction")),
     }
 )
 
@@ -274,6 +275,6 @@ def test_every_choice_is_in_the_guide() -> None:
     from pathlib import Path
 
     guide = (Path(__file__).parent.parent.parent / "docs" / "policies.md").read_text(encoding="utf-8")
-    for question in ("admission", "routing", "scoring", "priority", "scheduling", "preemption"):
+    for question in (*QUESTIONS, "scoring"):
         for name in choices(question):
             assert f"| `{name}` |" in guide

@@ -29,6 +29,7 @@ TRIED: list[dict[str, Any]] = [
     {"scheduling": "predicted-sjf", "routing": "least-loaded"},
     {"priority": "slack", "scheduling": "priority-fcfs", "preemption": "lowest-priority"},
     *({"routing": keeping} for keeping in KEEPING),
+    *({"eviction": name, "routing": "least-loaded"} for name in ("arc", "tiny-lfu", "belady", "lfu")),
 ]
 
 CLUSTERS = {

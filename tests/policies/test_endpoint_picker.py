@@ -110,9 +110,14 @@ def test_a_penalty_in_time_is_one_in_tokens() -> None:
         ([{"type": "max-score-picker"}], None, "must have a scorer, or random-picker"),
         ([{"type": "lmetric-scorer"}, {"type": "queue-scorer"}], None, "lmetric-scorer must be alone"),
         (
-            [{"type": "prefix-cache-affinity-filter"}, {"type": "queue-scorer"}],
+            [{"type": "utilization-filter"}, {"type": "queue-scorer"}],
             None,
-            "affinity-filter must be one, before",
+            "utilization-filter.conditions must be a list; got None",
+        ),
+        (
+            [{"type": "prefill-filter"}, {"type": "queue-scorer"}],
+            None,
+            "plugin 'prefill-filter' routes in a way",
         ),
         ("queue-scorer", None, "plugins must be a list; got 'queue-scorer'"),
     ],
@@ -153,3 +158,111 @@ def test_a_picker_that_the_router_lacks_cannot_be_written() -> None:
     softmax = complete_policy("routing", {"policy": "weighted", "picker": "softmax", "temperature": 0.5})
 
     assert endpoint_picker({"routing": softmax}) == (None, "it has no picker that is softmax as here.")
+
+
+AFFINITY = "prefix-cache-affinity-filter"
+
+
+def test_the_guide_by_predicted_latency_is_three_filters_and_a_scorer() -> None:
+    late = {"ttftSource": "latencyPredictor", "maxTTFTPenaltyMs": 5000}
+    strict = {"type": AFFINITY, "name": "strict", "parameters": {"affinityThreshold": 0.99, **late}}
+    loose = {"type": AFFINITY, "name": "loose", "parameters": {"affinityThreshold": 0.8, **late}}
+    others = ["latency-scorer", "weighted-random-picker", "slo-headroom-tier-filter", "latency-slo-admitter"]
+    profile = ["strict", "slo-headroom-tier-filter", "loose", "latency-scorer", "weighted-random-picker"]
+
+    bundle = read([strict, loose, *({"type": name} for name in others)], [{"pluginRef": name} for name in profile])
+
+    assert bundle.policies["routing"] == {
+        "policy": "weighted",
+        "scorers": {"latency-slack": 1.0},
+        "picker": "weighted-random",
+    }
+    chain = bundle.policies["filtering"]["filters"]
+    assert [one["policy"] for one in chain] == ["prefix-cache-affinity", "slo-headroom", "prefix-cache-affinity"]
+    assert [one.get("affinity_threshold") for one in chain] == [0.99, None, 0.8]
+    assert [one.get("most_extra_ttft_ms") for one in chain] == [5_000, None, 5_000]
+    assert bundle.lineage["left_out"] == ["latency-slo-admitter"]
+    bind("filtering", "filtering", bundle.policies["filtering"])
+
+
+def test_an_affinity_filter_before_other_scorers_is_a_filter() -> None:
+    bundle = read([{"type": AFFINITY}, {"type": "queue-scorer"}, {"type": "kv-cache-utilization-scorer"}])
+
+    assert bundle.policies["routing"]["scorers"] == {"queue-depth": 1.0, "kv-utilization": 1.0}
+    assert bundle.policies["filtering"] == {
+        "policy": "prefix-cache-affinity",
+        "affinity_threshold": 0.8,
+        "exploration_probability": 0.0,
+        "gate": "tokens",
+        "most_extra_tokens": 15_928.0 * 18,
+    }
+
+
+def test_conditions_must_all_hold() -> None:
+    conditions = [{"type": "waiting-queue", "maxValue": 8}, {"type": "kv-cache-utilization", "maxValue": 0.9}]
+    given = {"type": "utilization-filter", "parameters": {"conditions": conditions, "fallbackOnEmpty": True}}
+
+    assert read([given, {"type": "queue-scorer"}]).policies["filtering"] == {
+        "policy": "utilization", "fallback_on_empty": "yes", "waiting_queue": 8, "kv_cache_utilization": 0.9
+    }  # fmt: skip
+
+
+def test_a_detector_named_in_a_profile_is_a_filter_and_else_is_none() -> None:
+    detectors = [
+        {"type": "utilization-detector", "parameters": {"headroom": 0.2}},
+        {"type": "concurrency-detector", "parameters": {"maxConcurrency": 50}},
+    ]
+    listed = [
+        {"pluginRef": "utilization-detector"},
+        {"pluginRef": "concurrency-detector"},
+        {"pluginRef": "queue-scorer"},
+    ]
+
+    named, unnamed = (read([*detectors, {"type": "queue-scorer"}], profile) for profile in (listed, listed[2:]))
+
+    assert named.policies["filtering"]["filters"] == [
+        {"policy": "utilization", "waiting_queue": 6.0, "kv_cache_utilization": pytest.approx(0.96)},
+        {"policy": "utilization", "active_requests": 50.0},
+    ]
+    assert "filtering" not in unnamed.policies
+    assert unnamed.lineage["left_out"] == ["utilization-detector", "concurrency-detector"]
+
+
+@pytest.mark.parametrize(
+    "filtering",
+    [
+        "kv-threshold",
+        {"policy": "prefix-cache-affinity", "affinity_threshold": 0.5, "exploration_probability": 0.1},
+        {"policy": "utilization", "waiting_queue": 4, "active_requests": 40, "fallback_on_empty": "yes"},
+        {"policy": "chain", "filters": ["session-affinity", {"policy": "slo-headroom"}, "queue-threshold"]},
+        {"policy": "chain", "filters": [{"policy": "prefix-cache-affinity", "gate": "predicted"}] * 2},
+    ],
+)
+def test_filters_that_are_written_for_the_router_keep_the_same(filtering: Any) -> None:
+    routing = complete_policy("routing", {"policy": "weighted", "scorers": {"queue-depth": 1.0, "kv-utilization": 2.0}})
+    text, _ = endpoint_picker({"routing": routing, "filtering": complete_policy("filtering", filtering)})
+
+    again = bundle_from_mapping("epp", yaml.safe_load(text or "")).policies
+
+    one, other = bind("filtering", "filtering", filtering), bind("filtering", "filtering", again["filtering"])
+    assert [_as_utilization(part) for part in one.filters] == [_as_utilization(part) for part in other.filters]
+    assert bind("routing", "routing", again["routing"]).scorers == ("queue-depth", "kv-utilization")
+
+
+def _as_utilization(policy: Any) -> tuple[str, list[float]]:
+    """Name and parameters; the thresholds are utilization with one condition and a fall-back."""
+    values = policy.parameters.tolist()
+    if policy.name == "kv-threshold":
+        return "utilization", [values[0], 1e9, 1e9, 1e9, 1.0]
+    if policy.name == "queue-threshold":
+        return "utilization", [1.0, values[0], 1e9, 1e9, 1.0]
+    return policy.name, values
+
+
+def test_a_filter_that_the_router_lacks_cannot_be_written() -> None:
+    prefill = complete_policy("filtering", {"policy": "by-role", "role": "prefill"})
+
+    assert endpoint_picker({"routing": complete_policy("routing", "lmetric"), "filtering": prefill}) == (
+        None,
+        "it has no filter for 'by-role'.",
+    )

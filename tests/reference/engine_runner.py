@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from blis.cluster.catalog import device_from_mapping, model_from_mapping
+from blis.cluster.gateway import Gateway
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.latency import LatencyModel, affine, roofline
 from blis.cluster.speculative import Speculative
 from blis.engine.codes import STATUS_NAMES
+from blis.foundation.answers import GATEWAY_QUESTIONS
 from blis.foundation.semantics import semantics as semantics_called
+from blis.foundation.slo import BAND_OF_CLASS, class_index
 from blis.foundation.slo_targets import SHIPPED, SloTargets
 from blis.outcome import Outcome, outcome
 from blis.prepare import bind_run
@@ -20,6 +24,7 @@ from blis.simulate import Simulation
 from blis.workload import labels, table
 from blis.workload.prefixes import keys as prefix_keys
 from blis.workload.requests import Requests
+from blis.workload.retries import Retries
 from tests.reference.naive_metrics import aggregate
 from tests.reference.naive_semantics import PRESETS
 
@@ -44,7 +49,7 @@ def result_of(case: Case, rows: Rows, done: Outcome, semantics: str) -> dict[str
     completed = [request for request in requests if request.status == "completed"]
     if completed:  # the engine pools the intervals of all completed requests
         completed[0].intervals_us = np.repeat(done.interval_us, done.interval_tokens).tolist()
-    decisions = done.n_admitted + done.n_rejected
+    decisions = done.n_admitted + done.n_rejected + done.n_turned_away
     columns = ("instance", "ttft_us", "e2e_us", "scheduling_delay_us", "status", "preemptions")
     columns += ("cached_blocks", "regret", "score")
     result_rows = [
@@ -92,7 +97,7 @@ def requests_of(case: Case, rows: Rows) -> Requests:
         column("context_of", -1),
         column("context_length"),
     )
-    return table.requests_of(
+    requests = table.requests_of(
         arrival_us=column("arrival_us"),
         input_tokens=column("input_tokens"),
         output_tokens=column("output_tokens"),
@@ -100,9 +105,16 @@ def requests_of(case: Case, rows: Rows) -> Requests:
         block_size_tokens=case["block_size_tokens"],
         slo_class=labels.number_names([row.get("slo_class") or "" for row in rows]),
         tenant=labels.number_names([row.get("tenant") or "" for row in rows]),
+        model=labels.number_names([row.get("model") or "" for row in rows], empty_is_none=True),
         session=labels.number_names([_session(row) for row in rows], empty_is_none=True),
         turn=column("round").astype(np.int32),
     )
+    own = case.get("retries")
+    if own is None:
+        return requests
+    times = {"base_ms": own["base_us"] / 1000, "max_ms": own["most_us"] / 1000}
+    retries = Retries(attempts=own["attempts"], factor=own["factor"], jitter=own["jitter"], **times)
+    return replace(requests, retries=retries)
 
 
 def _session(row: dict[str, Any]) -> str:
@@ -110,7 +122,7 @@ def _session(row: dict[str, Any]) -> str:
 
 
 def cluster_of(case: Case) -> Cluster:
-    """The instances of a case, all alike."""
+    """The instances of a case, all alike but for the models that they serve."""
     one = Instance(
         kv_blocks=case["kv_blocks_per_instance"],
         max_running_requests=case["max_running_requests"],
@@ -124,8 +136,9 @@ def cluster_of(case: Case) -> Cluster:
         speculative=Speculative(**case["speculative"]) if case.get("speculative") else None,
         max_model_len_tokens=case.get("max_model_len", 0),
     )
+    models = case.get("models") or [None] * case["instances"]
     return Cluster(
-        (one,) * case["instances"],
+        tuple(one if model is None else replace(one, served_model_names=(model,)) for model in models),
         case["latency"]["kind"],
         case["block_size_tokens"],
         case.get("admission_latency_us", 0),
@@ -133,6 +146,24 @@ def cluster_of(case: Case) -> Cluster:
         case["routing"].get("snapshot_refresh_us", 0),
         case["routing"].get("cache_signal_delay_us", 0),
         case.get("router_index_blocks"),
+        gateway=_gateway(case),
+    )
+
+
+def _gateway(case: Case) -> Gateway | None:
+    """The queue in front of the router."""
+    given = case.get("gateway")
+    if given is None:
+        return None
+    bands = {BAND_OF_CLASS[class_index(name)]: most for name, most in given.get("bands", {}).items()}
+    return Gateway(
+        capacity_requests=given.get("capacity_requests"),
+        bands=tuple(sorted(bands.items())),
+        ttl_us=given.get("ttl_us"),
+        request_timeout_us=given.get("request_timeout_us"),
+        tick_us=given["tick_us"],
+        sweep_us=given["sweep_us"],
+        displaces_least_urgent=given.get("displace_least_urgent", False),
     )
 
 
@@ -144,9 +175,12 @@ def policies_of(case: Case) -> dict[str, Any]:
     return {
         "admission": admission,
         "routing": chosen,
+        "filtering": {"policy": "chain", "filters": case.get("filters", [])},
         "priority": case["priority_policy"],
         "scheduling": case["scheduler"],
         "preemption": case.get("preemption", "newest"),
+        "eviction": case.get("eviction", "lru"),
+        **{name: case[name] for name in GATEWAY_QUESTIONS if name in case},
     }
 
 

@@ -10,6 +10,9 @@ import math
 from itertools import count
 from typing import Any, NamedTuple
 
+from blis.foundation.randomness import stream
+from tests.reference.naive_filters import serving
+from tests.reference.naive_gateway import Gateway, pause_us
 from tests.reference.naive_instance import Instance
 from tests.reference.naive_latency import read_latency
 from tests.reference.naive_metrics import aggregate, row_of
@@ -21,6 +24,7 @@ from tests.reference.naive_targets import targets_of
 REFUSED_PAUSE_US = 1_000_000  # whoever is refused waits so long before the next attempt
 # Ranks among the events of one microsecond: of the cluster, then of one instance.
 RANKS = {"arrival": 0, "admission": 1, "routing": 2, "reaching": 0, "queueing": 1, "step": 2, "leaving": 3}
+GATEWAY_RANKS = RANKS | {"routing": -2, "sweep": -1, "cycle": 2}
 
 
 class Event(NamedTuple):
@@ -53,6 +57,12 @@ class Simulator:
         self.admission = Admission(case["admission"], draw_of(case, semantics))
         self.eyes = Eyes(self.instances, case["routing"], semantics)
         self.router = Router(case, self.instances, semantics)
+        self.gateway = Gateway(case, self.instances, self.eyes) if case.get("gateway") else None
+        self.ranks = RANKS if self.gateway is None else GATEWAY_RANKS
+        self.next_cycle_us = -1
+        if self.gateway is not None:
+            self.gateway.tenants = list(dict.fromkeys(request.tenant for request in self.requests))
+        self.retry_key = int(stream(case.get("seed", 0), "retries").integers(2**32))
         self.is_traced = case.get("routing_trace") is not None
         self.n_decisions = 0
         self.events: list[Event] = []
@@ -68,7 +78,9 @@ class Simulator:
             event = heapq.heappop(self.events)
             if horizon_us is not None and event.time_us > horizon_us:
                 break
-            if event.place == 0:
+            if event.kind in ("sweep", "cycle"):
+                self._serve_gateway(event)
+            elif event.place == 0:
                 self._execute_in_cluster(event)
             else:
                 self._execute_in_instance(event, self.instances[event.place - 1])
@@ -78,7 +90,7 @@ class Simulator:
     ) -> None:
         place = 0 if instance is None else 1 + instance.index
         is_ranked = instance is None or self.semantics.same_time_by_kind
-        rank = RANKS[kind] if is_ranked else 0
+        rank = self.ranks[kind] if is_ranked else 0
         order = next(self.sequence) if kind != "arrival" else request.row if request else 0
         heapq.heappush(self.events, Event(time_us, place, rank, order, kind, request))
 
@@ -96,25 +108,85 @@ class Simulator:
         elif event.kind == "admission":
             self.eyes.look(now)
             self.n_decisions += 1
-            if self.admission.admits(request, now, self.eyes.look(now)):
-                self._schedule(now + self.case.get("routing_latency_us", 0), "routing", request=request)
+            if self.admission.admits(request, now, serving(self.case, request, self.eyes.look(now))):
+                self._admit(request, now)
             else:
-                request.status = "rejected"
-                self._let_followers_come(request, now + REFUSED_PAUSE_US)
+                self._refuse(request, now, "rejected")
         else:
             self._route(request, now)
+
+    def _admit(self, request: Request, now: int) -> None:
+        if self.gateway is None:
+            self._schedule(now + self.case.get("routing_latency_us", 0), "routing", request=request)
+            return
+        has_joined, displaced = self.gateway.arrive(request, now)
+        if displaced is not None:
+            self._refuse(displaced, now, "gateway_displaced")
+        if has_joined:
+            request.status = "gateway_queued"
+            sweep_us = self.case["gateway"]["sweep_us"]
+            self._schedule(-(-now // sweep_us) * sweep_us + (now % sweep_us == 0) * sweep_us, "sweep")
+            self._cycle(now)
+        else:
+            self._refuse(request, now, "gateway_rejected")
+
+    def _refuse(self, request: Request, now: int, status: str) -> None:
+        """Its client comes again, or it is over."""
+        retries = self.case.get("retries")
+        if retries and status != "timed_out" and request.attempts < retries["attempts"]:
+            if request.attempts == 0:
+                request.first_arrival_us = request.arrival_us
+            request.arrival_us = now + pause_us(retries, self.retry_key, request.number, request.attempts)
+            request.attempts += 1
+            request.status = "not_started"
+            self._schedule(request.arrival_us, "arrival", request=request)
+            return
+        request.status = status
+        self._let_followers_come(request, now + REFUSED_PAUSE_US)
+
+    def _serve_gateway(self, event: Event) -> None:
+        """A tick while somebody waits, or the time to look for those who have waited too long."""
+        assert self.gateway is not None
+        now = event.time_us
+        if event.kind == "cycle":
+            if now == self.next_cycle_us and self.gateway.waiting:
+                self._cycle(now)
+            return
+        for request, why in self.gateway.overdue(now):
+            self._refuse(request, now, why)
+        if self.gateway.waiting:
+            self._schedule(now + self.case["gateway"]["sweep_us"], "sweep")
+
+    def _cycle(self, now: int) -> None:
+        assert self.gateway is not None
+        request, late = self.gateway.cycle(now)
+        for one, why in late:
+            self._refuse(one, now, why)
+        if request is not None:
+            request.status = "not_started"
+            self._schedule(now + self.case.get("routing_latency_us", 0), "routing", request=request)
+        if self.gateway.waiting:
+            tick_us = self.case["gateway"]["tick_us"]
+            self.next_cycle_us = (now // tick_us + 1) * tick_us
+            self._schedule(self.next_cycle_us, "cycle")
 
     def _route(self, request: Request, now: int) -> None:
         signals = self.eyes.look(now)
         choice = self.router.route(request, signals)
+        if choice is None:
+            request.status = "unroutable"
+            self._let_followers_come(request, now + REFUSED_PAUSE_US)
+            return
         request.instance = choice.instance
         if self.is_traced:
-            lost = regret(choice, signals)
+            lost = regret(choice)
             request.regret = None if math.isnan(lost) else lost
-            request.score = choice.scores[choice.instance] if choice.scores else None
+            request.score = choice.scores[choice.place] if choice.scores else None
         instance = self.instances[choice.instance]
         instance.n_pending += 1
         instance.n_in_flight += 1
+        if self.gateway is not None:
+            self.gateway.note_routed(request)
         self._schedule(now, "reaching", instance, request)
 
     def _execute_in_instance(self, event: Event, instance: Instance) -> None:
@@ -164,5 +236,16 @@ def simulate_with(case: dict[str, Any], requests: list[dict[str, Any]], semantic
     """Run a case with flags of one's own."""
     run = Simulator(case, requests, semantics)
     run.run()
+    for request in run.requests:
+        if request.attempts > 0:
+            _count_from_first_arrival(request)
     rows = [row_of(request) for request in run.requests]
     return {"requests": rows} | aggregate(case, run.requests, run.instances, run.n_decisions, semantics)
+
+
+def _count_from_first_arrival(request: Request) -> None:
+    later_us = request.arrival_us - request.first_arrival_us
+    request.arrival_us = request.first_arrival_us
+    for name in ("ttft_us", "e2e_us", "scheduling_delay_us"):
+        if getattr(request, name) is not None:
+            setattr(request, name, getattr(request, name) + later_us)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
+from tests.reference.naive_eviction import Ranking
 from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import Semantics
 
@@ -18,12 +20,26 @@ class Block:
     content: int = Keys.ROOT  # key of what a full block holds, needed to key the block behind it
     is_keyed: bool = False  # whether its content was written into the table under this block
     holders: int = 0
+    uses: int = 0  # requests that have given it back with this content
+    since_us: int | None = None  # when the first of them did
+    key: float | None = None  # by which it is ranked while it is free; None: it has no content
+    order: int = 0  # how many were given back before it
+    predecessor: Block | None = None  # free, the block that it continues for whom gave both back
 
 
 class BlockPool:
     """All blocks of one instance, the table of keys, and the counters of hits and misses."""
 
-    def __init__(self, n_blocks: int, block_size: int, keys: Keys, semantics: Semantics, has_keys: bool = True) -> None:
+    def __init__(
+        self,
+        n_blocks: int,
+        block_size: int,
+        keys: Keys,
+        semantics: Semantics,
+        has_keys: bool = True,
+        eviction: dict[str, Any] | str = "lru",
+    ) -> None:
+        self.ranking = Ranking(eviction)
         self.n_blocks = n_blocks
         self.has_keys = has_keys  # False: nothing is ever found
         self.block_size = block_size
@@ -67,6 +83,7 @@ class BlockPool:
         for block in cached:
             if block.holders == 0:
                 del self.free[block]
+                block.predecessor = None
             block.holders += 1
             self.hits += 1
             request.blocks.append(block)
@@ -91,13 +108,22 @@ class BlockPool:
             self._give_key(request, request.n_keyed)
             request.n_keyed += 1
 
-    def release(self, request: Request) -> None:
+    def release(self, request: Request, now_us: int) -> None:
         """Free the blocks of a request, the last one first; keys stay until a block is taken anew."""
+        above: Block | None = None
         for place in reversed(range(len(request.blocks))):
             block = request.blocks[place]
             block.holders -= 1
+            has_content = place < request.n_keyed
+            block.uses += has_content
+            if above is not None and above.holders == 0:
+                above.predecessor = block
+            above = block if has_content else None
             if block.holders == 0:
                 self.free[block] = None
+                block.key = None
+                if has_content:
+                    self.ranking.rank(block, request, now_us)
                 if self.semantics.keyless_freed_first and place >= request.n_keyed:
                     self.free.move_to_end(block, last=False)
         request.blocks = []
@@ -108,12 +134,14 @@ class BlockPool:
         return len(request.blocks) * self.block_size - (start - request.n_unheld) if request.blocks else 0
 
     def _take(self) -> Block:
-        block, _ = self.free.popitem(last=False)
+        block = next(iter(self.free)) if self.ranking.is_lru else self.ranking.first_of(self.free)
+        del self.free[block]
         if block.is_keyed:
             self._forget(block)
         block.tokens = []
         block.content = Keys.ROOT
         block.is_keyed = False
+        block.uses, block.since_us, block.key, block.predecessor = 0, None, None, None
         block.holders = 1
         self.misses += 1
         return block

@@ -55,7 +55,9 @@ class Instance:
         # vLLM counts the block that it keeps for itself.
         self.n_spared = int((own.get("kv_watermark") or 0.0) * (own["kv_blocks_per_instance"] + 1))
         has_keys: bool = _given(own, "prefix_caching", True)
-        self.pool = BlockPool(own["kv_blocks_per_instance"], self.block_size, keys, semantics, has_keys)
+        self.pool = BlockPool(
+            own["kv_blocks_per_instance"], self.block_size, keys, semantics, has_keys, case.get("eviction", "lru")
+        )
 
         self.queue: list[Request] = []
         self.returning: list[Request] = []  # preempted while a step that serves them was under way
@@ -224,7 +226,7 @@ class Instance:
                 index -= self.batch.index(victim) < index
                 budget += sum(other.new_tokens for one, other in served if one is victim)
                 served = [(one, other) for one, other in served if one is not victim]
-                self._preempt(victim)
+                self._preempt(victim, now)
                 if victim is request:
                     break
             if request.status == "running":
@@ -305,10 +307,10 @@ class Instance:
                   for one in self.batch[first:]]  # fmt: skip
         return self.batch[first + ranked.index(min(ranked))]
 
-    def _preempt(self, victim: Request) -> None:
+    def _preempt(self, victim: Request, now: int) -> None:
         """Give up the blocks and wait at the front; what was written stays, or everything starts again."""
         self.batch.remove(victim)
-        self.pool.release(victim)
+        self.pool.release(victim, self._leaves_us(victim) if victim.is_over else now)
         victim.position = 0
         victim.n_unheld = 0
         victim.has_drafts = False
@@ -364,15 +366,18 @@ class Instance:
             if request.output and self.semantics.final_token_is_stored:
                 if not self.pool.store(request, request.position, request.position + 1, []):
                     self.allocation_failures += 1
-            self.pool.release(request)
+            self.pool.release(request, self._leaves_us(request))
             self.batch.remove(request)
-        assert request.ttft_us is not None
-        request.e2e_us = request.ttft_us + sum(request.intervals_us)
-        if request.output:
-            request.e2e_us += self.latency.completion_us
+        request.e2e_us = self._leaves_us(request) - request.arrival_us
         request.status = "completed"
         self.completed.append(request)
         self.n_in_flight -= 1
+
+    def _leaves_us(self, request: Request) -> int:
+        """When a request leaves whose last token is known, or under way."""
+        assert request.ttft_us is not None
+        completion_us = self.latency.completion_us if request.output else 0
+        return request.arrival_us + request.ttft_us + sum(request.intervals_us) + completion_us
 
 
 def _given(own: dict[str, Any], name: str, otherwise: bool) -> bool:

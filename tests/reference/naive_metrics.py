@@ -46,7 +46,7 @@ def aggregate(
     output_tokens = sum(len(r.output) if semantics.count_first_token else max(len(r.output) - 1, 0) for r in completed)
     result: dict[str, Any] = {
         "injected": len(requests),
-        **{name: statuses[name] for name in ("completed", "queued", "running", "rejected", "dropped")},
+        **{name: statuses[name] for name in ("completed", "queued", "running", "rejected", "dropped", "unroutable")},
         "timed_out": 0,
         "not_started": statuses["not_started"],
         "preemptions": preemptions,

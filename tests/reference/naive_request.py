@@ -27,6 +27,7 @@ class Request:
     number: int = 0  # what its name counts
     round: int = 0
     session: str | int | None = None  # None: of none
+    model: str | None = None  # that it asks for; None: whichever is served
     after: int = -1  # row of the request that must leave first
     think_us: int = 0  # from then to the arrival
     ttft_target_us: int = 0  # after its arrival, when its first token is due
@@ -54,6 +55,8 @@ class Request:
     scheduling_delay_us: int | None = None
     cached_blocks: int | None = None
     preemptions: int = 0
+    attempts: int = 0  # how often it has come again after a refusal
+    first_arrival_us: int = 0  # of a request that has come again
     regret: float | None = None
     score: float | None = None
 
@@ -153,6 +156,7 @@ def read_requests(rows: list[dict[str, Any]], block_size: int, keys: Keys) -> li
         request = Request(
             row, columns["arrival_us"], prompt, output, slo_class, tenant, number, columns.get("round") or 0
         )
+        request.model = columns.get("model") or None
         request.session = None if columns.get("session") in ("", -1) else columns.get("session")
         request.after, request.think_us = columns.get("after", -1), columns.get("think_us", 0)
         request.prompt_keys = keys.of_whole_blocks(prompt, block_size)

@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from blis.foundation.randomness import stream
+from tests.reference.naive_filters import filtered, serving
 from tests.reference.naive_instance import Instance
 from tests.reference.naive_kept import Book
 from tests.reference.naive_priority import urgency
@@ -36,7 +37,9 @@ class Admission:
         if self.policy == "tier-shed":
             least = self.shed.get("minimum_urgency", 3.0)
             is_urgent = self.shed.get(request.slo_class or "unnamed", urgency(request)) >= least
-            return is_urgent or max(one.load for one in signals) <= self.shed.get("threshold_requests", 0.0)
+            return is_urgent or max((one.load for one in signals), default=0) <= self.shed.get(
+                "threshold_requests", 0.0
+            )
         if self.policy in ("saturation-shed", "probabilistic"):
             return urgency(request) >= self.shed.get("minimum_urgency", 0.0) or self._has_luck(request, signals)
         if self.policy != "token-bucket":
@@ -54,7 +57,7 @@ class Admission:
         """Whether a request that may be refused is not."""
         queue, share = self.shed.get("queue_depth_threshold", 5.0), self.shed.get("kv_cache_util_threshold", 0.8)
         fullness = [max(one.queued / queue, one.used_share / share) if one.is_known else 1.0 for one in signals]
-        saturation = sum(fullness) / len(signals)
+        saturation = sum(fullness) / len(signals) if signals else 0.0
         if self.policy == "saturation-shed":
             return saturation < 1
         chance = min(1.0, self.shed.get("k", 300.0) * min(saturation, 1000.0) ** self.shed.get("power", 5.0))
@@ -95,12 +98,20 @@ class Eyes:
 
     def look(self, now: int) -> list[Signals]:
         """Called at every admission and routing moment, the only times at which anything is read."""
-        if now - self.last_reading_us >= self.refresh_us:
-            self._read()
-            self.last_reading_us = now
+        self.look_at_reports(now)
         if self.signal_delay_us > 0 and now - self.last_signal_us >= self.signal_delay_us:
             self.frozen_keys = [frozenset(instance.pool.table) for instance in self.instances]
             self.last_signal_us = now
+        return self.look_without_reading(now)
+
+    def look_at_reports(self, now: int) -> None:
+        """Read the instances again if the last reading is old enough."""
+        if now - self.last_reading_us >= self.refresh_us:
+            self._read()
+            self.last_reading_us = now
+
+    def look_without_reading(self, now: int) -> list[Signals]:
+        """What was read last."""
         return [self._signals(instance, now) for instance in self.instances]
 
     def _read(self) -> None:
@@ -144,6 +155,7 @@ class Eyes:
             total=instance.pool.n_blocks,
             decodes=reading.decodes,
             context=reading.context,
+            index=instance.index,
         )
 
 
@@ -152,10 +164,16 @@ def _decodes(request: Request) -> bool:
 
 
 class Choice(NamedTuple):
-    """A routing decision; scores only from policies that score."""
+    """A routing decision: which of those that were listed; scores only from policies that score."""
 
-    instance: int
+    place: int
     scores: list[float] | None = None
+    among: tuple[Signals, ...] = ()
+
+    @property
+    def instance(self) -> int:
+        """Whom the request is sent to."""
+        return self.among[self.place].index
 
 
 class Draw:
@@ -230,6 +248,8 @@ class Router:
         self.draw = draw_of(case, semantics)
         self.policy: str = routing["policy"]
         self.routing = routing
+        self.case = case
+        self.turns: dict[int, int] = {}  # so far, by the first of those that could be chosen
         self.n_routed = 0
         self.home_of: dict[tuple[int, ...], int] = {}
         self.last_routed = [-1] * n_instances
@@ -239,47 +259,61 @@ class Router:
             (make_scorer(scorer["name"], capacity), scorer["weight"]) for scorer in routing.get("scorers", [])
         ]
 
-    def route(self, request: Request, signals: list[Signals]) -> Choice:
-        """Choose, and learn from the choice."""
-        signals = self.book.consult(request, signals)
-        loads = [one.load for one in signals]
-        if self.policy == "round-robin":
-            choice = Choice(self.n_routed % len(signals))
-        elif self.policy == "least-loaded":
-            choice = Choice(self._best(request, [-load for load in loads]))
-        elif self.policy == "always-busiest":
-            choice = Choice(self._best(request, loads))
-        elif self.policy == "prefix-affinity-whole-prompt":
-            idlest = self._best(request, [-load for load in loads])
-            choice = Choice(self.home_of.setdefault(tuple(request.prompt), idlest))
-        elif self.policy == "weighted-cache-load":
-            choice = self._scored(request, self._cache_load_scores(signals))
-        elif self.policy == "weighted":
-            scores = self._weighted_scores(request, signals)
-            ranked = sorted(range(len(scores)), key=lambda index: self._place(request, scores, index))
-            choice = Choice(self.picker.pick(request.number, scores, ranked), scores)
-            for scorer, _ in self.scorers:
-                scorer.learn(request, signals, choice.instance)
-        elif self.policy == "program":
-            choice = self._scored(request, self._program_values(request, signals))
-        elif self.policy == "sticky-until-saturated":
-            choice = self._scored(request, self._sticky_scores(request, signals))
-        else:
-            raise ValueError(f"unknown routing policy {self.policy!r}")
-        self.book.enter(request, signals, choice.instance)
+    def route(self, request: Request, everybody: list[Signals]) -> Choice | None:
+        """Choose, and learn from the choice; None where nobody can be chosen."""
+        everybody = self.book.consult(request, everybody)
+        signals = filtered(self.case.get("filters", []), request, serving(self.case, request, everybody))
+        if not signals:
+            return None
+        choice = self._chosen(request, signals)._replace(among=tuple(signals))
+        for scorer, _ in self.scorers:
+            scorer.learn(request, signals, choice.instance)
+        self.book.enter(request, everybody, choice.instance)
         self.last_routed[choice.instance] = self.n_routed
         self.n_routed += 1
         return choice
 
-    def _best(self, request: Request, scores: list[float] | list[int]) -> int:
-        return min(range(len(scores)), key=lambda index: self._place(request, scores, index))
+    def _chosen(self, request: Request, signals: list[Signals]) -> Choice:
+        loads = [one.load for one in signals]
+        if self.policy == "round-robin":
+            turn = self.turns.get(signals[0].index, 0)
+            self.turns[signals[0].index] = turn + 1
+            choice = Choice(turn % len(signals))
+        elif self.policy == "least-loaded":
+            choice = Choice(self._best(request, signals, [-load for load in loads]))
+        elif self.policy == "always-busiest":
+            choice = Choice(self._best(request, signals, loads))
+        elif self.policy == "prefix-affinity-whole-prompt":
+            among, home = [one.index for one in signals], self.home_of.get(tuple(request.prompt))
+            if home not in among:
+                home = among[self._best(request, signals, [-load for load in loads])]
+                self.home_of[tuple(request.prompt)] = home
+            choice = Choice(among.index(home))
+        elif self.policy == "weighted-cache-load":
+            choice = self._scored(request, signals, self._cache_load_scores(signals))
+        elif self.policy == "weighted":
+            scores = self._weighted_scores(request, signals)
+            ranked = sorted(range(len(scores)), key=lambda place: self._place(request, signals, scores, place))
+            choice = Choice(self.picker.pick(request.number, scores, ranked), scores)
+        elif self.policy == "program":
+            choice = self._scored(request, signals, self._program_values(request, signals))
+        elif self.policy == "sticky-until-saturated":
+            choice = self._scored(request, signals, self._sticky_scores(request, signals))
+        else:
+            raise ValueError(f"unknown routing policy {self.policy!r}")
+        return choice
 
-    def _place(self, request: Request, scores: list[float] | list[int], index: int) -> tuple[float, int]:
+    def _best(self, request: Request, signals: list[Signals], scores: list[float] | list[int]) -> int:
+        return min(range(len(scores)), key=lambda place: self._place(request, signals, scores, place))
+
+    def _place(
+        self, request: Request, signals: list[Signals], scores: list[float] | list[int], place: int
+    ) -> tuple[float, int]:
         """By the score, then by lot or index; smaller is better."""
-        return -scores[index], index if self.draw is None else -self.draw.lot(request.number, index)
+        return -scores[place], place if self.draw is None else -self.draw.lot(request.number, signals[place].index)
 
-    def _scored(self, request: Request, scores: list[float]) -> Choice:
-        return Choice(self._best(request, scores), scores)
+    def _scored(self, request: Request, signals: list[Signals], scores: list[float]) -> Choice:
+        return Choice(self._best(request, signals, scores), scores)
 
     def _weighted_scores(self, request: Request, signals: list[Signals]) -> list[float]:
         total_weight = 0.0
@@ -294,7 +328,7 @@ class Router:
     def _program_values(self, request: Request, signals: list[Signals]) -> list[float]:
         n_blocks, loads = len(request.prompt_keys), [one.load for one in signals]
         rows = []
-        for index, one in enumerate(signals):
+        for one in signals:
             cached, kept = leading(request.prompt_keys, one.keys), one.kept
             needed = math.ceil(len(request.prompt) / one.block_size) - cached
             features = {
@@ -310,7 +344,7 @@ class Router:
                 "cached_share": cached / n_blocks if n_blocks else 0.0,
                 "affinity_share": kept.sent / n_blocks if n_blocks else 0.0,
                 "step_us": one.step_us,
-                "last_routed": self.last_routed[index],
+                "last_routed": self.last_routed[one.index],
                 "least_load": min(loads),
                 "mean_load": float(sum(loads)) / len(loads),
                 "hit_rate": one.hit_rate,
@@ -357,7 +391,7 @@ class Router:
         return scores
 
 
-def regret(choice: Choice, signals: list[Signals]) -> float:
+def regret(choice: Choice) -> float:
     """Best score minus chosen score; without scores, the score is minus the load."""
-    scores = choice.scores or [-float(one.load) for one in signals]
-    return max(scores) - scores[choice.instance]
+    scores = choice.scores or [-float(one.load) for one in choice.among]
+    return max(scores) - scores[choice.place]

@@ -50,6 +50,7 @@ class Signals(NamedTuple):
     decodes: int = 0  # members that decode
     context: int = 0  # tokens that these hold
     kept: Kept = Kept()
+    index: int = 0  # of the instance
 
 
 def leading(keys: list[int], known: Collection[int]) -> int:
@@ -70,7 +71,7 @@ class PrefixAffinity:
     def score(self, request: Request, signals: list[Signals]) -> list[float]:
         """Looking does not change recency; a prompt below one block scores 0."""
         keys = request.prompt_keys
-        return [leading(keys, known) / len(keys) if keys else 0.0 for known in self.index]
+        return [leading(keys, self.index[one.index]) / len(keys) if keys else 0.0 for one in signals]
 
     def learn(self, request: Request, signals: list[Signals], chosen: int) -> None:
         """Remember the prompt's blocks for the chosen instance, first block first."""
@@ -94,8 +95,9 @@ class NoHitLRU:
             return [0.5] * len(signals)
         if len(signals) == 1:
             return [1.0]
-        order = [index for index in range(len(signals)) if index not in self.used] + self.used
-        return [1.0 - order.index(index) / (len(signals) - 1) for index in range(len(signals))]
+        among = [one.index for one in signals]
+        order = [index for index in among if index not in self.used] + [index for index in self.used if index in among]
+        return [1.0 - order.index(index) / (len(signals) - 1) for index in among]
 
     def learn(self, request: Request, signals: list[Signals], chosen: int) -> None:
         """Only a cold routing counts as use."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -114,6 +115,22 @@ def random_orders(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def random_eviction(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """An order in which free blocks go, memory for about two requests, and sessions among the rows."""
+    for row in rows:
+        row["session"] = random.choice((-1, 0, 1))
+    return {
+        "eviction": random.choice((
+            "lru",
+            "fifo",
+            {"policy": "lfu", "ageing": random.choice((0.0, 1.0, 0.3))},
+            {"policy": "ttl", "ttl_s": random.choice((0.0, 0.001)), "session_ttl_s": random.choice((0.0, 0.0005))},
+            {"policy": "priority", "s_per_urgency": random.choice((0.0, 0.0001, 10.0))},
+        )),
+        "prefix_caching": True,
+    }  # fmt: skip
+
+
 def random_routing(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Routers that keep something of their own, draw, or run a formula; and sessions among the rows."""
     for row in rows:
@@ -142,6 +159,105 @@ def random_routing(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]
         "instances": random.choice((1, 2, 2, 3, 4)),
         "admission": {"policy": "always-admit"},
     }
+
+
+def random_fleet(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several models, of which requests ask for one or for any, and filters before the router."""
+    n_instances = random.choice((2, 3, 4, 5))
+    models = [random.choice(("a", "a", "b", "c")) for _ in range(n_instances)]
+    for row in rows:
+        row["model"] = random.choice((None, *models)) if random.random() < 0.9 else None
+    return {
+        "instances": n_instances,
+        "models": models,
+        "filters": [random.choice(_FILTERS)(random) for _ in range(random.choice((0, 0, 1, 1, 2, 3)))],
+        "admission": random.choice((
+            {"policy": "always-admit"},
+            {"policy": "tier-shed", "threshold_requests": random.choice((0, 2, 5)), "minimum_urgency": 3.5},
+            {"policy": "saturation-shed", "minimum_urgency": 3.5, "queue_depth_threshold": 0.5},
+        )),
+    }  # fmt: skip
+
+
+def random_gateway(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A queue in front of the router that holds back, lets go and is too small; clients that come again."""
+    for row in rows:
+        row["tenant"] = random.choice(("", "front", "front", "back"))
+    tick_us = random.choice((1, 3, 10, 50, 200))
+    gateway = {
+        "capacity_requests": random.choice((None, None, 1, 2, 5)),
+        "bands": random.choice(({}, {}, {"critical": 2, "batch": 1}, {"standard": 3})),
+        "ttl_us": random.choice((None, None, 50, 500, 5000)),
+        "request_timeout_us": random.choice((None, 100, 1000, 10**6)),
+        "tick_us": tick_us,
+        "sweep_us": random.choice((1, 7, 100, 1000)),
+        "displace_least_urgent": random.random() < 0.5,
+    }
+    queue, share = random.choice((0.5, 1.0, 3.0)), random.choice((0.2, 0.5, 0.9))
+    retries = {
+        "attempts": random.randint(1, 3),
+        "base_us": random.choice((1, 40, 1000)),
+        "factor": random.choice((1.0, 2.0)),
+        "most_us": random.choice((1000, 3000)),
+        "jitter": random.choice((0.0, 0.25, 1.0)),
+    }
+    return {
+        "gateway": gateway,
+        "retries": random.choice((None, retries)),
+        "saturation": random.choice((
+            {"policy": "never"},
+            {
+                "policy": "utilization", "queue_depth_threshold": queue, "kv_cache_util_threshold": share,
+                "staleness_ms": random.choice((0.0, 0.2, 200.0)),
+            },
+            {
+                "policy": "concurrency", "mode": random.choice(("requests", "tokens", "hybrid")),
+                "max_concurrency": random.choice((0.5, 1.0, 2.0, 5.0)),
+                "max_token_concurrency": random.choice((10.0, 50.0)),
+            },
+            {"policy": "queue-and-kv", "queue_depth_threshold": queue, "kv_cache_util_threshold": share},
+            {"policy": "token-headroom", "headroom": random.choice((0.0, 0.5, 0.9))},
+        )),
+        "fairness": {"policy": random.choice(("strict", "round-robin"))},
+        "queue_order": random.choice((
+            {"policy": "fcfs"},
+            {"policy": "slo-deadline"},
+            {
+                "policy": "predicted-sjf", "input_weight": 1.0, "output_weight": random.choice((0.0, 2.0)),
+                "ageing_tokens_per_s": random.choice((0.0, 1e4)),
+            },
+        )),
+        "ceiling": random.choice((
+            {"policy": "static", "threshold": random.choice((0.4, 1.0))},
+            {
+                "policy": "priority-holdback", "min_ceiling": random.choice((0.2, 0.5)),
+                "domain": random.choice(("rank", "value")),
+            },
+            {"policy": "soft-reflective"},
+        )),
+    }  # fmt: skip
+
+
+_FILTERS: tuple[Callable[[Random], dict[str, Any]], ...] = (
+    lambda random: {"policy": "kv-threshold", "most_used_share": random.choice((0.0, 0.2, 0.5, 0.8))},
+    lambda random: {"policy": "queue-threshold", "most_waiting": random.choice((0, 1, 5))},
+    lambda random: {"policy": "session-affinity"},
+    lambda random: {
+        "policy": "utilization",
+        "kv_cache_utilization": random.choice((0.3, 0.9, 1.0)),
+        "active_requests": random.choice((1, 3, 1e9)),
+        "running_requests": random.choice((0, 2, 1e9)),
+        "fallback_on_empty": random.choice(("no", "yes")),
+    },
+    lambda random: {
+        "policy": "prefix-cache-affinity",
+        "affinity_threshold": random.choice((0.0, 0.3, 0.8, 1.0)),
+        "gate": random.choice(("tokens", "predicted")),
+        "most_extra_tokens": random.choice((0.0, 1.0, 30.0, 286_720.0)),
+        "most_extra_ttft_ms": random.choice((0.0, 0.05, 1.0, 18_000.0)),
+    },
+    lambda random: {"policy": "slo-headroom", "exploration_probability": random.choice((0.0, 0.0, 1.0))},
+)
 
 
 def _batch_rules(random: Random) -> dict[str, Any]:

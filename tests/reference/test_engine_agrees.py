@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from tests.reference import engine_runner, naive
 from tests.reference.agreement import differences
-from tests.reference.random_cases import random_case, random_drafts, random_orders, random_routing
+from tests.reference.random_cases import (
+    random_case,
+    random_drafts,
+    random_eviction,
+    random_fleet,
+    random_gateway,
+    random_orders,
+    random_routing,
+)
 
 # Found by a search over 60 000 seeds; each once told the two simulators apart.
 TELLING = (
@@ -28,6 +36,9 @@ def assert_agreement(
     has_drafts: bool = False,
     has_orders: bool = False,
     router_keeps: bool = False,
+    is_fleet: bool = False,
+    ranks_blocks: bool = False,
+    has_gateway: bool = False,
 ) -> None:
     random = Random(seed)
     case, rows = random_case(random, semantics, most_requests)
@@ -37,6 +48,12 @@ def assert_agreement(
         case |= random_orders(random, rows)
     if router_keeps:
         case |= random_routing(random, rows)
+    if is_fleet:
+        case |= random_fleet(random, rows)
+    if ranks_blocks:
+        case |= random_eviction(random, rows)
+    if has_gateway:
+        case |= random_gateway(random, rows)
     case["seed"] = seed
 
     want = naive.simulate(case, rows, semantics)
@@ -95,5 +112,38 @@ def test_engine_and_naive_simulator_agree_on_what_routers_keep_and_draw(semantic
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         assert_agreement(seed, semantics, most_requests=40, has_drafts=has_drafts, router_keeps=True)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32"])
+@pytest.mark.parametrize("router_keeps", [False, True])
+def test_engine_and_naive_simulator_agree_on_who_may_get_a_request(semantics: str, router_keeps: bool) -> None:
+    @settings(derandomize=True, deadline=None, max_examples=150, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, router_keeps=router_keeps, is_fleet=True)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32"])
+@pytest.mark.parametrize("has_drafts", [False, True])
+def test_engine_and_naive_simulator_agree_on_which_blocks_go_first(semantics: str, has_drafts: bool) -> None:
+    @settings(derandomize=True, deadline=None, max_examples=200, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, has_drafts=has_drafts, ranks_blocks=True)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32"])
+@pytest.mark.parametrize("router_keeps", [False, True])
+def test_engine_and_naive_simulator_agree_on_who_waits_at_a_gateway(semantics: str, router_keeps: bool) -> None:
+    @settings(derandomize=True, deadline=None, max_examples=150, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, router_keeps=router_keeps, has_gateway=True)
 
     agree()

@@ -23,10 +23,11 @@ class Device:
     peak_tflops_8bit: float = 0.0  #: ≥ 0, 10¹² FLOP/s; 0: none
     memory_gib: float = 0.0  #: ≥ 0, GiB, nominal; 0: unknown, so that KV blocks cannot be derived
     visible_memory_gib: float = 0.0  #: ≥ 0, GiB that programs are told of; 0: as `memory_gib`
+    price_per_hour: float = 0.0  #: ≥ 0, US $ that an hour of it costs; 0: unknown
 
 
 _REQUIRED = ("peak_tflops_16bit", "peak_bandwidth_tb_per_s", "mfu_prefill", "mfu_decode")
-_OPTIONAL = ("peak_tflops_8bit", "memory_gib", "visible_memory_gib")
+_OPTIONAL = ("peak_tflops_8bit", "memory_gib", "visible_memory_gib", "price_per_hour")
 
 
 def read_device(name: str, hardware_folder: str | Path | None = None) -> Device:
@@ -81,5 +82,8 @@ def device_from_mapping(where: str, mapping: object) -> Device:
         memory_gib=check_number(f"{where}.memory_gib", values.get("memory_gib", 0.0), minimum=0, unit="GiB"),
         visible_memory_gib=check_number(
             f"{where}.visible_memory_gib", values.get("visible_memory_gib", 0.0), minimum=0, unit="GiB"
+        ),
+        price_per_hour=check_number(
+            f"{where}.price_per_hour", values.get("price_per_hour", 0.0), minimum=0, unit="US $"
         ),
     )

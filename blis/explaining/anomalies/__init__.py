@@ -2,7 +2,7 @@
 
 Each file is one kind of trouble: its `RULE` in a sentence, whether it is `COMPATIBLE` with a published counter of that
 name, and `find(evidence) -> Finding`. A run without that trouble has count 0: what every busy cluster shows is no
-anomaly.
+anomaly. A file may say with `applies(evidence) -> bool` that its trouble is of a part that a cluster may lack.
 """
 
 from dataclasses import dataclass, field

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, NEVER_US
+from blis.engine.codes import COMPLETED, GATEWAY_QUEUED, NEVER_US
 from blis.explaining.counterfactual.replay import replaying
 from blis.foundation.units import US_PER_S, Int64Vector
 from blis.simulate import Simulation
@@ -88,7 +88,11 @@ def _run_until_left(future: Simulation, requests: Int64Vector, until_us: int) ->
     stretch_us = round(STRETCH_S * US_PER_S)
     latest_us = until_us + round(MOST_FURTHER_S * US_PER_S)
     future.advance(until_us)
-    while until_us < latest_us and (future.state.requests.status[requests] < COMPLETED).any():
+    while until_us < latest_us and not _have_ended(future.state.requests.status[requests]):
         until_us += stretch_us
         future.advance(until_us)
     return until_us
+
+
+def _have_ended(status: Int64Vector) -> bool:
+    return bool(((status >= COMPLETED) & (status != GATEWAY_QUEUED)).all())

@@ -65,11 +65,14 @@ def planned(finished: Simulation, sampling: Sampling, seed: int) -> Records:
     if finished.settings.trace_level == codes.NO_TRACE:
         raise ConfigError("counterfactual: the run must have been traced; set trace to summary or decisions.")
     cluster = finished.state.scratch.cluster
-    n_admissions = int(cluster[codes.N_ADMITTED] + cluster[codes.N_REJECTED])
+    n_admissions = int(cluster[codes.N_ADMITTED] + cluster[codes.N_REJECTED] + cluster[codes.N_TURNED_AWAY])
     routed = stratified(finished.n_routed, sampling.decisions, seed, "routing")
     if len(finished.prepared.cluster.instances) == 1:
         routed = routed[:0]
     admitted = stratified(n_admissions, sampling.admissions, seed, "admission")
+    if finished.settings.retry_attempts > 0:  # of those that came again only the first decision can be gone back to
+        first = np.unique(trace.admissions.request, return_index=True)[1]
+        admitted = admitted[np.isin(admitted, first)]
     kinds = np.concatenate([np.full(len(admitted), ADMISSION_DECISION), np.full(len(routed), ROUTING_DECISION)])
     places = np.concatenate([trace.admissions.request[admitted], routed])
     clocks_us = np.concatenate([trace.admissions.clock_us[admitted], trace.routings.clock_us[routed]])

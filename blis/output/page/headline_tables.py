@@ -38,7 +38,9 @@ def runs_table(runs: Sequence[RunFolder]) -> Html:
             f"{run.metrics['injected_requests']:,}",
             str(run.n_instances),
             str(run.metrics["seed"]),
-            ", ".join(f"{question} {_policy_name(run, question)}" for question in QUESTIONS),
+            ", ".join(
+                f"{question} {_policy_name(run, question)}" for question in QUESTIONS if question in run.policies
+            ),
         )
         for run in runs
     ]

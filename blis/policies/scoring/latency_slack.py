@@ -12,8 +12,8 @@ that the ITL's target is not lowered to the strictest one of the requests that r
 """
 
 from blis.engine._jit import kernel
+from blis.engine.prediction import headroom_us
 from blis.engine.views import RequestView, RouterView
-from blis.foundation.slo_targets import NO_TARGET_US
 from blis.foundation.units import Float64Vector
 
 NEEDS = frozenset({"expected_latency"})
@@ -30,7 +30,7 @@ def score(view: RouterView, request: RequestView, out: Float64Vector) -> None:
     high_ttft = high_itl = -1.0
     for instance in view.candidates:
         if _kind(view, request, instance, best) == best:
-            ttft, itl = _headroom(view, request, instance)
+            ttft, itl = headroom_us(view, request, instance)
             low_ttft, high_ttft = min(low_ttft, abs(ttft)), max(high_ttft, abs(ttft))
             low_itl, high_itl = min(low_itl, abs(itl)), max(high_itl, abs(itl))
     ttft_weight = TTFT_WEIGHT if high_ttft - low_ttft > _NO_RANGE else 0.0
@@ -39,23 +39,13 @@ def score(view: RouterView, request: RequestView, out: Float64Vector) -> None:
     for instance in view.candidates:
         out[instance] = 0.0
         if _kind(view, request, instance, best) == best:
-            ttft, itl = _headroom(view, request, instance)
+            ttft, itl = headroom_us(view, request, instance)
             used = 0.0 if total > 0.0 else 0.5
             if ttft_weight > 0.0:
                 used += ttft_weight / total * ((abs(ttft) - low_ttft) / (high_ttft - low_ttft))
             if itl_weight > 0.0:
                 used += itl_weight / total * ((abs(itl) - low_itl) / (high_itl - low_itl))
             out[instance] = min(1.0, (int((1.0 - used) * 100.0) + 1) / 100.0)
-
-
-@kernel
-def _headroom(view: RouterView, request: RequestView, instance: int) -> tuple[float, float]:
-    """What would be left of both targets."""
-    ttft_us = float(request.ttft_target_us) if request.ttft_target_us < NO_TARGET_US else 0.0
-    itl_us = 0.0
-    if request.itl_target_us < NO_TARGET_US:
-        itl_us = float(request.itl_target_us) - view.expected_itl_us[instance]
-    return ttft_us - view.expected_ttft_us[instance], itl_us
 
 
 @kernel
@@ -73,7 +63,7 @@ def _kind(view: RouterView, request: RequestView, instance: int, wanted: int) ->
 
     An instance that is idle is so only where that is what is wanted; one that keeps both needs not be.
     """
-    ttft_us, itl_us = _headroom(view, request, instance)
+    ttft_us, itl_us = headroom_us(view, request, instance)
     if ttft_us >= 0.0 and itl_us >= 0.0:
         return _BOTH_KEPT
     if wanted == _IDLE and view.in_flight_requests[instance] == 0:

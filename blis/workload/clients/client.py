@@ -35,7 +35,7 @@ _KEYS = (
     *("id", "tenant_id", "slo_class", *_TIMING_KEYS, "loop", "concurrency", "estimated_us_per_output_token"),
     *("input_distribution", "output_distribution", "multimodal", "reasoning", "sessions"),
     *("prefix_group", "prefix_length", "prefix_groups", "prefix_share", "streaming", "network"),
-    "think_time_us",
+    *("think_time_us", "model", "adapter"),
 )
 
 
@@ -46,6 +46,8 @@ class Client:
     name: str
     tenant: str
     slo_class: str
+    model: str  #: that it asks for; "": whichever is served
+    adapter: str  #: of that model's weights; "": none
     streaming: bool
     network: Network
     rate_fraction: float  #: > 0, relative to the other clients'; 0 if it has a number of users instead
@@ -97,6 +99,8 @@ def client_from_mapping(where: str, position: int, mapping: object, profile: Pro
     return Client(
         name=_text(where, given, "id") or f"client-{position}",
         tenant=_text(where, given, "tenant_id"),
+        model=_text(where, given, "model"),
+        adapter=_text(where, given, "adapter"),
         slo_class=check_slo_class(f"{where}.slo_class", given.get("slo_class")),
         streaming=_flag(where, given, "streaming"),
         network=Network() if network is None else network_from_mapping(f"{where}.network", network),

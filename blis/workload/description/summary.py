@@ -35,6 +35,8 @@ def describe(requests: Requests) -> dict[str, Any]:
         "parts": _parts(requests),
         "slo_classes": _names(requests.slo_class, requests.slo_classes, requests),
         "tenants": _names(requests.tenant, requests.tenants, requests),
+        "models": _names(requests.model, requests.models, requests),
+        "adapters": _names(requests.adapter, requests.adapters, requests),
         "clients": _names(requests.client, requests.clients, requests),
         "prefix_groups": _names(requests.prefix_group, requests.prefix_groups, requests),
         "prefixes": _prefixes(requests),

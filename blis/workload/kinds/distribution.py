@@ -32,6 +32,7 @@ PRESETS: dict[str, tuple[tuple[int, int, int, int], tuple[int, int, int, int]]] 
     "summarization": ((4096, 500, 100, 8192), (512, 150, 10, 2048)),
     "multidoc": ((10240, 1200, 500, 20480), (1536, 300, 50, 4096)),
 }
+_MIXES = ("slo_classes", "tenants", "models", "adapters")
 MOST_GROUPS = 1_000_000  #: each of which has a name
 _LENGTH_KEYS = tuple(
     f"{part}_tokens_{figure}" for part in ("prompt", "output") for figure in ("mean", "stdev", "min", "max")
@@ -59,6 +60,8 @@ class Params:
     prefix_tokens: int = 0  #: ≥ 0 [tokens], length of a group's text, on top of the drawn prompt
     slo_classes: Mix = (("", 1.0),)  #: names and weights ≥ 0
     tenants: Mix = (("", 1.0),)  #: names and weights ≥ 0
+    models: Mix = (("", 1.0),)  #: that are asked for: names and weights ≥ 0; "" is whichever is served
+    adapters: Mix = (("", 1.0),)  #: of the models' weights: names and weights ≥ 0; "" is none
 
     @classmethod
     def from_mapping(cls, where: str, mapping: Mapping[str, object]) -> "Params":
@@ -72,7 +75,7 @@ class Params:
             **{key: getattr(_DEFAULTS, key) for key in cls.__dataclass_fields__ if key not in given},
             **given,
         }
-        for mix in ("slo_classes", "tenants"):
+        for mix in _MIXES:
             if given[mix] is not getattr(_DEFAULTS, mix):
                 given[mix] = check_mix(f"{where}.{mix}", given[mix])
         for name, _ in given["slo_classes"]:
@@ -88,6 +91,8 @@ class Params:
             **_checked_prefix(where, given),
             slo_classes=given["slo_classes"],
             tenants=given["tenants"],
+            models=given["models"],
+            adapters=given["adapters"],
         )
 
 
@@ -135,9 +140,18 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         block_size_tokens=block_size_tokens,
         slo_class=draw_mix(stream(seed, "workload", "slo_class"), params.slo_classes, n),
         tenant=draw_mix(stream(seed, "workload", "tenant"), params.tenants, n),
+        model=_named(draw_mix(stream(seed, "workload", "model"), params.models, n)),
+        adapter=_named(draw_mix(stream(seed, "workload", "adapter"), params.adapters, n)),
         prefix_group=Labels(group.astype(np.int32), tuple(f"group-{k}" for k in range(params.prefix_groups))),
         prefix_tokens=prefix_tokens,
     )
+
+
+def _named(drawn: Labels) -> Labels:
+    """The labels with no name in the place of an empty one."""
+    kept = [name for name in drawn.names if name]
+    number = np.array([kept.index(name) if name else -1 for name in drawn.names], np.int32)
+    return Labels(number[drawn.indices], tuple(kept))
 
 
 def _draw_arrivals(params: Params, seed: int) -> Int64Vector:

@@ -23,7 +23,7 @@ from blis.workload.logs.losses import ASPECTS, Loss, losses
 from blis.workload.logs.options import LogParams
 from blis.workload.logs.recognition import YAML, Head
 from blis.workload.logs.text import names_of
-from blis.workload.logs.trace_v2_records import COLUMNS, MODALITY_COLUMNS, PREFIX_COLUMN, read_records
+from blis.workload.logs.trace_v2_records import COLUMNS, MODALITY_COLUMNS, NAME_COLUMNS, PREFIX_COLUMN, read_records
 from blis.workload.prefixes.keys import PrefixKeys, keys_of_groups
 from blis.workload.requests import Requests
 
@@ -93,6 +93,7 @@ def generate(params: Params, seed: int, block_size_tokens: int) -> Requests:
         keys=keys,
         columns={
             **{column: records.names[label] for label, column in _LABELS.items()},
+            **{name: records.names[name] for name in NAME_COLUMNS if name in records.names},
             **{name: numbers[name] for name in MODALITY_COLUMNS},
             "number": numbers["request_id"],
             "turn": numbers["round_index"],
@@ -122,6 +123,8 @@ def write(requests: Requests, path: Path) -> tuple[Loss, ...]:
     header = {"trace_version": 2, "time_unit": "us", "mode": "generated", "warm_up_requests": 0}
     path.write_text(yaml.safe_dump(header, sort_keys=False), encoding="utf-8")
     has_groups = bool((requests.prefix_group >= 0).any())
+    named = {"model": (requests.model, requests.models), "adapter": (requests.adapter, requests.adapters)}
+    named = {name: column for name, column in named.items() if (column[0] >= 0).any()}
     n = len(requests)
     zeros, empty = [0] * n, [""] * n
     arrival_us = requests.arrival_us.tolist()
@@ -136,10 +139,11 @@ def write(requests: Requests, path: Path) -> tuple[Loss, ...]:
         [repr(ratio) if ratio % 1 else int(ratio) for ratio in requests.reason_ratio.tolist()],
         *(arrival_us, arrival_us, zeros, zeros, zeros, ["ok"] * n, empty),
         *([requests.prefix_tokens.tolist()] if has_groups else []),
+        *(names_of(*column) for column in named.values()),
     ]
     with _data_path(path).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*COLUMNS, PREFIX_COLUMN) if has_groups else COLUMNS)
+        writer.writerow((*COLUMNS, *([PREFIX_COLUMN] if has_groups else []), *named))
         writer.writerows(zip(*columns, strict=True))
     if not loses_prefixes(requests):
         return losses(requests, HOLDS)

@@ -28,6 +28,8 @@ ASPECTS: dict[str, Callable[[Requests], BoolVector]] = {
     "image, audio and video tokens": lambda requests: requests.text_tokens < requests.input_tokens,
     "reasoning ratios": lambda requests: requests.reason_ratio > 0,
     "streaming": lambda requests: requests.streaming,
+    "models": lambda requests: requests.model >= 0,
+    "adapters": lambda requests: requests.adapter >= 0,
     "clients": lambda requests: requests.client >= 0,
     "networks": lambda requests: np.full(len(requests), len(requests.networks) > 0),
     "request numbers": lambda requests: requests.number != np.arange(len(requests)),

@@ -23,7 +23,9 @@ COLUMNS = (
 PREFIX_COLUMN = "prefix_length"  #: optional; always there since version 3
 SERVER_COLUMN = "server_input_tokens"  #: optional, since version 3: prompts as the server counted them, 0 for unknown
 #: Optional columns that have no effect.
-UNREAD_COLUMNS = ("model", "deadline_us", "finish_reason", "vllm_priority", "slo_target_us", "x_request_id", "adapter")
+UNREAD_COLUMNS = ("deadline_us", "finish_reason", "vllm_priority", "slo_target_us", "x_request_id")
+#: Optional columns of names: which model a request asks for, and which adapter of its weights.
+NAME_COLUMNS = ("model", "adapter")
 STATUSES = ("ok", "error", "timeout")
 UNSAID_PREFIX_TOKENS = 50  #: of a group's text, where the trace does not say
 
@@ -40,7 +42,7 @@ class Records(NamedTuple):
     """The records whose status is ok, in the order of the file."""
 
     numbers: dict[str, Int64Vector]  #: the columns of whole numbers
-    names: dict[str, NameColumn]  #: client_id, tenant_id, slo_class, session_id, prefix_group
+    names: dict[str, NameColumn]  #: client_id, tenant_id, slo_class, session_id, prefix_group; model, adapter if there
     is_streaming: BoolVector
     reason_ratio: Float64Vector
     prefix_tokens: Int64Vector
@@ -59,7 +61,8 @@ def read_records(path: Path) -> Records:
     header, pieces = csv_pieces(path)
     _check_header(path, header)
     found: dict[str, list[np.ndarray]] = {name: [] for name in (*_NUMBERS, "streaming", "reason_ratio", PREFIX_COLUMN)}
-    names = {name: NameColumn(empty_is_none) for name, empty_is_none in _NAMES.items()}
+    optional = {name: True for name in NAME_COLUMNS if name in header}
+    names = {name: NameColumn(empty_is_none) for name, empty_is_none in (_NAMES | optional).items()}
     n_records = n_kept = n_by_server = 0
     for first_row, columns in pieces:
         piece = _Piece(path, first_row, dict(zip(header, columns, strict=True)))
@@ -91,7 +94,7 @@ def read_records(path: Path) -> Records:
 
 
 def _check_header(path: Path, header: Sequence[str]) -> None:
-    known = (*COLUMNS, PREFIX_COLUMN, SERVER_COLUMN, *UNREAD_COLUMNS)
+    known = (*COLUMNS, PREFIX_COLUMN, SERVER_COLUMN, *NAME_COLUMNS, *UNREAD_COLUMNS)
     for position, name in enumerate(header):
         if name not in known:
             missing = [column for column in COLUMNS if column not in header]

@@ -14,7 +14,7 @@ HOURS_PER_DAY = 24
 DRAIN_STEPS = 10  #: in which a cohort falls silent
 LONGEST_US = 2**53  #: of a span
 #: Keys of a client that have no effect here.
-UNUSED_KEYS = ("model", "timeout", "slo_target_us")
+UNUSED_KEYS = ("timeout", "slo_target_us")
 _PATTERNS = ("diurnal", "spike", "drain")
 
 

@@ -89,6 +89,8 @@ def table_of(
         audio_tokens=new_tokens("audio"),
         video_tokens=new_tokens("video"),
         reason_ratio=column("reason_ratio"),
+        model=_labels_of([client.model for client in clients], source_of, empty_is_none=True),
+        adapter=_labels_of([client.adapter for client in clients], source_of, empty_is_none=True),
         client=Labels(source_of.astype(np.int32), tuple(client.name for client in clients)),
         streaming=np.array([client.streaming for client in clients])[source_of],
         networks=_networks([client.network for client in clients]),
@@ -111,9 +113,9 @@ def _networks(networks: list[Network]) -> tuple[Network, ...]:
     return tuple(networks) if any(network != Network() for network in networks) else ()
 
 
-def _labels_of(names: list[str], source_of: Int64Vector) -> Labels:
+def _labels_of(names: list[str], source_of: Int64Vector, empty_is_none: bool = False) -> Labels:
     """Labels of requests from the names of their clients."""
-    labels = number_names(names)
+    labels = number_names(names, empty_is_none)
     return Labels(labels.indices[source_of], labels.names)
 
 

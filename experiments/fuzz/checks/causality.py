@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, DROPPED, REJECTED
+from blis.engine.codes import COMPLETED, DROPPED, REJECTED, UNROUTABLE
 from blis.engine.feedback import REFUSED_PAUSE_US
 from experiments.fuzz.subject import Subject
 
@@ -64,9 +64,12 @@ def _arrivals(subject: Subject, early: object) -> Iterator[str]:
     decided_us = done.arrival_us[before] + cluster.admission_latency_us + REFUSED_PAUSE_US
     if not np.array_equal(since_us[rejected], decided_us[rejected]):
         yield "a request did not arrive its think time and a second after the refusal that it waited for"
+    unroutable = waits & (status == UNROUTABLE)
+    if not np.array_equal(since_us[unroutable], (decided_us + cluster.routing_latency_us)[unroutable]):
+        yield "a request did not arrive its think time and a second after nobody could get the one that it waited for"
     dropped = waits & (status == DROPPED)
     if (since_us[dropped] <= done.arrival_us[before][dropped]).any():
         yield "a request arrived before the drop that it waited for"
-    open_end = waits & ~np.isin(status, (COMPLETED, REJECTED, DROPPED))
+    open_end = waits & ~np.isin(status, (COMPLETED, REJECTED, DROPPED, UNROUTABLE))
     if (done.status[open_end] != 0).any():
         yield "a request started although what it waits for has not ended"

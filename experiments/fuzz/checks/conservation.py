@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, DROPPED, REJECTED
+from blis.engine.codes import COMPLETED, DROPPED, REJECTED, UNROUTABLE
 from blis.engine.laws import check_conservation, check_laws
 from blis.foundation.errors import LawBrokenError
 from experiments.fuzz.subject import Subject
@@ -59,7 +59,7 @@ def check(subject: Subject) -> Iterator[str]:
         yield "an inter-token time is not above zero"
     if subject.stalled or subject.scenario.horizon_us is not None:
         return
-    left = ~np.isin(requests.status, (COMPLETED, REJECTED, DROPPED))
+    left = ~np.isin(requests.status, (COMPLETED, REJECTED, DROPPED, UNROUTABLE))
     if left.any():
         yield f"request {int(left.argmax())} never left, though the run has ended and nothing cut it"
     state = run.state.instances

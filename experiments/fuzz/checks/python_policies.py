@@ -21,7 +21,11 @@ def check(subject: Subject) -> Iterator[str]:
     random = subject.random("python")
     if subject.stalled or subject.case.mode == "python" or random.random() > SHARE:
         return
-    able = [question for question, policy in subject.policies.items() if _is_able(question, policy)]
+    able = [
+        question
+        for question, policy in subject.policies.items()
+        if question != "filtering" and _is_able(question, policy)
+    ]
     if not able:
         return
     subject.asked.add("python_policies")

@@ -53,7 +53,9 @@ def _trace(subject: Subject, done: Outcome) -> Iterator[str]:
         yield "a sample has more blocks in use than there are, or fewer than none"
     if len(routings) and (routings.least_load > routings.effective_load).any():
         yield "the least load is above the chosen instance's"
-    if not np.isfinite(trace.expected_ttft_us).all() or (trace.expected_ttft_us < 0).any():
+    said = trace.expected_ttft_us[~np.isnan(trace.expected_ttft_us)]  # nothing is said of who could not be chosen
+    chosen = trace.expected_ttft_us[np.arange(len(trace.expected_ttft_us)), routings.instance]
+    if not np.isfinite(said).all() or (said < 0).any() or np.isnan(chosen).any():
         yield "an expected TTFT is no time"
     if len(routings) and (routings.least_ttft_us > routings.expected_ttft_us).any():
         yield "the least expected TTFT is above the chosen instance's"

@@ -12,8 +12,9 @@ from dataclasses import asdict
 from typing import Any
 
 from blis.engine.batch_sums import BatchSums
-from blis.foundation.answers import QUESTIONS, answer
+from blis.foundation.answers import GATEWAY_QUESTIONS, QUESTIONS, answer
 from blis.foundation.slo import CLASSES
+from blis.policies.binding import BoundPolicy, fields
 from blis.policies.bundle import complete_policy
 from experiments.fuzz.subject import Subject, rows_of
 from tests.reference import engine_runner, naive
@@ -29,6 +30,17 @@ MOST_LINES = 4
 NAMES = {"weighted-legacy": "weighted-cache-load", "prefix-affinity": "prefix-affinity-whole-prompt"}
 KNOWN = {
     "admission": {"always-admit", "reject-all", "token-bucket", "tier-shed", "saturation-shed", "probabilistic"},
+    "filtering": {
+        "none",
+        "chain",
+        "by-role",
+        "kv-threshold",
+        "queue-threshold",
+        "session-affinity",
+        "utilization",
+        "prefix-cache-affinity",
+        "slo-headroom",
+    },
     "routing": {
         "round-robin",
         "least-loaded",
@@ -63,15 +75,32 @@ def _is_comparable(subject: Subject) -> bool:
         return False
     if int(requests.input_tokens.sum() + requests.output_tokens.sum()) > MOST_TOKENS:
         return False
-    if any(policies[question].name not in KNOWN[question] for question in QUESTIONS):
+    asked = [question for question in QUESTIONS if question not in GATEWAY_QUESTIONS]  # no case has a gateway
+    if any(policies[question].name not in KNOWN[question] for question in asked):
         return False
     if not set(policies["routing"].scorers) <= KNOWN["scoring"]:
+        return False
+    if not all(map(_is_sure, policies["filtering"].filters)):
         return False
     semantics = PRESETS[subject.scenario.semantics]
     has_blind_start = not semantics.first_snapshot_is_real and subject.cluster.snapshot_refresh_us > 0
     if policies["routing"].name == "program" and has_blind_start:
         return False  # what a program reads of instances that were never read is nowhere defined
     return semantics.same_time_by_kind or not subject.outcome.requests.preemptions.any()
+
+
+def _is_sure(one: BoundPolicy) -> bool:
+    """Whether a filter draws nothing."""
+    explores = {"prefix-cache-affinity": (0.0,), "slo-headroom": (0.0, 1.0)}
+    place = list(fields(answer("filtering", one.name))).index("exploration_probability") if one.name in explores else 0
+    return one.name not in explores or one.parameters[place] in explores[one.name]
+
+
+def _filters_of(filtering: dict[str, Any]) -> list[dict[str, Any]]:
+    """The filters that are asked, with all parameters; all instances have both roles."""
+    listed = filtering["filters"] if filtering["policy"] == "chain" else [filtering]
+    complete = [complete_policy("filtering", one) for one in listed]
+    return [one for one in complete if one["policy"] not in ("none", "by-role")]
 
 
 def _case_of(subject: Subject) -> dict[str, Any]:
@@ -106,6 +135,7 @@ def _case_of(subject: Subject) -> dict[str, Any]:
         "priority_policy": policies["priority"],
         "preemption": policies["preemption"]["policy"],
         "admission": policies["admission"],
+        "filters": _filters_of(policies["filtering"]),
         "routing": routing
         | {
             "policy": NAMES.get(routing["policy"], routing["policy"]),

@@ -89,6 +89,11 @@ SCENARIOS = {
     "round-robin, two steps under way": (
         PLAIN, {"kv_blocks": 700, "async_scheduling": True}, {"routing": "round-robin"}
     ),
+    "round-robin, blocks that come back": (PREFIXES, {"kv_blocks": 900}, {"routing": "round-robin", "eviction": "arc"}),
+    "blocks by how often they are used": (
+        PREFIXES, {"kv_blocks": 900, "async_scheduling": True}, {"routing": "weighted", "eviction": "tiny-lfu"}
+    ),
+    "blocks by their next use": (PREFIXES, {"kv_blocks": 900}, {"routing": "weighted", "eviction": "belady"}),
     "in turn, by where the last ones went": (PLAIN, {"kv_blocks": 900}, {"routing": in_turn}),
     "slow door": (PLAIN, {"admission_latency_us": 2_000, "routing_latency_us": 3_000}, {"routing": "prefix-affinity"}),
 }  # fmt: skip

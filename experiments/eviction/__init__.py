@@ -1,0 +1,1 @@
+"""What each eviction policy gains over `lru`, beside the clairvoyant control."""
