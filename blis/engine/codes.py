@@ -103,9 +103,9 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     DECIDED_US,  # when it was made
     NEXT_FAILURE,  # place among the failures of the one that comes next
     N_FLEET_EVENTS,
+    SCALING_STAGE,  # NOT_ASKED; ASKED, in the middle of an event of the fleet; ANSWERED, by a Python policy of scaling
     N_RETRIES,  # arrivals of requests that had been refused before
     N_TURNED_AWAY,  # refusals by admission of requests that come again
-    SCALING_STAGE,  # NOT_ASKED, or where the question to a Python policy of scaling stands
     N_CLUSTER_PLACES,
 ) = range(47)
 

@@ -66,6 +66,8 @@ from blis.engine.views import SCALES, SCALING, World
 def run_fleet(world: World, state: State, now_us: int) -> int:
     """Let happen what is due now; return DONE, or the reason for stopping, after which it is called again."""
     cluster = state.scratch.cluster
+    if cluster[SCALING_STAGE] == ASKED:
+        cluster[SCALING_STAGE] = NOT_ASKED
     if _is_over(world, state):
         cluster[NEXT_FLEET_US] = NEVER_US
         return DONE
@@ -141,6 +143,7 @@ def _fail_due(world: World, state: State, now_us: int) -> int:
     cluster, failures, instances = state.scratch.cluster, state.fleet.failures, state.instances
     while cluster[NEXT_FAILURE] < failures.shape[0] and failures.at_us[cluster[NEXT_FAILURE]] <= now_us:
         if not _has_room(world, state):
+            cluster[SCALING_STAGE] = ASKED  # so that it goes on before those are routed that have been taken away
             return GROW
         place = cluster[NEXT_FAILURE]
         cluster[NEXT_FAILURE] += 1
@@ -176,7 +179,7 @@ def _end_waits(world: World, state: State, now_us: int) -> None:
         if instances.lifecycle_until_us[instance] <= now_us:
             end_waiting(state, instance, now_us)
         elif has_drained(state, instance, now_us):
-            _let_go(world, state, instance, drained_us(state, instance))
+            _let_go(world, state, instance, drained_us(state, instance, now_us))
 
 
 @kernel

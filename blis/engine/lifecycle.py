@@ -100,15 +100,18 @@ def has_drained(state: State, instance: int, now_us: int) -> bool:
     return (
         instances.lifecycle[instance] == DRAINING
         and instances.in_flight_requests[instance] == 0
-        and instances.clock_us[instance] <= now_us
         and instances.busy_until_us[instance] <= now_us
     )
 
 
 @kernel
-def drained_us(state: State, instance: int) -> int:
-    """When the last request of an instance that has drained left it."""
-    return max(state.instances.lifecycle_since_us[instance], state.instances.clock_us[instance])
+def drained_us(state: State, instance: int, now_us: int) -> int:
+    """When the last request of an instance that has drained by now left it.
+
+    Its clock may be ahead: by what it had composed when it died, before it recovered.
+    """
+    instances = state.instances
+    return max(instances.lifecycle_since_us[instance], min(now_us, instances.clock_us[instance]))
 
 
 @kernel

@@ -356,6 +356,8 @@ def run_until(world: World, state: State, until_us: int) -> int:
         )
         if cluster[SCALING_STAGE] != NOT_ASKED:  # what it stopped in the middle of goes on before anything else
             status = run_fleet(world, state, event_us)
+            if world.settings.has_gateway:
+                ask_again(world, state, event_us)
         elif world.settings.has_gateway:
             status = _serve_gateway(world, state, view, is_admission, event_us)
         elif is_admission:

@@ -111,7 +111,7 @@ class FleetSimulator(Simulator):
         """An instance that drains is gone when its last request, and its last step, has ended."""
         one = self.instances[index]
         if self.states[index] == "draining" and one.n_in_flight == 0 and one.busy_until_us <= now:
-            self._turn_to(index, "absent", max(self.since_us[index], one.end_us, one.busy_until_us))
+            self._turn_to(index, "absent", max(self.since_us[index], min(now, one.end_us), one.busy_until_us))
             self._renew(index)
 
     def _act(self, now: int) -> None:
