@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from blis.explaining.regret import NOTABLE_MS, reference_regret_ms
+from blis.foundation.answers import GATEWAY_QUESTIONS
 from blis.policies.binding import DEFAULT_POLICIES, without_unasked
 from blis.policies.bundle import complete_policy
 from blis.result import Result
@@ -54,6 +55,8 @@ def _setting(result: Result) -> list[str]:
     policies = []
     completed = {question: complete_policy(question, choice) for question, choice in chosen.items()}
     for question, complete in without_unasked(completed).items():
+        if question in GATEWAY_QUESTIONS and result.cluster.gateway is None:
+            continue  # nobody asked
         values = ", ".join(f"{key}={_short(value)}" for key, value in complete.items() if key != "policy")
         policies.append(f"{question} `{complete['policy']}`" + (f" ({values})" if values and len(values) < 200 else ""))
     return [
@@ -93,6 +96,16 @@ def _outcome(result: Result, metrics: Mapping[str, Any]) -> list[str]:
         "and "
         f"{_percent(metrics['kv_peak_use'])} at most.",
     ]
+    if result.outcome.gateway is not None:
+        lines.append(
+            f"- Gateway: up to {metrics['gateway_peak_requests']:,} waited, p50 / p99 "
+            f"{_ms(metrics['gateway_wait_p50_ms'])} / {_ms(metrics['gateway_wait_p99_ms'])}; "
+            f"{metrics['gateway_rejected_requests']:,} found it full, {metrics['gateway_expired_requests']:,} expired, "
+            f"{metrics['gateway_displaced_requests']:,} went for more urgent ones, {metrics['timed_out_requests']:,} were "
+            f"given up by their clients, {metrics['gateway_queued_requests']:,} still wait."
+        )
+    if "retries" in metrics:
+        lines.append(f"- {metrics['retried_requests']:,} requests came again, {metrics['retries']:,} times in all.")
     groups = metrics.get("classes") or []
     if len(groups) > 1:
         lines += [

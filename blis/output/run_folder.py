@@ -16,7 +16,7 @@ from blis.foundation.strict_yaml import read_yaml
 from blis.foundation.words import shown
 from blis.output.printing import json_text
 from blis.policies.binding import DEFAULT_POLICIES, without_unasked
-from blis.policies.bundle import Bundle, bundle_text, complete_policy
+from blis.policies.bundle import Bundle, bundle_text, complete_policy, is_unasked
 from blis.result import Result
 
 
@@ -148,5 +148,10 @@ def source_commit() -> str | None:
 
 def _bundle(settings: Settings) -> Bundle:
     chosen = {**DEFAULT_POLICIES, **{name: settings.document[name] for name in settings.scenario.policies}}
-    policies = without_unasked({name: complete_policy(name, choice) for name, choice in chosen.items()})
+    policies = {
+        name: complete_policy(name, choice)
+        for name, choice in chosen.items()
+        if settings.scenario.cluster.gateway is not None or not is_unasked(name, choice)
+    }
+    policies = without_unasked(policies)
     return Bundle(policies, settings.lineage, settings.limits)

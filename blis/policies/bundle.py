@@ -8,13 +8,13 @@ from typing import Any
 import yaml
 
 from blis.cluster.plan import BATCH_LIMITS
-from blis.foundation.answers import QUESTIONS, answer, as_mapping, choices
+from blis.foundation.answers import GATEWAY_QUESTIONS, QUESTIONS, answer, as_mapping, choices
 from blis.foundation.checks import check_choice, check_int, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
 from blis.foundation.strict_yaml import read_yaml
 from blis.policies import endpoint_picker
-from blis.policies.binding import fields
+from blis.policies.binding import DEFAULT_POLICIES, fields
 from blis.policies.endpoint_picker import is_endpoint_picker
 from blis.policies.published import is_published, translated
 from blis.policies.users import name_of
@@ -135,6 +135,13 @@ def complete_policy(question: str, choice: Mapping[str, Any] | str | Callable[..
     described = fields(answer(question, name))
     values = {key: given[key] if given.get(key) is not None else default for key, (_, default) in described.items()}
     return {"policy": name, **{key: _plain(value) for key, value in values.items()}}
+
+
+def is_unasked(question: str, choice: Mapping[str, Any] | str | Callable[..., Any]) -> bool:
+    """Whether this is a gateway's question with its default answer: without a gateway it means nothing."""
+    if question not in GATEWAY_QUESTIONS or callable(choice):
+        return False
+    return complete_policy(question, choice) == complete_policy(question, DEFAULT_POLICIES[question])
 
 
 def _policy(where: str, question: str, value: object) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from blis.engine.codes import GATEWAY_STATUSES
 from blis.engine.rollout import ROUTING_DECISION
 from blis.explaining.counterfactual.rollout import with_rollouts
 from blis.explaining.counterfactual.sampling import Sampling
-from blis.explaining.explanation import evidence_of
+from blis.explaining.explanation import evidence_of, explanation
 from blis.explaining.findings import findings
+from blis.explaining.summary import summary_text
 from blis.explaining.trace.gateway import table as gateway_table
 from blis.output.tables import request_table
 from blis.result import Result, simulate
@@ -53,6 +54,15 @@ def test_the_table_has_every_request_that_came_to_the_queue() -> None:
     assert set(rows.urgency) == {4.0, -1.0}
     assert rows.retries.max() == 1
     assert {"gateway_wait_ms", "retries"} <= set(request_table(result).column_names)
+
+
+def test_the_summary_says_what_became_of_those_at_the_gateway() -> None:
+    result = traced()
+
+    text = summary_text(result, result.metrics(), explanation(result))
+
+    assert f"- Gateway: up to {result.outcome.gateway.peak_requests} waited" in text
+    assert "requests came again" in text
 
 
 def test_without_a_gateway_there_is_no_table() -> None:
