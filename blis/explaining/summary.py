@@ -101,8 +101,8 @@ def _outcome(result: Result, metrics: Mapping[str, Any]) -> list[str]:
             f"- Gateway: up to {metrics['gateway_peak_requests']:,} waited, p50 / p99 "
             f"{_ms(metrics['gateway_wait_p50_ms'])} / {_ms(metrics['gateway_wait_p99_ms'])}; "
             f"{metrics['gateway_rejected_requests']:,} found it full, {metrics['gateway_expired_requests']:,} expired, "
-            f"{metrics['gateway_displaced_requests']:,} went for more urgent ones, {metrics['timed_out_requests']:,} were "
-            f"given up by their clients, {metrics['gateway_queued_requests']:,} still wait."
+            f"{metrics['gateway_displaced_requests']:,} went for more urgent ones, clients gave up "
+            f"{metrics['timed_out_requests']:,}, {metrics['gateway_queued_requests']:,} still wait."
         )
     if "retries" in metrics:
         lines.append(f"- {metrics['retried_requests']:,} requests came again, {metrics['retries']:,} times in all.")

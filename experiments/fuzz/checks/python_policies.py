@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from blis.foundation.answers import FOLDERS, answer
+from blis.foundation.answers import FOLDERS, GATEWAY_QUESTIONS, answer
 from blis.outcome import outcome
 from blis.policies.binding import fields
 from blis.prepare import with_policies
@@ -21,10 +21,11 @@ def check(subject: Subject) -> Iterator[str]:
     random = subject.random("python")
     if subject.stalled or subject.case.mode == "python" or random.random() > SHARE:
         return
+    not_asked = ("filtering", *GATEWAY_QUESTIONS)
     able = [
         question
         for question, policy in subject.policies.items()
-        if question != "filtering" and _is_able(question, policy)
+        if question not in not_asked and _is_able(question, policy)
     ]
     if not able:
         return
