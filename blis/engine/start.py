@@ -1,5 +1,6 @@
 """The state before the first event, and copies of a state."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -164,12 +165,13 @@ def _new_gateway(n: int, settings: Records, bands: Records) -> Gateway:
 
 def new_kept(workload: Workload, settings: Records, limits: Records, n_runs: int) -> Kept:
     """Nothing free with a key yet, with room for what the eviction policy asks for."""
+    if settings.evicts_oldest:
+        return _no_kept()
     m = int(settings.n_instances)
-    ranks = not settings.evicts_oldest
     width = 1 << max(4, int(limits.total_blocks.max(initial=1)) - 1).bit_length()
     return Kept(
-        runs=records(KEPT_FIELDS, n_runs if ranks else 0),
-        queues=records(QUEUE_FIELDS, m * MOST_QUEUES if ranks else 0),
+        runs=records(KEPT_FIELDS, n_runs),
+        queues=records(QUEUE_FIELDS, m * MOST_QUEUES),
         frequencies=np.zeros(m * SKETCH_ROWS * width if settings.needs_frequency else 0, np.uint8),
         users=users_by_segment(workload) if settings.needs_next_use else np.zeros(0, np.int64),
     )
@@ -178,11 +180,22 @@ def new_kept(workload: Workload, settings: Records, limits: Records, n_runs: int
 def new_ghosts(settings: Records) -> BlockStore:
     """Nothing evicted yet; without a policy that remembers, no room either."""
     if not settings.ghost_permille:
-        return BlockStore(
-            np.zeros(6, np.int64), records(RUN_FIELDS, 0), records(SLOT_FIELDS, 1), records(PIECE_FIELDS, 0)
-        )
+        return _no_ghosts()
     lists = int(settings.n_instances) * MOST_QUEUES
     return _new_store(lists, np.zeros(lists, np.int64), 0, holds_pieces=False)
+
+
+@cache
+def _no_kept() -> Kept:
+    """Arrays without an entry, which all states may share."""
+    return Kept(records(KEPT_FIELDS, 0), records(QUEUE_FIELDS, 0), np.zeros(0, np.uint8), np.zeros(0, np.int64))
+
+
+@cache
+def _no_ghosts() -> BlockStore:
+    """A store that nobody looks into, which all states may share."""
+    empty = (records(fields, length) for fields, length in ((RUN_FIELDS, 0), (SLOT_FIELDS, 1), (PIECE_FIELDS, 0)))
+    return BlockStore(np.zeros(6, np.int64), *empty)
 
 
 def new_learned(n: int, settings: Records) -> Learned:
