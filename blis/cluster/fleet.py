@@ -34,6 +34,7 @@ def fleet_tables(cluster: Cluster) -> FleetTables | None:
     inventory = fleet.autoscaling.inventory if fleet.autoscaling else {}
     kinds: dict[str, int] = {}
     models: dict[str, int] = {}
+    has_prices = all(one.price_per_hour is not None for one in cluster.instances)
     first = 0
     for row, pool in zip(pools, fleet.pools, strict=True):
         one: Instance = cluster.instances[first]
@@ -44,7 +45,7 @@ def fleet_tables(cluster: Cluster) -> FleetTables | None:
         row.gpu_kind = kinds.setdefault(one.hardware, len(kinds))
         row.inventory_gpus = inventory.get(one.hardware, NEVER_US)
         row.load_us = _us(pool.load_s)
-        row.price = float(one.tensor_parallel)
+        row.price = one.price_per_hour if has_prices else float(one.tensor_parallel)
         row.model = models.setdefault(one.model, len(models))
         row.max_running_requests, row.step_token_budget = one.max_running_requests, one.step_token_budget
         row.block_tokens = one.kv_blocks * cluster.block_size_tokens

@@ -57,7 +57,6 @@ OBJECTIVES: Mapping[str, Objective] = {
     "replica_seconds": Objective(-1, Scale.AMOUNT),
     "gpu_hours": Objective(-1, Scale.AMOUNT),
     "good_requests_per_gpu_hour": Objective(+1, Scale.AMOUNT),
-    "rerouted_requests": Objective(-1, Scale.COUNT),
 }
 #: The same of figures that only a cluster whose GPUs all have prices has.
 PRICED: Mapping[str, Objective] = {

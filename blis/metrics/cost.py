@@ -24,6 +24,7 @@ def cost_figures(
             cost += one.price_per_hour * time_us / US_PER_HOUR
     return {
         "gpu_hours": gpu_hours,
+        "good_requests_per_gpu_hour": n_good / gpu_hours if gpu_hours > 0 else None,
         "cost_usd": cost if is_known else None,
         "cost_per_request_usd": cost / n_completed if is_known and n_completed else None,
         "cost_per_good_request_usd": cost / n_good if is_known and n_good else None,

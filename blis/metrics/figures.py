@@ -67,7 +67,7 @@ def cluster_block(
         **balance_figures(instances),
         **cache_figures(instances, everywhere),
         **draft_figures(cluster, instances, everywhere),
-        **fleet_figures(cluster, outcome, served),
+        **fleet_figures(cluster, outcome),
         **gateway_figures(outcome),
     }
 

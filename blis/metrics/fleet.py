@@ -1,38 +1,29 @@
-"""What a fleet that grows, shrinks and fails did, and what it cost: nothing where instances neither come nor go."""
+"""What a fleet that grows, shrinks and fails did: nothing where instances neither come nor go."""
 
 import numpy as np
 
 from blis.cluster.instances import Cluster
 from blis.engine.codes import BECAME_WARM, BEGAN_DRAINING, CANCELLED, DIED, STARTED, UNPLACED
 from blis.foundation.units import US_PER_S
-from blis.metrics.served import Served
 from blis.metrics.totals import total
 from blis.outcome import Outcome
 
-US_PER_HOUR = 3600 * US_PER_S
 
+def fleet_figures(cluster: Cluster, outcome: Outcome) -> dict[str, int | float | None]:
+    """Instance seconds by state, and what happened to instances.
 
-def fleet_figures(cluster: Cluster, outcome: Outcome, served: Served) -> dict[str, int | float | None]:
-    """Instance seconds by state, GPU hours, what was good for each of them, and what happened to instances.
-
-    GPUs are paid for while an instance loads, serves and drains; a dead one is not. `time_to_ready` is from the
-    decision to the moment from which on requests are sent there, of the instances that came to it.
+    `time_to_ready` is from the decision to the moment from which on requests are sent there, of the instances that came
+    to it.
     """
     if cluster.fleet is None:
         return {}
     instances, events = outcome.instances, outcome.fleet_events
-    gpu_us = sum(
-        one.tensor_parallel * present_us
-        for one, present_us in zip(cluster.instances, instances.present_us.tolist(), strict=True)
-    )
-    n_good, hours = int(served.meets_slo.sum()), gpu_us / US_PER_HOUR
     ready_us = events.amount[events.kind == BECAME_WARM].tolist()
 
     def count(*kinds: int) -> int:
         return int(np.isin(events.kind, kinds).sum())
 
     return {
-        "good_requests_per_gpu_hour": n_good / hours if hours > 0 else None,
         "loading_seconds": total(instances.loading_us) / US_PER_S,
         "warm_seconds": total(instances.warm_us) / US_PER_S,
         "draining_seconds": total(instances.draining_us) / US_PER_S,

@@ -33,6 +33,7 @@ def test_half_an_hour_of_a_mixed_fleet() -> None:
     # 2 · 2 H100 at 4.0 and an L40S at 1.5 for half an hour
     assert figures == {
         "gpu_hours": 2.5,
+        "good_requests_per_gpu_hour": 20.0,
         "cost_usd": 8.75,
         "cost_per_request_usd": 0.0875,
         "cost_per_good_request_usd": 0.175,

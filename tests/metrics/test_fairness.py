@@ -56,7 +56,9 @@ def test_without_a_completed_request_there_is_no_latency_to_compare() -> None:
 def instances(routed: list[int], busy_us: list[int]):
     from types import SimpleNamespace
 
-    return SimpleNamespace(routed_requests=np.array(routed), busy_us=np.array(busy_us))
+    return SimpleNamespace(
+        routed_requests=np.array(routed), busy_us=np.array(busy_us), serving_us=np.full(len(routed), 10)
+    )
 
 
 def test_balance_is_the_largest_share_over_the_mean_share() -> None:

@@ -6,6 +6,7 @@ How many there should be is a plan: one number for each tick, whatever happens.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from typing import Any
 
 from tests.reference.naive import REFUSED_PAUSE_US, Event, Simulator
@@ -38,9 +39,10 @@ class FleetSimulator(Simulator):
         self.spent_us: list[dict[str, int]] = [{} for _ in range(n)]
         self.wanted = self.fleet["initial"]
         self.acts_at_us, self.next_tick_us = NEVER_US, 0
-        self.ranks: dict[int, int] = {}
+        self.routed_as: dict[int, int] = {}
         self.failures = sorted(self.fleet["failures"], key=lambda one: one["at_us"])
         self.n_rerouted = 0
+        self.turns: Counter[int] = Counter()
         self._wake(0)
         for failure in self.failures:
             self._wake(failure["at_us"])
@@ -67,10 +69,13 @@ class FleetSimulator(Simulator):
             self._let_followers_come(request, now + REFUSED_PAUSE_US)
             return
         if self.router.policy == "round-robin":
-            chosen = serving[self.router.n_routed % len(serving)]
+            chosen = serving[self.turns[serving[0]] % len(serving)]  # turns are counted by the first that serves
+            self.turns[serving[0]] += 1
         else:
-            chosen = min(serving, key=lambda index: self.router._place(request, [-one.load for one in signals], index))
-        self.ranks[request.row] = self.router.n_routed
+            draw = self.router.draw
+            lots = {one: one if draw is None else -draw.lot(request.number, one) for one in serving}
+            chosen = min(serving, key=lambda index: (signals[index].load, lots[index]))
+        self.routed_as[request.row] = self.router.n_routed
         self.router.n_routed += 1
         request.instance = chosen
         instance = self.instances[chosen]
@@ -182,7 +187,7 @@ class FleetSimulator(Simulator):
             self._let_followers_come(request, now + REFUSED_PAUSE_US)
             return
         self.n_rerouted += 1
-        at_us, rank = now + self.case.get("routing_latency_us", 0), self.ranks[request.row]
+        at_us, rank = now + self.case.get("routing_latency_us", 0), self.routed_as[request.row]
         heapq.heappush(self.events, Event(at_us, 0, BEFORE_ROUTING, rank, "rerouting", request))  # type: ignore[arg-type]
 
     def _forget_events(self, index: int, kinds: tuple[str, ...]) -> list[Request]:
