@@ -21,7 +21,7 @@ def check(subject: Subject) -> Iterator[str]:
     random = subject.random("python")
     if subject.stalled or subject.case.mode == "python" or random.random() > SHARE:
         return
-    not_asked = ("filtering", *GATEWAY_QUESTIONS)
+    not_asked = ("filtering", "eviction", "scaling", *GATEWAY_QUESTIONS)  # or never of Python
     able = [
         question
         for question, policy in subject.policies.items()
