@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.reference.naive_instance import Instance
 from tests.reference.naive_ledger import expected_output
-from tests.reference.naive_priority import DUE_US, urgency
+from tests.reference.naive_priority import urgency
 from tests.reference.naive_request import Request
 from tests.reference.naive_routing import Eyes, hashed
 
@@ -115,8 +115,7 @@ class Gateway:
     def _key(self, request: Request, now: int) -> float:
         order = self.case["queue_order"]
         if order["policy"] == "slo-deadline":
-            targets = self.case.get("ttft_targets_us") or DUE_US
-            return float(request.arrival_us + targets[request.named_class])
+            return float(request.arrival_us + request.ttft_target_us)
         if order["policy"] == "predicted-sjf":
             output = expected_output(request, [one.ledger for one in self.instances])
             work = order["input_weight"] * len(request.prompt) + order["output_weight"] * output

@@ -21,8 +21,12 @@ def check(subject: Subject) -> Iterator[str]:
     random = subject.random("python")
     if subject.stalled or subject.case.mode == "python" or random.random() > SHARE:
         return
-    asked = {name: one for name, one in subject.policies.items() if name not in ("filtering", *GATEWAY_QUESTIONS)}
-    able = [question for question, policy in asked.items() if _is_able(question, policy)]
+    not_asked = ("filtering", "eviction", "scaling", *GATEWAY_QUESTIONS)  # or never of Python
+    able = [
+        question
+        for question, policy in subject.policies.items()
+        if question not in not_asked and _is_able(question, policy)
+    ]
     if not able:
         return
     subject.asked.add("python_policies")

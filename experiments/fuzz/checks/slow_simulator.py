@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from blis.engine.batch_sums import BatchSums
-from blis.foundation.answers import GATEWAY_QUESTIONS, QUESTIONS, answer
+from blis.foundation.answers import QUESTIONS, answer
 from blis.foundation.slo import CLASSES
 from blis.policies.binding import BoundPolicy, fields
 from blis.policies.bundle import complete_policy
@@ -54,6 +54,7 @@ KNOWN = {
     "priority": {"constant", "slo-based", "inverted-slo", "slo-class", "linear", "program", "edf", "slack"},
     "scheduling": {"fcfs", "sjf", "priority-fcfs", "reverse-priority", "predicted-sjf", "vtc", "las", "mlfq"},
     "preemption": {"newest", "lowest-priority"},
+    "eviction": {"lru"},
     "scoring": {*STATELESS, "prefix-affinity", "no-hit-lru"},
 }
 
@@ -75,7 +76,7 @@ def _is_comparable(subject: Subject) -> bool:
         return False
     if int(requests.input_tokens.sum() + requests.output_tokens.sum()) > MOST_TOKENS:
         return False
-    asked = [question for question in QUESTIONS if question not in GATEWAY_QUESTIONS]  # no case has a gateway
+    asked = [question for question in QUESTIONS if question in KNOWN]  # no case has a gateway, or a fleet that scales
     if any(policies[question].name not in KNOWN[question] for question in asked):
         return False
     if not set(policies["routing"].scorers) <= KNOWN["scoring"]:
