@@ -57,7 +57,7 @@ PICKERS = {
 }
 _LOADS = {"tokens": PLUGINS["token-load"], "requests": PLUGINS["active-requests"]}
 #: Answers that ask nothing of the engines or the gateway beyond what they do anyway.
-_PLAIN = ("always-admit", "constant", "fcfs", "newest", "never", "strict", "static")
+_PLAIN = ("always-admit", "constant", "fcfs", "newest", "lru", "fixed", "never", "strict", "static")
 
 
 def endpoint_picker(policies: Mapping[str, Mapping[str, Any]]) -> tuple[str | None, str]:
