@@ -3,7 +3,7 @@
 from blis.engine._jit import kernel
 from blis.engine.codes import NEVER_US, NEXT_FIXED
 from blis.engine.fields import Records
-from blis.engine.loop import is_live
+from blis.engine.live import is_live
 from blis.engine.state import State
 from blis.engine.views import World
 
