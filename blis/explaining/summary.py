@@ -53,7 +53,7 @@ def _setting(result: Result) -> list[str]:
     chosen = {**DEFAULT_POLICIES, **result.scenario.policies}
     policies = []
     completed = {question: complete_policy(question, choice) for question, choice in chosen.items()}
-    for question, complete in without_unasked(completed).items():
+    for question, complete in without_unasked(completed, result.cluster.gateway is not None).items():
         values = ", ".join(f"{key}={_short(value)}" for key, value in complete.items() if key != "policy")
         policies.append(f"{question} `{complete['policy']}`" + (f" ({values})" if values and len(values) < 200 else ""))
     return [

@@ -148,5 +148,6 @@ def source_commit() -> str | None:
 
 def _bundle(settings: Settings) -> Bundle:
     chosen = {**DEFAULT_POLICIES, **{name: settings.document[name] for name in settings.scenario.policies}}
-    policies = without_unasked({name: complete_policy(name, choice) for name, choice in chosen.items()})
+    completed = {name: complete_policy(name, choice) for name, choice in chosen.items()}
+    policies = without_unasked(completed, settings.scenario.cluster.gateway is not None)
     return Bundle(policies, settings.lineage, settings.limits)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from blis.cluster.plan import BATCH_LIMITS
-from blis.foundation.answers import OPTIONAL_QUESTIONS, QUESTIONS, answer, as_mapping, choices
+from blis.foundation.answers import GATEWAY_QUESTIONS, OPTIONAL_QUESTIONS, QUESTIONS, answer, as_mapping, choices
 from blis.foundation.checks import check_choice, check_int, check_keys
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import check_path
@@ -137,12 +137,16 @@ def complete_policy(question: str, choice: Mapping[str, Any] | str | Callable[..
     return {"policy": name, **{key: _plain(value) for key, value in values.items()}}
 
 
-def without_unasked(policies: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The policies, with every parameter, without questions that only some clusters ask and that have their default."""
+def without_unasked(policies: Mapping[str, Mapping[str, Any]], has_gateway: bool = False) -> dict[str, Any]:
+    """The policies, with every parameter, without questions that only some clusters ask and that have their default.
+
+    Those of a gateway are kept where the cluster has one.
+    """
+    optional = set(OPTIONAL_QUESTIONS) - set(GATEWAY_QUESTIONS if has_gateway else ())
     return {
         question: policy
         for question, policy in policies.items()
-        if question not in OPTIONAL_QUESTIONS or policy != complete_policy(question, DEFAULT_POLICIES[question])
+        if question not in optional or policy != complete_policy(question, DEFAULT_POLICIES[question])
     }
 
 

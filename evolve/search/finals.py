@@ -57,9 +57,15 @@ def hold_finals(
     places = race(candidates, judge, _merit, rounds(len(seeds)) if is_one else [len(seeds)])
     ranked: list[Finalist] = [place.judged for place in places]
     to_the_end: list[Finalist] = [place.judged for place in places if place.n_seeds == len(seeds)]
-    lead = _lead(plan, to_the_end) if is_one else None
-    if lead is not None and lead.is_luck:
-        ranked, to_the_end = _known_first(plan, ranked), _known_first(plan, to_the_end)
+    known = _best_known(plan, ranked) if is_one else None
+    lead = None
+    if known is not None and known is not ranked[0]:
+        if known not in to_the_end:
+            known = judged_again(plan, [known.individual], seeds)[0]
+            ranked, to_the_end = _replaced(ranked, known), [*to_the_end, known]
+        lead = _lead(plan, ranked[0], known)
+        if lead is not None and lead.is_luck:
+            ranked, to_the_end = _first(known, ranked), _first(known, to_the_end)
     by_digest = {finalist.individual.digest: finalist for finalist in to_the_end}
     champion = ranked[0]
     stable = stability(without_each(plan, to_the_end), [finalist.individual.size for finalist in to_the_end])
@@ -116,20 +122,34 @@ def without_each(plan: Plan, judged: Sequence[Finalist]) -> list[dict[str, Score
     ]
 
 
-def _lead(plan: Plan, judged: Sequence[Finalist]) -> Lead | None:
+def _best_known(plan: Plan, ranked: Sequence[Finalist]) -> Finalist | None:
+    """The known policy that came farthest."""
+    known = {plan.problem.digest(genome) for genome in plan.first}
+    return next((one for one in ranked if one.individual.digest in known), None)
+
+
+def _lead(plan: Plan, best: Finalist, known: Finalist) -> Lead | None:
     """How far a new policy that did best is ahead of the best known one, if that keeps constraints as well."""
-    known = _known_digests(plan)
-    best, rival = judged[0], next((one for one in judged if one.individual.digest in known), None)
-    if rival is None or rival is best or rival.individual.score.is_feasible < best.individual.score.is_feasible:
+    if known.individual.score.is_feasible < best.individual.score.is_feasible:
         return None
-    ours, theirs = _by_scenario(best), _by_scenario(rival)
+    ours, theirs = _by_scenario(best), _by_scenario(known)
     parts = [
         [(role, scenario) for scenario in part]
         for role in ("train", "validation")
         for part in plan.judge.parts(role).values()
     ]
-    names = finalist_names(plan, [one.individual for one in judged])
-    return Lead(names[judged.index(rival)], names[0], *lead_of(ours, theirs, parts, read_objectives(plan.goals)))
+    names = finalist_names(plan, [best.individual, known.individual])
+    return Lead(names[1], names[0], *lead_of(ours, theirs, parts, read_objectives(plan.goals)))
+
+
+def _replaced(judged: Sequence[Finalist], again: Finalist) -> list[Finalist]:
+    """The same with a later judgement of one of them."""
+    return [again if one.individual.digest == again.individual.digest else one for one in judged]
+
+
+def _first(chosen: Finalist, judged: Sequence[Finalist]) -> list[Finalist]:
+    """One of them before all others."""
+    return [chosen, *(one for one in judged if one.individual.digest != chosen.individual.digest)]
 
 
 def _by_scenario(finalist: Finalist) -> dict[tuple[str, str], list[Record]]:
@@ -139,17 +159,6 @@ def _by_scenario(finalist: Finalist) -> dict[tuple[str, str], list[Record]]:
         for task, record in judgement.records:
             rows.setdefault((role, task.scenario), []).append(record)
     return rows
-
-
-def _known_digests(plan: Plan) -> set[str]:
-    return {plan.problem.digest(genome) for genome in plan.first}
-
-
-def _known_first(plan: Plan, judged: Sequence[Finalist]) -> list[Finalist]:
-    """The best known one before all others."""
-    known = _known_digests(plan)
-    first = next(one for one in judged if one.individual.digest in known)
-    return [first, *(one for one in judged if one is not first)]
 
 
 def _left(scenario: str, names: Sequence[str], whole: Score, without: Mapping[str, Score]) -> Score | None:

@@ -11,6 +11,8 @@ from statistics import median
 
 from blis.foundation.checks import check_int
 from blis.foundation.errors import ConfigError
+from blis.foundation.files import conf_folder
+from blis.foundation.strict_yaml import read_yaml
 from evolve.comparing.comparison import Comparison, strongest
 from evolve.comparing.sequential import Precision, own_seeds
 from evolve.outcome.files import write_text_whole
@@ -29,7 +31,8 @@ def main(words: Sequence[str]) -> int:
         precision = Precision.checked(
             as_number(given["half_width"]), check_int("first_seeds", as_number(given["first_seeds"]), 2), 600
         )
-        scenarios = read_suite(given["suite"], None)[0].scenarios["test"]
+        document = read_yaml(conf_folder() / "suite" / f"{given['suite']}.yaml")
+        scenarios = read_suite(document, None)[0].scenarios["test"]
         folders = sorted(one.parent for one in Path(given["folder"]).glob("*/champion.yaml"))
         if not folders:
             raise ConfigError(f"folder must hold searches with a champion; got {given['folder']!r}.")

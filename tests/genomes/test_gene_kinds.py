@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blis.foundation.answers import QUESTIONS
+from blis.foundation.answers import OPTIONAL_QUESTIONS, QUESTIONS
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.randomness import stream
 from blis.policies.parameters import Bounds
@@ -396,6 +396,6 @@ def test_frozen_limits_reach_the_phenotype() -> None:
     phenotype = searched.decode(searched.sample(stream(0, "test")))
 
     assert phenotype.limits == {"step_token_budget": 512}
-    assert list(phenotype.policies) == [question for question in QUESTIONS if question != "filtering"]
+    assert list(phenotype.policies) == [question for question in QUESTIONS if question not in OPTIONAL_QUESTIONS]
     assert searched.encode({"scheduling": "sjf"}, {"step_token_budget": 512}) == {"scheduling": {"policy": "sjf"}}
     assert searched.encode({"scheduling": "sjf"}, {"step_token_budget": 64}) is None
