@@ -7,7 +7,7 @@ from typing import Any
 
 #: Rows of the cluster's table: words, then the keys that fill them.
 _COUNTS = (
-    *("injected", "completed", "running", "queued", "rejected", "dropped", "unroutable", "not_started"),
+    *("injected", "completed", "running", "queued", "rejected", "dropped", "unroutable", "lost", "not_started"),
     # where there is a gateway
     *("gateway_queued", "gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out"),
 )
@@ -71,6 +71,17 @@ def _cluster_table(metrics: Mapping[str, Any]) -> Any:
         ("KV use, peak and mean", f"{_percent(metrics['kv_peak_use'])}, {_percent(metrics['kv_mean_use'])}"),
         ("preemptions", f"{_number(metrics['preemptions'])} ({_number(metrics['preemption_rate'], 3)} per request)"),
     ]
+    if "scale_ups" in metrics:  # where instances come and go
+        rows += [
+            ("GPU hours", _number(metrics["gpu_hours"], 2)),
+            ("good requests per GPU hour", _number(metrics["good_requests_per_gpu_hour"])),
+            ("instances added, taken away", f"{_number(metrics['scale_ups'])}, {_number(metrics['scale_downs'])}"),
+        ]
+        if metrics["instance_failures"]:
+            words = f"{_number(metrics['instance_failures'])}, {_number(metrics['rerouted_requests'])}"
+            rows.append(("instances that died, requests rerouted", words))
+    if metrics["cost_usd"] is not None:
+        rows.append(("cost, per good request [US $]", f"{metrics['cost_usd']:.2f}, {_cost(metrics)}"))
     if "mean_acceptance_length" in metrics:
         length, rate = metrics["mean_acceptance_length"], metrics["draft_acceptance_rate"]
         rows.append(("acceptance length", f"{_number(length, 2)} ({_percent(rate)} of the drafts)"))
@@ -79,6 +90,11 @@ def _cluster_table(metrics: Mapping[str, Any]) -> Any:
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _cost(metrics: Mapping[str, Any]) -> str:
+    cost = metrics["cost_per_good_request_usd"]
+    return "-" if cost is None else f"{cost:.5f}"
 
 
 def _latency_table(metrics: Mapping[str, Any]) -> Any:
