@@ -147,6 +147,8 @@ class Stage:
 
     def _asks_for_some(self) -> bool:
         """Whether a request asks for a model that not every instance serves."""
+        if not self.requests.models:
+            return False
         asked = np.unique(self.workload.table.model)
         serves = self.cluster.limits.serves
         return any(bool(((serves >> model) & 1 == 0).any()) for model in asked[asked >= 0].tolist())

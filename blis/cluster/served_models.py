@@ -53,6 +53,8 @@ def places_of_models(models: Sequence[str], asked: Int32Vector, served: Sequence
     ConfigError
         If a request asks for a model that no instance serves.
     """
+    if not models:
+        return ()
     is_asked_for = np.bincount(asked[asked >= 0], minlength=len(models)) > 0
     places = []
     for name, is_asked in zip(models, is_asked_for.tolist(), strict=True):

@@ -185,9 +185,18 @@ def bind_all(
         raise ConfigError(f"policies: unknown question {unknown[0]!r}. Questions: {', '.join(QUESTIONS)}.")
     bound = {}
     for question in QUESTIONS:
-        choice = policies.get(question, DEFAULT_POLICIES[question])
+        if question not in policies:
+            bound[question] = _default(question)
+            continue
+        choice = policies[question]
         bound[question] = choice if isinstance(choice, BoundPolicy) else bind(question, question, choice, allow_python)
     return bound
+
+
+@cache
+def _default(question: str) -> BoundPolicy:
+    """The default, bound once: most runs leave most questions to it."""
+    return bind(question, question, DEFAULT_POLICIES[question])
 
 
 def memory_for(policy: BoundPolicy, n_instances: int, n_requests: int, n_tenants: int = 1) -> Float64Vector:
