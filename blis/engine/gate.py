@@ -32,10 +32,10 @@ def arrive_at_gateway(world: World, state: State, request: int, now_us: int) -> 
             lowest = least_urgent(state, band)
             displaced = state.gateway.bands.newest[lowest] if lowest >= 0 else -1
         if displaced < 0:
-            _end(world, state, request, GATEWAY_REJECTED, now_us)
+            end_at_gateway(world, state, request, GATEWAY_REJECTED, now_us)
             return False
         leave(world, state, displaced)
-        _end(world, state, displaced, GATEWAY_DISPLACED, now_us)
+        end_at_gateway(world, state, displaced, GATEWAY_DISPLACED, now_us)
     look_at_arrival(world, state, request)
     key = order_queue_at(world.answers[ORDERS_QUEUE])(
         by_reference(gateway_view(world, state, band, now_us, 0.0, 0, 0, 0.0, 0.0)),
@@ -57,7 +57,7 @@ def _band_has_room(state: State, band: int) -> bool:
 
 
 @kernel
-def _end(world: World, state: State, request: int, status: int, now_us: int) -> None:
+def end_at_gateway(world: World, state: State, request: int, status: int, now_us: int) -> None:
     """A request does not wait any longer: its client comes again, or it has ended; who gave up never comes again."""
     if status != TIMED_OUT and comes_again(world, state, request, now_us):
         return
@@ -74,7 +74,7 @@ def let_go(world: World, state: State, request: int, now_us: int) -> None:
     expired_us = state.gateway.requests.enqueued_us[request] + world.settings.gate_ttl_us
     gave_up_us = state.requests.arrival_us[request] + world.settings.gate_timeout_us
     leave(world, state, request)
-    _end(world, state, request, GATEWAY_EXPIRED if expired_us <= gave_up_us else TIMED_OUT, now_us)
+    end_at_gateway(world, state, request, GATEWAY_EXPIRED if expired_us <= gave_up_us else TIMED_OUT, now_us)
 
 
 @kernel

@@ -22,6 +22,7 @@ from blis.engine.codes import (
     ROUTING_HEAD,
     ROUTING_TAIL,
     STOP_AT_ROUTING,
+    TIMED_OUT,
     UNROUTABLE,
 )
 from blis.engine.decisions import record_routing, record_scores
@@ -29,6 +30,7 @@ from blis.engine.dispatching import note_routed
 from blis.engine.events import advance, inject
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
 from blis.engine.filters import filter_candidates
+from blis.engine.gate import end_at_gateway
 from blis.engine.gate_record import leave_transit
 from blis.engine.heap import AS_QUEUED, meld, without_root
 from blis.engine.live import is_live
@@ -87,6 +89,10 @@ def _refuse_unroutable(world: World, state: State, request: int, now_us: int) ->
     cluster = state.scratch.cluster
     _leave_routing(world, state, request)
     if world.settings.has_gateway:
+        if state.requests.arrival_us[request] + world.settings.gate_timeout_us <= now_us:
+            leave_transit(world, state, request)
+            end_at_gateway(world, state, request, TIMED_OUT, now_us)
+            return
         if cluster[NEXT_FLEET_US] < NEVER_US:  # somebody may serve it then
             state.requests.queued_us[request] = cluster[NEXT_FLEET_US] + 1
             state.requests.link[request] = -1
