@@ -41,7 +41,7 @@ def blocks_view(
         next_us = next_use_us(world, state, instance, identity, row, returns)
     draw = 0
     if asks_of_run:
-        number = kept.order[run] * world.settings.n_instances + instance
+        number = kept.rank[run] * world.settings.n_instances + instance
         draw = mixed(world.settings.draw_key ^ mixed(number & _LOW_32_BITS))
     return BlocksView(
         given_back_us(state, row) if asks_of_run else state.scratch.step[NOW_US],

@@ -18,25 +18,24 @@ def find_candidates(world: World, state: State, request: int) -> int:
 
     Whoever keeps requests back asks this first: where it is 0, a request that is sent on is lost as unroutable.
     """
-    if world.settings.restricts_candidates:
-        model, count = world.workload.table.model[request], 0
-        for instance in range(world.settings.n_instances):
-            serves = model < 0 or (world.limits.serves[instance] >> model) & 1 != 0
-            decodes = world.limits.roles[instance] & DECODE != 0
-            if serves and decodes and state.instances.routable[instance] != 0:
-                state.scratch.eligible[count] = instance
-                count += 1
-        state.scratch.cluster[N_CANDIDATES] = count
-    return state.scratch.cluster[N_CANDIDATES]
+    return _list_servers(world, state, world.workload.table.model[request])
 
 
 @kernel
 def find_servers(world: World, state: State) -> int:
     """List the instances that any request may be sent to now, whatever model it asks for; return how many they are."""
+    return _list_servers(world, state, -1)
+
+
+@kernel
+def _list_servers(world: World, state: State, model: int) -> int:
+    """List the instances that serve this model, or, if it is -1, any."""
     if world.settings.restricts_candidates:
         count = 0
         for instance in range(world.settings.n_instances):
-            if world.limits.roles[instance] & DECODE != 0 and state.instances.routable[instance] != 0:
+            serves = model < 0 or (world.limits.serves[instance] >> model) & 1 != 0
+            decodes = world.limits.roles[instance] & DECODE != 0
+            if serves and decodes and state.instances.routable[instance] != 0:
                 state.scratch.eligible[count] = instance
                 count += 1
         state.scratch.cluster[N_CANDIDATES] = count

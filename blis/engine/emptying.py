@@ -27,7 +27,7 @@ from blis.engine.sent_prompts import note_dropped
 from blis.engine.state import LOST_ENTRIES, PAUSES, State
 from blis.engine.step_end import note_event
 from blis.engine.views import World
-from blis.engine.waiting import forget_waiting
+from blis.engine.waiting import forget_waiting, unlink_waiting
 
 
 @kernel
@@ -191,16 +191,9 @@ def _hand_back_listed(world: World, state: State, instance: int, now_us: int) ->
     instances, requests = state.instances, state.requests
     request = instances.waiting_head[instance]
     while request >= 0:
-        before, after = requests.back_link[request], requests.link[request]
+        after = requests.link[request]
         if not _stays(world, state, request):
-            if before >= 0:
-                requests.link[before] = after
-            else:
-                instances.waiting_head[instance] = after
-            if after >= 0:
-                requests.back_link[after] = before
-            else:
-                instances.waiting_tail[instance] = before
+            unlink_waiting(state, instance, request)
             _leave_queue(world, state, instance, request)
             _hand_back_one(world, state, instance, request, now_us)
         request = after

@@ -365,7 +365,7 @@ RUN_FIELDS = {
 # Beside each run of the instances' caches, where a policy ranks what is free, see blis.engine.keeping.
 KEPT_FIELDS = {
     "key": (_F, 0.0),  # the lowest goes first
-    "order": (_I, 0),  # how many were given back before it; the lowest of equal keys goes first
+    "rank": (_I, 0),  # how many were given back before it; the lowest of equal keys goes first
     "queue": (_I, -1),  # in which it is, or was when it was last free; -1: it never was
     "counted_blocks": (_I, 0),  # that the queue's length counts of it
     "uses": (_I, 0),  # requests that have given it back

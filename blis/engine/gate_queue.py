@@ -17,7 +17,7 @@ from blis.engine.codes import (
     NEXT_SWEEP_US,
     NOT_STARTED,
 )
-from blis.engine.flow_heap import melded, without
+from blis.engine.ranked_heap import melded, without
 from blis.engine.state import State
 from blis.engine.views import World
 from blis.foundation.slo import BAND_OF_CLASS

@@ -110,7 +110,7 @@ def keep_split(world: World, state: State, run: int, below: int) -> None:
     if world.settings.evicts_oldest:
         return
     runs, kept = state.cache.runs, state.kept.runs
-    kept.key[below], kept.order[below], kept.queue[below] = kept.key[run], kept.order[run], kept.queue[run]
+    kept.key[below], kept.rank[below], kept.queue[below] = kept.key[run], kept.rank[run], kept.queue[run]
     kept.uses[below], kept.since_us[below] = kept.uses[run], kept.since_us[run]
     kept.counted_blocks[below] = min(kept.counted_blocks[run], runs.end[below] - runs.first[below])
     kept.counted_blocks[run] -= kept.counted_blocks[below]
@@ -217,7 +217,7 @@ def _move(world: World, state: State, instance: int, run: int, target: int) -> N
 def _take_number(state: State, instance: int, run: int) -> None:
     """Let a run be the one that was given back last."""
     given_back = state.kept.queues.given_back
-    state.kept.runs.order[run] = given_back[queue_place(instance, 0)]
+    state.kept.runs.rank[run] = given_back[queue_place(instance, 0)]
     given_back[queue_place(instance, 0)] += 1
 
 

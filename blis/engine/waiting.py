@@ -196,6 +196,17 @@ def take_first(world: World, state: State, instance: int, n_sorted: int) -> None
     if world.settings.queue_kind == FIXED_ORDER:
         instances.waiting_head[instance] = without_root(AS_TAKEN, world.workload, requests, request)
         return
+    unlink_waiting(state, instance, request)
+    if world.settings.queue_kind == CHANGING_ORDER:
+        last = state.scratch.order[n_sorted - 1]
+        state.scratch.order[0] = last
+        _sift_down(world, state, 0, n_sorted - 1)
+
+
+@kernel
+def unlink_waiting(state: State, instance: int, request: int) -> None:
+    """Take a request out of the list of those that wait, wherever it stands."""
+    requests, instances = state.requests, state.instances
     before, after = requests.back_link[request], requests.link[request]
     if before >= 0:
         requests.link[before] = after
@@ -207,10 +218,6 @@ def take_first(world: World, state: State, instance: int, n_sorted: int) -> None
         instances.waiting_tail[instance] = before
     requests.link[request] = -1
     requests.back_link[request] = -1
-    if world.settings.queue_kind == CHANGING_ORDER:
-        last = state.scratch.order[n_sorted - 1]
-        state.scratch.order[0] = last
-        _sift_down(world, state, 0, n_sorted - 1)
 
 
 @kernel

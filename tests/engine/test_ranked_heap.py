@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from blis.engine._jit import plain
 from blis.engine.fields import GATED_FIELDS, records
-from blis.engine.flow_heap import melded, without
+from blis.engine.ranked_heap import melded, without
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
