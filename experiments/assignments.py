@@ -1,6 +1,8 @@
 """The words key=value of an experiment's command line."""
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
@@ -42,3 +44,12 @@ def as_number(text: str) -> object:
         except ValueError:
             continue
     return text
+
+
+def on_command_line(value: Any) -> str:
+    """Plain data as Hydra reads it on a command line."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{on_command_line(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(on_command_line, value)) + "]"
+    return value if isinstance(value, str) else json.dumps(value)

@@ -129,7 +129,9 @@ def run_until(world: World, state: State, until_us: int) -> int:
         if meeting_us >= end_us:
             cluster[NEXT_INSTANCE] = 0
             return DONE
-        event_us = next_cluster_event(world, state)
+        # Where no arrival waits for an end, and nobody in front of the router, this is what the meeting was about.
+        may_differ = world.settings.lookahead_us != NEVER_US or world.settings.has_gateway
+        event_us = next_cluster_event(world, state) if may_differ else meeting_us
         if event_us > meeting_us:
             cluster[NEXT_INSTANCE] = 0
             continue

@@ -7,7 +7,6 @@ own. What tuning brought each of them is measured on the test
 scenarios with seeds of their own. Which policies: those of `conf/baselines/default.yaml`, or `rivals=a,b` of them.
 """
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +30,7 @@ from evolve.outcome.files import write_text_whole
 from evolve.outcome.run_folder import read_config
 from evolve.records import Phenotype
 from evolve.settings import ALGORITHMS, Settings
-from experiments.assignments import as_number, read_assignments
+from experiments.assignments import as_number, on_command_line, read_assignments
 
 #: Where numbers are searched whose bounds do not say it, as `conf/problem/routing.yaml` has them.
 RANGES = {"shortest-expected-work": {"tokens_of_full_memory": {"low": 0, "high": 100_000}}}
@@ -102,7 +101,7 @@ def _tune(folder: Path, name: str, policies: Mapping[str, Any], given: Mapping[s
     inner, bundle = folder / "searches" / name, folder / f"{name}-tuned.yaml"
     if bundle.exists():
         return
-    words = [f"problem.tuned.{question}={_flow(choice)}" for question, choice in policies.items()]
+    words = [f"problem.tuned.{question}={on_command_line(choice)}" for question, choice in policies.items()]
     words += [f"{key}={given[key]}" for key in ("algorithm", "suite", "seed")]
     words += [
         f"budget.evaluations={given['evaluations']}",
@@ -120,15 +119,6 @@ def _tune(folder: Path, name: str, policies: Mapping[str, Any], given: Mapping[s
     if run.main(words) != 0:
         raise SystemExit(1)
     write_text_whole(bundle, (inner / "champion.yaml").read_text(encoding="utf-8"))
-
-
-def _flow(value: Any) -> str:
-    """Plain data as Hydra reads it on a command line."""
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_flow(part)}" for key, part in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_flow, value)) + "]"
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def table(folder: Path, tunable: Mapping[str, Any], precision: Precision) -> list[str]:

@@ -1,0 +1,140 @@
+"""`python -m experiments.e009_fleet [folder=outputs/fleet] [problems=gateway,autoscaler,eviction] [seeds=3]`.
+
+Searches policies of a fleet, judges their champions on families that no search has met and under prices that none was
+trained on, and tabulates; what is there already is not done again. Rivals are all known policies of the problem, the
+default ones, and the two strongest of its own with numbers that a search of the same budget found for them.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from blis.foundation.checks import check_choice, check_int
+from blis.foundation.errors import ConfigError
+from blis.foundation.files import conf_folder
+from blis.foundation.strict_yaml import read_yaml
+from evolve import run
+from evolve.comparing.comparison import strongest
+from evolve.comparing.sequential import Precision, own_seeds
+from evolve.outcome.files import write_text_whole
+from evolve.records import Phenotype
+from evolve.trials.suite import SuiteScenario, read_suite
+from experiments.assignments import as_number, read_assignments
+from experiments.e004_discovery.champions import compared
+from experiments.e009_fleet.rivals import SUFFIX, overrides, read_tuned, strongest_with_numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """How a problem is searched and judged."""
+
+    suite: str
+    other_prices: Sequence[str]  #: latency models, in turn, of the families of the test
+    words: Sequence[str] = ()  #: further words of the command
+
+
+STUDIES = {
+    "gateway": Study("gateway", ("trained-physics", "roofline")),
+    "autoscaler": Study(
+        "autoscaled",
+        ("trained-physics", "roofline"),
+        (
+            "ladder=[{num_requests: null, seeds: 1}]",
+            "objectives={lateness: 0.3, promised-time: 0.2, slo-attainment: 0.2, cost: 0.3}",
+        ),
+    ),
+    "eviction": Study("eviction", ("trained-physics", "roofline")),
+}
+TUNED_RIVALS = 2
+DEFAULTS = {"folder": "outputs/fleet", "problems": ",".join(STUDIES), "seeds": "3", "half_width": "0.02"}
+HEAD = (
+    "| problem | seed | over the strongest rival | which is | over the strongest tuned one | on unseen families alone "
+    "| other prices, over the strongest |",
+    "|---|---|---|---|---|---|---|",
+)
+
+
+def main(words: Sequence[str]) -> int:
+    """Run what is missing and print the table; 2 if the command line is wrong."""
+    try:
+        given = {**DEFAULTS, **read_assignments(words, DEFAULTS)}
+        n_seeds = check_int("seeds", as_number(given["seeds"]), 1)
+        problems = [check_choice("problems", problem, STUDIES) for problem in given["problems"].split(",")]
+        precision = Precision.checked(as_number(given["half_width"]), 3, 600)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    folder, text = Path(given["folder"]), list(HEAD)
+    for problem in problems:
+        text += _studied(folder, problem, n_seeds, precision)
+        write_text_whole(folder / "table.md", "\n".join(text) + "\n")
+    print("\n".join(text))
+    return 0
+
+
+def _studied(folder: Path, problem: str, n_seeds: int, precision: Precision) -> list[str]:
+    """A line for each search seed, and one for the median."""
+    study = STUDIES[problem]
+    for seed in range(1, n_seeds + 1):
+        _search(folder / f"{problem}-{seed}", problem, seed, ())
+    first = compared(folder / f"{problem}-1", {}, precision)
+    names = strongest_with_numbers(problem, first, TUNED_RIVALS)
+    for name in names:
+        _search(folder / f"{name}{SUFFIX}", problem, 1, overrides(problem, name))
+    tuned = read_tuned(folder, names)
+    suite = read_yaml(conf_folder() / "suite" / f"{study.suite}.yaml")
+    elsewhere = read_suite(_priced(suite, study.other_prices), None)[0].scenarios["test"]
+    lines, gains = [], []
+    for seed in range(1, n_seeds + 1):
+        line, gain = _judged(folder / f"{problem}-{seed}", problem, seed, tuned, precision, elsewhere)
+        print(line, file=sys.stderr, flush=True)
+        lines.append(line)
+        gains.append(gain)
+    return [*lines, f"| **{problem}** | median | **{median(gains):+.1f} %** | | | | |"]
+
+
+def _search(folder: Path, problem: str, seed: int, words: Sequence[str]) -> None:
+    if (folder / "champion.yaml").exists():
+        return
+    study = STUDIES[problem]
+    search = [f"problem={problem}", "algorithm=ga", f"suite={study.suite}", f"seed={seed}", *study.words, *words]
+    common = ["tracker=none", "evaluator=threads", "report=false"]
+    if run.main([*search, *common, f"hydra.run.dir={folder}"]) != 0:
+        raise SystemExit(1)
+
+
+def _judged(
+    folder: Path,
+    problem: str,
+    seed: int,
+    tuned: Mapping[str, Phenotype],
+    precision: Precision,
+    elsewhere: Sequence[SuiteScenario],
+) -> tuple[str, float]:
+    """The line of a search, and its gain over the strongest rival [%]."""
+    here = compared(folder, tuned, precision)
+    abroad = compared(folder, tuned, precision, elsewhere, own_seeds("prices"))
+    hardest, dearest = strongest(here), strongest(abroad)
+    with_numbers = [one for one in here if one.rival.endswith(SUFFIX)]
+    best_tuned = f"{strongest(with_numbers).overall} ({strongest(with_numbers).rival})" if with_numbers else "-"
+    found = hardest.generalisation
+    families = "-" if found is None or found.families is None else str(found.families)
+    cells = [
+        problem, str(seed), str(hardest.overall), hardest.rival, best_tuned, families,
+        f"{dearest.overall} ({dearest.rival})",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |", hardest.overall.gain_percent
+
+
+def _priced(suite: Mapping[str, Any], prices: Sequence[str]) -> dict[str, Any]:
+    """The suite with the families of its test under other prices, in turn."""
+    families = suite["test"]["families"]
+    priced = [{"name": name, "physics": prices[place % len(prices)]} for place, name in enumerate(families)]
+    return {**suite, "test": {**suite["test"], "families": priced}}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

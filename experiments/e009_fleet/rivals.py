@@ -1,0 +1,61 @@
+"""Shipped answers of a problem with numbers of their own choosing, found by the budget of a search."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from blis.foundation.files import conf_folder
+from blis.foundation.strict_yaml import read_yaml
+from evolve.comparing.comparison import Comparison
+from evolve.judging.baselines import read_policies, with_bundles
+from evolve.records import Phenotype
+from experiments.assignments import on_command_line
+
+SUFFIX = "-tuned"
+
+
+def strongest_with_numbers(problem: str, comparisons: Sequence[Comparison], most: int) -> list[str]:
+    """Names of the known policies that are hardest to beat among those of the problem that have numbers to tune."""
+    document = read_yaml(conf_folder() / "problem" / f"{problem}.yaml")
+    hardest_first = sorted(comparisons, key=lambda one: one.overall.gain_percent)
+    return [one.rival for one in hardest_first if _parameters(document, one.rival)][:most]
+
+
+def overrides(problem: str, name: str) -> list[str]:
+    """Words that make of a problem the search for the numbers of one of its known policies alone."""
+    document = read_yaml(conf_folder() / "problem" / f"{problem}.yaml")
+    chosen = document["seeds"][name]
+    words = []
+    for gene, described in document["genes"].items():
+        answer = _answer_of(chosen.get(gene))
+        if answer is None:
+            answer = _name_of(described["policies"][0])
+        (only,) = (one for one in described["policies"] if _name_of(one) == answer)
+        words.append(f"problem.genes.{gene}.policies=[{on_command_line(only)}]")
+    others = [f"~problem.seeds.{other}" for other in document["seeds"] if other != name]
+    return [*words, *others]
+
+
+def read_tuned(folder: Path, names: Sequence[str]) -> dict[str, Phenotype]:
+    """The champions of those searches, by the name of the policy whose numbers they are."""
+    bundles = {f"{name}{SUFFIX}": str(folder / f"{name}{SUFFIX}" / "champion.yaml") for name in names}
+    return read_policies("rivals", with_bundles("rivals", bundles))
+
+
+def _parameters(document: Mapping[str, Any], name: str) -> bool:
+    chosen = document["seeds"].get(name)
+    if chosen is None:
+        return False
+    return any(
+        isinstance(one, Mapping) and one["policy"] == _answer_of(chosen.get(gene)) and one.get("parameters")
+        for gene, described in document["genes"].items()
+        for one in described["policies"]
+    )
+
+
+def _answer_of(choice: Any) -> str | None:
+    return None if choice is None else _name_of(choice)
+
+
+def _name_of(policy: Any) -> str:
+    return str(policy["policy"] if isinstance(policy, Mapping) else policy)
