@@ -22,6 +22,7 @@ import numba
 from numba.core.registry import cpu_target
 
 from blis.engine.parts import Helper
+from blis.engine.plain_indices import plain_indices
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -115,7 +116,8 @@ def compiled(signature: Any, function: Callable[..., Any]) -> Callable[..., Any]
     """
     _load_registries()
     jit = numba.njit(signature, nogil=True, cache=_has_disk_cache(), error_model="numpy", _nrt=False)
-    return cast("Callable[..., Any]", jit(function))
+    with plain_indices():
+        return cast("Callable[..., Any]", jit(function))
 
 
 def entry_point(function: Callable[..., Any]) -> Callable[..., Any]:
