@@ -1,7 +1,7 @@
 """Kernels that index arrays as C does: from 0 on, and never from the end.
 
-numba lets every signed index count from the end where it is negative, which costs three instructions at each access, and
-keeps loops from being vectorised: a sixth of a run's time. No kernel here needs it. A negative index is a mistake,
+numba lets every signed index count from the end where it is negative, which costs three instructions at each access,
+and keeps loops from being vectorised: a sixth of a run's time. No kernel here needs it. A negative index is a mistake,
 which the tests find by `NUMBA_BOUNDSCHECK=1`, for which numba has a check of its own.
 
 numba has no flag for it, so the function that it generates an index with is exchanged for as long as a kernel is being

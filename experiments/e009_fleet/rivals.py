@@ -31,7 +31,12 @@ def overrides(problem: str, name: str) -> list[str]:
         if answer is None:
             answer = _name_of(described["policies"][0])
         (only,) = (one for one in described["policies"] if _name_of(one) == answer)
-        words.append(f"problem.genes.{gene}.policies=[{on_command_line(only)}]")
+        if isinstance(only, Mapping):
+            words.append(f"problem.genes.{gene}.policies=[{on_command_line(only)}]")
+        else:  # nothing to tune
+            words += [f"~problem.genes.{gene}", f"+problem.frozen.{gene}={answer}"]
+            if gene in chosen:
+                words.append(f"~problem.seeds.{name}.{gene}")
     others = [f"~problem.seeds.{other}" for other in document["seeds"] if other != name]
     return [*words, *others]
 
