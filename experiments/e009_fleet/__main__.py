@@ -51,8 +51,8 @@ STUDIES = {
 TUNED_RIVALS = 2
 DEFAULTS = {"folder": "outputs/fleet", "problems": ",".join(STUDIES), "seeds": "3", "half_width": "0.02"}
 HEAD = (
-    "| problem | seed | over the strongest rival | which is | over the strongest tuned one | on unseen families alone "
-    "| other prices, over the strongest |",
+    "| problem | seed | over the strongest rival | which is | over the strongest tuned one | unseen families alone, over the "
+    "strongest | other prices, over the strongest |",
     "|---|---|---|---|---|---|---|",
 )
 
@@ -86,10 +86,10 @@ def _studied(folder: Path, problem: str, n_seeds: int, precision: Precision) -> 
         _search(folder / f"{name}{SUFFIX}", problem, 1, overrides(problem, name))
     tuned = read_tuned(folder, names)
     suite = read_yaml(conf_folder() / "suite" / f"{study.suite}.yaml")
-    elsewhere = read_suite(_priced(suite, study.other_prices), None)[0].scenarios["test"]
+    unseen, priced = _tested(suite, _unseen(suite)), _tested(suite, _priced(suite, study.other_prices))
     lines, gains = [], []
     for seed in range(1, n_seeds + 1):
-        line, gain = _judged(folder / f"{problem}-{seed}", problem, seed, tuned, precision, elsewhere)
+        line, gain = _judged(folder / f"{problem}-{seed}", problem, seed, tuned, precision, unseen, priced)
         print(line, file=sys.stderr, flush=True)
         lines.append(line)
         gains.append(gain)
@@ -112,28 +112,36 @@ def _judged(
     seed: int,
     tuned: Mapping[str, Phenotype],
     precision: Precision,
-    elsewhere: Sequence[SuiteScenario],
+    unseen: Sequence[SuiteScenario],
+    priced: Sequence[SuiteScenario],
 ) -> tuple[str, float]:
     """The line of a search, and its gain over the strongest rival [%]."""
     here = compared(folder, tuned, precision)
-    abroad = compared(folder, tuned, precision, elsewhere, own_seeds("prices"))
-    hardest, dearest = strongest(here), strongest(abroad)
+    new = strongest(compared(folder, tuned, precision, unseen, own_seeds("unseen")))
+    dear = strongest(compared(folder, tuned, precision, priced, own_seeds("prices")))
+    hardest = strongest(here)
     with_numbers = [one for one in here if one.rival.endswith(SUFFIX)]
     best_tuned = f"{strongest(with_numbers).overall} ({strongest(with_numbers).rival})" if with_numbers else "-"
-    found = hardest.generalisation
-    families = "-" if found is None or found.families is None else str(found.families)
-    cells = [
-        problem, str(seed), str(hardest.overall), hardest.rival, best_tuned, families,
-        f"{dearest.overall} ({dearest.rival})",
-    ]  # fmt: skip
+    cells = [problem, str(seed), str(hardest.overall), hardest.rival, best_tuned]
+    cells += [f"{one.overall} ({one.rival})" for one in (new, dear)]
     return f"| {' | '.join(cells)} |", hardest.overall.gain_percent
 
 
-def _priced(suite: Mapping[str, Any], prices: Sequence[str]) -> dict[str, Any]:
-    """The suite with the families of its test under other prices, in turn."""
-    families = suite["test"]["families"]
-    priced = [{"name": name, "physics": prices[place % len(prices)]} for place, name in enumerate(families)]
-    return {**suite, "test": {**suite["test"], "families": priced}}
+def _tested(suite: Mapping[str, Any], families: Sequence[Any]) -> Sequence[SuiteScenario]:
+    """The scenarios of a suite's test, were these its families."""
+    return read_suite({**suite, "test": {**suite["test"], "families": families}}, None)[0].scenarios["test"]
+
+
+def _unseen(suite: Mapping[str, Any]) -> list[str]:
+    """Families of the test that no other role has."""
+    seen = {*suite["train"]["families"], *suite["validation"]["families"]}
+    return [name for name in suite["test"]["families"] if name not in seen]
+
+
+def _priced(suite: Mapping[str, Any], prices: Sequence[str]) -> list[dict[str, str]]:
+    """All families of the test under other prices, in turn."""
+    names = suite["test"]["families"]
+    return [{"name": name, "physics": prices[place % len(prices)]} for place, name in enumerate(names)]
 
 
 if __name__ == "__main__":
