@@ -51,8 +51,8 @@ STUDIES = {
 TUNED_RIVALS = 2
 DEFAULTS = {"folder": "outputs/fleet", "problems": ",".join(STUDIES), "seeds": "3", "half_width": "0.02"}
 HEAD = (
-    "| problem | seed | over the strongest rival | which is | over the strongest tuned one | unseen families alone, over the "
-    "strongest | other prices, over the strongest |",
+    "| problem | seed | over the strongest rival | which is | over the strongest tuned one "
+    "| unseen families alone, over the strongest | other prices, over the strongest |",
     "|---|---|---|---|---|---|---|",
 )
 
