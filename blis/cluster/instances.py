@@ -6,6 +6,7 @@ import numpy as np
 
 from blis.cluster.fleet_plan import Fleet
 from blis.cluster.gateway import Gateway
+from blis.cluster.kv_tiers import KvTiers
 from blis.cluster.latency import LatencyModel
 from blis.cluster.served_models import served_models
 from blis.cluster.speculative import Speculative
@@ -57,6 +58,7 @@ class Cluster:
     router_ties: str | None = None  #: one of blis.cluster.plan.TIE_RULES; None: as the semantics have it
     fleet: Fleet | None = None  #: which instances come and go; None: all are there all the time
     gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
+    kv_tiers: KvTiers | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
 
     def __post_init__(self) -> None:
         if not self.instances:

@@ -137,6 +137,11 @@ SETTING_FIELDS = {
     "gate_reads_reports": (_I, 0),  # the saturation follows from what instances report
     "gate_reads_records": (_I, 0),  # it follows from the router's own record of what it sent
     "gate_counts_cycles": (_I, 0),  # a ceiling changes from cycle to cycle
+    "n_tiers": (_I, 0),  # beneath the KV blocks of the GPUs
+    "shares_tier": (_I, 0),  # all instances share the last of them
+    "tiers_written_through": (_I, 0),  # blocks go there when they are full, else when they are evicted
+    "tiers_exclusive": (_I, 0),  # a block lies on the GPU or in one of the instance's own tiers
+    "tiers_prompts_only": (_I, 0),  # what a request writes goes to none
     "retry_attempts": (_I, 0),  # how often a client that was refused comes again; 0: never
     "retry_base_us": (_I, 0),  # pause before the first of these
     "retry_most_us": (_I, 0),  # longest pause

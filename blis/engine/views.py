@@ -139,6 +139,28 @@ class BlocksView(NamedTuple):
     head_frequency: Int64Vector  #: (MOST_QUEUES,) that run's frequency
 
 
+class TieringView(NamedTuple):
+    """A request about to be taken into the batch, and what the tiers beneath the GPU have of it."""
+
+    clock_us: int  #: when its load would begin
+    instance: int
+    request: int  #: position in the order of arrival
+    slo_class: int  #: index into blis.foundation.slo.CLASSES
+    tenant: int
+    round: int  #: turn within the session
+    input_tokens: int  #: whole prompt
+    block_size_tokens: int
+    cached_blocks: int  #: leading blocks that the GPU has
+    found_blocks: int  #: behind them, that tiers have, one after the other
+    load_us: int  #: until all of those could be there, with what waits before them
+    compute_us: int  #: that computing them would add to a step that computes the rest of the text
+    queued_requests: int
+    running_requests: int
+    total_blocks: int  #: KV blocks of the GPUs
+    used_blocks: int  #: of those
+    leading_blocks: Int64Vector  #: (MOST_TIERS,) of those found, up to the first that lies further away than the tier
+
+
 class GatewayView(NamedTuple):
     """The queue in front of the router, and the band that is asked about; where none is, its fields are 0."""
 
@@ -215,6 +237,7 @@ _BLOCKS_VIEW = named_type(
     {"evicted_key": types.float64}
     | dict.fromkeys(("queue_blocks", "ghost_blocks", "head_blocks", "head_frequency"), _REPORTED),
 )
+_TIERING_VIEW = named_type(TieringView, {"leading_blocks": _COUNTS})
 _GATEWAY_VIEW = named_type(
     GatewayView,
     {"in_flight_tokens": _COUNTS}
@@ -227,6 +250,7 @@ _LINE = named_type(Line, dict.fromkeys(("time_us", "per_token_us"), types.float6
 # Router views are large, so they are handed over by reference.
 ROUTER_VIEW, REQUEST_VIEW, QUEUE_VIEW = Reference(_ROUTER_VIEW), Reference(_REQUEST_VIEW), Reference(_QUEUE_VIEW)
 BLOCKS_VIEW, GATEWAY_VIEW, FLOWS_VIEW = Reference(_BLOCKS_VIEW), Reference(_GATEWAY_VIEW), Reference(_FLOWS_VIEW)
+TIERING_VIEW = Reference(_TIERING_VIEW)
 
 #: The signature of each folder's verb.
 ADMIT = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
@@ -242,6 +266,7 @@ MEASURE = types.float64(ROUTER_VIEW, GATEWAY_VIEW, _VECTOR, _VECTOR)
 CHOOSE = _INTEGER(FLOWS_VIEW, _VECTOR, _VECTOR)
 ORDER_QUEUE = types.float64(GATEWAY_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 LIMIT = types.float64(GATEWAY_VIEW, _VECTOR, _VECTOR)
+LOAD = _INTEGER(TIERING_VIEW, _VECTOR, _VECTOR)
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 
@@ -250,8 +275,8 @@ DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 #: priority that the chosen one stands for: inversions are judged by it.
 (
     ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, RANKS_BLOCKS, SCALES, MEASURES, CHOOSES, ORDERS_QUEUE, LIMITS,
-    TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
-) = range(17)  # fmt: skip
+    LOADS, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
+) = range(18)  # fmt: skip
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)
@@ -264,6 +289,7 @@ measure_at = caller_of(MEASURE)
 choose_at = caller_of(CHOOSE)
 order_queue_at = caller_of(ORDER_QUEUE)
 limit_at = caller_of(LIMIT)
+load_at = caller_of(LOAD)
 step_time_at = caller_of(STEP_TIME)
 decode_line_at = caller_of(DECODE_LINE)
 score_at = caller_of(SCORE)
@@ -273,8 +299,8 @@ keep_at = caller_of(KEEP)
 #: further row for each filter that is asked, from FIRST_FILTER on.
 (
     ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, EVICTION, SCALING, SATURATION, FAIRNESS,
-    QUEUE_ORDER, CEILING, FIRST_FILTER,
-) = range(13)  # fmt: skip
+    QUEUE_ORDER, CEILING, TIERING, FIRST_FILTER,
+) = range(14)  # fmt: skip
 
 
 class World(NamedTuple):

@@ -16,6 +16,7 @@ from blis.metrics.latency import interval_figures
 from blis.metrics.load import load_figures
 from blis.metrics.served import Served, served_requests
 from blis.metrics.service import service_figures, share
+from blis.metrics.tiers import tier_figures
 from blis.outcome import Outcome
 from blis.workload.requests import Requests
 
@@ -69,6 +70,7 @@ def cluster_block(
         **draft_figures(cluster, instances, everywhere),
         **fleet_figures(cluster, outcome),
         **gateway_figures(outcome),
+        **tier_figures(cluster, outcome, everywhere),
     }
 
 
