@@ -67,7 +67,7 @@ class Cluster:
     @property
     def moves_kv(self) -> bool:
         """Whether requests may wait for KV that comes from elsewhere."""
-        return False
+        return self.kv_tiers is not None and self.kv_tiers.plan.load == "request"
 
     def limits(self, semantics: Semantics = CORRECTED) -> Records:
         """The instances' numbers as the kernel reads them; the semantics say what an instance leaves open."""

@@ -13,6 +13,7 @@ from blis.foundation.checks import check_choice, check_flag, check_int, check_ke
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
 
+LOAD_RULES = ("request", "step")
 WRITE_RULES = ("through", "back")
 PLACEMENTS = ("inclusive", "exclusive")
 EVICTION_RULES = ("lru", "arc")
@@ -26,7 +27,7 @@ MOST_DEPTH = 2**20
 MOST_TOKEN_BYTES = 1e9
 _GB = 1e9
 _US_PER_S = 1e6
-_KEYS = ("tiers", "write", "placement", "prompt_only", "kv_bytes_per_token")
+_KEYS = ("tiers", "load", "write", "placement", "prompt_only", "kv_bytes_per_token")
 _NUMBERS = ("read_gb_per_s", "write_gb_per_s", "base_latency_us", "saturation_queue_depth", "single_transfer_fraction")
 _TIER_KEYS = ("device", "capacity_gb", "capacity_blocks", "eviction", "shared", "router_credit", *_NUMBERS)
 
@@ -48,6 +49,7 @@ class TierPlan:
     """What lies beneath the KV blocks of the GPUs, from the nearest tier to the furthest."""
 
     tiers: tuple[Tier, ...]  #: 1 to MOST_TIERS
+    load: str = "request"  #: one of LOAD_RULES: who loads waits by itself, or the step that takes it lasts longer
     write: str = "through"  #: one of WRITE_RULES
     placement: str = "inclusive"  #: one of PLACEMENTS
     prompt_only: bool = False  #: what requests write is kept in none
@@ -82,6 +84,7 @@ class TierPlan:
         size = given.get("kv_bytes_per_token")
         return cls(
             tiers=_tiers(f"{where}.tiers", listed),
+            load=check_choice(f"{where}.load", given.get("load", "request"), LOAD_RULES),
             write=write,
             placement=placement,
             prompt_only=prompt_only,
@@ -165,6 +168,7 @@ def tier_settings(tiers: KvTiers | None) -> dict[str, int]:
     return {
         "n_tiers": len(plan.tiers) if plan else 0,
         "shares_tier": plan is not None and plan.tiers[-1].shared,
+        "tiers_load_apart": plan is not None and plan.load == "request",
         "tiers_written_through": plan is not None and plan.write == "through",
         "tiers_exclusive": plan is not None and plan.placement == "exclusive",
         "tiers_prompts_only": plan is not None and plan.prompt_only,

@@ -140,6 +140,7 @@ SETTING_FIELDS = {
     "gate_counts_cycles": (_I, 0),  # a ceiling changes from cycle to cycle
     "n_tiers": (_I, 0),  # beneath the KV blocks of the GPUs
     "shares_tier": (_I, 0),  # all instances share the last of them
+    "tiers_load_apart": (_I, 0),  # who loads from them waits and takes no part in steps; else the step waits
     "tiers_written_through": (_I, 0),  # blocks go there when they are full, else when they are evicted
     "tiers_exclusive": (_I, 0),  # a block lies on the GPU or in one of the instance's own tiers
     "tiers_prompts_only": (_I, 0),  # what a request writes goes to none

@@ -9,6 +9,7 @@ from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
 from blis.engine.channels import READ, channel_of, transfer, transfer_end_us
 from blis.engine.codes import FOUND_PARTS, LOADED_US, NOW_US
+from blis.engine.free_blocks import take_blocks
 from blis.engine.holding import store_tokens
 from blis.engine.reference import by_reference
 from blis.engine.sequence import segment_at, shared_blocks
@@ -57,7 +58,9 @@ def blocks_to_load(world: World, state: State, instance: int, request: int, firs
     if parts == 0:
         return 0
     found = state.scratch.tier_hits[parts - 1, 1] - first
-    now_us = start_us(world, state, instance, state.scratch.step[NOW_US])
+    now_us = state.scratch.step[NOW_US]
+    if not world.settings.tiers_load_apart:
+        now_us = start_us(world, state, instance, now_us)
     view = by_reference(_tiering_view(world, state, instance, request, first, found, now_us))
     answer = load_at(world.answers[LOADS])(view, world.parameters[TIERING], world.memory[TIERING])
     return max(0, min(answer, found))
@@ -151,6 +154,15 @@ def load_blocks(world: World, state: State, instance: int, request: int, first: 
     end_us = _read(world, state, instance, request, first, blocks, now_us)
     size = world.settings.block_size_tokens
     store_tokens(world, state, instance, request, first * size, (first + blocks) * size)
+    return end_us
+
+
+@kernel
+def load_apart(world: World, state: State, instance: int, request: int, first: int, blocks: int) -> int:
+    """The same for a request that waits meanwhile: its blocks get their keys when they are there."""
+    now_us = state.scratch.step[NOW_US]
+    end_us = _read(world, state, instance, request, first, blocks, now_us)
+    take_blocks(world, state, instance, blocks)
     return end_us
 
 

@@ -5,8 +5,8 @@ a device learns how many of each there should be, the names of those evicted fro
 first, within a run its last block; a device that does not learn has everything in the first list. The length of a list,
 in blocks, is kept as its head's `references`.
 
-Source of the learning rule: vLLM's ARC of its CPU tier (`v1/kv_offload/cpu/policies/arc.py`). Differs in that blocks come
-in runs: the target moves by its step times the blocks that came back, and a run is used as a whole.
+Source of the learning rule: vLLM's ARC of its CPU tier (`v1/kv_offload/cpu/policies/arc.py`). Differs in that blocks
+come in runs: the target moves by its step times the blocks that came back, and a run is used as a whole.
 """
 
 from blis.engine._jit import kernel
