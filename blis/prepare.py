@@ -138,10 +138,6 @@ def prepare_cluster(
 
 def prepared_run(cluster: PreparedCluster, policies: PreparedPolicies) -> PreparedRun:
     """A cluster with these policies."""
-    if not cluster.semantics.copies_findable and cluster.settings["n_tiers"] > 0:
-        raise ConfigError(
-            "cluster: kv_tiers need the semantics corrected or vllm-0.32; the recorded reference has no such tiers."
-        )
     if not cluster.semantics.copies_findable and not policies.settings["evicts_oldest"]:
         raise ConfigError(
             "eviction must be lru where the recorded reference is reproduced; got "
@@ -177,6 +173,10 @@ def bind_run(
 def _checked_limits(cluster: Cluster, semantics: Semantics) -> Records:
     """The instances' limits; two steps under way need the rules of the engine that has them."""
     limits = cluster.limits(semantics)
+    if cluster.kv_tiers is not None and not semantics.copies_findable:
+        raise ConfigError(
+            "cluster: kv_tiers need the semantics corrected or vllm-0.32; the recorded reference has no such tiers."
+        )
     if any(one.speculative for one in cluster.instances):
         _check_drafts(limits, semantics)
     if limits.async_scheduling.any() and not semantics.resume_keeps_output:

@@ -95,6 +95,8 @@ class Stage:
             "restricts_candidates": restricts,
             "asks_scaling": own["asks_scaling"] and shared["scales"],
         }
+        if shared["n_tiers"] > 0 and not shared["tiers_written_through"]:
+            changed["evicts_oldest"] = 0  # the order of giving back tells free blocks with content from those without
         if shared["shares_tier"]:  # what one instance stores there, another finds
             changed["effects_are_local"] = 0
         if shared["has_fleet"]:  # instances depend on each other by the decisions about their number

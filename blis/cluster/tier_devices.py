@@ -21,9 +21,9 @@ class TierDevice(NamedTuple):
 #: llm-d tested its filesystem backend, about 10 GB/s; its latency is our assumption. rdma: a store in the memory of
 #: other hosts by one link of 200 Gbit/s, as Mooncake's; nine tenths of the link and the latency are our assumptions.
 TIER_DEVICES = {
-    "cpu-pcie5": TierDevice(52.7, 54.5, 9.0, per_gpu=True),
-    "cpu-pcie5-by-layer": TierDevice(7.1, 6.8, 9.0, per_gpu=True),
-    "cpu-pcie4": TierDevice(26.3, 27.2, 9.0, per_gpu=True),
+    "cpu-pcie5": TierDevice(52.7, 54.5, 9.5, per_gpu=True),
+    "cpu-pcie5-by-layer": TierDevice(7.1, 6.8, 9.5, per_gpu=True),
+    "cpu-pcie4": TierDevice(26.3, 27.2, 9.5, per_gpu=True),
     "cpu-dram": TierDevice(20.0, 20.0, 1.0),
     "nvme-gen4": TierDevice(7.0, 5.0, 80.0),
     "nvme-gen3": TierDevice(3.5, 3.0, 100.0),

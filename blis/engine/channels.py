@@ -48,7 +48,7 @@ def blocks_ahead(channels: Records, channel: int, now_us: int) -> int:
 def transfer_end_us(channels: Records, channel: int, blocks: int, now_us: int) -> int:
     """When a transfer that is asked for now would end."""
     length_us = transfer_us(channels, channel, blocks, blocks_ahead(channels, channel, now_us))
-    return max(now_us, channels.free_us[channel]) + int(np.ceil(length_us))
+    return max(now_us, channels.free_us[channel]) + int(length_us + 0.5)
 
 
 @kernel

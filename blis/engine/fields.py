@@ -87,6 +87,7 @@ SETTING_FIELDS = {
     "n_scorers": (_I, 0),
     "n_filters": (_I, 0),
     "needs_cached_blocks": (_I, 0),  # a policy or the trace reads the instances' prefix caches
+    "needs_tiered_blocks": (_I, 0),  # a policy reads what instances have in the tiers beneath their GPUs
     "needs_affinity": (_I, 0),  # a policy reads the router's own prefix index
     "needs_expected_output": (_I, 0),  # a policy reads how long outputs are likely to be
     "needs_uncached_tokens": (_I, 0),  # a policy of the queue reads what requests have to compute

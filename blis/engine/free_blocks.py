@@ -10,7 +10,6 @@ from blis.engine.block_runs import join_list, recycle, remove_copy, unlink
 from blis.engine.keeping import claim_ranked, evict_lowest
 from blis.engine.seen_cache import note_change
 from blis.engine.state import State
-from blis.engine.tier_writes import note_evicted
 from blis.engine.views import World
 
 
@@ -46,18 +45,15 @@ def _evict(world: World, state: State, instance: int, count: int) -> int:
     note_change(world, state, runs.identity[run])
     taken = min(count, runs.end[run] - runs.first[run])
     state.instances.evicted_blocks[instance] += taken
-    identity, end = runs.identity[run], runs.end[run]
-    if taken < end - runs.first[run]:
+    if taken < runs.end[run] - runs.first[run]:
         runs.end[run] -= taken
+        return taken
+    unlink(cache, run)
+    if world.settings.copies_findable:
+        remove_copy(cache, run)
     else:
-        unlink(cache, run)
-        if world.settings.copies_findable:
-            remove_copy(cache, run)
-        else:
-            _forget_key(state, instance, run)
-        recycle(cache, run)
-    if world.settings.n_tiers > 0:
-        note_evicted(world, state, instance, identity // world.settings.n_instances, end - taken, end)
+        _forget_key(state, instance, run)
+    recycle(cache, run)
     return taken
 
 

@@ -21,6 +21,7 @@ from blis.engine.queues import queue_place
 from blis.engine.reference import by_reference
 from blis.engine.seen_cache import note_change
 from blis.engine.state import MOST_QUEUES, State
+from blis.engine.tier_store import UNSHARED
 from blis.engine.tier_writes import note_evicted
 from blis.engine.views import (
     CHOOSES_QUEUE,
@@ -145,8 +146,9 @@ def evict_lowest(world: World, state: State, instance: int, count: int) -> int:
         if identity >= 0:
             remove_copy(state.cache, run)
         recycle(state.cache, run)
-    if world.settings.n_tiers > 0 and identity >= 0:
-        note_evicted(world, state, instance, identity // world.settings.n_instances, end - taken, end)
+    if world.settings.n_tiers > 0:
+        segment = identity // world.settings.n_instances if identity >= 0 else UNSHARED
+        note_evicted(world, state, instance, segment, end - taken, end)
     return taken
 
 

@@ -110,6 +110,7 @@ def new_state(
         affinity_blocks=np.zeros(m, np.int64),
         expected_ttft_us=np.zeros(m, np.float64),
         expected_itl_us=np.zeros(m, np.float64),
+        tiered_blocks=np.zeros(m, np.float64),
         scores=np.zeros(m, np.float64),
         scorer_scores=np.zeros((max(settings.n_scorers, 1), m), np.float64),
         hits=np.empty((longest // settings.block_size_tokens + 1, 2), np.int64),

@@ -79,6 +79,7 @@ class Scratch(NamedTuple):
     affinity_blocks: Int64Vector  # (m,)
     expected_ttft_us: Float64Vector  # (m,) see blis.engine.prediction
     expected_itl_us: Float64Vector  # (m,)
+    tiered_blocks: Float64Vector  # (m,) see blis.engine.tier_router
     scores: Float64Vector  # (m,) composite scores of the last routing decision
     scorer_scores: Float64Vector  # (K, m)
     hits: Int64Vector  # (largest sequence in blocks + 1, 2) runs that were found, and where what is found of each ends

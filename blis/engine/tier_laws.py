@@ -31,9 +31,10 @@ def check_tier_laws(settings: Records, state: State) -> None:
         if one.owner != device:
             continue
         lengths = [_check_list(state, device, queue, held[device]) for queue in range(N_LISTS)]
-        here = sum(lengths[:GHOST_ONCE])
+        here = sum(length for length, _ in lengths[:GHOST_ONCE])
+        unshared = sum(count for _, count in lengths[:GHOST_ONCE])
         _require("blocks of the lists are counted", device, here, int(one.blocks))
-        _require("no block lies on a device twice", device, here, len(held[device]))
+        _require("no block lies on a device twice", device, here - unshared, len(held[device]))
         left = int(one.evicted_blocks + one.removed_blocks + one.forgotten_blocks)
         _require("written blocks are there or have left", device, int(one.written_blocks) - left, here)
         _require("a device holds no more than it can", device, 0, max(0, here - int(one.capacity_blocks)))
@@ -45,13 +46,15 @@ def check_tier_laws(settings: Records, state: State) -> None:
             _require("a block lies in one place", instance, len(together), sum(map(len, places)))
 
 
-def _check_list(state: State, device: int, queue: int, held: _Places) -> int:
-    """The blocks of a device's list; those that lie there are added to `held`."""
+def _check_list(state: State, device: int, queue: int, held: _Places) -> tuple[int, int]:
+    """The blocks of a device's list, and those of them that have no keys; the others, if there, are added to `held`."""
     runs, head = state.tier_store.runs, N_LISTS * device + queue
-    run, length = int(runs.next[head]), 0
+    run, length = int(runs.next[head]), int(runs.keyless_after[head])
+    unshared = length
     while run != head:
         first, end = int(runs.first[run]), int(runs.end[run])
-        length += end - first
+        length += end - first + int(runs.keyless_after[run])
+        unshared += int(runs.keyless_after[run])
         segment = int(runs.identity[run]) // 2 // len(state.tiers.devices)
         if queue < GHOST_ONCE:
             held.update((segment, place) for place in range(first, end))
@@ -59,7 +62,7 @@ def _check_list(state: State, device: int, queue: int, held: _Places) -> int:
         _require("a written block is written some time", device, 1, int(state.tiers.runs.ready_us[run] < NEVER_US))
         run = int(runs.next[run])
     _require("a list knows its length", device, length, int(runs.references[head]))
-    return length
+    return length, unshared
 
 
 def _on_gpu(state: State, instance: int) -> _Places:

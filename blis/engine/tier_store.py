@@ -3,7 +3,8 @@
 It is a block store with four lists for each device: blocks that were used once, blocks that were used again, and, where
 a device learns how many of each there should be, the names of those evicted from either. The least recently used goes
 first, within a run its last block; a device that does not learn has everything in the first list. The length of a list,
-in blocks, is kept as its head's `references`.
+in blocks, is kept as its head's `references`. Blocks that no other request can find have no keys and are only counted,
+but take room like any other.
 
 Source of the learning rule: vLLM's ARC of its CPU tier (`v1/kv_offload/cpu/policies/arc.py`). Differs in that blocks
 come in runs: the target moves by its step times the blocks that came back, and a run is used as a whole.
@@ -11,10 +12,21 @@ come in runs: the target moves by its step times the blocks that came back, and 
 
 from blis.engine._jit import kernel
 from blis.engine.block_index import find, set_index
-from blis.engine.block_runs import append, append_copy, covered_end, new_run, recycle, remove_copy, split, unlink
+from blis.engine.block_runs import (
+    append,
+    append_copy,
+    append_keyless,
+    covered_end,
+    new_run,
+    recycle,
+    remove_copy,
+    split,
+    unlink,
+)
 from blis.engine.state import State
 
 N_LISTS = 4
+UNSHARED = -1  #: instead of a segment: of blocks that nobody else can find
 ONCE, AGAIN, GHOST_ONCE, GHOST_AGAIN = range(N_LISTS)
 
 
@@ -43,14 +55,18 @@ def held_end(state: State, device: int, segment: int, place: int, end: int) -> i
 
 
 @kernel
-def _change_length(state: State, run: int, by: int) -> None:
-    """Count blocks of a run more, or fewer, in its list."""
-    store = state.tier_store
-    device = store.runs.identity[run] // 2 % state.tiers.devices.shape[0]
-    queue = state.tiers.runs.queue[run]
-    store.runs.references[list_of(device, queue)] += by
+def _count(state: State, device: int, queue: int, by: int) -> None:
+    """Count blocks more, or fewer, in a list."""
+    state.tier_store.runs.references[list_of(device, queue)] += by
     if queue < GHOST_ONCE:
         state.tiers.devices.blocks[device] += by
+
+
+@kernel
+def _change_length(state: State, run: int, by: int) -> None:
+    """Count blocks of a run more, or fewer, in its list."""
+    device = state.tier_store.runs.identity[run] // 2 % state.tiers.devices.shape[0]
+    _count(state, device, state.tiers.runs.queue[run], by)
 
 
 @kernel
@@ -170,46 +186,76 @@ def queue_for(state: State, device: int, segment: int, first: int, end: int, was
 
 
 @kernel
-def first_to_go(state: State, device: int) -> int:
-    """The run that goes first; -1 if there is none."""
-    runs = state.tier_store.runs
-    once, again = list_of(device, ONCE), list_of(device, AGAIN)
-    head = once
-    if runs.references[once] < max(1, int(state.tiers.devices.ghost_target[device])):
-        head = again
-    if runs.references[head] == 0:
-        head = again if head == once else once
-    return runs.next[head] if runs.references[head] > 0 else -1
+def put_unshared(state: State, device: int, queue: int, blocks: int) -> None:
+    """Put blocks that nobody else can find at the end of a list."""
+    append_keyless(state.tier_store, list_of(device, queue), blocks)
+    _count(state, device, queue, blocks)
 
 
 @kernel
-def evict(state: State, device: int, run: int, count: int) -> int:
-    """Take the last blocks of a run out, `count` at most; return how many. Their names are remembered if they tell."""
-    runs = state.tier_store.runs
-    identity, queue, end = runs.identity[run], state.tiers.runs.queue[run], runs.end[run]
+def _giving_list(state: State, device: int) -> int:
+    """From which list blocks go next: of those used once if there are as many as there should be."""
+    lengths = state.tier_store.runs.references
+    once, again = lengths[list_of(device, ONCE)], lengths[list_of(device, AGAIN)]
+    gives_once = once >= max(1, int(state.tiers.devices.ghost_target[device]))
+    return ONCE if once > 0 and (gives_once or again == 0) else AGAIN
+
+
+@kernel
+def evict(state: State, device: int, count: int, now_us: int) -> tuple[int, int, int]:
+    """Take the blocks out that go first, `count` at most, those of one run.
+
+    Returns
+    -------
+    tuple of int
+        Their segment, and their places there from the first to one behind the last: none if the first to go is still
+        being written, or nothing is there. The names are remembered where a device learns from them.
+    """
+    runs, queue = state.tier_store.runs, _giving_list(state, device)
+    head = list_of(device, queue)
+    run, unshared = runs.next[head], min(count, runs.keyless_after[head])
+    if unshared > 0:
+        runs.keyless_after[head] -= unshared
+        _count_evicted(state, device, queue, unshared)
+        if state.tiers.devices.learns[device]:
+            put_unshared(state, device, queue + GHOST_ONCE, unshared)
+            _cut_ghosts(state, device, queue + GHOST_ONCE)
+        return UNSHARED, 0, unshared
+    if run == head or state.tiers.runs.ready_us[run] > now_us:
+        return UNSHARED, 0, 0
+    identity, end = runs.identity[run], runs.end[run]
     taken = min(count, end - runs.first[run])
-    _change_length(state, run, -taken)
-    state.tiers.devices.evicted_blocks[device] += taken
+    _count_evicted(state, device, queue, taken)
     if taken < end - runs.first[run]:
         runs.end[run] -= taken
     else:
         _remove(state, run)
     if state.tiers.devices.learns[device]:
-        _remember(state, device, identity + 1, queue + GHOST_ONCE, end - taken, end)
-    return taken
+        take_out(state, identity + 1, end - taken, end)
+        put(state, identity + 1, queue + GHOST_ONCE, end - taken, end, 0)
+        _cut_ghosts(state, device, queue + GHOST_ONCE)
+    return segment_of(state, identity), end - taken, end
 
 
 @kernel
-def _remember(state: State, device: int, identity: int, queue: int, first: int, end: int) -> None:
-    """Put names at the end of their list, and cut the list to the capacity of the device."""
-    take_out(state, identity, first, end)
-    put(state, identity, queue, first, end, 0)
+def _count_evicted(state: State, device: int, queue: int, blocks: int) -> None:
+    _count(state, device, queue, -blocks)
+    state.tiers.devices.evicted_blocks[device] += blocks
+
+
+@kernel
+def _cut_ghosts(state: State, device: int, queue: int) -> None:
+    """Forget the oldest names of a list that is longer than the device's capacity."""
     runs, head = state.tier_store.runs, list_of(device, queue)
     while runs.references[head] > state.tiers.devices.capacity_blocks[device]:
-        oldest = runs.next[head]
         excess = runs.references[head] - state.tiers.devices.capacity_blocks[device]
-        dropped = min(runs.end[oldest] - runs.first[oldest], excess)
-        _change_length(state, oldest, -dropped)
+        unshared, oldest = min(excess, runs.keyless_after[head]), runs.next[head]
+        if unshared > 0:
+            runs.keyless_after[head] -= unshared
+            _count(state, device, queue, -unshared)
+            continue
+        dropped = min(excess, runs.end[oldest] - runs.first[oldest])
+        _count(state, device, queue, -dropped)
         if dropped < runs.end[oldest] - runs.first[oldest]:
             runs.end[oldest] -= dropped
         else:
@@ -227,4 +273,6 @@ def forget_device(state: State, device: int) -> None:
             run = runs.next[head]
             _change_length(state, run, runs.first[run] - runs.end[run])
             _remove(state, run)
+        _count(state, device, queue, -runs.keyless_after[head])
+        runs.keyless_after[head] = 0
     devices.ghost_target[device] = 0.0

@@ -13,14 +13,15 @@ from blis.engine.channels import READ, WRITE, be_idle, channel_of, transfer
 from blis.engine.codes import INSTANCE, NOW_US
 from blis.engine.state import N_FRAME_PLACES, State
 from blis.engine.tier_store import (
+    ONCE,
+    UNSHARED,
     evict,
-    first_to_go,
     forget_device,
     held_end,
     identity_of,
     put,
+    put_unshared,
     queue_for,
-    segment_of,
     take_out,
     touch,
 )
@@ -68,6 +69,18 @@ def note_registered(
 
 
 @kernel
+def note_unshared(world: World, state: State, instance: int, request: int, first: int, end: int) -> None:
+    """A request leaves full blocks that nobody else can find: written through, they have gone to the tiers as well."""
+    if not world.settings.tiers_written_through:
+        return
+    if world.settings.tiers_prompts_only:
+        end = min(end, world.workload.table.prompt_blocks[request])
+    if first < end:
+        for tier in range(world.settings.n_tiers):
+            _write(world, state, instance, tier, UNSHARED, first, end)
+
+
+@kernel
 def _take_up(world: World, state: State, instance: int, segment: int, first: int, end: int) -> None:
     """Blocks that lie on the GPU lie in none of the instance's own tiers."""
     for tier in range(world.settings.n_tiers):
@@ -81,6 +94,9 @@ def _take_up(world: World, state: State, instance: int, segment: int, first: int
 def note_evicted(world: World, state: State, instance: int, segment: int, first: int, end: int) -> None:
     """Blocks have left the GPU: write back those of which it has no other copy, the last ones first."""
     if world.settings.tiers_written_through:
+        return
+    if segment == UNSHARED:
+        _write(world, state, instance, 0, UNSHARED, first, end)
         return
     identity = segment * world.settings.n_instances + instance
     while first < end:
@@ -126,16 +142,11 @@ def _write(world: World, state: State, instance: int, tier: int, segment: int, f
         device = device_of(world, state, frame[_TIER], instance)
         room = state.tiers.devices.capacity_blocks[device] - state.tiers.devices.blocks[device]
         if frame[_END] - frame[_FIRST] > room:
-            run = first_to_go(state, device)
-            if run >= 0 and state.tiers.runs.ready_us[run] <= now_us:
-                victim, victim_end = (
-                    segment_of(state, state.tier_store.runs.identity[run]),
-                    state.tier_store.runs.end[run],
-                )
-                taken = evict(state, device, run, frame[_END] - frame[_FIRST] - room)
-                if frame[_TIER] + 1 < world.settings.n_tiers and not world.settings.tiers_written_through:
-                    below = frame[_TIER] + 1
-                    depth = _enter_frame(world, state, instance, depth, below, victim, victim_end - taken, victim_end)
+            victim, low, high = evict(state, device, frame[_END] - frame[_FIRST] - room, now_us)
+            if low < high:
+                below = frame[_TIER] + 1
+                if below < world.settings.n_tiers and not world.settings.tiers_written_through:
+                    depth = _enter_frame(world, state, instance, depth, below, victim, low, high)
                 continue
             state.tiers.devices.dropped_blocks[device] += frame[_END] - frame[_FIRST] - room
             frame[_END] = frame[_FIRST] + room
@@ -149,17 +160,18 @@ def _enter_frame(
 ) -> int:
     """Begin to write blocks to a tier, and return how many such writes are under way: no more if it has them all."""
     device, frame = device_of(world, state, tier, instance), state.tiers.frames[depth]
-    if held_end(state, device, segment, first, end) == end:
+    if segment != UNSHARED and held_end(state, device, segment, first, end) == end:
         touch(state, device, segment, first, end)
         return depth
     capacity = state.tiers.devices.capacity_blocks[device]
     if end - first > capacity:
         state.tiers.devices.dropped_blocks[device] += end - first - capacity
         end = first + capacity
-    had, was_in = take_out(state, identity_of(state, device, segment, 0), first, end)
     frame[_TIER], frame[_SEGMENT], frame[_FIRST], frame[_END] = tier, segment, first, end
-    frame[_HAD] = had
-    frame[_QUEUE] = queue_for(state, device, segment, first, end, was_in)
+    frame[_HAD], frame[_QUEUE] = 0, ONCE
+    if segment != UNSHARED:
+        frame[_HAD], was_in = take_out(state, identity_of(state, device, segment, 0), first, end)
+        frame[_QUEUE] = queue_for(state, device, segment, first, end, was_in)
     return depth + 1
 
 
@@ -175,6 +187,9 @@ def _put_new(state: State, device: int, frame: Int64Vector, now_us: int) -> None
     ready_us = state.tiers.channels.free_us[channel]
     if blocks > had:
         ready_us = transfer(state.tiers.channels, channel, blocks - had, now_us)
+    if frame[_SEGMENT] == UNSHARED:
+        put_unshared(state, device, ONCE, blocks)
+        return
     identity = identity_of(state, device, frame[_SEGMENT], 0)
     put(state, identity, frame[_QUEUE], frame[_FIRST], frame[_END], ready_us)
 

@@ -73,6 +73,7 @@ class RouterView(NamedTuple):
     n_scorers: int
     scorer_scores: np.ndarray  #: (n_scorers, n_instances) what the policy's scorers said
     roles: Int64Vector  #: what each instance does, in bits: see blis.foundation.roles
+    tiered_blocks: Float64Vector  #: leading prompt blocks on its GPU or in tiers beneath, by what each is worth there
 
 
 class QueueView(NamedTuple):
@@ -225,7 +226,7 @@ _ROUTER_VIEW = named_type(
     RouterView,
     {name: _REPORTED for name in RouterView._fields if name not in _SCALARS}
     | dict.fromkeys(("candidates", "effective_load", "cached_blocks", "affinity_blocks"), _COUNTS)
-    | dict.fromkeys(("expected_ttft_us", "expected_itl_us"), _VECTOR)
+    | dict.fromkeys(("expected_ttft_us", "expected_itl_us", "tiered_blocks"), _VECTOR)
     | {"sent_prompts": types.int64[:, :], "scorer_scores": types.float64[:, ::1]},
 )
 _QUEUE_VIEW = named_type(QueueView, {"tenant_lift": types.float64})
