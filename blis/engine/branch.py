@@ -6,7 +6,7 @@ those that neither has reached. That is what makes a fork cheap enough to try ev
 
 from typing import Any
 
-from blis.engine._jit import kernel
+from blis.engine._jit import kernel, seldom_kernel
 from blis.engine.codes import CLOCK_US, NEVER_US, NEXT_FIXED, ROUTING_HEAD, ROUTING_TAIL
 from blis.engine.endings import has_ended
 from blis.engine.state import INDEXED, PIECES_MADE, RUNS_MADE, BlockStore, State
@@ -187,7 +187,7 @@ def _copy_kept(world: World, base: State, branch: State) -> None:
         _copy_store(base.ghosts, branch.ghosts)
 
 
-@kernel
+@seldom_kernel
 def _copy_tiers(base: State, branch: State) -> None:
     for device in range(base.tiers.devices.shape[0]):
         branch.tiers.devices[device] = base.tiers.devices[device]

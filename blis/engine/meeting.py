@@ -1,6 +1,6 @@
 """Instances that meet in what they share run in the order of time, not each by itself up to an event."""
 
-from blis.engine._jit import kernel
+from blis.engine._jit import kernel, seldom_kernel
 from blis.engine.codes import BETWEEN_STEPS, DONE, INSTANCE, NEVER_US, NEXT_INSTANCE, STAGE
 from blis.engine.events import advance
 from blis.engine.live import is_live
@@ -11,7 +11,7 @@ _NOBODY = -1
 _BEGUN = 1  #: instead of the instance whose turn it is: none but the time says that
 
 
-@kernel
+@seldom_kernel
 def run_by_time(world: World, state: State, until_us: int) -> int:
     """Run the events of all instances before `until_us`, the earliest first, of equal times the first instance's.
 

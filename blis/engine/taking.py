@@ -1,6 +1,6 @@
 """Taking waiting requests into the batch, as far as its size, the token budget and free KV blocks allow."""
 
-from blis.engine._jit import kernel
+from blis.engine._jit import kernel, seldom_kernel
 from blis.engine.awaiting_kv import give_up_loaded, has_loaded, leave_loaded, park
 from blis.engine.codes import (
     AT_ORDER,
@@ -62,7 +62,7 @@ def prospect(
     return found, claimed, detached, chunk, needed, parts
 
 
-@kernel
+@seldom_kernel
 def with_loaded(
     world: World, state: State, instance: int, request: int, found: int, chunk: int, needed: int, loaded: int
 ) -> tuple[int, int]:
@@ -162,7 +162,7 @@ def _take_out(world: World, state: State, instance: int) -> None:
             step[SORTED] = UNSORTED
 
 
-@kernel
+@seldom_kernel
 def _await_load(world: World, state: State, instance: int, request: int, found: int, loaded: int) -> None:
     """Let a request that holds the blocks it found on the GPU wait for those that it loads behind them."""
     ready_us = load_apart(world, state, instance, request, found, loaded)

@@ -5,7 +5,7 @@ loads says the policy `tiering`. What it loads it has not to compute, but its bl
 whichever tiers they come, they come at the same time, each tier's by its own channel.
 """
 
-from blis.engine._jit import kernel
+from blis.engine._jit import kernel, seldom_kernel
 from blis.engine.batch_sums import BatchSums
 from blis.engine.channels import READ, channel_of, transfer, transfer_end_us
 from blis.engine.codes import FOUND_PARTS, LOADED_US, NOW_US
@@ -50,7 +50,7 @@ def find_in_tiers(world: World, state: State, instance: int, request: int, first
     return parts
 
 
-@kernel
+@seldom_kernel
 def blocks_to_load(world: World, state: State, instance: int, request: int, first: int) -> int:
     """How many blocks behind the `first` that its GPU has a request loads; what it finds goes to scratch."""
     parts = find_in_tiers(world, state, instance, request, first)
@@ -144,7 +144,7 @@ def _prefill_us(world: World, instance: int, tokens: int, history: int, text: in
     return step_time_at(world.answers[TIMES_STEP])(sums, world.coefficients[instance])
 
 
-@kernel
+@seldom_kernel
 def load_blocks(world: World, state: State, instance: int, request: int, first: int, blocks: int) -> int:
     """Load the blocks behind the `first` ones into blocks of the GPU; return when they are there.
 
@@ -157,7 +157,7 @@ def load_blocks(world: World, state: State, instance: int, request: int, first: 
     return end_us
 
 
-@kernel
+@seldom_kernel
 def load_apart(world: World, state: State, instance: int, request: int, first: int, blocks: int) -> int:
     """The same for a request that waits meanwhile: its blocks get their keys when they are there."""
     now_us = state.scratch.step[NOW_US]
@@ -203,7 +203,7 @@ def _leave_tiers(world: World, state: State, instance: int, request: int, first:
     return written_us
 
 
-@kernel
+@seldom_kernel
 def note_hits(world: World, state: State, instance: int, request: int, first: int) -> None:
     """Count what a request that is taken has found, and let the tiers know that what it has on the GPU is used."""
     hits, place = state.scratch.tier_hits, first

@@ -4,7 +4,7 @@ A block on the GPU counts as one, a block in a tier as that tier's credit. Tiers
 signals of the GPUs' caches does not delay these.
 """
 
-from blis.engine._jit import kernel
+from blis.engine._jit import kernel, seldom_kernel
 from blis.engine.codes import N_CANDIDATES
 from blis.engine.sequence import shared_prompt_blocks
 from blis.engine.state import State
@@ -15,7 +15,7 @@ from blis.engine.views import World
 _PERMILLE = 1000.0
 
 
-@kernel
+@seldom_kernel
 def count_tiered(world: World, state: State, request: int) -> None:
     """What of the prompt each candidate has, behind the blocks on its GPU, which have been counted."""
     for instance in state.scratch.eligible[: state.scratch.cluster[N_CANDIDATES]]:

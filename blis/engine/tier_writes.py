@@ -6,7 +6,7 @@ tiers leave them when they come to lie on its GPU. A write takes its turn on its
 the block is neither read nor evicted, and a write for which only such blocks would have to go is dropped.
 """
 
-from blis.engine._jit import kernel
+from blis.engine._jit import kernel, seldom_kernel
 from blis.engine.block_index import find
 from blis.engine.block_runs import covering
 from blis.engine.channels import READ, WRITE, be_idle, channel_of, transfer
@@ -53,7 +53,7 @@ def write_us(state: State, instance: int) -> int:
     return now_us
 
 
-@kernel
+@seldom_kernel
 def note_registered(
     world: World, state: State, instance: int, request: int, segment: int, first: int, end: int
 ) -> None:
@@ -68,7 +68,7 @@ def note_registered(
                 _write(world, state, instance, tier, segment, first, end)
 
 
-@kernel
+@seldom_kernel
 def note_unshared(world: World, state: State, instance: int, request: int, first: int, end: int) -> None:
     """A request leaves full blocks that nobody else can find: written through, they have gone to the tiers as well."""
     if not world.settings.tiers_written_through:
@@ -90,7 +90,7 @@ def _take_up(world: World, state: State, instance: int, segment: int, first: int
             state.tiers.devices.removed_blocks[device] += taken
 
 
-@kernel
+@seldom_kernel
 def note_evicted(world: World, state: State, instance: int, segment: int, first: int, end: int) -> None:
     """Blocks have left the GPU: write back those of which it has no other copy, the last ones first."""
     if world.settings.tiers_written_through:
@@ -194,7 +194,7 @@ def _put_new(state: State, device: int, frame: Int64Vector, now_us: int) -> None
     put(state, identity, frame[_QUEUE], frame[_FIRST], frame[_END], ready_us)
 
 
-@kernel
+@seldom_kernel
 def forget_tiers(world: World, state: State, instance: int) -> None:
     """An instance that goes, or dies, takes its own tiers with it; what it shared with others stays."""
     for tier in range(world.settings.n_tiers):

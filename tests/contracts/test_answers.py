@@ -389,7 +389,7 @@ def test_a_band_alone_is_open_while_the_cluster_is_not_full(name: str) -> None:
 
 
 def tiering_view(**changes: Any) -> TieringView:
-    """A request whose first ten blocks are on the GPU, four more in the nearest tier, and two behind them in the next."""
+    """A request with ten blocks on the GPU, four more in the nearest tier, and two behind them in the next."""
     view = TieringView(
         5_000, 0, 0, 1, 0, 0, 320, 16, 10, 6, 200, 400, 1, 3, 100, 50, np.array([4, 6, 6, 6])
     )  # fmt: skip
