@@ -107,8 +107,8 @@ class Helper(CPUDispatcher):
         """What `numba.njit` made, as a helper; a plain function, without the compiler, as it is."""
         if isinstance(function, CPUDispatcher):
             function.__class__ = cls
-            function.own_compiler = _SeldomCompiler if is_seldom_called else _PartCompiler  # type: ignore[attr-defined]
-            function._compiler.pipeline_class = function.own_compiler  # type: ignore[attr-defined]
+            function.own_compiler = _SeldomCompiler if is_seldom_called else _PartCompiler
+            function._compiler.pipeline_class = function.own_compiler
         return function
 
     def add_overload(self, result: Any) -> None:
@@ -129,4 +129,4 @@ class Helper(CPUDispatcher):
             try:
                 return super()._compile_for_args(*args, **kws)
             finally:
-                self._compiler.pipeline_class = self.own_compiler  # type: ignore[attr-defined]
+                self._compiler.pipeline_class = self.own_compiler

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from blis.cluster.failures import Failure
 from blis.cluster.fleet_plan import Fleet, fleet_pools
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.kv_tiers import KvTiers, TierPlan
+from blis.foundation.errors import ConfigError
 from blis.outcome import Outcome, outcome
 from blis.prepare import bind_run
 from blis.simulate import Simulation
@@ -205,6 +207,21 @@ def test_a_router_sees_tiers_by_their_credit() -> None:
 
     # One block on the GPU and three in the tier, of four: (1 + 3 · 0.75) / 4.
     assert outcome(run).requests.routing_score[-1] == (1 + 3 * 0.75) / 4
+
+
+@numba.njit
+def one_block(view: Any, params: Any, memory: Any) -> int:
+    """Load one block, and count how often that was asked."""
+    memory[0] += 1
+    return 1
+
+
+def test_a_callable_answers_if_it_is_compiled() -> None:
+    run = served("A..A", SLOW, write="back", policies={"tiering": one_block})
+
+    assert found(run)[-1] == 1 + 1  # one on the GPU
+    with pytest.raises(ConfigError, match=r"must be compiled, with numba\.njit: tiering is asked"):
+        served("A", SLOW, policies={"tiering": lambda view, params, memory: 1})
 
 
 def figures(result: Outcome) -> list[Any]:
