@@ -46,8 +46,11 @@ FLEET_EVENT_NAMES = (
 NO_TRACE, TRACE_SUMMARY, TRACE_DECISIONS = range(3)
 
 # Why a step took no further request.
-QUEUE_EMPTY, BATCH_FULL, BUDGET_USED, BLOCKS_LACKING, AFTER_PREEMPTION = range(5)
-STOP_NAMES = ("queue empty", "batch full", "token budget used", "KV blocks lacking", "after a preemption")
+QUEUE_EMPTY, BATCH_FULL, BUDGET_USED, BLOCKS_LACKING, AFTER_PREEMPTION, SLOTS_LACKING = range(6)
+STOP_NAMES = (
+    *("queue empty", "batch full", "token budget used", "KV blocks lacking", "after a preemption"),
+    "adapter slots lacking",
+)
 
 # By what one waiting request is more urgent than another, when inversions are looked for.
 BY_NOTHING, BY_QUEUEING, BY_PRIORITY = range(3)
@@ -157,7 +160,9 @@ NOT_ASKED, ASKED, ANSWERED = range(3)
     TAKEN_FROM,  # position in the batch of the first request taken in this step
     STOPPED_BY,  # why no further request was taken
     NEED_RUNS,  # room that the block store lacked
+    ADAPTER_TOKENS,  # that are computed with an adapter
+    ADAPTER_LOAD_US,  # time that loading adapters takes
     N_STEP_PLACES,
-) = range(26)
+) = range(28)
 
 BETWEEN_STEPS, SERVING, TAKING = range(3)

@@ -7,6 +7,8 @@ included.
 """
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import forget_adapters
+from blis.engine.aside import bring_back
 from blis.engine.claims import EMPTY, has_claims, leave_claim
 from blis.engine.codes import (
     FIXED_ORDER,
@@ -35,6 +37,8 @@ def hand_back(world: World, state: State, instance: int, now_us: int) -> int:
     """Give the router what is on its way into the wait queue, and what waits there and was never taken."""
     before = state.scratch.cluster[N_RETURNED]
     _hand_back_pending(world, state, instance, now_us)
+    if world.settings.has_adapters:
+        bring_back(world, state, instance)
     if world.settings.queue_kind == FIXED_ORDER:
         _hand_back_ordered(world, state, instance, now_us)
     else:
@@ -53,6 +57,8 @@ def empty_instance(world: World, state: State, instance: int, loses: int, now_us
     instances, cluster = state.instances, state.scratch.cluster
     _complete_announced(world, state, instance)
     before = cluster[N_RETURNED] + cluster[N_LOST]
+    if world.settings.has_adapters:
+        bring_back(world, state, instance)
     for place in range(instances.running_requests[instance]):
         request = state.batches.members[instance, place]
         give_back_pieces(world, state, instance, request)
@@ -129,6 +135,8 @@ def _begin_life(world: World, state: State, request: int) -> None:
         state.drafts.reached_tokens[request] = 0
         state.drafts.keyed_tokens[request] = 0
         state.drafts.accepted_tokens[request] = 0
+    if world.settings.has_adapters:
+        state.adapters.requests.shut_out_us[request] = -1
 
 
 @kernel
@@ -159,7 +167,7 @@ def _stays(world: World, state: State, request: int) -> bool:
 @kernel
 def _leave_queue(world: World, state: State, instance: int, request: int) -> None:
     """Count a request as waiting no more, which has been taken out of the queue itself."""
-    forget_waiting(state, instance, request)
+    forget_waiting(world, state, instance, request)
     if world.settings.needs_service:
         place = instance * world.settings.n_tenants + world.workload.table.tenant[request]
         state.learned.tenants.queued_requests[place] -= 1
@@ -285,5 +293,7 @@ def _begin_anew(world: World, state: State, instance: int) -> None:
             state.learned.tenants.written_tokens[place] = 0
             state.learned.tenants.batch_tokens[place] = 0
             state.learned.tenants.lift[place] = 0.0
+    if world.settings.has_adapters:
+        forget_adapters(world, state, instance)
     forget_cache(world, state, instance)
     forget_sent(world, state, instance)

@@ -104,7 +104,7 @@ def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None
         return
     requests.status[request] = QUEUED
     instances.input_tokens[instance] += world.workload.table.input_tokens[request]
-    count_waiting(state, instance, request)
+    count_waiting(world, state, instance, request)
     enqueue(world, state, instance, request, False)
     if instances.next_step_us[instance] == NEVER_US:
         start_us = now_us

@@ -33,6 +33,7 @@ WORKLOAD_FIELDS = {
     "itl_target_us": (_I, 0),  # mean time between its tokens that it is promised, see blis.foundation.slo_targets
     "ttft_target_us": (_I, 0),  # within which its first token is due, see blis.foundation.slo_targets
     "model": (_I, -1),  # that it asks for: its place among the names that the cluster serves; -1: whichever is served
+    "adapter": (_I, -1),  # of the model's weights (LoRA) that it is computed with; -1: none
     "session": (_I, 0),
     "turn": (_I, 0),  # of the session, from 0
     "think_us": (_I, 0),  # from the end of the request that it follows to its arrival
@@ -61,6 +62,13 @@ LIMIT_FIELDS = {
     "roles": (_I, 3),  # what it does, in bits, see blis.foundation.roles
     "serves": (_I, 0),  # bit k: requests may ask here for the model of place k
     "drafting_us": (_I, 0),  # that a step with drafts takes longer by their making
+    "max_loras": (_I, 0),  # adapters that the batch may use at a time: slots on the GPU; 0: it serves none
+    "max_cpu_loras": (_I, 0),  # that the host's memory holds, those with a slot included
+    "lora_host_load_us": (_I, 0),  # from the host's memory into a slot
+    "lora_disk_load_us": (_I, 0),  # from disk into the host's memory
+    "lora_step_us": (_F, 0.0),  # by which a step with adapters is longer
+    "lora_adapter_us": (_F, 0.0),  # and by each adapter that it uses
+    "lora_token_us": (_F, 0.0),  # and by each token that it computes with one
 }
 
 # Numbers that hold for a whole run; one record.
@@ -127,6 +135,9 @@ SETTING_FIELDS = {
     "actuation_delay_us": (_I, 0),  # from a decision to what follows from it
     "hands_back": (_I, 0),  # who drains gives what it has not begun to the router again
     "n_pools": (_I, 0),
+    "has_adapters": (_I, 0),  # requests ask for adapters, and instances hold them
+    "n_adapters": (_I, 0),
+    "needs_adapters": (_I, 0),  # a policy reads which adapters instances use
     "has_gateway": (_I, 0),  # admitted requests wait in a queue in front of the router
     "gate_capacity_requests": (_I, 0),  # that may wait there; NEVER_US: any number
     "gate_ttl_us": (_I, 0),  # from the enqueueing, after which a waiting request expires; NEVER_US: it never does

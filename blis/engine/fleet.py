@@ -6,6 +6,7 @@ it decides, which takes effect at once if nothing delays it. Nothing happens any
 """
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import forget_adapters
 from blis.engine.codes import (
     ABSENT,
     ACTUATES_US,
@@ -166,6 +167,8 @@ def _fail_due(world: World, state: State, now_us: int) -> int:
 def _let_go(world: World, state: State, instance: int, went_us: int) -> None:
     """Free the GPUs of an instance that has nothing to do any more."""
     set_lifecycle(state, instance, ABSENT, went_us)
+    if world.settings.has_adapters:
+        forget_adapters(world, state, instance)
     forget_cache(world, state, instance)
     forget_sent(world, state, instance)
     note_fleet_event(state, went_us, WENT, pool_of(state, instance), instance, 0)

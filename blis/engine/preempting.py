@@ -6,7 +6,10 @@ not ended yet still gives it a token; until then it cannot be taken again.
 """
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import adapter_tokens, leave_adapter
+from blis.engine.aside import bring_back
 from blis.engine.codes import (
+    ADAPTER_TOKENS,
     BUDGET,
     CURSOR,
     DECODE_CONTEXT,
@@ -105,6 +108,8 @@ def take_back(world: World, state: State, instance: int, request: int) -> None:
         step[DRAFT_TOKENS] -= drafts
         step[DECODE_REQUESTS] -= 1
         step[DECODE_CONTEXT] -= decode_position(state, instance, request)
+        if world.settings.has_adapters:
+            step[ADAPTER_TOKENS] -= adapter_tokens(world, request, 1 + drafts)
 
 
 @kernel
@@ -114,6 +119,8 @@ def _take_back_chunk(world: World, state: State, request: int) -> None:
     start = requests.stored_tokens[request] - chunk
     step[BUDGET] += chunk
     requests.computed_tokens[request] -= chunk
+    if world.settings.has_adapters:
+        step[ADAPTER_TOKENS] -= adapter_tokens(world, request, chunk)
     if is_replayed(world, state, request, start, chunk):
         step[DECODE_REQUESTS] -= 1
         step[DECODE_CONTEXT] -= start
@@ -161,6 +168,8 @@ def preempt(world: World, state: State, instance: int, request: int, is_served: 
     _key_own_blocks(world, state, instance, request, known)
     release(world, state, instance, request, stored, known)
     remove_from_batch(state, instance, request)
+    if world.settings.has_adapters and leave_adapter(world, state, instance, request):
+        bring_back(world, state, instance)
     requests.stored_tokens[request] = 0
     requests.registered_blocks[request] = 0
     requests.detached_blocks[request] = 0
@@ -168,13 +177,15 @@ def preempt(world: World, state: State, instance: int, request: int, is_served: 
     requests.status[request] = QUEUED
     instances.preemptions[instance] += 1
     instances.idle_preemptions[instance] += 1
-    count_waiting(state, instance, request)
+    count_waiting(world, state, instance, request)
     if is_over:
         return  # it leaves as soon as its last token is known
     if is_under_way:
         state.batches.returning[instance, instances.returning_requests[instance]] = request
         instances.returning_requests[instance] += 1
     else:
+        if world.settings.has_adapters:  # nobody that was set aside stands before it
+            bring_back(world, state, instance)
         enqueue(world, state, instance, request, True)
 
 
@@ -197,6 +208,8 @@ def _stop_decoding(world: World, state: State, instance: int, request: int, stor
         count = instances.decode_requests[instance]
         remove_finish(state.batches.finish_step[instance], state.batches.finish_request[instance], count, request)
         instances.decode_requests[instance] = count - 1
+        if world.settings.has_adapters:
+            state.adapters.holders.decode_requests[instance] -= adapter_tokens(world, request, 1)
         instances.decode_context_tokens[instance] -= stored
         requests.paused_us[request] = instances.busy_until_us[instance] - requests.left_out_us[request]
         if requests.left_out_us[request] > 0:

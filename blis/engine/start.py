@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from blis.engine.adapter_fields import ADAPTED_FIELDS, HOLDER_FIELDS, RESIDENT_FIELDS
 from blis.engine.claims import NOT_KEPT
 from blis.engine.codes import (
     ARRIVAL_ROOT,
@@ -58,6 +59,7 @@ from blis.engine.next_use import users_by_segment
 from blis.engine.state import (
     MOST_QUEUES,
     SKETCH_ROWS,
+    Adapters,
     Batches,
     BlockStore,
     Gateway,
@@ -102,6 +104,8 @@ def new_state(
         effective_load=np.zeros(m, np.int64),
         cached_blocks=np.zeros(m, np.int64),
         affinity_blocks=np.zeros(m, np.int64),
+        adapter_use=np.zeros(m, np.int64),
+        adapters_in_use=np.zeros(m, np.int64),
         expected_ttft_us=np.zeros(m, np.float64),
         expected_itl_us=np.zeros(m, np.float64),
         scores=np.zeros(m, np.float64),
@@ -143,6 +147,20 @@ def new_state(
         learned=new_learned(n, settings),
         fleet=new_fleet(instances, fleet),
         gateway=_new_gateway(n, settings, records(BAND_FIELDS, 0) if bands is None else bands),
+        adapters=_new_adapters(n, settings),
+    )
+
+
+def _new_adapters(n: int, settings: Records) -> Adapters:
+    """Nothing held yet, and nobody asks."""
+    m = int(settings.n_instances) if settings.has_adapters else 0
+    read = m if settings.snapshot_refresh_us > 0 else 0
+    return Adapters(
+        holders=records(HOLDER_FIELDS, m),
+        residents=records(RESIDENT_FIELDS, m * int(settings.n_adapters)),
+        requests=records(ADAPTED_FIELDS, n if settings.has_adapters else 0),
+        read_in_use=np.zeros(read, np.int64),
+        read_use=np.zeros(read * int(settings.n_adapters), np.int64),
     )
 
 

@@ -1,8 +1,8 @@
 """The whole state of a simulation as a few arrays, so that it can be stopped, copied and continued.
 
 Shapes: n requests, m instances, b largest batch, B block size, K scorers; growable arrays have spare room at their end.
-Requests are indexed by their position in the order of arrival. What the records hold say `blis.engine.fields` and
-`blis.engine.fleet_fields`.
+Requests are indexed by their position in the order of arrival. What the records hold say `blis.engine.fields`,
+`blis.engine.fleet_fields` and `blis.engine.adapter_fields`.
 """
 
 from typing import NamedTuple
@@ -77,6 +77,8 @@ class Scratch(NamedTuple):
     effective_load: Int64Vector  # (m,)
     cached_blocks: Int64Vector  # (m,)
     affinity_blocks: Int64Vector  # (m,)
+    adapter_use: Int64Vector  # (m,) see blis.engine.adapters
+    adapters_in_use: Int64Vector  # (m,)
     expected_ttft_us: Float64Vector  # (m,) see blis.engine.prediction
     expected_itl_us: Float64Vector  # (m,)
     scores: Float64Vector  # (m,) composite scores of the last routing decision
@@ -141,6 +143,16 @@ class Gateway(NamedTuple):
     heads: np.ndarray  # float64 (fields of FlowsView, tenants) what the fairness policy chooses among
 
 
+class Adapters(NamedTuple):
+    """Which adapters instances hold, and who asks for them; where none does the arrays are empty."""
+
+    holders: Records  # (m,) HOLDER_FIELDS
+    residents: Records  # (m · adapters,) RESIDENT_FIELDS
+    requests: Records  # (n,) ADAPTED_FIELDS
+    read_in_use: Int64Vector  # (m,) as the router last read it, where signals are not live
+    read_use: Int64Vector  # (m · adapters,) the same
+
+
 class State(NamedTuple):
     """Everything that moves."""
 
@@ -162,6 +174,7 @@ class State(NamedTuple):
     learned: Learned
     fleet: Fleet
     gateway: Gateway
+    adapters: Adapters
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)

@@ -1,6 +1,8 @@
 """Taking waiting requests into the batch, as far as its size, the token budget and free KV blocks allow."""
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import finds_no_slot, use_adapter
+from blis.engine.aside import set_aside
 from blis.engine.codes import (
     AT_ORDER,
     BLOCKS_LACKING,
@@ -81,6 +83,11 @@ def take_waiting(world: World, state: State, instance: int) -> int:
         elif world.settings.asks_order and step[SORTED] == 0:
             step[SORTED] = sort_waiting(world, state, instance, step[NOW_US])
         request = first_waiting(world, state, instance)
+        if world.settings.has_adapters and finds_no_slot(world, state, instance, request):
+            set_aside(world, state, instance, request, step[SORTED])
+            if world.settings.queue_kind == CHANGING_ORDER:
+                step[SORTED] -= 1
+            continue
         found, claimed, detached, chunk, needed, parts = prospect(world, state, instance, request, step[BUDGET])
         if needed > free_blocks(world, state, instance):
             step[STOPPED_BY] = BLOCKS_LACKING
@@ -120,3 +127,5 @@ def _join(world: World, state: State, instance: int, request: int, found: int) -
     if requests.scheduled_us[request] < 0 or not world.settings.resume_keeps_output:
         requests.scheduled_us[request] = now_us
     requests.cached_blocks[request] = found
+    if world.settings.has_adapters:
+        use_adapter(world, state, instance, request)

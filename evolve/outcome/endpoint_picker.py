@@ -37,6 +37,7 @@ PLUGINS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"type": "token-load-scorer"},
     ),
     "session-affinity": ({"type": "session-affinity-scorer"},),
+    "lora-affinity": ({"type": "lora-affinity-scorer"},),
     "latency-slack": (
         {"type": "approx-prefix-cache-producer"},
         {"type": _PREDICTED},

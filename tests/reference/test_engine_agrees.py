@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.reference import engine_runner, naive
 from tests.reference.agreement import differences
 from tests.reference.random_cases import (
+    random_adapter_routing,
+    random_adapters,
     random_case,
     random_drafts,
     random_eviction,
@@ -39,6 +41,7 @@ def assert_agreement(
     is_fleet: bool = False,
     ranks_blocks: bool = False,
     has_gateway: bool = False,
+    has_adapters: bool = False,
 ) -> None:
     random = Random(seed)
     case, rows = random_case(random, semantics, most_requests)
@@ -54,6 +57,10 @@ def assert_agreement(
         case |= random_eviction(random, rows)
     if has_gateway:
         case |= random_gateway(random, rows)
+    if has_adapters:
+        if random.random() < 0.5:
+            case |= random_adapter_routing(random)
+        case |= random_adapters(random, rows, case["instances"])
     case["seed"] = seed
 
     want = naive.simulate(case, rows, semantics)
@@ -145,5 +152,21 @@ def test_engine_and_naive_simulator_agree_on_who_waits_at_a_gateway(semantics: s
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         assert_agreement(seed, semantics, most_requests=40, router_keeps=router_keeps, has_gateway=True)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32", "reference-2026-04"])
+@pytest.mark.parametrize("also", ["nothing", "drafts", "orders", "models", "gateway"])
+def test_engine_and_naive_simulator_agree_on_who_finds_a_slot_for_its_adapter(semantics: str, also: str) -> None:
+    if also != "nothing" and semantics.startswith("reference"):
+        pytest.skip("the reference neither drafts nor has what the others are about")
+    others = {"drafts": "has_drafts", "orders": "has_orders", "models": "is_fleet", "gateway": "has_gateway"}
+    options = {others[also]: True} if also in others else {}
+
+    @settings(derandomize=True, deadline=None, max_examples=100, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, has_adapters=True, **options)
 
     agree()
