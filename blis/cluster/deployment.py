@@ -185,8 +185,8 @@ def _lora(pool: Pool, parts: Parts, where: str) -> LoraCosts:
     if pool.lora.is_derived and (model is None or device is None):
         if pool.model is None or not parts.place.gpu:
             raise ConfigError(
-                f"{where}.lora must give host_load_ms, disk_load_ms, step_us, adapter_us and token_us where there is no "
-                "model and no hardware to derive them from."
+                f"{where}.lora must give host_load_ms, disk_load_ms, step_us, adapter_us and token_us where there is "
+                "no model and no hardware to derive them from."
             )
         model = read_model(pool.model, pool.model_config_folder)
         device = read_device(parts.place.gpu, pool.hardware_folder)

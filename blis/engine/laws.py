@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from blis.engine.adapter_fields import ON_GPU
 from blis.engine.codes import (
     DROPPED,
     GATE_REQUESTS,
@@ -78,6 +79,8 @@ def check_laws(workload: Workload, limits: Records, state: State) -> None:
     for instance in range(len(state.instances)):
         _check_blocks(limits, state, instance)
         _check_requests(workload, limits, state, instance)
+        if len(state.adapters.holders):
+            _check_adapters(workload, limits, state, instance)
 
 
 def _require(law: str, instance: int, expected: int, got: int) -> None:
@@ -115,3 +118,25 @@ def _check_requests(workload: Workload, limits: Records, state: State, instance:
     batch = state.batches.members[instance, : counters.running_requests]
     ranks = requests.batch_rank[batch]
     _require("a batch is in the order of taking", instance, 0, int((np.diff(ranks) <= 0).sum()))
+
+
+def _check_adapters(workload: Workload, limits: Records, state: State, instance: int) -> None:
+    """Whoever runs has its adapter in a slot, slots and the host's memory hold what they can, and counts are true."""
+    holder, n_adapters = state.adapters.holders[instance], len(state.adapters.residents) // len(state.instances)
+    own = state.adapters.residents[instance * n_adapters : (instance + 1) * n_adapters]
+    asked = workload.table.adapter
+    for status, counted in ((RUNNING, own.running_requests), (QUEUED, own.waiting_requests)):
+        there = (state.requests.instance == instance) & (state.requests.status == status) & (asked >= 0)
+        expected = np.bincount(asked[there], minlength=n_adapters)
+        wrong = int((expected != counted).sum())
+        _require(f"{STATUS_NAMES[status]} requests are counted by adapter", instance, 0, wrong)
+    used = own.running_requests > 0
+    _require("adapters in use are counted", instance, int(used.sum()), int(holder.used))
+    _require("adapters that are waited for are counted", instance, int((own.waiting_requests > 0).sum()),
+             int(holder.waited_for))  # fmt: skip
+    _require("an adapter in use has a slot", instance, 0, int((own.lies[used] != ON_GPU).sum()))
+    _require("adapters in slots are counted", instance, int((own.lies == ON_GPU).sum()), int(holder.on_gpu))
+    _require("adapters in the host's memory are counted", instance, int((own.lies > 0).sum()), int(holder.on_host))
+    _require("slots hold one adapter each", instance, 0, max(0, int(holder.on_gpu - limits.max_loras[instance])))
+    _require("the host's memory holds what it can", instance, 0,
+             max(0, int(holder.on_host - limits.max_cpu_loras[instance])))  # fmt: skip
