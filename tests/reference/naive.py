@@ -191,7 +191,7 @@ class Simulator:
 
     def _execute_in_instance(self, event: Event, instance: Instance) -> None:
         request, now = event.request, event.time_us
-        instance.end_us = now
+        instance.end_us = max(instance.end_us, now)
         if event.kind == "reaching":
             assert request is not None
             queueing_us = instance.latency.queueing_us(len(request.prompt))
