@@ -5,7 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.codes import GATE_PEAK, N_ADMITTED, N_REJECTED, N_RETURNED, N_ROUTED, N_TURNED_AWAY, NO_TRACE
+from blis.engine.codes import (
+    GATE_PEAK,
+    N_ADMITTED,
+    N_EVICTIONS,
+    N_REJECTED,
+    N_RETURNED,
+    N_ROUTED,
+    N_TURNED_AWAY,
+    NO_TRACE,
+)
 from blis.engine.columns import request_columns
 from blis.engine.fields import Records
 from blis.engine.fleet_log import LIFECYCLE_TIMES, fleet_log, lifecycle_times
@@ -92,6 +101,7 @@ class GatewayOutcome:
     ended_us: Int64Vector  #: when it was refused or let go for good
     wait_us: Int64Vector  #: from the one to the other
     peak_requests: int  #: that waited at a time
+    evictions: int  #: of running requests, whether or not their clients came again
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +213,7 @@ def _gateway(simulation: Simulation) -> GatewayOutcome | None:
         ended_us=gated["ended_us"].copy(),
         wait_us=np.where(sent, gated["dispatched_us"] - gated["enqueued_us"], -1),
         peak_requests=int(gateway.places[GATE_PEAK]),
+        evictions=int(gateway.places[N_EVICTIONS]),
     )
 
 

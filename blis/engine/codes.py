@@ -10,12 +10,17 @@ NO_DRAFTS = -1
 NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED, UNROUTABLE, LOST = range(8)
 # Of requests that came to a gateway: four ends, and that one still waits there.
 GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED = range(8, 13)
+GATEWAY_EVICTED = 13  # taken away from an instance for a more urgent one
 STATUS_NAMES = (
     *("not_started", "queued", "running", "completed", "rejected", "dropped", "unroutable", "lost"),
     *("gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out", "gateway_queued"),
+    "gateway_evicted",
 )
 #: Those of the gateway: without one nobody is ever in them.
-GATEWAY_STATUSES = (GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED)
+GATEWAY_STATUSES = (
+    *(GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED),
+    GATEWAY_EVICTED,
+)
 
 # Why the kernel came back.
 DONE, AT_ADMISSION, AT_ROUTING, AT_ORDER, AT_VICTIM, GROW, OUT_OF_EVENTS, STALLED, BAD_TARGET, LEFT, AT_SCALING = range(
@@ -130,8 +135,11 @@ NOT_ASKED, ASKED, ANSWERED = range(3)
     N_GATEWAY_EXPIRED,
     N_GATEWAY_DISPLACED,
     N_TIMED_OUT,
+    N_GATEWAY_EVICTED,
+    N_EVICTIONS,  # of running requests, whether or not their clients come again
+    LAST_EVICTION_US,  # when that was; far in the past before the first
     N_GATE_PLACES,
-) = range(15)
+) = range(18)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (

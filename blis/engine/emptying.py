@@ -22,7 +22,7 @@ from blis.engine.codes import (
 from blis.engine.events import set_next_event
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
 from blis.engine.forgetting import forget_cache, forget_sent, give_back_pieces
-from blis.engine.gate_record import note_taken_away
+from blis.engine.gate_record import forget_running, note_taken_away
 from blis.engine.heap import AS_QUEUED, AS_TAKEN, meld, without_root
 from blis.engine.members import complete
 from blis.engine.sent_prompts import note_dropped
@@ -63,6 +63,8 @@ def empty_instance(world: World, state: State, instance: int, loses: int, now_us
         request = state.batches.members[instance, place]
         give_back_pieces(world, state, instance, request)
         _mark_lost_steps(world, state, instance, request)
+        if world.settings.gate_evicts:
+            forget_running(world, state, request)
         _take_away(world, state, instance, request, loses, now_us)
     while instances.pending_root[instance] >= 0:
         request = instances.pending_root[instance]
@@ -89,7 +91,7 @@ def _take_away(world: World, state: State, instance: int, request: int, loses: i
     state.instances.taken_away_requests[instance] += 1
     if world.settings.has_gateway:
         note_taken_away(world, state, instance, request, loses != 0)
-    _begin_life(world, state, request)
+    begin_life(world, state, request)
     if loses:
         cluster[N_LOST] += 1
         requests.status[request] = LOST
@@ -102,7 +104,7 @@ def _take_away(world: World, state: State, instance: int, request: int, loses: i
 
 
 @kernel
-def _begin_life(world: World, state: State, request: int) -> None:
+def begin_life(world: World, state: State, request: int) -> None:
     """Make a request as it was before it was routed, but for what it has cost so far."""
     requests = state.requests
     requests.status[request] = NOT_STARTED

@@ -145,6 +145,9 @@ SETTING_FIELDS = {
     "gate_tick_us": (_I, 0),  # between two cycles of dispatch
     "gate_sweep_us": (_I, 0),  # between two looks for those that have waited too long
     "gate_displaces": (_I, 0),  # a full queue lets go of somebody less urgent than who comes
+    "gate_evicts": (_I, 0),  # running requests give way to more urgent ones that are held
+    "gate_most_evictions": (_I, 0),  # at a time
+    "gate_eviction_pause_us": (_I, 0),  # from one eviction to the next
     "gate_reads_reports": (_I, 0),  # the saturation follows from what instances report
     "gate_reads_records": (_I, 0),  # it follows from the router's own record of what it sent
     "gate_counts_cycles": (_I, 0),  # a ceiling changes from cycle to cycle
@@ -254,6 +257,8 @@ GATED_FIELDS = {
     "previous": (_I, -1),  # previous sibling, or the parent of a first child
     "older": (_I, -1),  # enqueued before it in its band
     "newer": (_I, -1),  # after it
+    "older_running": (_I, -1),  # sent on before it, of those of its band that run
+    "newer_running": (_I, -1),  # after it
 }
 
 # Of a band and a tenant.
@@ -273,6 +278,7 @@ BAND_FIELDS = {
     "first_flow": (_I, -1),  # of those with somebody waiting
     "oldest": (_I, -1),  # request that has waited longest
     "newest": (_I, -1),
+    "newest_running": (_I, -1),  # request that was sent on last, of those that run
     "last_tenant": (_I, -1),  # that a request was sent of
     "dispatched_requests": (_I, 0),
 }

@@ -22,12 +22,13 @@ from blis.engine.codes import (
     FAILED,
     GROW,
     LOADING,
+    N_EVICTIONS,
     N_FLEET_EVENTS,
+    N_GATEWAY_EVICTED,
     N_GATEWAY_REJECTED,
     N_REJECTED,
     N_RETURNED,
     N_ROUTED,
-    N_TIMED_OUT,
     N_UNROUTABLE,
     NEVER_US,
     NEXT_FAILURE,
@@ -99,8 +100,9 @@ def run_fleet(world: World, state: State, now_us: int) -> int:
 def _is_over(world: World, state: State) -> bool:
     """Whether every request has ended."""
     cluster = state.scratch.cluster
-    past = cluster[N_ROUTED] - cluster[N_RETURNED] + cluster[N_REJECTED] + cluster[N_UNROUTABLE]
-    for place in range(N_GATEWAY_REJECTED, N_TIMED_OUT + 1):
+    past = cluster[N_ROUTED] - cluster[N_RETURNED] - state.gateway.places[N_EVICTIONS]
+    past += cluster[N_REJECTED] + cluster[N_UNROUTABLE]
+    for place in range(N_GATEWAY_REJECTED, N_GATEWAY_EVICTED + 1):
         past += state.gateway.places[place]
     if past < world.workload.table.shape[0]:
         return False

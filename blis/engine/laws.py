@@ -6,12 +6,13 @@ from blis.engine.adapter_fields import ON_GPU
 from blis.engine.codes import (
     DROPPED,
     GATE_REQUESTS,
+    N_EVICTIONS,
+    N_GATEWAY_EVICTED,
     N_GATEWAY_REJECTED,
     N_LOST,
     N_REJECTED,
     N_RETURNED,
     N_ROUTED,
-    N_TIMED_OUT,
     N_UNROUTABLE,
     QUEUED,
     RUNNING,
@@ -41,7 +42,7 @@ def check_conservation(state: State) -> None:
     rejected, unroutable, lost = (int(cluster[place]) for place in (N_REJECTED, N_UNROUTABLE, N_LOST))
     ended, held = _ends_at_gateway(state), int(state.gateway.places[GATE_REQUESTS])
     not_started = len(requests) - _routed(state) - rejected - unroutable - sum(ended) - held + pending
-    counted = (not_started, queued, running, completed, rejected, dropped, unroutable, lost, *ended, held)
+    counted = (not_started, queued, running, completed, rejected, dropped, unroutable, lost, *ended[:4], held, ended[4])
     counts = np.bincount(requests["status"], minlength=len(STATUS_NAMES)).tolist()
     for name, expected, got in zip(STATUS_NAMES, counts, counted, strict=True):
         if expected != got:
@@ -53,7 +54,8 @@ def check_conservation(state: State) -> None:
 
 def _routed(state: State) -> int:
     """How many requests have been routed and not taken away again."""
-    return int(state.scratch.cluster[N_ROUTED]) - int(state.scratch.cluster[N_RETURNED])
+    taken_away = int(state.scratch.cluster[N_RETURNED]) + int(state.gateway.places[N_EVICTIONS])
+    return int(state.scratch.cluster[N_ROUTED]) - taken_away
 
 
 def n_past(state: State) -> int:
@@ -64,7 +66,7 @@ def n_past(state: State) -> int:
 
 def _ends_at_gateway(state: State) -> list[int]:
     """How many requests ended in each of the ways that there are at the gateway."""
-    ends: list[int] = state.gateway.places[N_GATEWAY_REJECTED : N_TIMED_OUT + 1].tolist()
+    ends: list[int] = state.gateway.places[N_GATEWAY_REJECTED : N_GATEWAY_EVICTED + 1].tolist()
     return ends
 
 

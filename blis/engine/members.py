@@ -9,7 +9,7 @@ from blis.engine.adapters import adapter_tokens, leave_adapter
 from blis.engine.aside import bring_back
 from blis.engine.codes import COMPLETED, NEVER_US, RUNNING
 from blis.engine.feedback import release_followers
-from blis.engine.gate_record import note_served
+from blis.engine.gate_record import forget_running, note_served
 from blis.engine.heap import push_finish
 from blis.engine.holding import fill_blocks, release, store_tokens
 from blis.engine.output_estimates import note_length
@@ -184,6 +184,8 @@ def complete(world: World, state: State, instance: int, request: int, stored_tok
         else:
             release(world, state, instance, request, stored_tokens, stored_tokens)
         remove_from_batch(state, instance, request)
+        if world.settings.gate_evicts:
+            forget_running(world, state, request)
         if world.settings.has_adapters and leave_adapter(world, state, instance, request):
             bring_back(world, state, instance)
     else:  # preempted while its last token was under way

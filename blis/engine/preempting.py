@@ -26,6 +26,7 @@ from blis.engine.codes import (
     REPLAYED,
     UNDER_WAY,
 )
+from blis.engine.gate_record import forget_running
 from blis.engine.heap import remove_finish
 from blis.engine.holding import fill_blocks, release
 from blis.engine.members import (
@@ -145,6 +146,35 @@ def _take_back_chunk(world: World, state: State, request: int) -> None:
 def preempt(world: World, state: State, instance: int, request: int, is_served: bool) -> None:
     """Send a member back to wait; `is_served`: the present step has served it, so what that stored counts as stored."""
     requests, instances = state.requests, state.instances
+    is_over, is_under_way = leave_batch(world, state, instance, request, is_served)
+    requests.preemptions[request] += 1
+    requests.status[request] = QUEUED
+    instances.preemptions[instance] += 1
+    instances.idle_preemptions[instance] += 1
+    if world.settings.gate_evicts:
+        forget_running(world, state, request)
+    count_waiting(world, state, instance, request)
+    if is_over:
+        return  # it leaves as soon as its last token is known
+    if is_under_way:
+        state.batches.returning[instance, instances.returning_requests[instance]] = request
+        instances.returning_requests[instance] += 1
+    else:
+        if world.settings.has_adapters:  # nobody that was set aside stands before it
+            bring_back(world, state, instance)
+        enqueue(world, state, instance, request, True)
+
+
+@kernel
+def leave_batch(world: World, state: State, instance: int, request: int, is_served: bool) -> tuple[bool, bool]:
+    """Take a member out of the batch, before its last token is known, and free its blocks.
+
+    Returns
+    -------
+    tuple of bool
+        Whether its last token is under way, and whether any step under way serves it.
+    """
+    requests = state.requests
     if world.settings.needs_service:
         charge_stay(world, state, instance, request)
     stored = stored_tokens(world, state, instance, request)
@@ -158,7 +188,7 @@ def preempt(world: World, state: State, instance: int, request: int, is_served: 
         is_under_way = is_over or (state.scratch.step[UNDER_WAY] != 0 and requests.left_out_us[request] == 0)
         if is_served and not is_over:
             known += 0 if is_under_way else 1
-        elif is_under_way and requests.decoding_since[request] < instances.step_number[instance]:
+        elif is_under_way and requests.decoding_since[request] < state.instances.step_number[instance]:
             known -= 1  # the token that the step under way stores is one that it has only just got
         _stop_decoding(world, state, instance, request, stored, is_over)
         stored += 1 if is_served and not is_over else 0
@@ -173,20 +203,7 @@ def preempt(world: World, state: State, instance: int, request: int, is_served: 
     requests.stored_tokens[request] = 0
     requests.registered_blocks[request] = 0
     requests.detached_blocks[request] = 0
-    requests.preemptions[request] += 1
-    requests.status[request] = QUEUED
-    instances.preemptions[instance] += 1
-    instances.idle_preemptions[instance] += 1
-    count_waiting(world, state, instance, request)
-    if is_over:
-        return  # it leaves as soon as its last token is known
-    if is_under_way:
-        state.batches.returning[instance, instances.returning_requests[instance]] = request
-        instances.returning_requests[instance] += 1
-    else:
-        if world.settings.has_adapters:  # nobody that was set aside stands before it
-            bring_back(world, state, instance)
-        enqueue(world, state, instance, request, True)
+    return is_over, is_under_way
 
 
 @kernel

@@ -10,6 +10,7 @@ from blis.engine.claims import NOT_KEPT
 from blis.engine.codes import (
     ARRIVAL_ROOT,
     LAST_CYCLE_US,
+    LAST_EVICTION_US,
     N_CANDIDATES,
     N_CLUSTER_PLACES,
     N_GATE_PLACES,
@@ -98,7 +99,8 @@ def new_state(
     scratch = Scratch(
         cluster=np.zeros(N_CLUSTER_PLACES, np.int64),
         step=np.zeros(N_STEP_PLACES, np.int64),
-        routing_queue=np.empty(n, np.int64),
+        # Who is evicted and comes again is sent on again.
+        routing_queue=np.empty(n * (1 + int(settings.retry_attempts * settings.gate_evicts)), np.int64),
         eligible=np.arange(m, dtype=np.int64),
         kept=np.zeros(m, np.int64),
         effective_load=np.zeros(m, np.int64),
@@ -170,6 +172,7 @@ def _new_gateway(n: int, settings: Records, bands: Records) -> Gateway:
     places = np.zeros(N_GATE_PLACES, np.int64)
     places[[NEXT_CYCLE_US, NEXT_SWEEP_US]] = NEVER_US
     places[LAST_CYCLE_US] = -1
+    places[LAST_EVICTION_US] = -NEVER_US
     return Gateway(
         places=places,
         requests=records(GATED_FIELDS, n if settings.has_gateway or settings.retry_attempts > 0 else 0),

@@ -71,7 +71,7 @@ class Scratch(NamedTuple):
 
     cluster: Int64Vector  # see blis.engine.loop for the places
     step: Int64Vector  # see blis.engine.batch for the places
-    routing_queue: Int64Vector  # (n,) admitted requests in order
+    routing_queue: Int64Vector  # (n,) admitted requests in order; more where one can be sent on several times
     eligible: Int64Vector  # (m,) candidates of the decision, increasing, as many as `scratch.cluster` says
     kept: Int64Vector  # (m,) 1 for those of the candidates that a filter keeps
     effective_load: Int64Vector  # (m,)

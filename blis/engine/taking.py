@@ -17,6 +17,7 @@ from blis.engine.codes import (
     STOPPED_BY,
 )
 from blis.engine.free_blocks import free_blocks
+from blis.engine.gate_record import note_running
 from blis.engine.holding import cached_prefix, claim_prefix
 from blis.engine.prefill import compute_chunk, next_chunk
 from blis.engine.room import has_room_beside
@@ -127,5 +128,7 @@ def _join(world: World, state: State, instance: int, request: int, found: int) -
     if requests.scheduled_us[request] < 0 or not world.settings.resume_keeps_output:
         requests.scheduled_us[request] = now_us
     requests.cached_blocks[request] = found
+    if world.settings.gate_evicts:
+        note_running(world, state, request)
     if world.settings.has_adapters:
         use_adapter(world, state, instance, request)

@@ -9,7 +9,7 @@ from typing import Any
 _COUNTS = (
     *("injected", "completed", "running", "queued", "rejected", "dropped", "unroutable", "lost", "not_started"),
     # where there is a gateway
-    *("gateway_queued", "gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out"),
+    *("gateway_queued", "gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out", "gateway_evicted"),
 )
 _LATENCIES = (
     *(("TTFT", "ttft"), ("between tokens", "itl"), ("E2E", "e2e"), ("until scheduled", "scheduling_delay")),

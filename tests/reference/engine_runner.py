@@ -177,6 +177,9 @@ def _gateway(case: Case) -> Gateway | None:
         tick_us=given["tick_us"],
         sweep_us=given["sweep_us"],
         displaces_least_urgent=given.get("displace_least_urgent", False),
+        evicts_running=given.get("evict_running", False),
+        most_evictions=given.get("most_evictions", 2),
+        eviction_pause_us=given.get("eviction_pause_us", 500_000),
     )
 
 

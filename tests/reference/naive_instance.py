@@ -14,6 +14,12 @@ from tests.reference.naive_priority import priority_of
 from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import Semantics
 
+#: What a request does not take from a life that ended to the next one.
+FORGOTTEN = (
+    "status", "instance", "position", "written", "under_way", "has_drafts", "steps_under_way", "is_decoding",
+    "is_answered", "n_unheld", "n_keyed", "ttft_us", "e2e_us", "scheduling_delay_us", "cached_blocks",
+)  # fmt: skip
+
 
 class Step(NamedTuple):
     """Who was served in a step that has not ended yet."""
@@ -330,6 +336,25 @@ class Instance:
             self.returning.append(victim)
         else:
             self.queue.insert(0, victim)
+
+    def abort(self, request: Request, now: int) -> bool:
+        """Forget a request of the batch; whether that was the last one here, so that no step is to come."""
+        self.batch.remove(request)
+        self.adapters.leave(request)
+        self.pool.release(request, now)
+        self.n_in_flight -= 1
+        untouched = Request(request.row, 0, [], [], "")
+        for name in FORGOTTEN:
+            setattr(request, name, getattr(untouched, name))
+        request.blocks, request.intervals_us = [], []
+        for step in self.under_way:
+            step.sampled.discard(request.row)
+            if request in step.served:
+                step.served.remove(request)
+        if self.batch or self.n_waiting or self.under_way:
+            return False
+        self.has_step_due = False
+        return True
 
     def _advance(self, request: Request, share: Share, start: int, end: int) -> None:
         """Count what a step computes; whoever has computed all that is known gets a token at its end."""

@@ -212,6 +212,24 @@ def random_adapter_routing(random: Random) -> dict[str, Any]:
     }
 
 
+def random_evictions(random: Random, case: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A gateway that takes running requests away for more urgent ones: half of the rows may be shed."""
+    for row in rows:
+        row["slo_class"] = random.choice(("", "critical", "batch", "batch", "sheddable"))
+    own = {
+        "evict_running": True,
+        "most_evictions": random.choice((1, 2, 5)),
+        "eviction_pause_us": random.choice((1, 20, 300)),
+    }
+    return {
+        "gateway": case["gateway"] | own,
+        "saturation": {
+            "policy": "concurrency", "mode": "requests", "max_concurrency": random.choice((0.5, 1.0, 2.0)),
+        },
+        "ceiling": {"policy": "static", "threshold": random.choice((0.4, 1.0))},
+    }  # fmt: skip
+
+
 def random_gateway(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """A queue in front of the router that holds back, lets go and is too small; clients that come again."""
     for row in rows:

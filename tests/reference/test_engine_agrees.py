@@ -16,6 +16,7 @@ from tests.reference.random_cases import (
     random_case,
     random_drafts,
     random_eviction,
+    random_evictions,
     random_fleet,
     random_gateway,
     random_orders,
@@ -42,6 +43,7 @@ def assert_agreement(
     ranks_blocks: bool = False,
     has_gateway: bool = False,
     has_adapters: bool = False,
+    evicts: bool = False,
 ) -> None:
     random = Random(seed)
     case, rows = random_case(random, semantics, most_requests)
@@ -57,6 +59,8 @@ def assert_agreement(
         case |= random_eviction(random, rows)
     if has_gateway:
         case |= random_gateway(random, rows)
+    if evicts:
+        case |= random_evictions(random, case, rows)
     if has_adapters:
         if random.random() < 0.5:
             case |= random_adapter_routing(random)
@@ -168,5 +172,19 @@ def test_engine_and_naive_simulator_agree_on_who_finds_a_slot_for_its_adapter(se
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         assert_agreement(seed, semantics, most_requests=40, has_adapters=True, **options)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32"])
+@pytest.mark.parametrize("also", ["nothing", "drafts", "orders", "adapters", "blocks"])
+def test_engine_and_naive_simulator_agree_on_who_is_evicted_for_the_more_urgent(semantics: str, also: str) -> None:
+    others = {"drafts": "has_drafts", "orders": "has_orders", "adapters": "has_adapters", "blocks": "ranks_blocks"}
+    options = {others[also]: True} if also in others else {}
+
+    @settings(derandomize=True, deadline=None, max_examples=150, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, has_gateway=True, evicts=True, **options)
 
     agree()
