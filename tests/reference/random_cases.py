@@ -213,7 +213,10 @@ def random_adapter_routing(random: Random) -> dict[str, Any]:
 
 
 def random_evictions(random: Random, case: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """A gateway that takes running requests away for more urgent ones: half of the rows may be shed."""
+    """A gateway that takes running requests away for more urgent ones: half of the rows may be shed.
+
+    No scorer looks for prompts: the engine's do not see what a request that comes again has left of its own.
+    """
     for row in rows:
         row["slo_class"] = random.choice(("", "critical", "batch", "batch", "sheddable"))
     own = {
@@ -221,7 +224,13 @@ def random_evictions(random: Random, case: dict[str, Any], rows: list[dict[str, 
         "most_evictions": random.choice((1, 2, 5)),
         "eviction_pause_us": random.choice((1, 20, 300)),
     }
+    blind = [{"name": name, "weight": 1} for name in ("queue-depth", "kv-utilization", "running-requests")]
     return {
+        "routing": random.choice((
+            {"policy": "least-loaded"},
+            {"policy": "round-robin"},
+            {"policy": "weighted", "scorers": blind, "snapshot_refresh_us": random.choice((0, 10, 1000))},
+        )),
         "gateway": case["gateway"] | own,
         "saturation": {
             "policy": "concurrency", "mode": "requests", "max_concurrency": random.choice((0.5, 1.0, 2.0)),
