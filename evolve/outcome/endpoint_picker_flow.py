@@ -64,7 +64,7 @@ def _plugin(question: str, policy: Mapping[str, Any]) -> dict[str, Any] | None:
     """The plugin that is the policy, with the parameters that it has there."""
     for kind, meaning in PLUGINS[question].items():
         if meaning.policy == policy["policy"]:
-            given = {there: policy[here] for there, here in meaning.parameters.items() if here in policy}
+            given = {there: policy[str(here)] for there, here in meaning.parameters.items() if here in policy}
             written = {there: _written(str(meaning.parameters[there]), value) for there, value in given.items()}
             return {"type": kind} | ({"parameters": written} if written else {})
     return None
