@@ -135,10 +135,12 @@ def _range(minimum: float | None, maximum: float | None, above: float | None = N
     """The words for a range, whose lower end is excluded where it is `above`."""
     has_open_end = above is not None and (minimum is None or above >= minimum)
     low = above if has_open_end else minimum
+    if low is not None and has_open_end:
+        return f" > {_plain(low)}" + (f" and ≤ {_plain(maximum)}" if maximum is not None else "")
     if low is not None and maximum is not None:
-        return f" in {'(' if has_open_end else '['}{_plain(low)}, {_plain(maximum)}]"
+        return f" in [{_plain(low)}, {_plain(maximum)}]"
     if low is not None:
-        return f" {'>' if has_open_end else '≥'} {_plain(low)}"
+        return f" ≥ {_plain(low)}"
     return "" if maximum is None else f" ≤ {_plain(maximum)}"
 
 

@@ -62,7 +62,7 @@ def assert_agreement(
     if evicts:
         case |= random_evictions(random, case, rows)
     if has_adapters:
-        if random.random() < 0.5:
+        if not evicts and random.random() < 0.5:
             case |= random_adapter_routing(random)
         case |= random_adapters(random, rows, case["instances"])
     case["seed"] = seed
