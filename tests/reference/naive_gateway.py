@@ -161,7 +161,7 @@ class Gateway:
         if ceiling["policy"] == "static":
             return float(ceiling["threshold"])
         if ceiling["policy"] == "priority-holdback":
-            least, most = ceiling["min_ceiling"], 1.0
+            least, most = ceiling["min_ceiling"], ceiling.get("max_ceiling", 1.0)
             if n == 1:
                 return most
             if ceiling["domain"] == "rank":
