@@ -74,7 +74,7 @@ def test_a_copy_goes_on_as_the_original_does(seed: int, share: float) -> None:
 
     assert copy.state.requests.tobytes() == original.state.requests.tobytes() == whole.state.requests.tobytes()
     assert copy.state.gateway.requests.tobytes() == original.state.gateway.requests.tobytes()
-    assert copy.state.instances.tobytes() == whole.state.instances.tobytes()
+    assert copy.state.instances.tobytes() == original.state.instances.tobytes()
 
 
 def test_only_who_may_be_shed_and_is_less_urgent_goes() -> None:
