@@ -121,6 +121,14 @@ class AdapterOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class TierOutcome:
+    """What the tiers beneath the GPUs did; one entry per tier and instance, tier by tier."""
+
+    devices: Records  #: DEVICE_FIELDS; what all instances share is with the first of them, but for hits and loads
+    channels: Records  #: CHANNEL_FIELDS; of each device that of reading and that of writing
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Everything that a finished, or interrupted, simulation has to tell."""
 
@@ -136,6 +144,7 @@ class Outcome:
     n_turned_away: int  #: refusals by admission of requests that came again
     gateway: GatewayOutcome | None  #: None without a gateway
     adapters: AdapterOutcome | None  #: None where no instance holds adapters that a request asks for
+    tiers: TierOutcome | None  #: None without KV tiers
     retries: Int64Vector | None  #: (n,) how often each request has come again; None where no client does
     trace: TraceLog | None  #: what was recorded, arrays cut to what there is; None without a trace
 
@@ -187,6 +196,7 @@ def outcome(simulation: Simulation) -> Outcome:
         n_turned_away=int(state.scratch.cluster[N_TURNED_AWAY]),
         gateway=_gateway(simulation),
         adapters=_adapters(simulation),
+        tiers=_tiers(simulation),
         retries=state.gateway.requests.attempts.copy() if simulation.settings.retry_attempts > 0 else None,
         trace=_recorded(simulation),
     )
@@ -234,6 +244,13 @@ def _adapters(simulation: Simulation) -> AdapterOutcome | None:
         slot_wait_us=adapted["slot_wait_us"].copy(),
         was_shut_out=adapted["is_shut_out"] > 0,
     )
+
+
+def _tiers(simulation: Simulation) -> TierOutcome | None:
+    if not simulation.settings.n_tiers:
+        return None
+    tiers = simulation.state.tiers
+    return TierOutcome(tiers.devices.copy(), tiers.channels.copy())
 
 
 def _recorded(simulation: Simulation) -> TraceLog | None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from blis.cluster.fleet_plan import Fleet
 from blis.cluster.gateway import Gateway
+from blis.cluster.kv_tiers import KvTiers
 from blis.cluster.latency import LatencyModel
 from blis.cluster.lora import NO_LORA, LoraCosts
 from blis.cluster.served_models import served_models
@@ -59,10 +60,16 @@ class Cluster:
     router_ties: str | None = None  #: one of blis.cluster.plan.TIE_RULES; None: as the semantics have it
     fleet: Fleet | None = None  #: which instances come and go; None: all are there all the time
     gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
+    kv_tiers: KvTiers | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
 
     def __post_init__(self) -> None:
         if not self.instances:
             raise ConfigError("cluster.instances must hold at least one instance; got none.")
+
+    @property
+    def moves_kv(self) -> bool:
+        """Whether requests may wait for KV that comes from elsewhere."""
+        return self.kv_tiers is not None and self.kv_tiers.plan.load == "request"
 
     def limits(self, semantics: Semantics = CORRECTED) -> Records:
         """The instances' numbers as the kernel reads them; the semantics say what an instance leaves open."""

@@ -9,6 +9,7 @@ from blis.cluster.autoscaling import Autoscaling, of_pool
 from blis.cluster.failures import Failure, failures_from
 from blis.cluster.gateway import Gateway
 from blis.cluster.kv_capacity import KV_CACHE_DTYPES
+from blis.cluster.kv_tiers import TierPlan
 from blis.cluster.lora import Lora
 from blis.cluster.speculative import Speculative
 from blis.foundation.answers import answer, choices
@@ -118,6 +119,7 @@ class ClusterPlan:
     autoscaling: Autoscaling | None = None  #: how many instances there may be; None: as many as there are
     failures: tuple[Failure, ...] = ()  #: instances that die, in the order of time
     gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
+    kv_tiers: TierPlan | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
 
 
 def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
@@ -128,7 +130,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     ConfigError
         If a key is unknown, a value wrong, or the pools' latency models differ.
     """
-    known = ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway", *_FLEET_KEYS)
+    known = ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway", "kv_tiers", *_FLEET_KEYS)
     given = check_keys(where, mapping, known)
     shared = {key: given[key] for key in _POOL_KEYS if given.get(key) is not None}
     instances = given.get("instances", 1)
@@ -159,6 +161,8 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     autoscaling, failures = _fleet(given, where, [pool.count for pool in pools])
     queue = given.get("gateway")
     gateway = None if queue is None else Gateway.from_mapping(f"{where}.gateway", queue)
+    beneath = given.get("kv_tiers")
+    kv_tiers = None if beneath is None else TierPlan.from_mapping(f"{where}.kv_tiers", beneath)
     return ClusterPlan(
         pools=tuple(pools),
         latency=kinds.pop(),
@@ -166,6 +170,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
         autoscaling=autoscaling,
         failures=failures,
         gateway=gateway,
+        kv_tiers=kv_tiers,
         **numbers,  # type: ignore[arg-type]
     )
 

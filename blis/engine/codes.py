@@ -10,17 +10,22 @@ NO_DRAFTS = -1
 NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED, UNROUTABLE, LOST = range(8)
 # Of requests that came to a gateway: four ends, and that one still waits there.
 GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED = range(8, 13)
-GATEWAY_EVICTED = 13  # taken away from an instance for a more urgent one
+# Of requests whose KV comes from elsewhere: on an instance, with blocks for it.
+AWAITING_KV = 13
+GATEWAY_EVICTED = 14  # taken away from an instance for a more urgent one
 STATUS_NAMES = (
     *("not_started", "queued", "running", "completed", "rejected", "dropped", "unroutable", "lost"),
     *("gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out", "gateway_queued"),
-    "gateway_evicted",
+    *("awaiting_kv", "gateway_evicted"),
 )
 #: Those of the gateway: without one nobody is ever in them.
 GATEWAY_STATUSES = (
     *(GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED),
     GATEWAY_EVICTED,
 )
+
+#: Those of clusters in which KV moves: elsewhere nobody is ever in them.
+MOVING_STATUSES = (AWAITING_KV,)
 
 # Why the kernel came back.
 DONE, AT_ADMISSION, AT_ROUTING, AT_ORDER, AT_VICTIM, GROW, OUT_OF_EVENTS, STALLED, BAD_TARGET, LEFT, AT_SCALING = range(
@@ -168,9 +173,11 @@ NOT_ASKED, ASKED, ANSWERED = range(3)
     TAKEN_FROM,  # position in the batch of the first request taken in this step
     STOPPED_BY,  # why no further request was taken
     NEED_RUNS,  # room that the block store lacked
+    FOUND_PARTS,  # parts of what the request that may be taken next has in tiers, see blis.engine.tier_loads
+    LOADED_US,  # when what members load within the step is there; 0: nothing
     ADAPTER_TOKENS,  # that are computed with an adapter
     ADAPTER_LOAD_US,  # time that loading adapters takes
     N_STEP_PLACES,
-) = range(28)
+) = range(30)
 
 BETWEEN_STEPS, SERVING, TAKING = range(3)

@@ -23,10 +23,10 @@ from blis.engine.codes import (
     UNDER_WAY,
 )
 from blis.engine.emptying import begin_life
-from blis.engine.events import set_next_event
 from blis.engine.gate import end_at_gateway
 from blis.engine.gate_queue import band_of
 from blis.engine.gate_record import forget_running
+from blis.engine.next_event import set_next_event
 from blis.engine.preempting import leave_batch, new_own_segments
 from blis.engine.room import has_room_beside
 from blis.engine.sent_prompts import note_dropped

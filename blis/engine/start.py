@@ -29,6 +29,7 @@ from blis.engine.codes import (
 )
 from blis.engine.fields import (
     ADMISSION_FIELDS,
+    AWAITING_FIELDS,
     BAND_FIELDS,
     CLAIM_FIELDS,
     DRAFT_FIELDS,
@@ -59,6 +60,7 @@ from blis.engine.fleet_start import FleetTables, new_fleet, place_instances
 from blis.engine.next_use import users_by_segment
 from blis.engine.state import (
     MOST_QUEUES,
+    MOST_TIERS,
     SKETCH_ROWS,
     Adapters,
     Batches,
@@ -73,6 +75,8 @@ from blis.engine.state import (
     TraceLog,
     Workload,
 )
+from blis.engine.tier_start import TierTables, new_tiers
+from blis.engine.tier_store import N_LISTS
 from blis.engine.views import N_FLOW_COLUMNS
 from blis.foundation.slo import CLASSES
 from blis.foundation.units import Int64Vector
@@ -87,10 +91,12 @@ def new_state(
     limits: Records,
     fleet: FleetTables | None = None,
     bands: Records | None = None,
+    tiers: TierTables | None = None,
 ) -> State:
     """The state before the first event: nothing has arrived, every block is free, and without a fleet all serve.
 
-    `bands`, of BAND_FIELDS, are those of the gateway's queue; None: without a gateway.
+    `bands`, of BAND_FIELDS, are those of the gateway's queue; None: without a gateway. `tiers` is
+    what lies beneath the GPUs; None: nothing.
     """
     n, m = len(workload.table), settings.n_instances
     largest_batch = int(max(1, min(limits.max_running_requests.max(), max(n, 1))))
@@ -110,24 +116,30 @@ def new_state(
         adapters_in_use=np.zeros(m, np.int64),
         expected_ttft_us=np.zeros(m, np.float64),
         expected_itl_us=np.zeros(m, np.float64),
+        tiered_blocks=np.zeros(m, np.float64),
         scores=np.zeros(m, np.float64),
         scorer_scores=np.zeros((max(settings.n_scorers, 1), m), np.float64),
         hits=np.empty((longest // settings.block_size_tokens + 1, 2), np.int64),
         members=np.empty(2 * largest_batch + 1, np.int64),
         order=np.empty(max(n, 1), np.int64),
         candidates=np.empty((6, largest_batch), np.float64),
+        tier_hits=np.empty((longest // settings.block_size_tokens + 1 if settings.n_tiers else 0, 2), np.int64),
+        tier_counts=np.zeros(MOST_TIERS, np.int64),
+        tier_leading=np.zeros(MOST_TIERS, np.int64),
     )
     for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, RETURN_ROOT, SESSION_INSTANCE):
         scratch.cluster[place] = -1
     scratch.cluster[N_CANDIDATES] = m
     place_instances(instances, scratch.cluster, settings, fleet)
     cache = _new_store(m, limits.total_blocks, settings.n_segments, holds_pieces=True)
+    tier_store = new_tier_store(settings, tiers)
     requests = records(REQUEST_FIELDS, n)
     requests.arrival_us[:] = workload.table.arrival_us
     requests.text_tokens[:] = workload.table.input_tokens
     return State(
         requests=requests,
         drafts=records(DRAFT_FIELDS, 0 if settings.acceptance_key == NO_DRAFTS else n),
+        awaiting=records(AWAITING_FIELDS, n if settings.awaits_kv else 0),
         instances=instances,
         signals=instances if settings.snapshot_refresh_us == 0 else _first_signals(instances, settings),
         batches=_new_batches(m, largest_batch, settings.block_size_tokens),
@@ -150,6 +162,8 @@ def new_state(
         fleet=new_fleet(instances, fleet),
         gateway=_new_gateway(n, settings, records(BAND_FIELDS, 0) if bands is None else bands),
         adapters=_new_adapters(n, settings),
+        tiers=new_tiers(tiers, len(tier_store.runs)),
+        tier_store=tier_store,
     )
 
 
@@ -164,6 +178,14 @@ def _new_adapters(n: int, settings: Records) -> Adapters:
         read_in_use=np.zeros(read, np.int64),
         read_use=np.zeros(read * int(settings.n_adapters), np.int64),
     )
+
+
+def new_tier_store(settings: Records, tiers: TierTables | None) -> BlockStore:
+    """Devices without a block; without tiers no room either."""
+    if tiers is None:
+        return _no_ghosts()
+    lists = N_LISTS * len(tiers.devices)
+    return _new_store(lists, np.zeros(lists, np.int64), int(settings.n_segments), holds_pieces=False)
 
 
 def _new_gateway(n: int, settings: Records, bands: Records) -> Gateway:

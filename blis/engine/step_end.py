@@ -16,6 +16,7 @@ from blis.engine.codes import (
     DRAFT_TOKENS,
     LEFT_FROM,
     LEFT_TO,
+    LOADED_US,
     N_MEMBERS,
     NEVER_US,
     NOW_US,
@@ -66,6 +67,8 @@ def finish_step(world: World, state: State, instance: int) -> None:
         extra_us = overhead_us(world, state, instance, step[ADAPTER_TOKENS])
         state.adapters.holders.overhead_us[instance] += extra_us
         step_us += extra_us + step[ADAPTER_LOAD_US]
+    if step[LOADED_US] > 0:
+        step_us += max(0, step[LOADED_US] - start_us(world, state, instance, step[NOW_US]))
     decoded = step[DECODE_REQUESTS] - step[REPLAYED]
     end_us = start_us(world, state, instance, step[NOW_US]) + step_us
     _account_step(world, state, instance, step_us, decoded)

@@ -1,8 +1,9 @@
 """Taking waiting requests into the batch, as far as its size, the token budget and free KV blocks allow."""
 
-from blis.engine._jit import kernel
+from blis.engine._jit import kernel, seldom_kernel
 from blis.engine.adapters import finds_no_slot, use_adapter
 from blis.engine.aside import set_aside
+from blis.engine.awaiting_kv import give_up_loaded, has_loaded, leave_loaded, park
 from blis.engine.codes import (
     AT_ORDER,
     BLOCKS_LACKING,
@@ -19,10 +20,11 @@ from blis.engine.codes import (
 from blis.engine.free_blocks import free_blocks
 from blis.engine.gate_record import note_running
 from blis.engine.holding import cached_prefix, claim_prefix
-from blis.engine.prefill import compute_chunk, next_chunk
+from blis.engine.prefill import compute_chunk, next_chunk, replay_last
 from blis.engine.room import has_room_beside
 from blis.engine.service import charge_prompt
 from blis.engine.state import State
+from blis.engine.tier_loads import blocks_to_load, load_apart, load_blocks, note_hits, wait_for_load
 from blis.engine.views import World
 from blis.engine.waiting import first_waiting, look_at_waiting, sort_waiting, take_first
 
@@ -63,6 +65,19 @@ def prospect(
     return found, claimed, detached, chunk, needed, parts
 
 
+@seldom_kernel
+def with_loaded(
+    world: World, state: State, instance: int, request: int, found: int, chunk: int, needed: int, loaded: int
+) -> tuple[int, int]:
+    """The first chunk, and the blocks that must be free, if `loaded` blocks of those found come from tiers."""
+    size = world.settings.block_size_tokens
+    remaining = state.requests.text_tokens[request] - found * size
+    rest = next_chunk(world, state, instance, remaining, state.scratch.step[BUDGET])
+    if not world.limits.reserve_full_isl[instance]:
+        needed += loaded - (-rest // size) + (-chunk // size)
+    return rest, needed
+
+
 @kernel
 def take_waiting(world: World, state: State, instance: int) -> int:
     """Take requests from the wait queue while batch size, budget and blocks allow."""
@@ -89,20 +104,51 @@ def take_waiting(world: World, state: State, instance: int) -> int:
             if world.settings.queue_kind == CHANGING_ORDER:
                 step[SORTED] -= 1
             continue
+        if requests.stored_tokens[request] > 0:  # its KV has come
+            if _take_loaded(world, state, instance, request):
+                continue
+            if instances.running_requests[instance] > 0:
+                step[STOPPED_BY] = BLOCKS_LACKING
+                break
+            if not give_up_loaded(world, state, instance):
+                return GROW
+            continue
         found, claimed, detached, chunk, needed, parts = prospect(world, state, instance, request, step[BUDGET])
         if needed > free_blocks(world, state, instance):
+            if has_loaded(world, state, instance) and instances.running_requests[instance] == 0:
+                if not give_up_loaded(world, state, instance):
+                    return GROW
+                continue
             step[STOPPED_BY] = BLOCKS_LACKING
             break
-        if claimed > 0 and not has_room_beside(world, state, instance, 2 * parts):  # a part may be split at both ends
+        loaded = 0
+        if world.settings.n_tiers > 0 and detached == 0:
+            loaded = blocks_to_load(world, state, instance, request, found)
+        if loaded > 0:
+            chunk, needed = with_loaded(world, state, instance, request, found + loaded, chunk, needed, loaded)
+            if needed > free_blocks(world, state, instance):
+                if has_loaded(world, state, instance) and instances.running_requests[instance] == 0:
+                    if not give_up_loaded(world, state, instance):
+                        return GROW
+                    continue
+                step[STOPPED_BY] = BLOCKS_LACKING
+                break
+        # A part may be split at both ends; each block that is loaded may be a run, and evict one.
+        if claimed + loaded > 0 and not has_room_beside(world, state, instance, 2 * parts + loaded):
             return GROW
-        take_first(world, state, instance, step[SORTED])
-        if world.settings.queue_kind == CHANGING_ORDER:
-            step[SORTED] -= 1
-            if world.settings.sorts_after_each:
-                step[SORTED] = UNSORTED
-        _join(world, state, instance, request, found)
+        if world.settings.n_tiers > 0 and detached == 0:
+            note_hits(world, state, instance, request, found)
+        _take_out(world, state, instance)
+        if loaded > 0 and world.settings.tiers_load_apart:
+            claim_prefix(world, state, instance, request, claimed)
+            _await_load(world, state, instance, request, found, loaded)
+            continue
+        _join(world, state, instance, request, found + loaded)
         requests.detached_blocks[request] = detached
         claim_prefix(world, state, instance, request, claimed)
+        if loaded > 0:
+            wait_for_load(state, load_blocks(world, state, instance, request, found, loaded))
+            found += loaded
         requests.stored_tokens[request] = found * size
         history = found * size if world.settings.history_includes_cached else 0
         compute_chunk(world, state, instance, request, chunk, history)
@@ -111,6 +157,52 @@ def take_waiting(world: World, state: State, instance: int) -> int:
             state.batches.prefilling[instance, waiting_prompts] = request
             instances.prefilling_requests[instance] = waiting_prompts + 1
     return DONE
+
+
+@kernel
+def _take_out(world: World, state: State, instance: int) -> None:
+    """Remove the first request from the wait queue."""
+    step = state.scratch.step
+    take_first(world, state, instance, step[SORTED])
+    if world.settings.queue_kind == CHANGING_ORDER:
+        step[SORTED] -= 1
+        if world.settings.sorts_after_each:
+            step[SORTED] = UNSORTED
+
+
+@seldom_kernel
+def _await_load(world: World, state: State, instance: int, request: int, found: int, loaded: int) -> None:
+    """Let a request that holds the blocks it found on the GPU wait for those that it loads behind them."""
+    ready_us = load_apart(world, state, instance, request, found, loaded)
+    state.requests.stored_tokens[request] = (found + loaded) * world.settings.block_size_tokens
+    state.requests.cached_blocks[request] = found + loaded
+    park(world, state, instance, request, ready_us)
+
+
+@kernel
+def _take_loaded(world: World, state: State, instance: int, request: int) -> bool:
+    """Take the first request, whose KV has come; False, and nothing happens, if blocks for the rest are lacking."""
+    requests, instances, size = state.requests, state.instances, world.settings.block_size_tokens
+    stored, text = requests.stored_tokens[request], requests.text_tokens[request]
+    chunk = next_chunk(world, state, instance, text - stored, state.scratch.step[BUDGET])
+    end = text if world.limits.reserve_full_isl[instance] else stored + chunk
+    needed = -(-end // size) - -(-stored // size)
+    if needed > 0 and instances.running_requests[instance] > 0:
+        needed += world.limits.watermark_blocks[instance]
+    if needed > free_blocks(world, state, instance):
+        return False
+    _take_out(world, state, instance)
+    leave_loaded(state, instance, request)
+    _join(world, state, instance, request, requests.cached_blocks[request])
+    if stored == text:
+        replay_last(state, instance, request)
+        return True
+    compute_chunk(world, state, instance, request, chunk, stored)
+    if stored + chunk < text:
+        waiting_prompts = instances.prefilling_requests[instance]
+        state.batches.prefilling[instance, waiting_prompts] = request
+        instances.prefilling_requests[instance] = waiting_prompts + 1
+    return True
 
 
 @kernel

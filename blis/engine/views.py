@@ -74,6 +74,7 @@ class RouterView(NamedTuple):
     n_scorers: int
     scorer_scores: np.ndarray  #: (n_scorers, n_instances) what the policy's scorers said
     roles: Int64Vector  #: what each instance does, in bits: see blis.foundation.roles
+    tiered_blocks: Float64Vector  #: leading prompt blocks on its GPU or in tiers beneath, by what each is worth there
     adapter_use: Int64Vector  #: reported; 2 where running requests use the request's adapter, 1 where waiting ones will
     adapters_in_use: Int64Vector  #: reported; adapters of running requests, and those of waiting ones: both count twice
     adapter_slots: Int64Vector  #: adapters that a batch may use at a time; 0 where none is served
@@ -143,6 +144,28 @@ class BlocksView(NamedTuple):
     head_frequency: Int64Vector  #: (MOST_QUEUES,) that run's frequency
 
 
+class TieringView(NamedTuple):
+    """A request about to be taken into the batch, and what the tiers beneath the GPU have of it."""
+
+    clock_us: int  #: when its load would begin
+    instance: int
+    request: int  #: position in the order of arrival
+    slo_class: int  #: index into blis.foundation.slo.CLASSES
+    tenant: int
+    round: int  #: turn within the session
+    input_tokens: int  #: whole prompt
+    block_size_tokens: int
+    cached_blocks: int  #: leading blocks that the GPU has
+    found_blocks: int  #: behind them, that tiers have, one after the other
+    load_us: int  #: until all of those could be there, with what waits before them
+    compute_us: int  #: that computing them would add to a step that computes the rest of the text
+    queued_requests: int
+    running_requests: int
+    total_blocks: int  #: KV blocks of the GPUs
+    used_blocks: int  #: of those
+    leading_blocks: Int64Vector  #: (MOST_TIERS,) of those found, up to the first that lies further away than the tier
+
+
 class GatewayView(NamedTuple):
     """The queue in front of the router, and the band that is asked about; where none is, its fields are 0."""
 
@@ -208,7 +231,7 @@ _ROUTER_VIEW = named_type(
     {name: _REPORTED for name in RouterView._fields if name not in _SCALARS}
     | dict.fromkeys(("candidates", "effective_load", "cached_blocks", "affinity_blocks"), _COUNTS)
     | dict.fromkeys(("adapter_use", "adapters_in_use"), _COUNTS)
-    | dict.fromkeys(("expected_ttft_us", "expected_itl_us"), _VECTOR)
+    | dict.fromkeys(("expected_ttft_us", "expected_itl_us", "tiered_blocks"), _VECTOR)
     | {"sent_prompts": types.int64[:, :], "scorer_scores": types.float64[:, ::1]},
 )
 _QUEUE_VIEW = named_type(QueueView, {"tenant_lift": types.float64})
@@ -220,6 +243,7 @@ _BLOCKS_VIEW = named_type(
     {"evicted_key": types.float64}
     | dict.fromkeys(("queue_blocks", "ghost_blocks", "head_blocks", "head_frequency"), _REPORTED),
 )
+_TIERING_VIEW = named_type(TieringView, {"leading_blocks": _COUNTS})
 _GATEWAY_VIEW = named_type(
     GatewayView,
     {"in_flight_tokens": _COUNTS}
@@ -232,6 +256,7 @@ _LINE = named_type(Line, dict.fromkeys(("time_us", "per_token_us"), types.float6
 # Router views are large, so they are handed over by reference.
 ROUTER_VIEW, REQUEST_VIEW, QUEUE_VIEW = Reference(_ROUTER_VIEW), Reference(_REQUEST_VIEW), Reference(_QUEUE_VIEW)
 BLOCKS_VIEW, GATEWAY_VIEW, FLOWS_VIEW = Reference(_BLOCKS_VIEW), Reference(_GATEWAY_VIEW), Reference(_FLOWS_VIEW)
+TIERING_VIEW = Reference(_TIERING_VIEW)
 
 #: The signature of each folder's verb.
 ADMIT = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
@@ -247,6 +272,7 @@ MEASURE = types.float64(ROUTER_VIEW, GATEWAY_VIEW, _VECTOR, _VECTOR)
 CHOOSE = _INTEGER(FLOWS_VIEW, _VECTOR, _VECTOR)
 ORDER_QUEUE = types.float64(GATEWAY_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 LIMIT = types.float64(GATEWAY_VIEW, _VECTOR, _VECTOR)
+LOAD = _INTEGER(TIERING_VIEW, _VECTOR, _VECTOR)
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 
@@ -255,8 +281,8 @@ DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 #: priority that the chosen one stands for: inversions are judged by it.
 (
     ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, RANKS_BLOCKS, SCALES, MEASURES, CHOOSES, ORDERS_QUEUE, LIMITS,
-    TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
-) = range(17)  # fmt: skip
+    LOADS, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
+) = range(18)  # fmt: skip
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)
@@ -269,6 +295,7 @@ measure_at = caller_of(MEASURE)
 choose_at = caller_of(CHOOSE)
 order_queue_at = caller_of(ORDER_QUEUE)
 limit_at = caller_of(LIMIT)
+load_at = caller_of(LOAD)
 step_time_at = caller_of(STEP_TIME)
 decode_line_at = caller_of(DECODE_LINE)
 score_at = caller_of(SCORE)
@@ -278,8 +305,8 @@ keep_at = caller_of(KEEP)
 #: further row for each filter that is asked, from FIRST_FILTER on.
 (
     ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, EVICTION, SCALING, SATURATION, FAIRNESS,
-    QUEUE_ORDER, CEILING, FIRST_FILTER,
-) = range(13)  # fmt: skip
+    QUEUE_ORDER, CEILING, TIERING, FIRST_FILTER,
+) = range(14)  # fmt: skip
 
 
 class World(NamedTuple):

@@ -13,16 +13,18 @@ from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 
 #: The questions that a policy bundle answers: those of every cluster, in the order in which a request meets them (a
-#: router, then its filters), that of a fleet that scales, then the gateway's.
+#: router, then its filters), that of a fleet that scales, then the gateway's, and that of KV tiers.
 QUESTIONS = (
     *("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction", "scaling"),
-    *("saturation", "fairness", "queue_order", "ceiling"),
+    *("saturation", "fairness", "queue_order", "ceiling", "tiering"),
 )
 
 #: Those of them that only a cluster with a gateway asks, see `blis.engine.dispatching`.
 GATEWAY_QUESTIONS = ("saturation", "fairness", "queue_order", "ceiling")
 #: Those that not every cluster asks: whoever lists policies leaves out the ones that have their default answer.
-OPTIONAL_QUESTIONS = ("filtering", "scaling", *GATEWAY_QUESTIONS)
+OPTIONAL_QUESTIONS = ("filtering", "scaling", *GATEWAY_QUESTIONS, "tiering")
+#: Those that kernels ask where Python cannot be: a callable must be compiled.
+COMPILED_QUESTIONS = ("eviction", "tiering")
 
 
 class Folder(NamedTuple):
@@ -46,6 +48,7 @@ FOLDERS = {
     "fairness": Folder("blis.policies.fairness", "choose"),
     "queue_order": Folder("blis.policies.queue_order", "rank"),
     "ceiling": Folder("blis.policies.ceiling", "limit"),
+    "tiering": Folder("blis.policies.tiering", "load"),
     "latency": Folder("blis.cluster.latency", "step_time"),
     "workload": Folder("blis.workload.kinds", "generate"),
     "anomalies": Folder("blis.explaining.anomalies", "find"),

@@ -17,6 +17,8 @@ from blis.metrics.latency import interval_figures
 from blis.metrics.load import load_figures
 from blis.metrics.served import Served, served_requests
 from blis.metrics.service import service_figures, share
+from blis.metrics.states import absent_keys
+from blis.metrics.tiers import tier_figures
 from blis.outcome import Outcome
 from blis.workload.requests import Requests
 
@@ -52,7 +54,7 @@ def cluster_block(
     """The figures of all requests and instances, as `blis.metrics.summary` begins with."""
     end_us, instances, everywhere = outcome.end_us, outcome.instances, slice(None)
     return {
-        **service_figures(served, end_us, cluster.gateway is not None),
+        **service_figures(served, end_us, absent_keys(cluster)),
         **interval_figures(outcome.interval_us, outcome.interval_tokens),
         **fairness_figures(served, requests.tenant, len(requests.tenants)),
         "total_input_tokens": int(instances.input_tokens.sum()),
@@ -71,6 +73,7 @@ def cluster_block(
         **adapter_figures(outcome.adapters, everywhere),
         **fleet_figures(cluster, outcome),
         **gateway_figures(outcome),
+        **tier_figures(cluster, outcome, everywhere),
     }
 
 

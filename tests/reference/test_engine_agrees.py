@@ -21,6 +21,7 @@ from tests.reference.random_cases import (
     random_gateway,
     random_orders,
     random_routing,
+    random_tiers,
 )
 
 # Found by a search over 60 000 seeds; each once told the two simulators apart.
@@ -44,6 +45,7 @@ def assert_agreement(
     has_gateway: bool = False,
     has_adapters: bool = False,
     evicts: bool = False,
+    has_tiers: bool = False,
 ) -> None:
     random = Random(seed)
     case, rows = random_case(random, semantics, most_requests)
@@ -65,6 +67,8 @@ def assert_agreement(
         if not evicts and random.random() < 0.5:
             case |= random_adapter_routing(random)
         case |= random_adapters(random, rows, case["instances"])
+    if has_tiers:
+        case |= random_tiers(random)
     case["seed"] = seed
 
     want = naive.simulate(case, rows, semantics)
@@ -186,5 +190,16 @@ def test_engine_and_naive_simulator_agree_on_who_is_evicted_for_the_more_urgent(
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         assert_agreement(seed, semantics, most_requests=40, has_gateway=True, evicts=True, **options)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32"])
+@pytest.mark.parametrize("ranks_blocks", [False, True])
+def test_engine_and_naive_simulator_agree_on_what_tiers_have(semantics: str, ranks_blocks: bool) -> None:
+    @settings(derandomize=True, deadline=None, max_examples=150, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, ranks_blocks=ranks_blocks, has_tiers=True)
 
     agree()
