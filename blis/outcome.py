@@ -5,7 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.codes import GATE_PEAK, N_ADMITTED, N_REJECTED, N_RETURNED, N_ROUTED, N_TURNED_AWAY, NO_TRACE
+from blis.engine.codes import (
+    GATE_PEAK,
+    N_ADMITTED,
+    N_EVICTIONS,
+    N_REJECTED,
+    N_RETURNED,
+    N_ROUTED,
+    N_TURNED_AWAY,
+    NO_TRACE,
+)
 from blis.engine.columns import request_columns
 from blis.engine.fields import Records
 from blis.engine.fleet_log import LIFECYCLE_TIMES, fleet_log, lifecycle_times
@@ -13,7 +22,7 @@ from blis.engine.intervals import count_intervals
 from blis.engine.laws import check_conservation
 from blis.engine.observation import PREEMPTIONS, SAMPLES
 from blis.engine.state import TraceLog
-from blis.foundation.units import Float64Vector, Int64Vector
+from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
 from blis.simulate import Simulation
 
 
@@ -92,6 +101,23 @@ class GatewayOutcome:
     ended_us: Int64Vector  #: when it was refused or let go for good
     wait_us: Int64Vector  #: from the one to the other
     peak_requests: int  #: that waited at a time
+    evictions: int  #: of running requests, whether or not their clients came again
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterOutcome:
+    """What became of adapters: one entry per instance, then one per request."""
+
+    loads: Int64Vector  #: into a slot
+    disk_loads: Int64Vector  #: of those, from disk
+    instance_load_us: Int64Vector  #: time for which steps waited for them
+    overhead_us: Int64Vector  #: time by which adapters made steps longer beside
+    most_on_gpu: Int64Vector  #: at a time
+    asks: BoolVector  #: whether the request asks for one
+    was_taken: BoolVector  #: into a batch
+    load_us: Int64Vector  #: of the loads that its taking called for; -1: its adapter had a slot, or it was not taken
+    slot_wait_us: Int64Vector  #: time for which it was passed over for lack of a slot
+    was_shut_out: BoolVector  #: whether it ever was
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +143,7 @@ class Outcome:
     fleet_events: Records  #: what happened to the fleet, in the order of time; FLEET_EVENT_FIELDS
     n_turned_away: int  #: refusals by admission of requests that came again
     gateway: GatewayOutcome | None  #: None without a gateway
+    adapters: AdapterOutcome | None  #: None where no instance holds adapters that a request asks for
     tiers: TierOutcome | None  #: None without KV tiers
     retries: Int64Vector | None  #: (n,) how often each request has come again; None where no client does
     trace: TraceLog | None  #: what was recorded, arrays cut to what there is; None without a trace
@@ -168,6 +195,7 @@ def outcome(simulation: Simulation) -> Outcome:
         fleet_events=fleet_log(state),
         n_turned_away=int(state.scratch.cluster[N_TURNED_AWAY]),
         gateway=_gateway(simulation),
+        adapters=_adapters(simulation),
         tiers=_tiers(simulation),
         retries=state.gateway.requests.attempts.copy() if simulation.settings.retry_attempts > 0 else None,
         trace=_recorded(simulation),
@@ -195,6 +223,26 @@ def _gateway(simulation: Simulation) -> GatewayOutcome | None:
         ended_us=gated["ended_us"].copy(),
         wait_us=np.where(sent, gated["dispatched_us"] - gated["enqueued_us"], -1),
         peak_requests=int(gateway.places[GATE_PEAK]),
+        evictions=int(gateway.places[N_EVICTIONS]),
+    )
+
+
+def _adapters(simulation: Simulation) -> AdapterOutcome | None:
+    if not simulation.settings.has_adapters:
+        return None
+    adapters = simulation.state.adapters
+    holders, adapted = adapters.holders.view(np.ndarray), adapters.requests.view(np.ndarray)
+    return AdapterOutcome(
+        loads=holders["loads"].copy(),
+        disk_loads=holders["disk_loads"].copy(),
+        instance_load_us=holders["load_us"].copy(),
+        overhead_us=holders["overhead_us"].copy(),
+        most_on_gpu=holders["most_on_gpu"].copy(),
+        asks=simulation.requests.adapter >= 0,
+        was_taken=simulation.state.requests.scheduled_us >= 0,
+        load_us=adapted["load_us"].copy(),
+        slot_wait_us=adapted["slot_wait_us"].copy(),
+        was_shut_out=adapted["is_shut_out"] > 0,
     )
 
 

@@ -138,6 +138,8 @@ class Stage:
             "draw_key": self._key("draws"),
             "acceptance_key": self._key("acceptance") if most_drafts > 0 else codes.NO_DRAFTS,
             "restricts_candidates": shared["restricts_candidates"] or self._asks_for_some(),
+            "has_adapters": self._has_adapters(),
+            "n_adapters": len(self.requests.adapters) if self._has_adapters() else 0,
             "n_segments": len(self.workload.segment_end),
             "n_tenants": _count(self.workload.table.tenant),
             "n_kinds": _count(self.workload.table.kind),
@@ -150,12 +152,18 @@ class Stage:
         }
 
     def _asks_for_some(self) -> bool:
-        """Whether a request asks for a model that not every instance serves."""
+        """Whether a request asks for a model that not every instance serves, or for an adapter."""
+        if self._has_adapters() and not self.cluster.limits.max_loras.all():
+            return True
         if not self.requests.models:
             return False
         asked = np.unique(self.workload.table.model)
         serves = self.cluster.limits.serves
         return any(bool(((serves >> model) & 1 == 0).any()) for model in asked[asked >= 0].tolist())
+
+    def _has_adapters(self) -> bool:
+        """Whether instances serve adapters, and requests ask for them; else they only tell prompts apart."""
+        return bool(self.cluster.limits.max_loras.any() and (self.workload.table.adapter >= 0).any())
 
     def _key(self, of_what: str) -> int:
         return int(stream(self.seed, of_what).integers(2**32))

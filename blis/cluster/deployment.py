@@ -21,6 +21,7 @@ from blis.cluster.kv_capacity import Load, kv_blocks, kv_bytes_per_token, weight
 from blis.cluster.kv_tiers import KvTiers
 from blis.cluster.latency import LatencyModel
 from blis.cluster.latency.affine import Params as AffineParams
+from blis.cluster.lora import NO_LORA, LoraCosts, lora_costs, slot_bytes
 from blis.cluster.model_length import max_model_len
 from blis.cluster.plan import ClusterPlan, Pool
 from blis.cluster.published_capacity import kv_blocks as published_kv_blocks
@@ -202,6 +203,7 @@ def _instance(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics
         reserve_full_isl=pool.reserve_full_isl,
         prefix_caching=pool.prefix_caching is not False,
         speculative=pool.speculative,
+        lora=_lora(pool, parts, where),
         model=pool.model or "",
         role=pool.role,
         served_model_names=pool.served_model_names or ((pool.model,) if pool.model else ()),
@@ -209,6 +211,22 @@ def _instance(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics
         tensor_parallel=parts.place.tensor_parallel,
         price_per_hour=_price_per_hour(pool, parts),
     )
+
+
+def _lora(pool: Pool, parts: Parts, where: str) -> LoraCosts:
+    """Adapters that one instance serves, and what they cost there."""
+    if pool.lora is None:
+        return NO_LORA
+    model, device = parts.model, parts.device
+    if pool.lora.is_derived and (model is None or device is None):
+        if pool.model is None or not parts.place.gpu:
+            raise ConfigError(
+                f"{where}.lora must give host_load_ms, disk_load_ms, step_us, adapter_us and token_us where there is "
+                "no model and no hardware to derive them from."
+            )
+        model = read_model(pool.model, pool.model_config_folder)
+        device = read_device(parts.place.gpu, pool.hardware_folder)
+    return lora_costs(pool.lora, model, device, parts.place.tensor_parallel, f"{where}.lora")
 
 
 def _price_per_hour(pool: Pool, parts: Parts) -> float | None:
@@ -278,7 +296,9 @@ def _derived_blocks(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, sem
     memory = (parts.model, parts.device, parts.place.tensor_parallel, plan.block_size_tokens, pool.memory_utilisation)
     if not semantics.blocks_fit_memory:
         return published_kv_blocks(*memory)
-    return kv_blocks(*memory, Load(pool.step_token_budget, pool.max_running_requests), pool.kv_cache_dtype)
+    load = Load(pool.step_token_budget, pool.max_running_requests)
+    reserved = slot_bytes(pool.lora, parts.model, parts.place.tensor_parallel, f"{where}.lora") if pool.lora else 0.0
+    return kv_blocks(*memory, load, pool.kv_cache_dtype, reserved)
 
 
 def _longest_tokens(pool: Pool, model: Model | None) -> int:

@@ -16,8 +16,10 @@ MOST_REQUESTS = 2**40
 #: Seconds that a client waits unless it is said otherwise: what inference-sim's clients do.
 PATIENCE_S = 300
 MOST_MS = 1e12
+MOST_EVICTIONS = 32
 _KEYS = (
     *("capacity_requests", "bands", "ttl_ms", "request_timeout_s", "tick_us", "sweep_ms", "displace_least_urgent"),
+    *("evict_running", "most_evictions", "eviction_pause_ms"),
 )
 
 
@@ -32,6 +34,9 @@ class Gateway:
     tick_us: int = 1000  #: ≥ 1, between two cycles of dispatch while somebody waits
     sweep_us: int = 1_000_000  #: ≥ 1, between two looks for those that have waited too long
     displaces_least_urgent: bool = False  #: a full queue lets go of its least urgent request for a more urgent one
+    evicts_running: bool = False  #: running requests that may be shed give way to more urgent ones that are held
+    most_evictions: int = 2  #: ≥ 1, at a time
+    eviction_pause_us: int = 500_000  #: ≥ 1, from one eviction to the next
 
     @classmethod
     def from_mapping(cls, where: str, mapping: object) -> "Gateway":
@@ -56,7 +61,11 @@ class Gateway:
 
         gives_up = given.get("request_timeout_s", PATIENCE_S) is not None  # null: nobody does
         timeout_us = duration_us("request_timeout_s", US_PER_S, PATIENCE_S * US_PER_S) if gives_up else None
-        displaces = given.get("displace_least_urgent")
+
+        def flag(name: str) -> bool:
+            value = given.get(name)
+            return False if value is None else check_flag(f"{where}.{name}", value)
+
         return cls(
             capacity_requests=whole("capacity_requests", 0, MOST_REQUESTS) or None,
             bands=_bands(f"{where}.bands", given.get("bands")),
@@ -64,9 +73,10 @@ class Gateway:
             request_timeout_us=timeout_us,
             tick_us=whole("tick_us", 1000, 2**40),
             sweep_us=duration_us("sweep_ms", US_PER_MS, 1_000_000),
-            displaces_least_urgent=False
-            if displaces is None
-            else check_flag(f"{where}.displace_least_urgent", displaces),
+            displaces_least_urgent=flag("displace_least_urgent"),
+            evicts_running=flag("evict_running"),
+            most_evictions=whole("most_evictions", 2, MOST_EVICTIONS),
+            eviction_pause_us=duration_us("eviction_pause_ms", US_PER_MS, 500_000),
         )
 
 
@@ -113,4 +123,7 @@ def gateway_settings(gateway: Gateway | None) -> dict[str, int]:
         "gate_tick_us": queue.tick_us,
         "gate_sweep_us": queue.sweep_us,
         "gate_displaces": queue.displaces_least_urgent,
+        "gate_evicts": queue.evicts_running,
+        "gate_most_evictions": queue.most_evictions,
+        "gate_eviction_pause_us": queue.eviction_pause_us,
     }

@@ -8,6 +8,7 @@ from blis.cluster.fleet_plan import Fleet
 from blis.cluster.gateway import Gateway
 from blis.cluster.kv_tiers import KvTiers
 from blis.cluster.latency import LatencyModel
+from blis.cluster.lora import NO_LORA, LoraCosts
 from blis.cluster.served_models import served_models
 from blis.cluster.speculative import Speculative
 from blis.engine.answers import compiled_answer
@@ -40,6 +41,7 @@ class Instance:
     hardware: str = ""
     tensor_parallel: int = 1
     price_per_hour: float | None = None  #: US $ for all its GPUs; None: unknown
+    lora: LoraCosts = NO_LORA  #: adapters that it serves, and what they cost
     pool: int = 0  #: place in the plan of the pool that it belongs to
 
 
@@ -86,6 +88,7 @@ class Cluster:
             row["total_blocks"] = row.pop("kv_blocks")
             row |= _batch_rules(one, semantics)
             row |= _drafts(one)
+            row |= one.lora._asdict()
             row["roles"] = BITS[one.role]
             row["serves"] = sum(1 << names.index(name) for name in one.served_model_names)
             row |= {

@@ -68,6 +68,7 @@ def kv_blocks(
     memory_utilisation: float,
     load: Load,
     kv_cache_dtype: str = "auto",
+    reserved_bytes: float = 0.0,
 ) -> int:
     """KV blocks of one instance: the tokens that surely fit, however they are spread over running requests, in blocks.
 
@@ -80,6 +81,7 @@ def kv_blocks(
     memory_utilisation : float   (0, 1], share of each GPU's memory that may be used
     load : Load                  the most that the instance serves at a time
     kv_cache_dtype : str         one of `KV_CACHE_DTYPES`
+    reserved_bytes : float       ≥ 0, of each GPU's memory for the slots of adapters
 
     Returns
     -------
@@ -95,11 +97,18 @@ def kv_blocks(
     if memory.free_bytes <= 0:
         raise ConfigError(_no_room(model, device, tensor_parallel, memory_utilisation, load, memory))
     check_choice("kv_cache_dtype", kv_cache_dtype, KV_CACHE_DTYPES)
+    free_bytes = memory.free_bytes - reserved_bytes
+    if free_bytes <= 0:
+        raise ConfigError(
+            f"lora.max_loras must leave memory for KV blocks: slots take {reserved_bytes / BYTES_PER_GIB:.1f} GiB of "
+            f"the {memory.free_bytes / BYTES_PER_GIB:.1f} GiB that model {shown(model.name)} leaves on each of "
+            f"{tensor_parallel} x {device.name}. Use fewer slots, or a smaller max_lora_rank."
+        )
     stored = _stored(model, tensor_parallel, block_size_tokens, load, kv_cache_dtype)
-    blocks = int(_fitting_tokens(memory.free_bytes, stored)) // block_size_tokens
+    blocks = int(_fitting_tokens(free_bytes, stored)) // block_size_tokens
     if blocks < 1:
         raise ConfigError(
-            f"kv_blocks must be an int ≥ 1 [blocks]; model {shown(model.name)} leaves {int(memory.free_bytes)} bytes "
+            f"kv_blocks must be an int ≥ 1 [blocks]; model {shown(model.name)} leaves {int(free_bytes)} bytes "
             f"on each of {tensor_parallel} x {device.name}, too few for a block of {block_size_tokens} tokens. Use "
             "smaller blocks."
         )

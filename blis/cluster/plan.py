@@ -10,6 +10,7 @@ from blis.cluster.failures import Failure, failures_from
 from blis.cluster.gateway import Gateway
 from blis.cluster.kv_capacity import KV_CACHE_DTYPES
 from blis.cluster.kv_tiers import TierPlan
+from blis.cluster.lora import Lora
 from blis.cluster.speculative import Speculative
 from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
@@ -62,6 +63,7 @@ _POOL_CHOICES = (
     "kv_cache_dtype",
     "kv_watermark",
     "speculative",
+    "lora",
     "latency",
     "served_model_names",
     "price_per_hour",
@@ -93,6 +95,7 @@ class Pool:
     reserve_full_isl: bool | None = None  #: a request is taken if its whole prompt fits; None: as the semantics have it
     prefix_caching: bool | None = None  #: blocks can be found again; None: as the semantics have it, which is yes
     speculative: Speculative | None = None  #: drafts of every decode; None: none
+    lora: Lora | None = None  #: adapters that it serves, and what they cost; None: they only tell prompts apart
     role: str = "both"  #: one of blis.foundation.roles: prefill, decode, both
     served_model_names: tuple[str, ...] | None = None  #: under which requests ask for it; None: its model's name
     price_per_hour: float | None = None  #: US $ for one GPU; None: that of the device's file
@@ -224,6 +227,8 @@ def _pool_values(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         checked[name] = None if values.get(name) is None else check_flag(f"{where}.{name}", values[name])
     drafts = values.get("speculative")
     checked["speculative"] = None if drafts is None else Speculative.from_mapping(f"{where}.speculative", drafts)
+    adapters = values.get("lora")
+    checked["lora"] = None if adapters is None else Lora.from_mapping(f"{where}.lora", adapters)
     checked["served_model_names"] = _served_names(values.get("served_model_names"), f"{where}.served_model_names")
     checked["role"] = check_choice(f"{where}.role", values.get("role", "both"), BITS)
     price = values.get("price_per_hour")

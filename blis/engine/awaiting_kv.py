@@ -14,6 +14,7 @@ has no such rule, and would wait for ever.
 """
 
 from blis.engine._jit import kernel
+from blis.engine.aside import bring_back
 from blis.engine.codes import AWAITING_KV, QUEUED
 from blis.engine.fields import Records
 from blis.engine.holding import fill_blocks, release
@@ -84,7 +85,9 @@ def receive_kv(world: World, state: State, instance: int, now_us: int) -> bool:
     full = requests.stored_tokens[request] // world.settings.block_size_tokens
     fill_blocks(world, state, instance, request, min(full, keyed_blocks(world, state, request)))
     requests.status[request] = QUEUED
-    count_waiting(state, instance, request)
+    count_waiting(world, state, instance, request)
+    if world.settings.has_adapters:  # nobody that was set aside stands before it
+        bring_back(world, state, instance)
     enqueue(world, state, instance, request, True)
     _make_node(state.awaiting, request, -float(now_us), requests.routing_rank[request])
     instances.loaded_root[instance] = melded(state.awaiting, instances.loaded_root[instance], request)
@@ -113,13 +116,13 @@ def give_up_loaded(world: World, state: State, instance: int) -> bool:
     requests = state.requests
     request = state.instances.loaded_root[instance]
     leave_loaded(state, instance, request)
-    forget_waiting(state, instance, request)
+    forget_waiting(world, state, instance, request)
     stored = requests.stored_tokens[request]
     release(world, state, instance, request, stored, stored)
     requests.stored_tokens[request] = 0
     requests.registered_blocks[request] = 0
     requests.detached_blocks[request] = 0
-    count_waiting(state, instance, request)
+    count_waiting(world, state, instance, request)
     return True
 
 

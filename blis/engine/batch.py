@@ -7,8 +7,10 @@ in `scratch.step`.
 """
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import adapter_tokens
 from blis.engine.awaiting_kv import waits_for_kv_alone
 from blis.engine.codes import (
+    ADAPTER_TOKENS,
     AT_VICTIM,
     BAD_TARGET,
     BETWEEN_STEPS,
@@ -201,6 +203,8 @@ def _decode_one(world: World, state: State, instance: int, request: int) -> None
     step[DECODE_REQUESTS] += 1
     step[DECODE_CONTEXT] += position
     step[BUDGET] -= 1
+    if world.settings.has_adapters:
+        step[ADAPTER_TOKENS] += adapter_tokens(world, request, 1)
 
 
 @kernel

@@ -54,6 +54,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
             branch.awaiting[request] = base.awaiting[request]
         if base.gateway.requests.shape[0] > 0:
             branch.gateway.requests[request] = base.gateway.requests[request]
+        if world.settings.has_adapters:
+            branch.adapters.requests[request] = base.adapters.requests[request]
         if base.learned.requests.shape[0] > 0:
             branch.learned.requests[request] = base.learned.requests[request]
         if world.settings.needs_sessions:  # only those of requests that were routed since can differ
@@ -84,6 +86,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
             branch.seen.slots[slot] = base.seen.slots[slot]
     if world.settings.has_fleet:
         _copy_fleet(base, branch)
+    if world.settings.has_adapters:
+        _copy_adapters(base, branch)
     _copy_rows(world.memory, memory)
     if world.settings.lookahead_us == NEVER_US:
         while since[FIRST_ROW] < last and _has_left(base, since[FIRST_ROW]):
@@ -136,6 +140,17 @@ def _copy_fleet(base: State, branch: State) -> None:
         branch.fleet.failures[failure] = base.fleet.failures[failure]
     for instance in range(base.fleet.read.shape[0]):
         branch.fleet.read[instance] = base.fleet.read[instance]
+
+
+@kernel
+def _copy_adapters(base: State, branch: State) -> None:
+    """What instances hold, and what the router last read of it; who asks has been copied with the requests."""
+    for instance in range(base.adapters.holders.shape[0]):
+        branch.adapters.holders[instance] = base.adapters.holders[instance]
+    for place in range(base.adapters.residents.shape[0]):
+        branch.adapters.residents[place] = base.adapters.residents[place]
+    _copy_vector(base.adapters.read_in_use, branch.adapters.read_in_use)
+    _copy_vector(base.adapters.read_use, branch.adapters.read_use)
 
 
 @kernel

@@ -18,23 +18,26 @@ def find_candidates(world: World, state: State, request: int) -> int:
 
     Whoever keeps requests back asks this first: where it is 0, a request that is sent on is lost as unroutable.
     """
-    return _list_servers(world, state, world.workload.table.model[request])
+    table = world.workload.table
+    return _list_servers(world, state, table.model[request], table.adapter[request])
 
 
 @kernel
 def find_servers(world: World, state: State) -> int:
     """List the instances that any request may be sent to now, whatever model it asks for; return how many they are."""
-    return _list_servers(world, state, -1)
+    return _list_servers(world, state, -1, -1)
 
 
 @kernel
-def _list_servers(world: World, state: State, model: int) -> int:
-    """List the instances that serve this model, or, if it is -1, any."""
+def _list_servers(world: World, state: State, model: int, adapter: int) -> int:
+    """List the instances that serve this model, or, if it is -1, any; an adapter only where there are slots for it."""
     if world.settings.restricts_candidates:
         count = 0
         for instance in range(world.settings.n_instances):
             serves = model < 0 or (world.limits.serves[instance] >> model) & 1 != 0
             decodes = world.limits.roles[instance] & DECODE != 0
+            if adapter >= 0 and world.settings.has_adapters and world.limits.max_loras[instance] == 0:
+                continue
             if serves and decodes and state.instances.routable[instance] != 0:
                 state.scratch.eligible[count] = instance
                 count += 1

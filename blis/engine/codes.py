@@ -12,13 +12,17 @@ NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED, UNROUTABLE, LOST = r
 GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED = range(8, 13)
 # Of requests whose KV comes from elsewhere: on an instance, with blocks for it.
 AWAITING_KV = 13
+GATEWAY_EVICTED = 14  # taken away from an instance for a more urgent one
 STATUS_NAMES = (
     *("not_started", "queued", "running", "completed", "rejected", "dropped", "unroutable", "lost"),
     *("gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out", "gateway_queued"),
-    "awaiting_kv",
+    *("awaiting_kv", "gateway_evicted"),
 )
 #: Those of the gateway: without one nobody is ever in them.
-GATEWAY_STATUSES = (GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED)
+GATEWAY_STATUSES = (
+    *(GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED),
+    GATEWAY_EVICTED,
+)
 
 #: Those of clusters in which KV moves: elsewhere nobody is ever in them.
 MOVING_STATUSES = (AWAITING_KV,)
@@ -52,8 +56,11 @@ FLEET_EVENT_NAMES = (
 NO_TRACE, TRACE_SUMMARY, TRACE_DECISIONS = range(3)
 
 # Why a step took no further request.
-QUEUE_EMPTY, BATCH_FULL, BUDGET_USED, BLOCKS_LACKING, AFTER_PREEMPTION = range(5)
-STOP_NAMES = ("queue empty", "batch full", "token budget used", "KV blocks lacking", "after a preemption")
+QUEUE_EMPTY, BATCH_FULL, BUDGET_USED, BLOCKS_LACKING, AFTER_PREEMPTION, SLOTS_LACKING = range(6)
+STOP_NAMES = (
+    *("queue empty", "batch full", "token budget used", "KV blocks lacking", "after a preemption"),
+    "adapter slots lacking",
+)
 
 # By what one waiting request is more urgent than another, when inversions are looked for.
 BY_NOTHING, BY_QUEUEING, BY_PRIORITY = range(3)
@@ -133,8 +140,11 @@ NOT_ASKED, ASKED, ANSWERED = range(3)
     N_GATEWAY_EXPIRED,
     N_GATEWAY_DISPLACED,
     N_TIMED_OUT,
+    N_GATEWAY_EVICTED,
+    N_EVICTIONS,  # of running requests, whether or not their clients come again
+    LAST_EVICTION_US,  # when that was; far in the past before the first
     N_GATE_PLACES,
-) = range(15)
+) = range(18)
 
 # Places of `scratch.step`, the integers of a step in the making.
 (
@@ -165,7 +175,9 @@ NOT_ASKED, ASKED, ANSWERED = range(3)
     NEED_RUNS,  # room that the block store lacked
     FOUND_PARTS,  # parts of what the request that may be taken next has in tiers, see blis.engine.tier_loads
     LOADED_US,  # when what members load within the step is there; 0: nothing
+    ADAPTER_TOKENS,  # that are computed with an adapter
+    ADAPTER_LOAD_US,  # time that loading adapters takes
     N_STEP_PLACES,
-) = range(28)
+) = range(30)
 
 BETWEEN_STEPS, SERVING, TAKING = range(3)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import overhead_us
 from blis.engine.batch_sums import BatchSums
 from blis.engine.block_index import has_room
 from blis.engine.codes import INSTANCE, NO_TRACE, NOW_US
@@ -43,6 +44,7 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
     block_time = 0
     context = instances.decode_context_tokens[instance]
     line = NOWHERE
+    extra_us = _adapters_us(world, state, instance)
     count = 0
     while now_us < until_us and number < last and state.log.counters[LOG_ENTRIES] + 2 <= state.log.entries.shape[0]:
         takes = state.batches.crossing[instance, phase]
@@ -61,6 +63,7 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
         part_us, rise_us = time_us - step_us, line.per_token_us * decoding
         if step_us == 0:
             step_us, part_us, rise_us = _asked_us(world, instance, decoding, context), 0.0, 0.0
+        step_us += extra_us
         if world.settings.record_steps:
             log_step(state, instance, step_us, decoding, part_us, rise_us)
         block_time += used * step_us
@@ -78,8 +81,10 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
             fill_phase = 0
     if count > 0:
         _account_run(state, instance, count, begin_us - first_us, used, block_time)
+        if extra_us > 0:
+            state.adapters.holders.overhead_us[instance] += count * extra_us
         if world.settings.trace_level != NO_TRACE:
-            sample_decodes(state, instance, first_us, count, begin_us - first_us)
+            sample_decodes(world, state, instance, first_us, count, begin_us - first_us)
         note_event(state, instance, latest_us)
         instances.step_us[instance] = step_us
         instances.step_fixed[instance] = 2 * latest_us
@@ -93,6 +98,14 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
             if count > 1 and world.settings.needs_prompts:  # the step that was under way has ended
                 hear_of_step(state, instance)
     return count
+
+
+@kernel
+def _adapters_us(world: World, state: State, instance: int) -> int:
+    """By how much adapters make each step of the run longer."""
+    if not world.settings.has_adapters:
+        return 0
+    return overhead_us(world, state, instance, state.adapters.holders.decode_requests[instance])
 
 
 @kernel

@@ -25,6 +25,7 @@ from blis.engine.codes import (
     NEXT_SWEEP_US,
     ROUTING_TAIL,
 )
+from blis.engine.evicting import evict_for, next_eviction_us
 from blis.engine.feedback import earliest_end_us
 from blis.engine.gate import let_go
 from blis.engine.gate_queue import ask_again, band_of, deadline_us, first_multiple, leave
@@ -73,6 +74,8 @@ def run_cycle(world: World, state: State, view: RouterView, now_us: int) -> int:
         ceiling = limit_at(world.answers[LIMITS])(by_reference(seen), world.parameters[CEILING], world.memory[CEILING])
         if not saturation < min(1.0, ceiling):
             is_held = True
+            if world.settings.gate_evicts and bands.queued_requests[band] > 0 and saturation < _BEYOND_FULL:
+                is_held = not evict_for(world, state, band, saturation, max(0.0, min(1.0, ceiling)), now_us)
             break
         request = _first_of_band(world, state, band, now_us)
         if request == _NO_TENANT:
@@ -171,9 +174,10 @@ def _note_next_cycle(world: World, state: State, saturation: float, is_held: boo
 @kernel
 def _next_change_us(world: World, state: State, now_us: int) -> int:
     """Time before which the saturation stays as it is, as long as nobody is routed."""
-    settings, change_us, first_us, last_us = world.settings, NEVER_US, NEVER_US, 0
+    settings, first_us, last_us = world.settings, NEVER_US, 0
+    change_us = next_eviction_us(world, state, now_us)
     if settings.gate_reads_records:
-        change_us = earliest_end_us(world, state)
+        change_us = min(change_us, earliest_end_us(world, state))
     if settings.gate_reads_reports:
         for instance in range(settings.n_instances):
             first_us = min(first_us, state.instances.next_event_us[instance])

@@ -7,8 +7,9 @@ place in its output, so nothing that happens around it changes it.
 """
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import adapter_tokens
 from blis.engine.choice import draw_of, mixed
-from blis.engine.codes import BUDGET, CHUNK, DECODE_CONTEXT, DECODE_REQUESTS, DRAFT_TOKENS, LEFT_FROM
+from blis.engine.codes import ADAPTER_TOKENS, BUDGET, CHUNK, DECODE_CONTEXT, DECODE_REQUESTS, DRAFT_TOKENS, LEFT_FROM
 from blis.engine.free_blocks import take_blocks
 from blis.engine.heap import push_finish
 from blis.engine.holding import fill_blocks
@@ -57,6 +58,8 @@ def decode_drafted(world: World, state: State, instance: int, request: int) -> N
     step[DECODE_CONTEXT] += position
     step[DRAFT_TOKENS] += chunk - 1
     step[BUDGET] -= chunk
+    if world.settings.has_adapters:
+        step[ADAPTER_TOKENS] += adapter_tokens(world, request, chunk)
 
 
 @kernel

@@ -7,6 +7,8 @@ included.
 """
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import forget_adapters
+from blis.engine.aside import bring_back
 from blis.engine.awaiting_kv import next_awaiting
 from blis.engine.claims import EMPTY, has_claims, leave_claim
 from blis.engine.codes import (
@@ -20,7 +22,7 @@ from blis.engine.codes import (
 )
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
 from blis.engine.forgetting import forget_cache, forget_sent, give_back_pieces
-from blis.engine.gate_record import note_taken_away
+from blis.engine.gate_record import forget_running, note_taken_away
 from blis.engine.heap import AS_QUEUED, AS_TAKEN, meld, without_root
 from blis.engine.members import complete
 from blis.engine.next_event import set_next_event
@@ -36,6 +38,8 @@ def hand_back(world: World, state: State, instance: int, now_us: int) -> int:
     """Give the router what is on its way into the wait queue, and what waits there and was never taken."""
     before = state.scratch.cluster[N_RETURNED]
     _hand_back_pending(world, state, instance, now_us)
+    if world.settings.has_adapters:
+        bring_back(world, state, instance)
     if world.settings.queue_kind == FIXED_ORDER:
         _hand_back_ordered(world, state, instance, now_us)
     else:
@@ -54,10 +58,14 @@ def empty_instance(world: World, state: State, instance: int, loses: int, now_us
     instances, cluster = state.instances, state.scratch.cluster
     _complete_announced(world, state, instance)
     before = cluster[N_RETURNED] + cluster[N_LOST]
+    if world.settings.has_adapters:
+        bring_back(world, state, instance)
     for place in range(instances.running_requests[instance]):
         request = state.batches.members[instance, place]
         give_back_pieces(world, state, instance, request)
         _mark_lost_steps(world, state, instance, request)
+        if world.settings.gate_evicts:
+            forget_running(world, state, request)
         _take_away(world, state, instance, request, loses, now_us)
     while instances.pending_root[instance] >= 0:
         request = instances.pending_root[instance]
@@ -90,7 +98,7 @@ def _take_away(world: World, state: State, instance: int, request: int, loses: i
     state.instances.taken_away_requests[instance] += 1
     if world.settings.has_gateway:
         note_taken_away(world, state, instance, request, loses != 0)
-    _begin_life(world, state, request)
+    begin_life(world, state, request)
     if loses:
         cluster[N_LOST] += 1
         requests.status[request] = LOST
@@ -103,7 +111,7 @@ def _take_away(world: World, state: State, instance: int, request: int, loses: i
 
 
 @kernel
-def _begin_life(world: World, state: State, request: int) -> None:
+def begin_life(world: World, state: State, request: int) -> None:
     """Make a request as it was before it was routed, but for what it has cost so far."""
     requests = state.requests
     requests.status[request] = NOT_STARTED
@@ -136,6 +144,8 @@ def _begin_life(world: World, state: State, request: int) -> None:
         state.drafts.reached_tokens[request] = 0
         state.drafts.keyed_tokens[request] = 0
         state.drafts.accepted_tokens[request] = 0
+    if world.settings.has_adapters:
+        state.adapters.requests.shut_out_us[request] = -1
 
 
 @kernel
@@ -170,7 +180,7 @@ def _stays(world: World, state: State, request: int) -> bool:
 @kernel
 def _leave_queue(world: World, state: State, instance: int, request: int) -> None:
     """Count a request as waiting no more, which has been taken out of the queue itself."""
-    forget_waiting(state, instance, request)
+    forget_waiting(world, state, instance, request)
     if world.settings.needs_service:
         place = instance * world.settings.n_tenants + world.workload.table.tenant[request]
         state.learned.tenants.queued_requests[place] -= 1
@@ -299,5 +309,7 @@ def _begin_anew(world: World, state: State, instance: int) -> None:
             state.learned.tenants.written_tokens[place] = 0
             state.learned.tenants.batch_tokens[place] = 0
             state.learned.tenants.lift[place] = 0.0
+    if world.settings.has_adapters:
+        forget_adapters(world, state, instance)
     forget_cache(world, state, instance)
     forget_sent(world, state, instance)

@@ -95,7 +95,7 @@ def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None
         return
     requests.status[request] = QUEUED
     instances.input_tokens[instance] += world.workload.table.input_tokens[request]
-    count_waiting(state, instance, request)
+    count_waiting(world, state, instance, request)
     enqueue(world, state, instance, request, False)
     call_for_step(world, state, instance, now_us)
 

@@ -33,6 +33,7 @@ WORKLOAD_FIELDS = {
     "itl_target_us": (_I, 0),  # mean time between its tokens that it is promised, see blis.foundation.slo_targets
     "ttft_target_us": (_I, 0),  # within which its first token is due, see blis.foundation.slo_targets
     "model": (_I, -1),  # that it asks for: its place among the names that the cluster serves; -1: whichever is served
+    "adapter": (_I, -1),  # of the model's weights (LoRA) that it is computed with; -1: none
     "session": (_I, 0),
     "turn": (_I, 0),  # of the session, from 0
     "think_us": (_I, 0),  # from the end of the request that it follows to its arrival
@@ -61,6 +62,13 @@ LIMIT_FIELDS = {
     "roles": (_I, 3),  # what it does, in bits, see blis.foundation.roles
     "serves": (_I, 0),  # bit k: requests may ask here for the model of place k
     "drafting_us": (_I, 0),  # that a step with drafts takes longer by their making
+    "max_loras": (_I, 0),  # adapters that the batch may use at a time: slots on the GPU; 0: it serves none
+    "max_cpu_loras": (_I, 0),  # that the host's memory holds, those with a slot included
+    "lora_host_load_us": (_I, 0),  # from the host's memory into a slot
+    "lora_disk_load_us": (_I, 0),  # from disk into the host's memory
+    "lora_step_us": (_F, 0.0),  # by which a step with adapters is longer
+    "lora_adapter_us": (_F, 0.0),  # and by each adapter that it uses
+    "lora_token_us": (_F, 0.0),  # and by each token that it computes with one
 }
 
 # Numbers that hold for a whole run; one record.
@@ -128,6 +136,9 @@ SETTING_FIELDS = {
     "actuation_delay_us": (_I, 0),  # from a decision to what follows from it
     "hands_back": (_I, 0),  # who drains gives what it has not begun to the router again
     "n_pools": (_I, 0),
+    "has_adapters": (_I, 0),  # requests ask for adapters, and instances hold them
+    "n_adapters": (_I, 0),
+    "needs_adapters": (_I, 0),  # a policy reads which adapters instances use
     "has_gateway": (_I, 0),  # admitted requests wait in a queue in front of the router
     "awaits_kv": (_I, 0),  # requests may wait for KV that comes from elsewhere, see blis.engine.awaiting_kv
     "gate_capacity_requests": (_I, 0),  # that may wait there; NEVER_US: any number
@@ -136,6 +147,9 @@ SETTING_FIELDS = {
     "gate_tick_us": (_I, 0),  # between two cycles of dispatch
     "gate_sweep_us": (_I, 0),  # between two looks for those that have waited too long
     "gate_displaces": (_I, 0),  # a full queue lets go of somebody less urgent than who comes
+    "gate_evicts": (_I, 0),  # running requests give way to more urgent ones that are held
+    "gate_most_evictions": (_I, 0),  # at a time
+    "gate_eviction_pause_us": (_I, 0),  # from one eviction to the next
     "gate_reads_reports": (_I, 0),  # the saturation follows from what instances report
     "gate_reads_records": (_I, 0),  # it follows from the router's own record of what it sent
     "gate_counts_cycles": (_I, 0),  # a ceiling changes from cycle to cycle
@@ -251,6 +265,8 @@ GATED_FIELDS = {
     "previous": (_I, -1),  # previous sibling, or the parent of a first child
     "older": (_I, -1),  # enqueued before it in its band
     "newer": (_I, -1),  # after it
+    "older_running": (_I, -1),  # sent on before it, of those of its band that run
+    "newer_running": (_I, -1),  # after it
 }
 
 # Of a band and a tenant.
@@ -270,6 +286,7 @@ BAND_FIELDS = {
     "first_flow": (_I, -1),  # of those with somebody waiting
     "oldest": (_I, -1),  # request that has waited longest
     "newest": (_I, -1),
+    "newest_running": (_I, -1),  # request that was sent on last, of those that run
     "last_tenant": (_I, -1),  # that a request was sent of
     "dispatched_requests": (_I, 0),
 }

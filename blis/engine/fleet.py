@@ -6,6 +6,7 @@ it decides, which takes effect at once if nothing delays it. Nothing happens any
 """
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import forget_adapters
 from blis.engine.codes import (
     ABSENT,
     ACTUATES_US,
@@ -21,12 +22,13 @@ from blis.engine.codes import (
     FAILED,
     GROW,
     LOADING,
+    N_EVICTIONS,
     N_FLEET_EVENTS,
+    N_GATEWAY_EVICTED,
     N_GATEWAY_REJECTED,
     N_REJECTED,
     N_RETURNED,
     N_ROUTED,
-    N_TIMED_OUT,
     N_UNROUTABLE,
     NEVER_US,
     NEXT_FAILURE,
@@ -98,8 +100,9 @@ def run_fleet(world: World, state: State, now_us: int) -> int:
 def _is_over(world: World, state: State) -> bool:
     """Whether every request has ended."""
     cluster = state.scratch.cluster
-    past = cluster[N_ROUTED] - cluster[N_RETURNED] + cluster[N_REJECTED] + cluster[N_UNROUTABLE]
-    for place in range(N_GATEWAY_REJECTED, N_TIMED_OUT + 1):
+    past = cluster[N_ROUTED] - cluster[N_RETURNED] - state.gateway.places[N_EVICTIONS]
+    past += cluster[N_REJECTED] + cluster[N_UNROUTABLE]
+    for place in range(N_GATEWAY_REJECTED, N_GATEWAY_EVICTED + 1):
         past += state.gateway.places[place]
     if past < world.workload.table.shape[0]:
         return False
@@ -166,6 +169,8 @@ def _fail_due(world: World, state: State, now_us: int) -> int:
 def _let_go(world: World, state: State, instance: int, went_us: int) -> None:
     """Free the GPUs of an instance that has nothing to do any more."""
     set_lifecycle(state, instance, ABSENT, went_us)
+    if world.settings.has_adapters:
+        forget_adapters(world, state, instance)
     forget_cache(world, state, instance)
     forget_sent(world, state, instance)
     note_fleet_event(state, went_us, WENT, pool_of(state, instance), instance, 0)

@@ -4,8 +4,10 @@ from blis.engine._jit import kernel
 from blis.engine.codes import (
     GATE_REQUESTS,
     GATEWAY_DISPLACED,
+    GATEWAY_EVICTED,
     GATEWAY_EXPIRED,
     GATEWAY_REJECTED,
+    N_GATEWAY_EVICTED,
     N_GATEWAY_REJECTED,
     NEVER_US,
     NEXT_SWEEP_US,
@@ -63,7 +65,10 @@ def end_at_gateway(world: World, state: State, request: int, status: int, now_us
         return
     state.requests.status[request] = status
     state.gateway.requests.ended_us[request] = now_us
-    state.gateway.places[N_GATEWAY_REJECTED + status - GATEWAY_REJECTED] += 1
+    if status == GATEWAY_EVICTED:
+        state.gateway.places[N_GATEWAY_EVICTED] += 1
+    else:
+        state.gateway.places[N_GATEWAY_REJECTED + status - GATEWAY_REJECTED] += 1
     if world.settings.lookahead_us != NEVER_US:
         release_followers(world, state, request, now_us + REFUSED_PAUSE_US)
 

@@ -4,6 +4,7 @@ from blis.engine._jit import kernel
 from blis.engine.codes import TRANSIT_REQUESTS, TRANSIT_TOKENS
 from blis.engine.state import State
 from blis.engine.views import World
+from blis.foundation.slo import BAND_OF_CLASS
 
 
 @kernel
@@ -36,3 +37,36 @@ def note_taken_away(world: World, state: State, instance: int, request: int, is_
     state.gateway.in_flight_tokens[instance] -= world.workload.table.input_tokens[request]
     if not is_lost:
         enter_transit(world, state, request)
+
+
+@kernel
+def note_running(world: World, state: State, request: int) -> None:
+    """A request has been taken into a batch: list it among those of its band that run, by when they were sent."""
+    gated, bands, rank = state.gateway.requests, state.gateway.bands, state.requests.routing_rank
+    band = BAND_OF_CLASS[world.workload.table.slo_class[request]]
+    newer, older = -1, bands.newest_running[band]
+    while older >= 0 and rank[older] > rank[request]:
+        newer, older = older, gated.older_running[older]
+    gated.older_running[request] = older
+    gated.newer_running[request] = newer
+    if older >= 0:
+        gated.newer_running[older] = request
+    if newer >= 0:
+        gated.older_running[newer] = request
+    else:
+        bands.newest_running[band] = request
+
+
+@kernel
+def forget_running(world: World, state: State, request: int) -> None:
+    """It has left its batch."""
+    gated, band = state.gateway.requests, BAND_OF_CLASS[world.workload.table.slo_class[request]]
+    older, newer = gated.older_running[request], gated.newer_running[request]
+    if older >= 0:
+        gated.newer_running[older] = newer
+    if newer >= 0:
+        gated.older_running[newer] = older
+    else:
+        state.gateway.bands.newest_running[band] = older
+    gated.older_running[request] = -1
+    gated.newer_running[request] = -1

@@ -2,16 +2,18 @@
 
 import numpy as np
 
+from blis.engine.adapter_fields import ON_GPU
 from blis.engine.codes import (
     AWAITING_KV,
     DROPPED,
     GATE_REQUESTS,
+    N_EVICTIONS,
+    N_GATEWAY_EVICTED,
     N_GATEWAY_REJECTED,
     N_LOST,
     N_REJECTED,
     N_RETURNED,
     N_ROUTED,
-    N_TIMED_OUT,
     N_UNROUTABLE,
     QUEUED,
     RUNNING,
@@ -44,7 +46,10 @@ def check_conservation(state: State) -> None:
     rejected, unroutable, lost = (int(cluster[place]) for place in (N_REJECTED, N_UNROUTABLE, N_LOST))
     ended, held = _ends_at_gateway(state), int(state.gateway.places[GATE_REQUESTS])
     not_started = len(requests) - _routed(state) - rejected - unroutable - sum(ended) - held + pending
-    counted = (not_started, queued, running, completed, rejected, dropped, unroutable, lost, *ended, held, awaiting)
+    counted = (
+        *(not_started, queued, running, completed, rejected, dropped, unroutable, lost),
+        *(*ended[:4], held, awaiting, ended[4]),
+    )
     counts = np.bincount(requests["status"], minlength=len(STATUS_NAMES)).tolist()
     for name, expected, got in zip(STATUS_NAMES, counts, counted, strict=True):
         if expected != got:
@@ -56,7 +61,8 @@ def check_conservation(state: State) -> None:
 
 def _routed(state: State) -> int:
     """How many requests have been routed and not taken away again."""
-    return int(state.scratch.cluster[N_ROUTED]) - int(state.scratch.cluster[N_RETURNED])
+    taken_away = int(state.scratch.cluster[N_RETURNED]) + int(state.gateway.places[N_EVICTIONS])
+    return int(state.scratch.cluster[N_ROUTED]) - taken_away
 
 
 def n_past(state: State) -> int:
@@ -67,7 +73,7 @@ def n_past(state: State) -> int:
 
 def _ends_at_gateway(state: State) -> list[int]:
     """How many requests ended in each of the ways that there are at the gateway."""
-    ends: list[int] = state.gateway.places[N_GATEWAY_REJECTED : N_TIMED_OUT + 1].tolist()
+    ends: list[int] = state.gateway.places[N_GATEWAY_REJECTED : N_GATEWAY_EVICTED + 1].tolist()
     return ends
 
 
@@ -82,6 +88,8 @@ def check_laws(workload: Workload, limits: Records, state: State) -> None:
     for instance in range(len(state.instances)):
         _check_blocks(limits, state, instance)
         _check_requests(workload, limits, state, instance)
+        if len(state.adapters.holders):
+            _check_adapters(workload, limits, state, instance)
 
 
 def _require(law: str, instance: int, expected: int, got: int) -> None:
@@ -121,3 +129,25 @@ def _check_requests(workload: Workload, limits: Records, state: State, instance:
     batch = state.batches.members[instance, : counters.running_requests]
     ranks = requests.batch_rank[batch]
     _require("a batch is in the order of taking", instance, 0, int((np.diff(ranks) <= 0).sum()))
+
+
+def _check_adapters(workload: Workload, limits: Records, state: State, instance: int) -> None:
+    """Whoever runs has its adapter in a slot, slots and the host's memory hold what they can, and counts are true."""
+    holder, n_adapters = state.adapters.holders[instance], len(state.adapters.residents) // len(state.instances)
+    own = state.adapters.residents[instance * n_adapters : (instance + 1) * n_adapters]
+    asked = workload.table.adapter
+    for status, counted in ((RUNNING, own.running_requests), (QUEUED, own.waiting_requests)):
+        there = (state.requests.instance == instance) & (state.requests.status == status) & (asked >= 0)
+        expected = np.bincount(asked[there], minlength=n_adapters)
+        wrong = int((expected != counted).sum())
+        _require(f"{STATUS_NAMES[status]} requests are counted by adapter", instance, 0, wrong)
+    used = own.running_requests > 0
+    _require("adapters in use are counted", instance, int(used.sum()), int(holder.used))
+    _require("adapters that are waited for are counted", instance, int((own.waiting_requests > 0).sum()),
+             int(holder.waited_for))  # fmt: skip
+    _require("an adapter in use has a slot", instance, 0, int((own.lies[used] != ON_GPU).sum()))
+    _require("adapters in slots are counted", instance, int((own.lies == ON_GPU).sum()), int(holder.on_gpu))
+    _require("adapters in the host's memory are counted", instance, int((own.lies > 0).sum()), int(holder.on_host))
+    _require("slots hold one adapter each", instance, 0, max(0, int(holder.on_gpu - limits.max_loras[instance])))
+    _require("the host's memory holds what it can", instance, 0,
+             max(0, int(holder.on_host - limits.max_cpu_loras[instance])))  # fmt: skip

@@ -12,6 +12,7 @@ from blis.engine.admitting import admit_next
 from blis.engine.codes import (
     CLOCK_US,
     DONE,
+    GROW,
     LEFT,
     MEETING_US,
     NEVER_US,
@@ -28,6 +29,7 @@ from blis.engine.codes import (
 from blis.engine.dispatching import next_gateway_event, run_cycle
 from blis.engine.endings import has_ended
 from blis.engine.events import advance
+from blis.engine.evicting import has_room_to_evict
 from blis.engine.feedback import next_arrival, safe_until_us
 from blis.engine.fields import (
     LIMIT_COLUMNS,
@@ -69,6 +71,8 @@ def next_cluster_event(world: World, state: State) -> int:
 def _serve_gateway(world: World, state: State, view: RouterView, is_admission: bool, now_us: int) -> int:
     """One of the events of a cluster with a gateway: who was sent on is routed first, so that all counts know of it."""
     places = state.gateway.places
+    if world.settings.gate_evicts and not has_room_to_evict(world, state):
+        return GROW
     if state.scratch.cluster[NEXT_ROUTING_US] == now_us:
         return route_next(world, state, view, now_us)
     if places[NEXT_SWEEP_US] == now_us:

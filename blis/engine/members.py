@@ -5,9 +5,11 @@ preempted.
 """
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import adapter_tokens, leave_adapter
+from blis.engine.aside import bring_back
 from blis.engine.codes import COMPLETED, NEVER_US, RUNNING
 from blis.engine.feedback import release_followers
-from blis.engine.gate_record import note_served
+from blis.engine.gate_record import forget_running, note_served
 from blis.engine.heap import push_finish
 from blis.engine.holding import fill_blocks, release, store_tokens
 from blis.engine.output_estimates import note_length
@@ -119,6 +121,8 @@ def begin_decode(world: World, state: State, instance: int, request: int) -> Non
     )  # fmt: skip
     instances.decode_requests[instance] = count + 1
     instances.decode_context_tokens[instance] += text
+    if world.settings.has_adapters:
+        state.adapters.holders.decode_requests[instance] += adapter_tokens(world, request, 1)
     if requests.batch_rank[request] > instances.last_decode_rank[instance]:
         instances.last_decode_rank[instance] = requests.batch_rank[request]
     link_phases(world, state, instance, request)
@@ -180,8 +184,12 @@ def complete(world: World, state: State, instance: int, request: int, stored_tok
         else:
             release(world, state, instance, request, stored_tokens, stored_tokens)
         remove_from_batch(state, instance, request)
+        if world.settings.gate_evicts:
+            forget_running(world, state, request)
+        if world.settings.has_adapters and leave_adapter(world, state, instance, request):
+            bring_back(world, state, instance)
     else:  # preempted while its last token was under way
-        forget_waiting(state, instance, request)
+        forget_waiting(world, state, instance, request)
     requests.stored_tokens[request] = stored_tokens
     requests.finished_us[request] = requests.leaves_us[request]
     requests.status[request] = COMPLETED

@@ -13,6 +13,7 @@ from blis.engine.codes import (
     PREEMPTED,
     PREFILL_TOKENS,
     QUEUE_EMPTY,
+    SLOTS_LACKING,
     STOPPED_BY,
     TAKEN_FROM,
 )
@@ -90,7 +91,7 @@ def end_sample(state: State, instance: int) -> None:
 
 
 @kernel
-def sample_decodes(state: State, instance: int, start_us: int, steps: int, length_us: int) -> None:
+def sample_decodes(world: World, state: State, instance: int, start_us: int, steps: int, length_us: int) -> None:
     """Keep a run of steps in which a constant batch only decoded, as one sample."""
     instances, samples = state.instances, state.trace.samples
     entry = state.trace.counters[SAMPLES]
@@ -105,7 +106,8 @@ def sample_decodes(state: State, instance: int, start_us: int, steps: int, lengt
     samples.prefill_tokens[entry] = 0
     samples.decode_requests[entry] = instances.decode_requests[instance]
     samples.used_blocks[entry] = instances.used_blocks[instance]
-    samples.stopped_by[entry] = BATCH_FULL if instances.waiting_head[instance] >= 0 else QUEUE_EMPTY
+    is_full = instances.waiting_head[instance] >= 0
+    samples.stopped_by[entry] = BATCH_FULL if is_full else _empty(world, state, instance)
     samples.blocked_request[entry] = -1
     samples.fitting_request[entry] = -1
     samples.inverted_requests[entry] = 0
@@ -114,10 +116,18 @@ def sample_decodes(state: State, instance: int, start_us: int, steps: int, lengt
 
 
 @kernel
+def _empty(world: World, state: State, instance: int) -> int:
+    """Why nobody was left in the queue: it is empty, or whoever waits finds no slot."""
+    if world.settings.has_adapters and state.adapters.holders.aside_head[instance] >= 0:
+        return SLOTS_LACKING
+    return QUEUE_EMPTY
+
+
+@kernel
 def _stopped_by(world: World, state: State, instance: int) -> int:
     step, instances = state.scratch.step, state.instances
     if instances.waiting_head[instance] < 0:
-        return QUEUE_EMPTY
+        return _empty(world, state, instance)
     if step[PREEMPTED] != 0:
         return AFTER_PREEMPTION
     if step[STOPPED_BY] == BLOCKS_LACKING:

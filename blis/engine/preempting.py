@@ -6,7 +6,10 @@ not ended yet still gives it a token; until then it cannot be taken again.
 """
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import adapter_tokens, leave_adapter
+from blis.engine.aside import bring_back
 from blis.engine.codes import (
+    ADAPTER_TOKENS,
     BUDGET,
     CURSOR,
     DECODE_CONTEXT,
@@ -23,6 +26,7 @@ from blis.engine.codes import (
     REPLAYED,
     UNDER_WAY,
 )
+from blis.engine.gate_record import forget_running
 from blis.engine.heap import remove_finish
 from blis.engine.holding import fill_blocks, release
 from blis.engine.members import (
@@ -105,6 +109,8 @@ def take_back(world: World, state: State, instance: int, request: int) -> None:
         step[DRAFT_TOKENS] -= drafts
         step[DECODE_REQUESTS] -= 1
         step[DECODE_CONTEXT] -= decode_position(state, instance, request)
+        if world.settings.has_adapters:
+            step[ADAPTER_TOKENS] -= adapter_tokens(world, request, 1 + drafts)
 
 
 @kernel
@@ -114,6 +120,8 @@ def _take_back_chunk(world: World, state: State, request: int) -> None:
     start = requests.stored_tokens[request] - chunk
     step[BUDGET] += chunk
     requests.computed_tokens[request] -= chunk
+    if world.settings.has_adapters:
+        step[ADAPTER_TOKENS] -= adapter_tokens(world, request, chunk)
     if is_replayed(world, state, request, start, chunk):
         step[DECODE_REQUESTS] -= 1
         step[DECODE_CONTEXT] -= start
@@ -138,6 +146,35 @@ def _take_back_chunk(world: World, state: State, request: int) -> None:
 def preempt(world: World, state: State, instance: int, request: int, is_served: bool) -> None:
     """Send a member back to wait; `is_served`: the present step has served it, so what that stored counts as stored."""
     requests, instances = state.requests, state.instances
+    is_over, is_under_way = leave_batch(world, state, instance, request, is_served)
+    requests.preemptions[request] += 1
+    requests.status[request] = QUEUED
+    instances.preemptions[instance] += 1
+    instances.idle_preemptions[instance] += 1
+    if world.settings.gate_evicts:
+        forget_running(world, state, request)
+    count_waiting(world, state, instance, request)
+    if is_over:
+        return  # it leaves as soon as its last token is known
+    if is_under_way:
+        state.batches.returning[instance, instances.returning_requests[instance]] = request
+        instances.returning_requests[instance] += 1
+    else:
+        if world.settings.has_adapters:  # nobody that was set aside stands before it
+            bring_back(world, state, instance)
+        enqueue(world, state, instance, request, True)
+
+
+@kernel
+def leave_batch(world: World, state: State, instance: int, request: int, is_served: bool) -> tuple[bool, bool]:
+    """Take a member out of the batch, before its last token is known, and free its blocks.
+
+    Returns
+    -------
+    tuple of bool
+        Whether its last token is under way, and whether any step under way serves it.
+    """
+    requests = state.requests
     if world.settings.needs_service:
         charge_stay(world, state, instance, request)
     stored = stored_tokens(world, state, instance, request)
@@ -151,7 +188,7 @@ def preempt(world: World, state: State, instance: int, request: int, is_served: 
         is_under_way = is_over or (state.scratch.step[UNDER_WAY] != 0 and requests.left_out_us[request] == 0)
         if is_served and not is_over:
             known += 0 if is_under_way else 1
-        elif is_under_way and requests.decoding_since[request] < instances.step_number[instance]:
+        elif is_under_way and requests.decoding_since[request] < state.instances.step_number[instance]:
             known -= 1  # the token that the step under way stores is one that it has only just got
         _stop_decoding(world, state, instance, request, stored, is_over)
         stored += 1 if is_served and not is_over else 0
@@ -161,21 +198,12 @@ def preempt(world: World, state: State, instance: int, request: int, is_served: 
     _key_own_blocks(world, state, instance, request, known)
     release(world, state, instance, request, stored, known)
     remove_from_batch(state, instance, request)
+    if world.settings.has_adapters and leave_adapter(world, state, instance, request):
+        bring_back(world, state, instance)
     requests.stored_tokens[request] = 0
     requests.registered_blocks[request] = 0
     requests.detached_blocks[request] = 0
-    requests.preemptions[request] += 1
-    requests.status[request] = QUEUED
-    instances.preemptions[instance] += 1
-    instances.idle_preemptions[instance] += 1
-    count_waiting(state, instance, request)
-    if is_over:
-        return  # it leaves as soon as its last token is known
-    if is_under_way:
-        state.batches.returning[instance, instances.returning_requests[instance]] = request
-        instances.returning_requests[instance] += 1
-    else:
-        enqueue(world, state, instance, request, True)
+    return is_over, is_under_way
 
 
 @kernel
@@ -197,6 +225,8 @@ def _stop_decoding(world: World, state: State, instance: int, request: int, stor
         count = instances.decode_requests[instance]
         remove_finish(state.batches.finish_step[instance], state.batches.finish_request[instance], count, request)
         instances.decode_requests[instance] = count - 1
+        if world.settings.has_adapters:
+            state.adapters.holders.decode_requests[instance] -= adapter_tokens(world, request, 1)
         instances.decode_context_tokens[instance] -= stored
         requests.paused_us[request] = instances.busy_until_us[instance] - requests.left_out_us[request]
         if requests.left_out_us[request] > 0:

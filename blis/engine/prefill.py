@@ -1,7 +1,9 @@
 """Tokens of prompts, and of texts that are computed anew, in a step: how many there may be, and computing them."""
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import adapter_tokens
 from blis.engine.codes import (
+    ADAPTER_TOKENS,
     BUDGET,
     DECODE_CONTEXT,
     DECODE_REQUESTS,
@@ -57,6 +59,8 @@ def compute_chunk(world: World, state: State, instance: int, request: int, chunk
     requests.chunk_step[request] = state.instances.step_number[instance]
     requests.chunk_tokens[request] = chunk
     step[BUDGET] -= chunk
+    if world.settings.has_adapters:
+        step[ADAPTER_TOKENS] += adapter_tokens(world, request, chunk)
     if is_replayed(world, state, request, start, chunk):
         step[DECODE_REQUESTS] += 1
         step[DECODE_CONTEXT] += start

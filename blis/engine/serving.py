@@ -5,7 +5,7 @@ Then a step costs no more than its prompts: how many decodes need a block is a c
 
 from blis.engine._jit import kernel
 from blis.engine.block_runs import covering
-from blis.engine.codes import BUDGET, DECODE_CONTEXT, DECODE_REQUESTS, UNDER_WAY
+from blis.engine.codes import ADAPTER_TOKENS, BUDGET, DECODE_CONTEXT, DECODE_REQUESTS, UNDER_WAY
 from blis.engine.free_blocks import free_blocks, take_blocks
 from blis.engine.members import decode_position, fill_known
 from blis.engine.prefill import compute_chunk, next_chunk
@@ -57,6 +57,8 @@ def serve_at_once(world: World, state: State, instance: int) -> None:
     step[DECODE_REQUESTS] = instances.decode_requests[instance]
     step[DECODE_CONTEXT] = instances.decode_context_tokens[instance]
     step[BUDGET] -= instances.decode_requests[instance]
+    if world.settings.has_adapters:
+        step[ADAPTER_TOKENS] += state.adapters.holders.decode_requests[instance]
     members = state.batches.prefilling[instance]
     for place in range(instances.prefilling_requests[instance]):
         if step[BUDGET] <= 0:

@@ -3,6 +3,7 @@
 from numba.core import config
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import look_at_adapters, read_adapters
 from blis.engine.choice import draw_of
 from blis.engine.codes import (
     DRAW,
@@ -49,6 +50,8 @@ def read_reports(world: World, state: State, now_us: int) -> None:
         cluster[LAST_READING_US] = now_us
         for instance in range(world.settings.n_instances):
             state.signals[instance] = state.instances[instance]
+        if world.settings.has_adapters and world.settings.needs_adapters:
+            read_adapters(world, state)
 
 
 @kernel
@@ -83,6 +86,8 @@ def prepare_view(world: World, state: State, request: int) -> None:
         scratch.cluster[SESSION_INSTANCE] = state.sessions[session] if session >= 0 else -1
     if settings.needs_expectations:
         expect_latencies(world, state, request)
+    if settings.has_adapters and settings.needs_adapters:
+        look_at_adapters(world, state, request)
 
 
 @kernel
@@ -137,6 +142,9 @@ def router_view(world: World, state: State, now_us: int) -> RouterView:
         scratch.scorer_scores,
         world.limits.roles,
         scratch.tiered_blocks,
+        scratch.adapter_use,
+        scratch.adapters_in_use,
+        world.limits.max_loras,
     )
 
 

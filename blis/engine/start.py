@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from blis.engine.adapter_fields import ADAPTED_FIELDS, HOLDER_FIELDS, RESIDENT_FIELDS
 from blis.engine.claims import NOT_KEPT
 from blis.engine.codes import (
     ARRIVAL_ROOT,
     LAST_CYCLE_US,
+    LAST_EVICTION_US,
     N_CANDIDATES,
     N_CLUSTER_PLACES,
     N_GATE_PLACES,
@@ -60,6 +62,7 @@ from blis.engine.state import (
     MOST_QUEUES,
     MOST_TIERS,
     SKETCH_ROWS,
+    Adapters,
     Batches,
     BlockStore,
     Gateway,
@@ -102,12 +105,15 @@ def new_state(
     scratch = Scratch(
         cluster=np.zeros(N_CLUSTER_PLACES, np.int64),
         step=np.zeros(N_STEP_PLACES, np.int64),
-        routing_queue=np.empty(n, np.int64),
+        # Who is evicted and comes again is sent on again.
+        routing_queue=np.empty(n * (1 + int(settings.retry_attempts * settings.gate_evicts)), np.int64),
         eligible=np.arange(m, dtype=np.int64),
         kept=np.zeros(m, np.int64),
         effective_load=np.zeros(m, np.int64),
         cached_blocks=np.zeros(m, np.int64),
         affinity_blocks=np.zeros(m, np.int64),
+        adapter_use=np.zeros(m, np.int64),
+        adapters_in_use=np.zeros(m, np.int64),
         expected_ttft_us=np.zeros(m, np.float64),
         expected_itl_us=np.zeros(m, np.float64),
         tiered_blocks=np.zeros(m, np.float64),
@@ -155,8 +161,22 @@ def new_state(
         learned=new_learned(n, settings),
         fleet=new_fleet(instances, fleet),
         gateway=_new_gateway(n, settings, records(BAND_FIELDS, 0) if bands is None else bands),
+        adapters=_new_adapters(n, settings),
         tiers=new_tiers(tiers, len(tier_store.runs)),
         tier_store=tier_store,
+    )
+
+
+def _new_adapters(n: int, settings: Records) -> Adapters:
+    """Nothing held yet, and nobody asks."""
+    m = int(settings.n_instances) if settings.has_adapters else 0
+    read = m if settings.snapshot_refresh_us > 0 else 0
+    return Adapters(
+        holders=records(HOLDER_FIELDS, m),
+        residents=records(RESIDENT_FIELDS, m * int(settings.n_adapters)),
+        requests=records(ADAPTED_FIELDS, n if settings.has_adapters else 0),
+        read_in_use=np.zeros(read, np.int64),
+        read_use=np.zeros(read * int(settings.n_adapters), np.int64),
     )
 
 
@@ -174,6 +194,7 @@ def _new_gateway(n: int, settings: Records, bands: Records) -> Gateway:
     places = np.zeros(N_GATE_PLACES, np.int64)
     places[[NEXT_CYCLE_US, NEXT_SWEEP_US]] = NEVER_US
     places[LAST_CYCLE_US] = -1
+    places[LAST_EVICTION_US] = -NEVER_US
     return Gateway(
         places=places,
         requests=records(GATED_FIELDS, n if settings.has_gateway or settings.retry_attempts > 0 else 0),

@@ -1,8 +1,8 @@
 """The whole state of a simulation as a few arrays, so that it can be stopped, copied and continued.
 
 Shapes: n requests, m instances, b largest batch, B block size, K scorers; growable arrays have spare room at their end.
-Requests are indexed by their position in the order of arrival. What the records hold say `blis.engine.fields` and
-`blis.engine.fleet_fields`.
+Requests are indexed by their position in the order of arrival. What the records hold say `blis.engine.fields`,
+`blis.engine.fleet_fields` and `blis.engine.adapter_fields`.
 """
 
 from typing import NamedTuple
@@ -71,12 +71,14 @@ class Scratch(NamedTuple):
 
     cluster: Int64Vector  # see blis.engine.loop for the places
     step: Int64Vector  # see blis.engine.batch for the places
-    routing_queue: Int64Vector  # (n,) admitted requests in order
+    routing_queue: Int64Vector  # (n,) admitted requests in order; more where one can be sent on several times
     eligible: Int64Vector  # (m,) candidates of the decision, increasing, as many as `scratch.cluster` says
     kept: Int64Vector  # (m,) 1 for those of the candidates that a filter keeps
     effective_load: Int64Vector  # (m,)
     cached_blocks: Int64Vector  # (m,)
     affinity_blocks: Int64Vector  # (m,)
+    adapter_use: Int64Vector  # (m,) see blis.engine.adapters
+    adapters_in_use: Int64Vector  # (m,)
     expected_ttft_us: Float64Vector  # (m,) see blis.engine.prediction
     expected_itl_us: Float64Vector  # (m,)
     tiered_blocks: Float64Vector  # (m,) see blis.engine.tier_router
@@ -145,6 +147,16 @@ class Gateway(NamedTuple):
     heads: np.ndarray  # float64 (fields of FlowsView, tenants) what the fairness policy chooses among
 
 
+class Adapters(NamedTuple):
+    """Which adapters instances hold, and who asks for them; where none does the arrays are empty."""
+
+    holders: Records  # (m,) HOLDER_FIELDS
+    residents: Records  # (m · adapters,) RESIDENT_FIELDS
+    requests: Records  # (n,) ADAPTED_FIELDS
+    read_in_use: Int64Vector  # (m,) as the router last read it, where signals are not live
+    read_use: Int64Vector  # (m · adapters,) the same
+
+
 class Tiers(NamedTuple):
     """Devices beneath the GPUs that hold KV blocks; without tiers most arrays are empty."""
 
@@ -176,6 +188,7 @@ class State(NamedTuple):
     learned: Learned
     fleet: Fleet
     gateway: Gateway
+    adapters: Adapters
     tiers: Tiers
     tier_store: BlockStore  # what lies on their devices, see blis.engine.tier_store
 

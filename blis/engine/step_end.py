@@ -6,8 +6,11 @@ Where two steps may be under way, a step begins when the one before it ends, and
 import numpy as np
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import adapter_tokens, overhead_us
 from blis.engine.batch_sums import BatchSums
 from blis.engine.codes import (
+    ADAPTER_LOAD_US,
+    ADAPTER_TOKENS,
     DECODE_CONTEXT,
     DECODE_REQUESTS,
     DRAFT_TOKENS,
@@ -60,6 +63,10 @@ def finish_step(world: World, state: State, instance: int) -> None:
     step_us = max(np.int64(1), step_time_at(world.answers[TIMES_STEP])(sums, world.coefficients[instance]))
     if step[DRAFT_TOKENS] > 0:
         step_us += world.limits.drafting_us[instance]
+    if world.settings.has_adapters:
+        extra_us = overhead_us(world, state, instance, step[ADAPTER_TOKENS])
+        state.adapters.holders.overhead_us[instance] += extra_us
+        step_us += extra_us + step[ADAPTER_LOAD_US]
     if step[LOADED_US] > 0:
         step_us += max(0, step[LOADED_US] - start_us(world, state, instance, step[NOW_US]))
     decoded = step[DECODE_REQUESTS] - step[REPLAYED]
@@ -192,6 +199,8 @@ def end_members(world: World, state: State, instance: int, n_ending: int, step_e
             stored = decode_position(state, instance, request) + 1
             instances.decode_context_tokens[instance] -= stored
             unlink_phases(world, state, instance, request)
+            if world.settings.has_adapters:
+                state.adapters.holders.decode_requests[instance] -= adapter_tokens(world, request, 1)
         announce(world, state, instance, request, step_end_us)
         if world.limits.async_scheduling[instance]:
             state.batches.ending[instance, instances.ending_requests[instance]] = request

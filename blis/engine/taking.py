@@ -1,6 +1,8 @@
 """Taking waiting requests into the batch, as far as its size, the token budget and free KV blocks allow."""
 
 from blis.engine._jit import kernel, seldom_kernel
+from blis.engine.adapters import finds_no_slot, use_adapter
+from blis.engine.aside import set_aside
 from blis.engine.awaiting_kv import give_up_loaded, has_loaded, leave_loaded, park
 from blis.engine.codes import (
     AT_ORDER,
@@ -16,6 +18,7 @@ from blis.engine.codes import (
     STOPPED_BY,
 )
 from blis.engine.free_blocks import free_blocks
+from blis.engine.gate_record import note_running
 from blis.engine.holding import cached_prefix, claim_prefix
 from blis.engine.prefill import compute_chunk, next_chunk, replay_last
 from blis.engine.room import has_room_beside
@@ -96,6 +99,11 @@ def take_waiting(world: World, state: State, instance: int) -> int:
         elif world.settings.asks_order and step[SORTED] == 0:
             step[SORTED] = sort_waiting(world, state, instance, step[NOW_US])
         request = first_waiting(world, state, instance)
+        if world.settings.has_adapters and finds_no_slot(world, state, instance, request):
+            set_aside(world, state, instance, request, step[SORTED])
+            if world.settings.queue_kind == CHANGING_ORDER:
+                step[SORTED] -= 1
+            continue
         if requests.stored_tokens[request] > 0:  # its KV has come
             if _take_loaded(world, state, instance, request):
                 continue
@@ -212,3 +220,7 @@ def _join(world: World, state: State, instance: int, request: int, found: int) -
     if requests.scheduled_us[request] < 0 or not world.settings.resume_keeps_output:
         requests.scheduled_us[request] = now_us
     requests.cached_blocks[request] = found
+    if world.settings.gate_evicts:
+        note_running(world, state, request)
+    if world.settings.has_adapters:
+        use_adapter(world, state, instance, request)

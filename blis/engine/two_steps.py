@@ -6,6 +6,7 @@ that a step under way still serves cannot be taken again before that step has en
 """
 
 from blis.engine._jit import kernel
+from blis.engine.aside import bring_back
 from blis.engine.codes import NEVER_US, RUNNING
 from blis.engine.members import complete, decode_position, fill_known
 from blis.engine.sent_prompts import hear_of_step
@@ -57,6 +58,8 @@ def _learn_tokens(world: World, state: State, instance: int, number: int) -> Non
         if requests.status[request] == RUNNING:
             fill_known(world, state, instance, request, stored)
         complete(world, state, instance, request, stored)
+    if world.settings.has_adapters and instances.returning_requests[instance] > 0:
+        bring_back(world, state, instance)  # nobody that was set aside stands before those that return
     for place in range(instances.returning_requests[instance]):
         enqueue(world, state, instance, state.batches.returning[instance, place], True)
     instances.returning_requests[instance] = 0

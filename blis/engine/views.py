@@ -35,6 +35,7 @@ class RequestView(NamedTuple):
     ttft_target_us: int = 0  #: from its arrival, when its first token is due; `NO_TARGET_US` if it never is
     expected_output_tokens: float = 0.0  #: of what is alike and has completed; 0 before that, and where nobody asks
     itl_target_us: int = 0  #: mean time between its tokens that it is promised; `NO_TARGET_US` if it is not
+    adapter: int = -1  #: number of the adapter (LoRA) that it is computed with; -1 none
 
 
 class RouterView(NamedTuple):
@@ -74,6 +75,9 @@ class RouterView(NamedTuple):
     scorer_scores: np.ndarray  #: (n_scorers, n_instances) what the policy's scorers said
     roles: Int64Vector  #: what each instance does, in bits: see blis.foundation.roles
     tiered_blocks: Float64Vector  #: leading prompt blocks on its GPU or in tiers beneath, by what each is worth there
+    adapter_use: Int64Vector  #: reported; 2 where running requests use the request's adapter, 1 where waiting ones will
+    adapters_in_use: Int64Vector  #: reported; adapters of running requests, and those of waiting ones: both count twice
+    adapter_slots: Int64Vector  #: adapters that a batch may use at a time; 0 where none is served
 
 
 class QueueView(NamedTuple):
@@ -226,6 +230,7 @@ _ROUTER_VIEW = named_type(
     RouterView,
     {name: _REPORTED for name in RouterView._fields if name not in _SCALARS}
     | dict.fromkeys(("candidates", "effective_load", "cached_blocks", "affinity_blocks"), _COUNTS)
+    | dict.fromkeys(("adapter_use", "adapters_in_use"), _COUNTS)
     | dict.fromkeys(("expected_ttft_us", "expected_itl_us", "tiered_blocks"), _VECTOR)
     | {"sent_prompts": types.int64[:, :], "scorer_scores": types.float64[:, ::1]},
 )

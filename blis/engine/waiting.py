@@ -7,6 +7,7 @@ can is worked out anew in every step that has room for a request, and only then.
 import numpy as np
 
 from blis.engine._jit import kernel
+from blis.engine.adapters import count_adapter_waiting
 from blis.engine.claims import BY_AGE, BY_URGENCY, enter_claim, has_claims, leave_claim
 from blis.engine.codes import CHANGING_ORDER, FIXED_ORDER
 from blis.engine.heap import AS_TAKEN, meld, taken_before, without_root
@@ -50,6 +51,7 @@ def request_view(world: World, state: State, request: int) -> RequestView:
         workload.table.ttft_target_us[request],
         expected,
         workload.table.itl_target_us[request],
+        workload.table.adapter[request],
     )
 
 
@@ -110,20 +112,24 @@ def rank_request(world: World, state: State, instance: int, request: int, clock_
 
 
 @kernel
-def count_waiting(state: State, instance: int, request: int) -> None:
+def count_waiting(world: World, state: State, instance: int, request: int) -> None:
     """Count a request as waiting, whether or not it can be taken yet."""
     instances = state.instances
     instances.queued_requests[instance] += 1
     instances.queued_tokens[instance] += _missing_tokens(state, request)
     if instances.queued_requests[instance] > instances.peak_queue[instance]:
         instances.peak_queue[instance] = instances.queued_requests[instance]
+    if world.settings.has_adapters:
+        count_adapter_waiting(world, state, instance, request, 1)
 
 
 @kernel
-def forget_waiting(state: State, instance: int, request: int) -> None:
+def forget_waiting(world: World, state: State, instance: int, request: int) -> None:
     """Undo `count_waiting`."""
     state.instances.queued_requests[instance] -= 1
     state.instances.queued_tokens[instance] -= _missing_tokens(state, request)
+    if world.settings.has_adapters:
+        count_adapter_waiting(world, state, instance, request, -1)
 
 
 @kernel
@@ -190,12 +196,18 @@ def first_waiting(world: World, state: State, instance: int) -> int:
 @kernel
 def take_first(world: World, state: State, instance: int, n_sorted: int) -> None:
     """Remove the request that `first_waiting` names; `n_sorted` requests are left in the sorted part."""
-    requests, instances = state.requests, state.instances
     request = first_waiting(world, state, instance)
-    forget_waiting(state, instance, request)
+    forget_waiting(world, state, instance, request)
     if world.settings.needs_service:
         place = instance * world.settings.n_tenants + world.workload.table.tenant[request]
         state.learned.tenants.queued_requests[place] -= 1
+    remove_first(world, state, instance, request, n_sorted)
+
+
+@kernel
+def remove_first(world: World, state: State, instance: int, request: int, n_sorted: int) -> None:
+    """Take the request that `first_waiting` names out of the queue, whether or not it waits on."""
+    requests, instances = state.requests, state.instances
     for order in range(2):
         if has_claims(state, order, instance):
             leave_claim(state, order, instance, request)

@@ -54,9 +54,8 @@ def check_number(
         or (maximum is not None and number > maximum)
         or (above is not None and number <= above)
     ):
-        bound = f" > {above:g}" if above is not None else ""
         raise ConfigError(
-            f"{where} must be a finite number{bound}{_range(minimum, maximum)}{_unit(unit)}; got {shown(value)}."
+            f"{where} must be a finite number{_range(minimum, maximum, above)}{_unit(unit)}; got {shown(value)}."
         )
     return number
 
@@ -132,14 +131,27 @@ def nearest(value: object, choices: Iterable[str]) -> str:
 _LONGEST_NAME = 300
 
 
-def _range(minimum: float | None, maximum: float | None) -> str:
-    if minimum is not None and maximum is not None:
-        return f" in [{minimum}, {maximum}]"
-    if minimum is not None:
-        return f" ≥ {minimum}"
-    if maximum is not None:
-        return f" ≤ {maximum}"
-    return ""
+def _range(minimum: float | None, maximum: float | None, above: float | None = None) -> str:
+    """The words for a range, whose lower end is excluded where it is `above`."""
+    has_open_end = above is not None and (minimum is None or above >= minimum)
+    low = above if has_open_end else minimum
+    if low is not None and has_open_end:
+        return f" > {_plain(low)}" + (f" and ≤ {_plain(maximum)}" if maximum is not None else "")
+    if low is not None and maximum is not None:
+        return f" in [{_plain(low)}, {_plain(maximum)}]"
+    if low is not None:
+        return f" ≥ {_plain(low)}"
+    return "" if maximum is None else f" ≤ {_plain(maximum)}"
+
+
+def _plain(bound: float) -> str:
+    """A bound without a fraction that says nothing."""
+    is_whole = isinstance(bound, float) and bound.is_integer() and abs(bound) < _MOST_PLAIN
+    return str(int(bound)) if is_whole else str(bound)
+
+
+#: Whole floats from here on are written with an exponent.
+_MOST_PLAIN = 1e16
 
 
 def _unit(unit: str) -> str:

@@ -5,6 +5,7 @@ from blis.engine.tallies import counts_by_label
 from blis.foundation.slo import UNNAMED
 from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import US_PER_S
+from blis.metrics.adapters import adapter_figures
 from blis.metrics.balance import balance_figures
 from blis.metrics.cache import cache_figures
 from blis.metrics.cost import cost_figures
@@ -69,6 +70,7 @@ def cluster_block(
         **balance_figures(instances),
         **cache_figures(instances, everywhere),
         **draft_figures(cluster, instances, everywhere),
+        **adapter_figures(outcome.adapters, everywhere),
         **fleet_figures(cluster, outcome),
         **gateway_figures(outcome),
         **tier_figures(cluster, outcome, everywhere),

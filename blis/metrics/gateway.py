@@ -18,6 +18,7 @@ def gateway_figures(outcome: Outcome) -> dict[str, int | float | None]:
         figures |= {
             "gateway_dispatched_requests": len(sent),
             "gateway_peak_requests": outcome.gateway.peak_requests,
+            "gateway_evictions": outcome.gateway.evictions,
             **figures_ms("gateway_wait", sent),
         }
     return figures

@@ -8,6 +8,7 @@ import numpy as np
 from blis.cluster.instances import Cluster
 from blis.foundation.slo_targets import SloTargets
 from blis.foundation.units import US_PER_S, Int32Vector, Int64Vector
+from blis.metrics.adapters import adapter_figures
 from blis.metrics.cache import cache_figures
 from blis.metrics.cost import cost_figures
 from blis.metrics.drafts import draft_figures
@@ -120,6 +121,7 @@ def _instance_blocks(served: Served, cluster: Cluster, outcome: Outcome, absent:
                 **load_figures(instances, itself, len(group.status)),
                 **cache_figures(instances, itself),
                 **draft_figures(cluster, instances, itself),
+                **adapter_figures(outcome.adapters, itself, outcome.requests.instance == place),
                 **tier_figures(cluster, outcome, itself),
             }
         )

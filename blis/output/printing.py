@@ -9,7 +9,7 @@ from typing import Any
 _COUNTS = (
     *("injected", "completed", "running", "queued", "rejected", "dropped", "unroutable", "lost", "not_started"),
     # where there is a gateway
-    *("gateway_queued", "gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out"),
+    *("gateway_queued", "gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out", "gateway_evicted"),
 )
 _LATENCIES = (
     *(("TTFT", "ttft"), ("between tokens", "itl"), ("E2E", "e2e"), ("until scheduled", "scheduling_delay")),
@@ -85,6 +85,12 @@ def _cluster_table(metrics: Mapping[str, Any]) -> Any:
     if "mean_acceptance_length" in metrics:
         length, rate = metrics["mean_acceptance_length"], metrics["draft_acceptance_rate"]
         rows.append(("acceptance length", f"{_number(length, 2)} ({_percent(rate)} of the drafts)"))
+    if "adapter_requests" in metrics:
+        loads = f"{_number(metrics['adapter_loads'])} ({_number(metrics['adapter_disk_loads'])} from disk)"
+        rows.append(("adapters loaded", loads))
+        if metrics["adapter_hit_rate"] is not None:
+            rows.append(("requests whose adapter had a slot", _percent(metrics["adapter_hit_rate"])))
+        rows.append(("requests that waited for a slot", _number(metrics["adapter_slot_wait_requests"])))
     if "retries" in metrics:
         rows.append(("retries", f"{_number(metrics['retries'])} of {_number(metrics['retried_requests'])} requests"))
     for row in rows:

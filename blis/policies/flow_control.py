@@ -114,19 +114,18 @@ def flow_control(
     Raises
     ------
     ConfigError
-        If a key or a plugin is unknown, bands differ in their policies, or running requests are to be evicted.
+        If a key or a plugin is unknown, or bands differ in their policies.
     """
     at = f"{where}: flowControl"
     own = check_keys(at, {} if given is None else given, _KEYS)
-    if own.get("enableEviction") and check_flag(f"{at}.enableEviction", own["enableEviction"]):
-        raise ConfigError(f"{at}.enableEviction must be false: running requests are not evicted here.")
+    evicts = own.get("enableEviction") is not None and check_flag(f"{at}.enableEviction", own["enableEviction"])
     detector = own.get("saturationDetector") or deprecated_detector or {}
     detector = check_keys(f"{at}.saturationDetector", detector, ("pluginRef",))
     bands = _bands(at, own)
     chosen = {
         "saturation": detector.get("pluginRef"),
-        "fairness": _shared(at, bands, "fairnessPolicyRef"),
-        "queue_order": _shared(at, bands, "orderingPolicyRef"),
+        "fairness": _shared(at, [*bands, *_defaults(at, own)], "fairnessPolicyRef"),
+        "queue_order": _shared(at, [*bands, *_defaults(at, own)], "orderingPolicyRef"),
         "ceiling": own.get("usageLimitPolicyPluginRef"),
     }
     kinds = {name: kind for name, (kind, _) in plugins.items()}
@@ -137,6 +136,7 @@ def flow_control(
         "capacity_requests": _quantity(f"{at}.maxRequests", own.get("maxRequests")),
         "ttl_ms": ttl_ms or None,
         "bands": _capacities(at, bands),
+        "evict_running": evicts,
     }
     used = frozenset(kinds.get(name, name) for name in references.values())
     return FlowControl(policies, {key: value for key, value in gateway.items() if value}, used)
@@ -170,6 +170,12 @@ def _bands(where: str, own: Mapping[str, Any]) -> list[dict[str, Any]]:
     for place, band in enumerate(bands):
         band["priority"] = check_int(f"{where}.priorityBands[{place}].priority", band["priority"])
     return sorted(bands, key=lambda band: -band["priority"])
+
+
+def _defaults(where: str, own: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What bands are like that are not listed, as far as it is said."""
+    keys = ("defaultPriorityBand", "defaultNegativePriorityBand")
+    return [check_keys(f"{where}.{key}", own[key], _BAND_KEYS) for key in keys if own.get(key)]
 
 
 def _shared(where: str, bands: list[dict[str, Any]], key: str) -> str | None:

@@ -7,6 +7,7 @@ By name, the fields of the view, and what they rest on:
 - `affinity_blocks`: `affinity_blocks`; from the router's index of what it sent where.
 - `sent_prompts`: `sent_tokens`, `sent_prompts`; from the router's record of prompts without a first token; its index.
 - `session_instance`: `session_instance`; from the router's memory of where sessions were.
+- `adapters`: `adapter_use`, `adapters_in_use`; from what instances report of adapters.
 - `expected_latency`: `expected_ttft_us`, `expected_itl_us`; from reports, what the router sent, prices of steps.
 - `expected_output_tokens`: `expected_output_tokens` of the request; from what has completed, or has there.
 - `uncached_tokens`: `uncached_tokens` of a queue's view; from the instance's cache.
@@ -21,7 +22,15 @@ from collections.abc import Set as AbstractSet
 LEARNED_SIGNALS = frozenset({"expected_output_tokens", "uncached_tokens", "tenant_service"})
 #: What they hold, and what routers keep and expect.
 ROUTER_SIGNALS = frozenset(
-    {"cached_blocks", "tiered_blocks", "affinity_blocks", "sent_prompts", "session_instance", "expected_latency"}
+    {
+        "cached_blocks",
+        "tiered_blocks",
+        "affinity_blocks",
+        "sent_prompts",
+        "session_instance",
+        "expected_latency",
+        "adapters",
+    }
 )
 COSTLY_SIGNALS = LEARNED_SIGNALS | ROUTER_SIGNALS
 
@@ -36,4 +45,5 @@ def settings_of(needs: AbstractSet[str]) -> dict[str, bool]:
         "needs_prompts": prompts,
         "needs_sessions": "session_instance" in needs,
         "needs_expectations": "expected_latency" in needs,
+        "needs_adapters": "adapters" in needs,
     }

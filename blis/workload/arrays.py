@@ -46,6 +46,7 @@ def workload_arrays(
         ttft_target_us=np.array(ttft_targets_us, np.int64)[classes[requests.slo_class]],
         itl_target_us=np.array(itl_targets_us, np.int64)[classes[requests.slo_class]],
         model=np.array([*models, -1], np.int64)[requests.model],
+        adapter=requests.adapter.astype(np.int64),
         session=requests.session.astype(np.int64),
         turn=requests.round.astype(np.int64),
         **_followers(requests),

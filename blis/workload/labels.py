@@ -5,11 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from blis.foundation.checks import check_choice, check_number
+from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Int32Vector
 
 SLO_CLASSES = ("", "critical", "standard", "sheddable", "batch", "background", "realtime", "interactive")
+
+MOST_NAMES = 100_000  #: that are made up
+MOST_EXPONENT = 10
 
 Mix = tuple[tuple[str, float], ...]  #: names with their weights
 
@@ -61,6 +64,33 @@ def check_mix(where: str, value: object) -> Mix:
     if sum(weight for _, weight in mix) <= 0:
         raise ConfigError(f"{where} must have at least one weight > 0; got {value!r}.")
     return mix
+
+
+def popular_names(where: str, value: object, stem: str) -> dict[str, float]:
+    """Weights of many names, the k-th of which is asked for in proportion to k to the power of -exponent (Zipf's law).
+
+    Parameters
+    ----------
+    where : str
+        Path of the value, for messages.
+    value : mapping
+        `count`, of the names; `exponent`, 1 unless given; `share` of those that carry a name at all, 1 unless given.
+    stem : str
+        What the names begin with: <stem>-1 is the most popular.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or a number out of its range.
+    """
+    given = check_keys(where, value, ("count", "exponent", "share"), ("count",))
+    count = check_int(f"{where}.count", given["count"], 1, MOST_NAMES)
+    exponent = check_number(f"{where}.exponent", given.get("exponent", 1.0), 0, MOST_EXPONENT)
+    share = check_number(f"{where}.share", given.get("share", 1.0), maximum=1, above=0)
+    weights = [(place + 1) ** -exponent for place in range(count)]
+    total = sum(weights)
+    named = {f"{stem}-{place + 1}": share * weight / total for place, weight in enumerate(weights)}
+    return named if share == 1 else {"": 1 - share, **named}
 
 
 def draw_mix(random: np.random.Generator, mix: Mix, n: int) -> Labels:

@@ -53,6 +53,7 @@ def score_instances(
                 seen[16], seen[17], seen[18], sent_prompts[place], session_instance[place],
                 expected_us[place, 0], expected_us[place, 1], LOWEST_INDEX, LOWEST_INDEX, 0, scores, seen[0],
                 expected_us[place, 0],
+                seen[0], seen[0], seen[0],
             )
         )  # fmt: skip
         request = by_reference(_request(routed[place], block_size_tokens, 0.0))
@@ -177,4 +178,5 @@ def _request(columns: Int64Vector, block_size_tokens: int, priority: float) -> R
         _TTFT_TARGETS_US[columns[2]],
         0.0,
         _ITL_TARGETS_US[columns[2]],
+        np.int64(-1),  # type: ignore[arg-type]
     )

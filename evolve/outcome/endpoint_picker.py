@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml
 
+from blis.foundation.answers import GATEWAY_QUESTIONS
 from evolve.outcome.endpoint_picker_filters import filter_plugins
+from evolve.outcome.endpoint_picker_flow import Flow, flow_control
 
 FILE = "endpoint-picker.yaml"
 
@@ -37,6 +39,7 @@ PLUGINS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"type": "token-load-scorer"},
     ),
     "session-affinity": ({"type": "session-affinity-scorer"},),
+    "lora-affinity": ({"type": "lora-affinity-scorer"},),
     "latency-slack": (
         {"type": "approx-prefix-cache-producer"},
         {"type": _PREDICTED},
@@ -60,13 +63,17 @@ _LOADS = {"tokens": PLUGINS["token-load"], "requests": PLUGINS["active-requests"
 _PLAIN = ("always-admit", "constant", "fcfs", "newest", "lru", "fixed", "never", "strict", "static")
 
 
-def endpoint_picker(policies: Mapping[str, Mapping[str, Any]]) -> tuple[str | None, str]:
+def endpoint_picker(
+    policies: Mapping[str, Mapping[str, Any]], gateway: Mapping[str, Any] | None = None
+) -> tuple[str | None, str]:
     """The configuration as YAML, and what to know about it; None where it cannot be said, and why.
 
     Parameters
     ----------
     policies : mapping
-        Question -> policy with its parameters, as a bundle has them.
+        Question -> policy with its parameters, as a bundle has them. Those of the gateway are flow control there.
+    gateway : mapping or None
+        What `cluster.gateway` is given: the limits of the queue; None: they are left to the deployment.
     """
     routing = policies["routing"]
     picker = str(routing.get("picker", "largest"))
@@ -95,7 +102,7 @@ def endpoint_picker(policies: Mapping[str, Mapping[str, Any]]) -> tuple[str | No
         for own in (*filters, *(own for own, _ in scored))
         for plugin in own
     }
-    document = {
+    document: dict[str, Any] = {
         "apiVersion": "llm-d.ai/v1alpha1",
         "kind": "EndpointPickerConfig",
         "plugins": [*plugins.values(), {"type": PICKERS[picker]}],
@@ -107,6 +114,13 @@ def endpoint_picker(policies: Mapping[str, Mapping[str, Any]]) -> tuple[str | No
         ],
     }
     note = "Routing as the champion does it."
+    flow = flow_control(policies, gateway)
+    if isinstance(flow, Flow):
+        document["featureGates"] = ["flowControl"]
+        document["plugins"] = [*document["plugins"], *flow.plugins]
+        document["flowControl"] = flow.section
+        if gateway is None:
+            note += " Its queue is llm-d's by default: capacities and times to live are the deployment's."
     if _PRECISE in plugins:
         note += f" The {_PRECISE} needs the engines' KV events: its data sources and block size are the deployment's."
     if _PREDICTED in plugins:
@@ -117,6 +131,7 @@ def endpoint_picker(policies: Mapping[str, Mapping[str, Any]]) -> tuple[str | No
         f"{question} {policy['policy']}"
         for question, policy in policies.items()
         if question not in ("routing", "filtering") and policy["policy"] not in _PLAIN
+        if not (isinstance(flow, Flow) and question in GATEWAY_QUESTIONS)
     ]
     if others:
         note += f" What is no router's business must be set in the engines or the gateway: {', '.join(others)}."

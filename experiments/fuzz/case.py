@@ -35,6 +35,7 @@ ROW_DEFAULTS: dict[str, Any] = {
     "keys": None,  # of the leading blocks, instead of group and context
     "prompt": None,  # identity of the prompt; beside keys
     "number": None,
+    "adapter": "",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments.fuzz.case import Case
 from experiments.fuzz.draw_cluster import draw_batch_rules, draw_cluster, draw_drafts, fit_blocks
+from experiments.fuzz.draw_fleet import draw_adapters, draw_fleet, draw_gateway
 from experiments.fuzz.draw_policies import draw_policies
 from experiments.fuzz.draw_workload import draw_rows, draw_targets, draw_workload
 
@@ -45,6 +46,10 @@ def draw_case(seed: int, number: int, mode: str) -> Case:
         scenario["workload"] = workload
     if random.random() < 0.4:
         scenario["slo"] = draw_targets(random, pace_us)
+    own = f"{seed}/{number}"
+    draw_gateway(Random(f"{own}/gateway"), scenario, pace_us)
+    draw_adapters(Random(f"{own}/adapters"), scenario, rows, pace_us)
+    draw_fleet(Random(f"{own}/fleet"), scenario, pace_us)
     # Under the reference's semantics what can never finish is preempted for ever.
     if random.random() < (0.5 if semantics.startswith("reference") else 0.15):
         scenario["horizon_us"] = _horizon_us(random, rows, pace_us)

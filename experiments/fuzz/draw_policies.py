@@ -23,7 +23,7 @@ NUMBERS = ("0", "1", "-1", "0.5", "1e-6", "1000", "-2.5", "1e300", "1e-300")
 
 def draw_policies(random: Random, is_pressed: bool) -> dict[str, Any]:
     """A policy for each question; where memory is to be short, hardly anybody is refused."""
-    policies = {question: _policy(random, question) for question in PLAIN}
+    policies = {question: draw_policy(random, question) for question in PLAIN}
     if is_pressed and random.random() < 0.8:
         policies["admission"] = {"policy": PLAINEST["admission"]}
     return policies
@@ -39,8 +39,10 @@ def draw_formula(random: Random, question: str, depth: int = 0) -> str:
     return " ".join([*(draw_formula(random, question, depth + 1) for _ in range(operands[word])), word])
 
 
-def _policy(random: Random, question: str) -> dict[str, Any]:
-    name = PLAINEST[question] if random.random() < PLAIN[question] else random.choice(choices(question))
+def draw_policy(random: Random, question: str) -> dict[str, Any]:
+    """An answer to one question, with most of its parameters."""
+    is_plain = random.random() < PLAIN.get(question, 0.0)
+    name = PLAINEST[question] if is_plain else random.choice(choices(question))
     policy: dict[str, Any] = {"policy": name}
     for parameter, (marker, default) in fields(answer(question, name)).items():
         if random.random() < 0.3:
@@ -63,7 +65,7 @@ def _policy(random: Random, question: str) -> dict[str, Any]:
 def _filter(random: Random) -> dict[str, Any]:
     """A filter that is no chain itself."""
     while True:
-        drawn = _policy(random, "filtering")
+        drawn = draw_policy(random, "filtering")
         if drawn["policy"] != CHAIN:
             return drawn
 

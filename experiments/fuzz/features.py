@@ -38,6 +38,14 @@ def _given(subject: Subject) -> Iterator[str]:
     ):
         if min(value) == 1:
             yield name
+    if cluster.gateway is not None:
+        yield "gateway"
+        if cluster.gateway.evicts_running:
+            yield "gateway that evicts"
+    if cluster.fleet is not None:
+        yield "autoscaling" if cluster.fleet.autoscaling else "instances that die"
+    if subject.start().settings.has_adapters:
+        yield "adapters"
     if any(one.long_prefill_threshold_tokens for one in cluster.instances):
         yield "long prefill threshold"
     if any(one.max_model_len_tokens for one in cluster.instances):

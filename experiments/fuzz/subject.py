@@ -123,6 +123,7 @@ def requests_of_rows(rows: tuple[dict[str, Any], ...], block_size: int) -> Reque
         number=None if rows[0]["number"] is None else column("number"),
         slo_class=labels.number_names([row["slo_class"] for row in rows]),
         tenant=labels.number_names([row["tenant"] for row in rows]),
+        adapter=labels.number_names([row["adapter"] for row in rows], empty_is_none=True),
         session=labels.number_names(
             ["" if row["session"] < 0 else str(row["session"]) for row in rows], empty_is_none=True
         ),
@@ -152,6 +153,7 @@ def rows_of(requests: Requests) -> tuple[dict[str, Any], ...]:
                 "keys": requests.keys[begin:end].tolist(),
                 "prompt": int(requests.prompt[row]),
                 "number": int(requests.number[row]),
+                "adapter": requests.adapters[requests.adapter[row]] if requests.adapter[row] >= 0 else "",
             }
         )
     return tuple(rows)

@@ -201,7 +201,7 @@ def test_the_memory_that_programs_see_is_what_counts():
     [
         ({"tensor_parallel": 0}, "tensor_parallel must be an int ≥ 1; got 0."),
         ({"block_size_tokens": 0}, "block_size_tokens must be an int ≥ 1; got 0."),
-        ({"memory_utilisation": 1.1}, "memory_utilisation must be a finite number > 0 ≤ 1; got 1.1."),
+        ({"memory_utilisation": 1.1}, "memory_utilisation must be a finite number > 0 and ≤ 1; got 1.1."),
         (
             {"device": replace(H100, memory_gib=0.0, visible_memory_gib=0.0)},
             "device 'H100': memory_gib must be a finite number > 0 [GiB]; got 0.0.",

@@ -82,7 +82,7 @@ def test_a_shape_that_says_too_little_is_refused(changes, message):
     [
         (H100, 0, 16, 0.9, "tensor_parallel must be an int ≥ 1; got 0."),
         (H100, 1, 0, 0.9, "block_size_tokens must be an int ≥ 1; got 0."),
-        (H100, 1, 16, 1.1, "memory_utilisation must be a finite number > 0 ≤ 1; got 1.1."),
+        (H100, 1, 16, 1.1, "memory_utilisation must be a finite number > 0 and ≤ 1; got 1.1."),
         (
             replace(H100, memory_gib=0.0),
             1,

@@ -48,7 +48,7 @@ WRONG = {
     "routing=weighted routing.scorers=queue-depth:-1": "routing.scorers[0].weight must be a finite number > 0; got -1",
     "routing=weighted routing.scorers=queue-dept:1": "no choice named 'queue-dept'; did you mean 'queue-depth'?",
     "routing=weighted-legacy routing.cache_weight=0 routing.load_weight=0": "cache_weight + load_weight must be > 0",
-    "admission=token-bucket admission.capacity_tokens=0": "admission.capacity_tokens must be a finite number in [1.0,",
+    "admission=token-bucket admission.capacity_tokens=0": "admission.capacity_tokens must be a finite number in [1,",
     "priority=program priority.formula='age_us +'": "needs 2 values; got 1",
     # bundles
     "policies=nosuch.yaml": "policies must be the path of a file; there is none at 'nosuch.yaml'",
@@ -105,7 +105,7 @@ WRONG = {
     "cluster.max_running_requests=0": "cluster.max_running_requests must be an int in [1,",
     "cluster.step_token_budget=0": "cluster.step_token_budget must be an int in [1,",
     "cluster.routing_latency_us=-1": "cluster.routing_latency_us must be an int in [0,",
-    "cluster.memory_utilisation=1.5": "cluster.memory_utilisation must be a finite number > 0 ≤ 1; got 1.5",
+    "cluster.memory_utilisation=1.5": "cluster.memory_utilisation must be a finite number > 0 and ≤ 1; got 1.5",
     "cluster.kv_cache_dtype=fp7": "cluster.kv_cache_dtype: no choice named 'fp7'; did you mean 'fp8'? Choices: auto, ",
     "cluster.kv_watermark=2": "cluster.kv_watermark must be a finite number in [0, 1]; got 2",
     "cluster.speculative={draft_tokens: 3, accepted_tokens: 4}": "accepted_tokens must be a finite number in [0, 3]",

@@ -22,6 +22,25 @@ def test_a_whole_number_beyond_64_bits_is_refused(value: float) -> None:
         check_int("n", value, 1, 5)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ({"above": 0, "maximum": 1e12}, " > 0 and ≤ 1000000000000"),
+        ({"above": 0.5}, " > 0.5"),
+        ({"above": 0, "minimum": 0.0}, " > 0"),
+        ({"above": 0, "minimum": 2.0, "maximum": 3.5}, " in [2, 3.5]"),
+        ({"minimum": -1.0}, " ≥ -1"),
+        ({"maximum": 1e30}, " ≤ 1e+30"),
+        ({"minimum": 0.0, "maximum": 1.0}, " in [0, 1]"),
+        ({}, ""),
+    ],
+)
+def test_a_range_is_told_in_words(bounds: dict[str, float], words: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        check_number("x", None, **bounds)
+    assert str(refused.value) == f"x must be a finite number{words}; got None."
+
+
 def test_whole_numbers_within_64_bits_pass() -> None:
     assert check_int("n", 2**63 - 1) == 2**63 - 1
     assert check_int("n", -(2**63)) == -(2**63)

@@ -210,7 +210,7 @@ FCFS = {"kind": "answer", "policies": ["fcfs", "sjf"]}
         ),
         (
             {"genes": {"scheduling": FCFS | {"rate": 0}}},
-            "p.genes.scheduling.rate must be a finite number > 0 ≤ 1.0; got 0",
+            "p.genes.scheduling.rate must be a finite number > 0 and ≤ 1; got 0",
         ),
         ({"genes": {"scheduling": FCFS | {"rate": float("nan")}}}, "got nan"),
         ({"genes": {"scheduling": FCFS | {"kind": "number"}}}, "p.genes.scheduling.kind must be 'number' for a limit"),
@@ -262,7 +262,7 @@ FCFS = {"kind": "answer", "policies": ["fcfs", "sjf"]}
                     }
                 }
             },
-            r"age.low must be a finite number in \[-1000.0, 1000.0\]",
+            r"age.low must be a finite number in \[-1000, 1000\]",
         ),
         (
             {

@@ -90,7 +90,10 @@ def test_everybody_runs_and_random_weights_depend_on_the_seed_alone():
     ("mapping", "message"),
     [
         ({"sabotage": 0.5, "spread": 0.02}, "criterion: key 'noise' is required"),
-        ({"sabotage": 1, "spread": 0.02, "noise": 2}, "criterion.sabotage must be a finite number > 0 ≤ 0.99; got 1"),
+        (
+            {"sabotage": 1, "spread": 0.02, "noise": 2},
+            "criterion.sabotage must be a finite number > 0 and ≤ 0.99; got 1",
+        ),
         ({"sabotage": 0.5, "spread": 0, "noise": 2}, "criterion.spread must be a finite number > 0; got 0"),
         ({"sabotage": 0.5, "spread": 0.1, "noise": -1}, "criterion.noise must be a finite number ≥ 0; got -1"),
     ],

@@ -99,7 +99,7 @@ def test_a_penalty_in_time_is_one_in_tokens() -> None:
 @pytest.mark.parametrize(
     ("plugins", "profile", "message"),
     [
-        ([{"type": "lora-affinity-scorer"}], None, "plugin 'lora-affinity-scorer' routes in a way"),
+        ([{"type": "topology-affinity-scorer"}], None, "plugin 'topology-affinity-scorer' routes in a way"),
         ([{"type": "queue-scorer"}], [{"pluginRef": "queue"}], "pluginRef must be a listed plugin; got 'queue'"),
         ([{"type": "queue-scorer"}, {"type": "queue-scorer"}], None, r"plugins\[1\] must have a name of its own"),
         (

@@ -60,6 +60,19 @@ def test_a_session_stays_where_it_was_unless_that_is_no_candidate() -> None:
     assert kept.tolist() == [1, 1, 1, 1]
 
 
+def test_adapters_stay_where_they_are_used_or_go_where_there_is_a_slot() -> None:
+    asks = REQUEST._replace(adapter=3)
+    free = {"adapter_use": [0, 0, 0, 0], "adapters_in_use": [2, 1, 2, 0], "adapter_slots": [2, 2, 2, 2]}
+    used = free | {"adapter_use": [2, 0, 1, 0]}
+    always, never = ({"policy": "lora-affinity", "affinity_threshold": share} for share in (HIGH, LOW))
+
+    assert kept_by(always, request=asks, **used) == [0, 2]
+    assert kept_by(never, request=asks, **used) == [1, 3]
+    assert kept_by(always, request=asks, **free) == [1, 3]
+    assert kept_by(always, request=asks, **(free | {"adapters_in_use": [2, 2, 2, 2]})) == [0, 1, 2, 3]
+    assert kept_by(always, **used) == [0, 1, 2, 3]  # without an adapter
+
+
 def test_roles() -> None:
     roles = [1, 2, 3, 2]
     assert kept_by({"policy": "by-role"}, roles=roles) == [1, 2, 3]
@@ -191,7 +204,7 @@ def test_an_instance_that_only_prefills_gets_no_whole_request() -> None:
     ("filtering", "message"),
     [
         ("kv-treshold", r"filtering: no choice named 'kv-treshold'; did you mean 'kv-threshold'\?"),
-        ({"policy": "kv-threshold", "most_used_share": 1.5}, r"most_used_share must be .*\[0.0, 1.0\]"),
+        ({"policy": "kv-threshold", "most_used_share": 1.5}, r"most_used_share must be .*\[0, 1\]"),
         ({"policy": "utilization", "fallback_on_empty": True}, "fallback_on_empty"),
         ({"policy": "chain", "filters": [{"policy": "chain"}]}, r"filters\[0\] must not be a chain in a chain"),
         ({"policy": "chain", "filters": ["none"] * 17}, "must be a list of at most 16 filters"),

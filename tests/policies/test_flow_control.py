@@ -6,9 +6,14 @@ import pytest
 import yaml
 
 from blis.cluster.gateway import Gateway
+from blis.foundation.answers import GATEWAY_QUESTIONS
 from blis.foundation.errors import ConfigError
-from blis.policies.binding import bind_all
-from blis.policies.bundle import Bundle, bundle_from_mapping
+from blis.policies.binding import bind, bind_all
+from blis.policies.bundle import Bundle, bundle_from_mapping, complete_policy
+from evolve.outcome.endpoint_picker import endpoint_picker
+
+#: What llm-d does where nothing is said.
+DEFAULTS = {"saturation": "utilization", "fairness": "strict", "queue_order": "fcfs", "ceiling": "static"}
 
 #: The flow-control guide of llm-d (guides/flow-control), without its comments.
 GUIDE = """
@@ -107,7 +112,8 @@ def test_without_the_gate_there_is_no_gateway() -> None:
         ({"maxRequest": 3}, "flowControl: unknown key 'maxRequest'; did you mean 'maxRequests'?"),
         ({"maxRequests": "many"}, "flowControl.maxRequests must be a quantity such as 500 or '1k'; got 'many'."),
         ({"defaultRequestTTL": "soon"}, "flowControl.defaultRequestTTL must be a duration such as '60s'; got 'soon'."),
-        ({"enableEviction": True}, "flowControl.enableEviction must be false"),
+        ({"enableEviction": 1}, "flowControl.enableEviction must be true or false; got 1"),
+        ({"defaultPriorityBand": {"maxRequest": 1}}, "flowControl.defaultPriorityBand: unknown key 'maxRequest'"),
         ({"saturationDetector": {"pluginRef": "queue-scorer"}}, "saturation must be one of utilization-detector, conc"),
         (
             {"priorityBands": [{"priority": 1, "fairnessPolicyRef": "a"}, {"priority": 0, "fairnessPolicyRef": "b"}]},
@@ -121,3 +127,63 @@ def test_what_has_no_counterpart_is_refused(flow: dict[str, Any], message: str) 
         read(flow)
 
     assert message in str(raised.value)
+
+
+def test_eviction_of_running_requests_is_read() -> None:
+    assert read({"enableEviction": True}).lineage["gateway"] == {"ttl_ms": 60_000.0, "evict_running": True}
+
+
+SAID = [
+    {"saturation": {"policy": "utilization", "queue_depth_threshold": 3.0, "staleness_ms": 150.5}},
+    {"saturation": {"policy": "concurrency", "mode": "hybrid", "max_concurrency": 20.0}, "fairness": "round-robin"},
+    {"saturation": "utilization", "fairness": "least-attained", "queue_order": "edf", "ceiling": "soft-reflective"},
+    {
+        "saturation": {"policy": "concurrency", "max_concurrency": 7.0},
+        "queue_order": "slo-deadline",
+        "ceiling": {"policy": "priority-holdback", "min_ceiling": 0.7, "domain": "value"},
+    },
+]
+LIMITS = [
+    {},
+    {"ttl_ms": 1500.0, "capacity_requests": 40, "evict_running": True},
+    {"ttl_ms": 60_000.0, "bands": {"critical": 500, "standard": 200, "batch": 30, "sheddable": 50}},
+]
+
+
+@pytest.mark.parametrize("limits", LIMITS)
+@pytest.mark.parametrize("given", SAID)
+def test_what_is_written_for_llm_d_is_read_as_it_was(given: dict[str, Any], limits: dict[str, Any]) -> None:
+    chosen = {question: complete_policy(question, policy) for question, policy in given.items()}
+    routing = complete_policy("routing", {"policy": "weighted", "scorers": {"queue-depth": 1.0}})
+
+    text, _ = endpoint_picker({"routing": routing, **chosen}, limits)
+    assert text is not None
+    back = bundle_from_mapping("epp", yaml.safe_load(text))
+
+    for question in GATEWAY_QUESTIONS:
+        one, other = (bind(question, question, policies.get(question, DEFAULTS[question]))
+                      for policies in (chosen, back.policies))  # fmt: skip
+        assert (one.name, one.parameters.tolist()) == (other.name, other.parameters.tolist())
+    assert back.lineage["gateway"] == limits
+
+
+@pytest.mark.parametrize("saturation", ["never", "token-headroom", "queue-and-kv"])
+def test_what_llm_d_has_no_detector_for_is_left_to_the_gateway(saturation: str) -> None:
+    routing = complete_policy("routing", {"policy": "weighted", "scorers": {"queue-depth": 1.0}})
+
+    text, note = endpoint_picker({"routing": routing, "saturation": complete_policy("saturation", saturation)})
+
+    assert text is not None
+    assert "flowControl" not in text
+    assert (saturation == "never") != (f"saturation {saturation}" in note)
+
+
+def test_bands_that_would_come_back_as_others_are_not_written() -> None:
+    routing = complete_policy("routing", {"policy": "weighted", "scorers": {"queue-depth": 1.0}})
+    policies = {"routing": routing, "saturation": complete_policy("saturation", "utilization")}
+
+    text, note = endpoint_picker(policies, {"bands": {"batch": 3}})
+
+    assert text is not None
+    assert "flowControl" not in text
+    assert "saturation utilization" in note

@@ -13,6 +13,7 @@ from blis.cluster.gateway import Gateway
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.kv_tiers import KvTiers, TierPlan
 from blis.cluster.latency import LatencyModel, affine, roofline
+from blis.cluster.lora import LoraCosts
 from blis.cluster.speculative import Speculative
 from blis.engine.codes import STATUS_NAMES
 from blis.foundation.answers import GATEWAY_QUESTIONS
@@ -107,6 +108,7 @@ def requests_of(case: Case, rows: Rows) -> Requests:
         slo_class=labels.number_names([row.get("slo_class") or "" for row in rows]),
         tenant=labels.number_names([row.get("tenant") or "" for row in rows]),
         model=labels.number_names([row.get("model") or "" for row in rows], empty_is_none=True),
+        adapter=labels.number_names([row.get("adapter") or "" for row in rows], empty_is_none=True),
         session=labels.number_names([_session(row) for row in rows], empty_is_none=True),
         turn=column("round").astype(np.int32),
     )
@@ -138,8 +140,9 @@ def cluster_of(case: Case) -> Cluster:
         max_model_len_tokens=case.get("max_model_len", 0),
     )
     models = case.get("models") or [None] * case["instances"]
+    each = [one if model is None else replace(one, served_model_names=(model,)) for model in models]
     return Cluster(
-        tuple(one if model is None else replace(one, served_model_names=(model,)) for model in models),
+        tuple(replace(one, lora=_lora(case, index)) for index, one in enumerate(each)),
         case["latency"]["kind"],
         case["block_size_tokens"],
         case.get("admission_latency_us", 0),
@@ -150,6 +153,16 @@ def cluster_of(case: Case) -> Cluster:
         gateway=_gateway(case),
         kv_tiers=_kv_tiers(case),
     )
+
+
+def _lora(case: Case, index: int) -> LoraCosts:
+    """The adapters of an instance."""
+    own = case.get("lora")
+    if own is None or own["slots"][index] == 0:
+        return LoraCosts()
+    slots = own["slots"][index]
+    costs = own["host_us"], own["disk_us"], own["step_us"], own["adapter_us"], own["token_us"]
+    return LoraCosts(slots, slots + own["spare"], *costs)
 
 
 def _kv_tiers(case: Case) -> KvTiers | None:
@@ -185,6 +198,9 @@ def _gateway(case: Case) -> Gateway | None:
         tick_us=given["tick_us"],
         sweep_us=given["sweep_us"],
         displaces_least_urgent=given.get("displace_least_urgent", False),
+        evicts_running=given.get("evict_running", False),
+        most_evictions=given.get("most_evictions", 2),
+        eviction_pause_us=given.get("eviction_pause_us", 500_000),
     )
 
 

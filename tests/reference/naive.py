@@ -163,6 +163,8 @@ class Simulator:
     def _cycle(self, now: int) -> None:
         assert self.gateway is not None
         request, late = self.gateway.cycle(now)
+        for victim in self.gateway.victims:
+            self._evict(victim, now)
         for one, why in late:
             self._refuse(one, now, why)
         if request is not None:
@@ -172,6 +174,23 @@ class Simulator:
             tick_us = self.case["gateway"]["tick_us"]
             self.next_cycle_us = (now // tick_us + 1) * tick_us
             self._schedule(self.next_cycle_us, "cycle")
+
+    def _evict(self, request: Request, now: int) -> None:
+        """Take a running request away; its client comes again, or it is over."""
+        assert self.gateway is not None
+        assert request.instance is not None
+        instance = self.instances[request.instance]
+        if instance.abort(request, now):
+            self._forget_step(instance)
+        instance.end_us = max(instance.end_us, now)
+        self.gateway.routed.remove(request)
+        self._refuse(request, now, "gateway_evicted")
+
+    def _forget_step(self, instance: Instance) -> None:
+        """Nobody is left to be served in the step that was to come."""
+        place = 1 + instance.index
+        self.events = [one for one in self.events if one.place != place or one.kind != "step"]
+        heapq.heapify(self.events)
 
     def _route(self, request: Request, now: int) -> None:
         signals = self.eyes.look(now)
@@ -194,7 +213,7 @@ class Simulator:
 
     def _execute_in_instance(self, event: Event, instance: Instance) -> None:
         request, now = event.request, event.time_us
-        instance.end_us = now
+        instance.end_us = max(instance.end_us, now)
         if event.kind == "reaching":
             assert request is not None
             queueing_us = instance.latency.queueing_us(len(request.prompt))

@@ -15,6 +15,9 @@ Keeps = Callable[[Request, list[Signals], Mapping[str, Any]], list[Signals]]
 
 def serving(case: dict[str, Any], request: Request, signals: list[Signals]) -> list[Signals]:
     """Those whose model the request asks for; whoever asks for none is served by all."""
+    lora = case.get("lora")
+    if lora and any(lora["slots"]) and request.adapter is not None:
+        signals = [one for one in signals if lora["slots"][one.index] > 0]
     models = case.get("models")
     if models is None or request.model is None:
         return signals
@@ -73,6 +76,18 @@ def _headroom(request: Request, signals: list[Signals], given: Mapping[str, Any]
     return [one for one, is_kept in zip(signals, keeps, strict=True) if is_kept == wanted]
 
 
+def _adapter(request: Request, signals: list[Signals], given: Mapping[str, Any]) -> list[Signals]:
+    """Those that use the adapter, or, if it never keeps to them, those with a free slot."""
+    if request.adapter is None:
+        return signals
+    using = [one for one in signals if request.adapter in one.running_adapters | one.waiting_adapters]
+    free = [
+        one for one in signals if one not in using and len(one.running_adapters) + len(one.waiting_adapters) < one.slots
+    ]
+    prefers_using = given["affinity_threshold"] == 1
+    return (using or free or signals) if prefers_using else (free or using or signals)
+
+
 FILTERS: dict[str, Keeps] = {
     "kv-threshold": lambda request, signals, given: _or_all(
         [one for one in signals if one.used <= given["most_used_share"] * one.total], signals
@@ -84,4 +99,5 @@ FILTERS: dict[str, Keeps] = {
     "utilization": _utilization,
     "prefix-cache-affinity": _affinity,
     "slo-headroom": _headroom,
+    "lora-affinity": _adapter,
 }

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 from tests.reference.naive import REFUSED_PAUSE_US, Event, Simulator
-from tests.reference.naive_instance import Instance
+from tests.reference.naive_instance import FORGOTTEN, Instance
 from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import PRESETS, Semantics
 
@@ -176,10 +176,7 @@ class FleetSimulator(Simulator):
 
     def _take_away(self, request: Request, now: int, loses: bool) -> None:
         untouched = Request(request.row, 0, [], [], "")
-        for name in (
-            "status", "instance", "position", "written", "under_way", "has_drafts", "steps_under_way", "is_decoding",
-            "is_answered", "n_unheld", "n_keyed", "ttft_us", "e2e_us", "scheduling_delay_us", "cached_blocks",
-        ):  # fmt: skip
+        for name in FORGOTTEN:
             setattr(request, name, getattr(untouched, name))
         request.blocks, request.intervals_us = [], []
         if loses:

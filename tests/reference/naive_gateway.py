@@ -38,6 +38,8 @@ class Gateway:
         self.active = {urgency_of_class(name) for name in self.limits.get("bands", {})}
         self.last_tenant: dict[float, int] = {}
         self.n_cycles = 0  # that the soft ceiling has counted
+        self.victims: list[Request] = []  # that the latest cycle takes away from instances
+        self.evicted_at_us = -math.inf
         self.tenants: list[str] = []  # by number, as the engine numbers them
 
     def arrive(self, request: Request, now: int) -> tuple[bool, Request | None]:
@@ -69,6 +71,7 @@ class Gateway:
     def cycle(self, now: int) -> tuple[Request | None, list[tuple[Request, str]]]:
         """Send one request on, if any may go; and who was found to have waited too long on the way."""
         late: list[tuple[Request, str]] = []
+        self.victims = []
         if self.case["saturation"]["policy"] in ("utilization", "queue-and-kv", "token-headroom"):
             self.eyes.look_at_reports(now)
         full = self._saturation(now)
@@ -76,7 +79,10 @@ class Gateway:
         count = self.n_cycles
         self.n_cycles += is_counted
         for place, band in enumerate(sorted(self.active, reverse=True)):
-            if full >= min(1.0, self._ceiling(place, band, full, count)):
+            ceiling = min(1.0, self._ceiling(place, band, full, count))
+            if full >= ceiling:
+                if any(urgency(one.request) == band for one in self.waiting):
+                    self.victims = self._victims(band, full, max(0.0, ceiling), now)
                 return None, late
             while own := [one for one in self.waiting if urgency(one.request) == band]:
                 chosen = self._choose(own, band)
@@ -92,6 +98,26 @@ class Gateway:
         """A request has reached its instance."""
         self.sent.remove(request)
         self.routed.append(request)
+
+    def _victims(self, band: float, full: float, ceiling: float, now: int) -> list[Request]:
+        """Less urgent requests that run and may be shed: the least urgent, and of those the newest, first."""
+        flying = len(self.sent) + sum(one.n_in_flight for one in self.instances)
+        if not self.limits.get("evict_running") or flying == 0 or full <= 0:
+            return []
+        if now < self.evicted_at_us + self.limits["eviction_pause_us"]:
+            return []
+        n_wanted = min(max(1, math.ceil((full - ceiling) * flying / full)), self.limits["most_evictions"])
+        order = {id(request): place for place, request in enumerate(self.routed)}
+        running = [
+            one
+            for instance in self.instances
+            for one in instance.batch
+            if urgency(one) < min(0.0, band) and not one.is_over
+        ]
+        running.sort(key=lambda one: (urgency(one), -order[id(one)]))
+        if running:
+            self.evicted_at_us = now
+        return running[:n_wanted]
 
     def _capacity(self, band: float) -> float:
         for name, most in self.limits.get("bands", {}).items():
@@ -135,7 +161,7 @@ class Gateway:
         if ceiling["policy"] == "static":
             return float(ceiling["threshold"])
         if ceiling["policy"] == "priority-holdback":
-            least, most = ceiling["min_ceiling"], 1.0
+            least, most = ceiling["min_ceiling"], ceiling.get("max_ceiling", 1.0)
             if n == 1:
                 return most
             if ceiling["domain"] == "rank":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from tests.reference.naive_adapters import Adapters
 from tests.reference.naive_cache import BlockPool
 from tests.reference.naive_drafts import Drafts
 from tests.reference.naive_latency import Affine, Priced, Roofline, Share
@@ -12,6 +13,12 @@ from tests.reference.naive_order import order_of
 from tests.reference.naive_priority import priority_of
 from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import Semantics
+
+#: What a request does not take from a life that ended to the next one.
+FORGOTTEN = (
+    "status", "instance", "position", "written", "under_way", "has_drafts", "steps_under_way", "is_decoding",
+    "is_answered", "n_unheld", "n_keyed", "ttft_us", "e2e_us", "scheduling_delay_us", "cached_blocks",
+)  # fmt: skip
 
 
 class Step(NamedTuple):
@@ -50,6 +57,7 @@ class Instance:
         self.priority_policy = {"policy": priority} if isinstance(priority, str) else priority
         self.preemption: str = case.get("preemption", "newest")
         self.drafts = Drafts(own.get("speculative"), case.get("seed", 0))
+        self.adapters = Adapters(case.get("lora"), index)
         self.has_two_batches: bool = _given(own, "async_scheduling", semantics.two_batches and self.drafts.width == 0)
         self.reserves: bool = _given(own, "reserve_full_isl", semantics.whole_prompt_must_fit)
         # vLLM counts the block that it keeps for itself.
@@ -178,6 +186,7 @@ class Instance:
         self.waits_us = 0
         if any(share.n_drafts for _, share in served):
             self.last_step_us += self.drafts.step_us
+        self.last_step_us += self.adapters.step_us((one, share.new_tokens) for one, share in served)
         return self.last_step_us
 
     def _most_drafts(self, request: Request) -> int:
@@ -241,11 +250,12 @@ class Instance:
         if self.preemptions == preempted_before and budget > 0 and len(self.batch) < self.max_running:
             self._order_queue(now)
         while self.preemptions == preempted_before and self.queue and budget > 0 and len(self.batch) < self.max_running:
-            request = self.queue[0]
-            taken = self._take(request, min(budget, threshold or budget), now)
-            if taken is None:
+            request = next((one for one in self.queue if self.adapters.has_slot_for(one)), None)
+            taken = self._take(request, min(budget, threshold or budget), now) if request else None
+            if request is None or taken is None:
                 break
-            self.queue.pop(0)
+            self.queue.remove(request)
+            self.adapters.take(request)
             self.batch.append(request)
             request.status = "running"
             if request.scheduling_delay_us is None:
@@ -318,6 +328,7 @@ class Instance:
     def _preempt(self, victim: Request, now: int) -> None:
         """Give up the blocks and wait at the front; what was written stays, or everything starts again."""
         self.batch.remove(victim)
+        self.adapters.leave(victim)
         self.pool.release(victim, self._leaves_us(victim) if victim.is_over else now)
         victim.position = 0
         victim.n_unheld = 0
@@ -333,6 +344,25 @@ class Instance:
             self.returning.append(victim)
         else:
             self.queue.insert(0, victim)
+
+    def abort(self, request: Request, now: int) -> bool:
+        """Forget a request of the batch; whether that was the last one here, so that no step is to come."""
+        self.batch.remove(request)
+        self.adapters.leave(request)
+        self.pool.release(request, now)
+        self.n_in_flight -= 1
+        untouched = Request(request.row, 0, [], [], "")
+        for name in FORGOTTEN:
+            setattr(request, name, getattr(untouched, name))
+        request.blocks, request.intervals_us = [], []
+        for step in self.under_way:
+            step.sampled.discard(request.row)
+            if request in step.served:
+                step.served.remove(request)
+        if self.batch or self.n_waiting or self.under_way:
+            return False
+        self.has_step_due = False
+        return True
 
     def _advance(self, request: Request, share: Share, start: int, end: int) -> None:
         """Count what a step computes; whoever has computed all that is known gets a token at its end."""
@@ -376,6 +406,7 @@ class Instance:
                     self.allocation_failures += 1
             self.pool.release(request, self._leaves_us(request))
             self.batch.remove(request)
+            self.adapters.leave(request)
         request.e2e_us = self._leaves_us(request) - request.arrival_us
         request.status = "completed"
         self.completed.append(request)

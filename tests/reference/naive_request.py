@@ -28,6 +28,7 @@ class Request:
     round: int = 0
     session: str | int | None = None  # None: of none
     model: str | None = None  # that it asks for; None: whichever is served
+    adapter: str | None = None  # of that model's weights; None: none
     after: int = -1  # row of the request that must leave first
     think_us: int = 0  # from then to the arrival
     ttft_target_us: int = 0  # after its arrival, when its first token is due
@@ -131,6 +132,7 @@ def read_requests(rows: list[dict[str, Any]], block_size: int, keys: Keys) -> li
     keyed_texts: dict[tuple[str, int, int], int] = {}
     group_texts: dict[str, list[int]] = {}
     requests: list[Request] = []
+    variants: dict[tuple[str, int], int] = {}
     for row, columns in enumerate(rows):
         n_prompt, n_output = columns["input_tokens"], columns["output_tokens"]
         prompt: list[int] = []
@@ -157,11 +159,21 @@ def read_requests(rows: list[dict[str, Any]], block_size: int, keys: Keys) -> li
             row, columns["arrival_us"], prompt, output, slo_class, tenant, number, columns.get("round") or 0
         )
         request.model = columns.get("model") or None
+        request.adapter = columns.get("adapter") or None
         request.session = None if columns.get("session") in ("", -1) else columns.get("session")
         request.after, request.think_us = columns.get("after", -1), columns.get("think_us", 0)
-        request.prompt_keys = keys.of_whole_blocks(prompt, block_size)
         requests.append(request)
+    for request in requests:
+        if request.adapter is not None:  # what another adapter computes is another content
+            request.prompt = _told_apart(request.prompt, request.adapter, variants)
+            request.output = _told_apart(request.output, request.adapter, variants)
+        request.prompt_keys = keys.of_whole_blocks(request.prompt, block_size)
     return requests
+
+
+def _told_apart(tokens: list[int], adapter: str, variants: dict[tuple[str, int], int]) -> list[int]:
+    """Tokens that are equal exactly where the tokens and the adapters are."""
+    return [variants.setdefault((adapter, token), -(10**9) - len(variants)) for token in tokens]
 
 
 def _keyed_text(

@@ -79,6 +79,8 @@ class Reading(NamedTuple):
     used: int = 0  # blocks
     decodes: int = 0  # members that decode
     context: int = 0  # tokens that these hold
+    running_adapters: frozenset[str] = frozenset()
+    waiting_adapters: frozenset[str] = frozenset()
 
 
 class Eyes:
@@ -128,6 +130,8 @@ class Eyes:
                 used=one.pool.n_used,
                 decodes=sum(_decodes(request) for request in one.batch),
                 context=sum(request.position for request in one.batch if _decodes(request)),
+                running_adapters=_adapters(one, one.batch),
+                waiting_adapters=_adapters(one, one.queue + one.returning),
             )
             for one in self.instances
         ]
@@ -156,7 +160,17 @@ class Eyes:
             decodes=reading.decodes,
             context=reading.context,
             index=instance.index,
+            running_adapters=reading.running_adapters,
+            waiting_adapters=reading.waiting_adapters,
+            slots=instance.adapters.n_slots,
         )
+
+
+def _adapters(instance: Instance, requests: list[Request]) -> frozenset[str]:
+    """Those that the requests ask for, as an instance reports them that holds adapters."""
+    if instance.adapters.n_slots == 0:
+        return frozenset()
+    return frozenset(request.adapter for request in requests if request.adapter is not None)
 
 
 def _decodes(request: Request) -> bool:

@@ -51,6 +51,9 @@ class Signals(NamedTuple):
     context: int = 0  # tokens that these hold
     kept: Kept = Kept()
     index: int = 0  # of the instance
+    running_adapters: frozenset[str] = frozenset()
+    waiting_adapters: frozenset[str] = frozenset()
+    slots: int = 0  # for adapters
 
 
 def leading(keys: list[int], known: Collection[int]) -> int:
@@ -191,6 +194,16 @@ def latency_slack(request: Request, signals: list[Signals]) -> list[float]:
     return scores
 
 
+def lora_affinity(request: Request, signals: list[Signals]) -> list[float]:
+    """The adapter runs, there is a free slot, it is waited for, or none of this."""
+    scores = []
+    for one in signals:
+        has_room = len(one.running_adapters) + len(one.waiting_adapters) < one.slots
+        waits = 0.6 if request.adapter in one.waiting_adapters else 0.0
+        scores.append(1.0 if request.adapter in one.running_adapters else 0.8 if has_room else waits)
+    return scores
+
+
 STATELESS: dict[str, Callable[[Request, list[Signals]], list[float]]] = {
     "queue-depth": lambda request, signals: less_is_better([one.queued for one in signals]),
     "kv-utilization": lambda request, signals: [1.0 - one.used_share for one in signals],
@@ -205,6 +218,7 @@ STATELESS: dict[str, Callable[[Request, list[Signals]], list[float]]] = {
     "session-affinity": lambda request, signals: [1.0 if one.kept.is_home else 0.0 for one in signals],
     "predicted-latency": predicted_latency,
     "latency-slack": latency_slack,
+    "lora-affinity": lora_affinity,
     "vllm-dp": lambda request, signals: less_is_better([4 * one.queued + one.running for one in signals]),
 }
 

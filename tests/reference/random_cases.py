@@ -186,6 +186,66 @@ def random_fleet(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def random_adapters(random: Random, rows: list[dict[str, Any]], n_instances: int) -> dict[str, Any]:
+    """Adapters that are more than there are slots, on instances of which some may have none."""
+    names = [f"adapter-{number}" for number in range(random.choice((1, 2, 3, 6)))]
+    for row in rows:
+        row["adapter"] = random.choice((None, *names, *names))
+    return {
+        "lora": {
+            "slots": [random.choice((1, 1, 2, 3, 0) if n_instances > 1 else (1, 2, 3)) for _ in range(n_instances)],
+            "spare": random.choice((0, 0, 1, 3)),
+            "host_us": random.choice((0, 5, 300)),
+            "disk_us": random.choice((0, 20, 2000)),
+            "step_us": random.choice((0.0, 3.0, 7.5)),
+            "adapter_us": random.choice((0.0, 1.0, 2.3)),
+            "token_us": random.choice((0.0, 0.4, 2.0)),
+        }
+    }
+
+
+def random_adapter_routing(random: Random) -> dict[str, Any]:
+    """A router and filters that look at adapters."""
+    names = random.sample(("queue-depth", "load-balance", "token-load"), random.randint(0, 2))
+    threshold = random.choice((0.0, 1.0, 1.0))
+    return {
+        "routing": {
+            "policy": "weighted",
+            "scorers": [{"name": name, "weight": random.choice((1, 2, 0.5))} for name in (*names, "lora-affinity")],
+            "snapshot_refresh_us": random.choice((0, 0, 1, 10, 100, 1000)),
+            "cache_signal_delay_us": 0,
+        },
+        "filters": [{"policy": "lora-affinity", "affinity_threshold": threshold}] if random.random() < 0.5 else [],
+    }
+
+
+def random_evictions(random: Random, case: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """A gateway that takes running requests away for more urgent ones: half of the rows may be shed.
+
+    No scorer looks for prompts: the engine's do not see what a request that comes again has left of its own.
+    """
+    for row in rows:
+        row["slo_class"] = random.choice(("", "critical", "batch", "batch", "sheddable"))
+    own = {
+        "evict_running": True,
+        "most_evictions": random.choice((1, 2, 5)),
+        "eviction_pause_us": random.choice((1, 20, 300)),
+    }
+    blind = [{"name": name, "weight": 1} for name in ("queue-depth", "kv-utilization", "running-requests")]
+    return {
+        "routing": random.choice((
+            {"policy": "least-loaded"},
+            {"policy": "round-robin"},
+            {"policy": "weighted", "scorers": blind, "snapshot_refresh_us": random.choice((0, 10, 1000))},
+        )),
+        "gateway": case["gateway"] | own,
+        "saturation": {
+            "policy": "concurrency", "mode": "requests", "max_concurrency": random.choice((0.5, 1.0, 2.0)),
+        },
+        "ceiling": {"policy": "static", "threshold": random.choice((0.4, 1.0))},
+    }  # fmt: skip
+
+
 def random_gateway(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """A queue in front of the router that holds back, lets go and is too small; clients that come again."""
     for row in rows:

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from tests.reference import engine_runner, naive
 from tests.reference.agreement import differences
 from tests.reference.random_cases import (
+    random_adapter_routing,
+    random_adapters,
     random_case,
     random_drafts,
     random_eviction,
+    random_evictions,
     random_fleet,
     random_gateway,
     random_orders,
@@ -40,6 +43,8 @@ def assert_agreement(
     is_fleet: bool = False,
     ranks_blocks: bool = False,
     has_gateway: bool = False,
+    has_adapters: bool = False,
+    evicts: bool = False,
     has_tiers: bool = False,
 ) -> None:
     random = Random(seed)
@@ -56,6 +61,12 @@ def assert_agreement(
         case |= random_eviction(random, rows)
     if has_gateway:
         case |= random_gateway(random, rows)
+    if evicts:
+        case |= random_evictions(random, case, rows)
+    if has_adapters:
+        if not evicts and random.random() < 0.5:
+            case |= random_adapter_routing(random)
+        case |= random_adapters(random, rows, case["instances"])
     if has_tiers:
         case |= random_tiers(random)
     case["seed"] = seed
@@ -149,6 +160,36 @@ def test_engine_and_naive_simulator_agree_on_who_waits_at_a_gateway(semantics: s
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         assert_agreement(seed, semantics, most_requests=40, router_keeps=router_keeps, has_gateway=True)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32", "reference-2026-04"])
+@pytest.mark.parametrize("also", ["nothing", "drafts", "orders", "models", "gateway"])
+def test_engine_and_naive_simulator_agree_on_who_finds_a_slot_for_its_adapter(semantics: str, also: str) -> None:
+    if also != "nothing" and semantics.startswith("reference"):
+        pytest.skip("the reference neither drafts nor has what the others are about")
+    others = {"drafts": "has_drafts", "orders": "has_orders", "models": "is_fleet", "gateway": "has_gateway"}
+    options = {others[also]: True} if also in others else {}
+
+    @settings(derandomize=True, deadline=None, max_examples=100, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, has_adapters=True, **options)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32"])
+@pytest.mark.parametrize("also", ["nothing", "drafts", "orders", "adapters", "blocks"])
+def test_engine_and_naive_simulator_agree_on_who_is_evicted_for_the_more_urgent(semantics: str, also: str) -> None:
+    others = {"drafts": "has_drafts", "orders": "has_orders", "adapters": "has_adapters", "blocks": "ranks_blocks"}
+    options = {others[also]: True} if also in others else {}
+
+    @settings(derandomize=True, deadline=None, max_examples=150, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, has_gateway=True, evicts=True, **options)
 
     agree()
 

@@ -21,7 +21,7 @@ from blis.simulate import Simulation
 from tests.reference import naive_fleet
 from tests.reference.agreement import differences
 from tests.reference.engine_runner import cluster_of, policies_of, requests_of, targets_of
-from tests.reference.random_cases import random_case
+from tests.reference.random_cases import random_adapters, random_case
 
 US = 1e-6
 
@@ -123,7 +123,8 @@ def engine(case: dict[str, Any], rows: list[dict[str, Any]], semantics: str) -> 
 
 
 @pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32", "reference-2026-04"])
-def test_engine_and_slow_simulator_agree_on_fleets(semantics: str) -> None:
+@pytest.mark.parametrize("has_adapters", [False, True])
+def test_engine_and_slow_simulator_agree_on_fleets(semantics: str, has_adapters: bool) -> None:
     @settings(derandomize=True, deadline=None, max_examples=200, database=None)
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
@@ -133,6 +134,9 @@ def test_engine_and_slow_simulator_agree_on_fleets(semantics: str) -> None:
         case["instances"] = case["fleet"]["maximum"]
         case["routing"] = {"policy": random.choice(("least-loaded", "round-robin"))}
         case["seed"] = seed
+        if has_adapters:
+            case |= random_adapters(random, rows, case["instances"])
+            case["lora"]["slots"] = [max(1, one) for one in case["lora"]["slots"]]
 
         want = naive_fleet.simulate(case, rows, semantics)
         got = engine(case, rows, semantics)

@@ -73,6 +73,10 @@ def planned(finished: Simulation, sampling: Sampling, seed: int) -> Records:
     if finished.settings.retry_attempts > 0:  # of those that came again only the first decision can be gone back to
         first = np.unique(trace.admissions.request, return_index=True)[1]
         admitted = admitted[np.isin(admitted, first)]
+    if finished.settings.has_gateway:
+        # Which of an admission and a routing of one moment came first is not recorded: admissions give way.
+        at_once = np.isin(trace.admissions.clock_us[admitted], trace.routings.clock_us[routed])
+        admitted = admitted[~at_once]
     kinds = np.concatenate([np.full(len(admitted), ADMISSION_DECISION), np.full(len(routed), ROUTING_DECISION)])
     places = np.concatenate([trace.admissions.request[admitted], routed])
     clocks_us = np.concatenate([trace.admissions.clock_us[admitted], trace.routings.clock_us[routed]])

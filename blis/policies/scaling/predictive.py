@@ -15,6 +15,7 @@ from blis.engine.fleet_view import FleetView
 from blis.engine.pool_readings import carried_rate, follow_lengths
 from blis.engine.stabilising import PLACES_PER_INSTANCE, stabilised
 from blis.foundation.units import Float64Vector, Int64Vector
+from blis.policies.pacing import MostDownShare, MostUpInstances, MostUpShare, PeriodS, WindowS
 from blis.policies.parameters import Bounds
 
 # Places of a pool's memory: mean prompt, mean output, rate of arrivals; level and trend of the rate, readings so far.
@@ -30,12 +31,12 @@ class Params(NamedTuple):
     requests_per_s: Annotated[float, Bounds(0.0, 1e6, "requests/s of an instance; 0: from the prices of steps")] = 0.0
     itl_ms: Annotated[float, Bounds(0.01, 1e6, "ms, of a step of decodes, for its price")] = 50.0
     use: Annotated[float, Bounds(0.01, 10.0, "share of that rate that an instance is to have")] = 0.7
-    down_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 300.0
-    up_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 0.0
-    most_up_share: Annotated[float, Bounds(0.0, 1000.0, "share of the instances, per period")] = 1.0
-    most_up_instances: Annotated[float, Bounds(0.0, 100_000.0, "instances per period")] = 4.0
-    most_down_share: Annotated[float, Bounds(0.0, 1.0, "share of the instances, per period")] = 1.0
-    period_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 15.0
+    down_window_s: WindowS = 300.0
+    up_window_s: WindowS = 0.0
+    most_up_share: MostUpShare = 1.0
+    most_up_instances: MostUpInstances = 4.0
+    most_down_share: MostDownShare = 1.0
+    period_s: PeriodS = 15.0
 
 
 def memory_size(n_instances: int, n_requests: int) -> int:

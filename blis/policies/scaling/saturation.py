@@ -16,6 +16,7 @@ from blis.engine.fleet_view import FleetView
 from blis.engine.pool_readings import cheapest_pool, dearest_pool, has_reported
 from blis.engine.stabilising import PLACES_PER_INSTANCE, stabilised
 from blis.foundation.units import Float64Vector, Int64Vector
+from blis.policies.pacing import MostDownShare, MostUpInstances, MostUpShare, PeriodS, WindowS
 from blis.policies.parameters import Bounds
 
 
@@ -26,12 +27,12 @@ class Params(NamedTuple):
     queue_threshold: Annotated[float, Bounds(0.01, 1e6, "waiting requests")] = 5.0
     kv_spare_trigger: Annotated[float, Bounds(0.0, 1.0, "share of KV blocks")] = 0.10
     queue_spare_trigger: Annotated[float, Bounds(0.0, 1e6, "waiting requests")] = 3.0
-    down_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 240.0
-    up_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 240.0
-    most_up_share: Annotated[float, Bounds(0.0, 1000.0, "share of the instances, per period")] = 1.0
-    most_up_instances: Annotated[float, Bounds(0.0, 100_000.0, "instances per period")] = 10.0
-    most_down_share: Annotated[float, Bounds(0.0, 1.0, "share of the instances, per period")] = 1.0
-    period_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 150.0
+    down_window_s: WindowS = 240.0
+    up_window_s: WindowS = 240.0
+    most_up_share: MostUpShare = 1.0
+    most_up_instances: MostUpInstances = 10.0
+    most_down_share: MostDownShare = 1.0
+    period_s: PeriodS = 150.0
 
 
 def memory_size(n_instances: int, n_requests: int) -> int:

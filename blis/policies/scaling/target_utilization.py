@@ -14,6 +14,7 @@ from blis.engine.fleet_view import FleetView
 from blis.engine.pool_readings import n_reporting, reported_sum
 from blis.engine.stabilising import PLACES_PER_INSTANCE, recommended_instances, stabilised
 from blis.foundation.units import Float64Vector, Int64Vector
+from blis.policies.pacing import MostDownShare, MostUpInstances, MostUpShare, PeriodS, WindowS
 from blis.policies.parameters import Bounds
 
 
@@ -23,12 +24,12 @@ class Params(NamedTuple):
     kv_target: Annotated[float, Bounds(0.001, 1000.0, "share of KV blocks in use")] = 0.6
     requests_target: Annotated[float, Bounds(0.001, 1000.0, "waiting and running, share of the largest batch")] = 0.6
     tolerance: Annotated[float, Bounds(0.0, 10.0, "share of the target")] = 0.1
-    down_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 300.0
-    up_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 0.0
-    most_up_share: Annotated[float, Bounds(0.0, 1000.0, "share of the instances, per period")] = 1.0
-    most_up_instances: Annotated[float, Bounds(0.0, 100_000.0, "instances per period")] = 4.0
-    most_down_share: Annotated[float, Bounds(0.0, 1.0, "share of the instances, per period")] = 1.0
-    period_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 15.0
+    down_window_s: WindowS = 300.0
+    up_window_s: WindowS = 0.0
+    most_up_share: MostUpShare = 1.0
+    most_up_instances: MostUpInstances = 4.0
+    most_down_share: MostDownShare = 1.0
+    period_s: PeriodS = 15.0
 
 
 def memory_size(n_instances: int, n_requests: int) -> int:

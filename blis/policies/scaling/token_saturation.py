@@ -18,6 +18,7 @@ from blis.engine.fleet_view import FleetView
 from blis.engine.pool_readings import cheapest_pool, dearest_pool, follow_lengths, has_reported
 from blis.engine.stabilising import PLACES_PER_INSTANCE, stabilised
 from blis.foundation.units import Float64Vector, Int64Vector
+from blis.policies.pacing import MostDownShare, MostUpInstances, MostUpShare, PeriodS, WindowS
 from blis.policies.parameters import Bounds, OneOf
 
 # Places of a pool's memory: mean prompt, mean output, rate of arrivals, capacity as observed at saturation.
@@ -34,12 +35,12 @@ class Params(NamedTuple):
     queue_threshold: Annotated[float, Bounds(0.01, 1e6, "waiting requests that show saturation")] = 5.0
     mean_input_tokens: Annotated[float, Bounds(0.0, 1e9, "tokens of a waiting request; 0: as measured")] = 0.0
     capacity: Annotated[str, OneOf(("measured", "memory"))] = "measured"
-    down_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 240.0
-    up_window_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 240.0
-    most_up_share: Annotated[float, Bounds(0.0, 1000.0, "share of the instances, per period")] = 1.0
-    most_up_instances: Annotated[float, Bounds(0.0, 100_000.0, "instances per period")] = 10.0
-    most_down_share: Annotated[float, Bounds(0.0, 1.0, "share of the instances, per period")] = 1.0
-    period_s: Annotated[float, Bounds(0.0, 86_400.0, "s")] = 150.0
+    down_window_s: WindowS = 240.0
+    up_window_s: WindowS = 240.0
+    most_up_share: MostUpShare = 1.0
+    most_up_instances: MostUpInstances = 10.0
+    most_down_share: MostDownShare = 1.0
+    period_s: PeriodS = 150.0
 
 
 def memory_size(n_instances: int, n_requests: int) -> int:

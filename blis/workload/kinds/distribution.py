@@ -20,7 +20,7 @@ from blis.workload.drawing.arrivals import (
     normalized_times,
 )
 from blis.workload.drawing.lengths import LONGEST_TOKENS, Gaussian
-from blis.workload.labels import Labels, Mix, check_mix, check_slo_class, draw_mix
+from blis.workload.labels import Labels, Mix, check_mix, check_slo_class, draw_mix, popular_names
 from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import MOST_REQUESTS, Requests
 from blis.workload.table import requests_of, whole_microseconds
@@ -65,8 +65,13 @@ class Params:
 
     @classmethod
     def from_mapping(cls, where: str, mapping: Mapping[str, object]) -> "Params":
-        """Check the keys of `Params`, and `preset`, whose lengths explicit keys override."""
-        given = check_keys(where, mapping, ("preset", *cls.__dataclass_fields__))
+        """Check the keys of `Params`, `preset`, whose lengths explicit keys override, and `adapter_popularity`."""
+        given = check_keys(where, mapping, ("preset", "adapter_popularity", *cls.__dataclass_fields__))
+        popularity = given.pop("adapter_popularity", None)
+        if popularity is not None:
+            if given.get("adapters") is not None:
+                raise ConfigError(f"{where}: adapters and adapter_popularity must not both be given; got both.")
+            given["adapters"] = popular_names(f"{where}.adapter_popularity", popularity, "adapter")
         preset = given.pop("preset", None)
         if preset is not None:
             prompt, output = PRESETS[check_choice(f"{where}.preset", preset, PRESETS)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, DROPPED, REJECTED, UNROUTABLE
+from blis.engine.codes import COMPLETED, DROPPED, GATEWAY_QUEUED, REJECTED, UNROUTABLE
 from blis.engine.feedback import REFUSED_PAUSE_US
 from experiments.fuzz.subject import Subject
 
@@ -50,6 +50,7 @@ def _arrivals(subject: Subject, early: object) -> Iterator[str]:
     """Arrivals are the workload's, or come their think time after the end that they wait for."""
     done, given, cluster = subject.outcome.requests, subject.requests, subject.cluster
     waits = given.after >= 0
+    is_plain = cluster.gateway is None and cluster.fleet is None
     if not np.array_equal(done.arrival_us[~waits], given.arrival_us[~waits]):
         yield "a request that waits for none did not arrive at its time"
     before = np.maximum(given.after, 0)
@@ -64,12 +65,12 @@ def _arrivals(subject: Subject, early: object) -> Iterator[str]:
     decided_us = done.arrival_us[before] + cluster.admission_latency_us + REFUSED_PAUSE_US
     if not np.array_equal(since_us[rejected], decided_us[rejected]):
         yield "a request did not arrive its think time and a second after the refusal that it waited for"
-    unroutable = waits & (status == UNROUTABLE)
+    unroutable = waits & (status == UNROUTABLE) & is_plain
     if not np.array_equal(since_us[unroutable], (decided_us + cluster.routing_latency_us)[unroutable]):
         yield "a request did not arrive its think time and a second after nobody could get the one that it waited for"
     dropped = waits & (status == DROPPED)
     if (since_us[dropped] <= done.arrival_us[before][dropped]).any():
         yield "a request arrived before the drop that it waited for"
-    open_end = waits & ~np.isin(status, (COMPLETED, REJECTED, DROPPED, UNROUTABLE))
+    open_end = waits & ((status < COMPLETED) | (status == GATEWAY_QUEUED))
     if (done.status[open_end] != 0).any():
         yield "a request started although what it waits for has not ended"

@@ -63,7 +63,9 @@ def _by_hand(subject: Subject, finished: Any, row: Any) -> Iterator[str]:
     base = subject.start(trace="none", record_steps=False)
     kind = "routing" if row.kind == ROUTING_DECISION else "admission"
     if kind == "routing":
-        base.stop_at_routing(int(np.flatnonzero(finished.state.trace.routings.request == row.request)[0]))
+        routings = finished.state.trace.routings  # who is sent on again is routed again
+        here = (routings.request == row.request) & (routings.clock_us == row.clock_us)
+        base.stop_at_routing(int(np.flatnonzero(here)[0]))
     else:
         base.stop_at_admission(int(row.request))
     if base.advance(2**62) is not False or base.decision != row.chosen:

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from blis.cluster.gateway import Gateway
+from blis.cluster.instances import Cluster
 from blis.engine.batch_sums import BatchSums
-from blis.foundation.answers import QUESTIONS, answer
-from blis.foundation.slo import CLASSES
+from blis.foundation.answers import GATEWAY_QUESTIONS, QUESTIONS, answer
+from blis.foundation.slo import BAND_OF_CLASS, CLASSES
 from blis.policies.binding import BoundPolicy, fields
 from blis.policies.bundle import complete_policy
 from experiments.fuzz.subject import Subject, rows_of
@@ -40,6 +42,7 @@ KNOWN = {
         "utilization",
         "prefix-cache-affinity",
         "slo-headroom",
+        "lora-affinity",
     },
     "routing": {
         "round-robin",
@@ -55,6 +58,10 @@ KNOWN = {
     "scheduling": {"fcfs", "sjf", "priority-fcfs", "reverse-priority", "predicted-sjf", "vtc", "las", "mlfq"},
     "preemption": {"newest", "lowest-priority"},
     "eviction": {"lru"},
+    "saturation": {"never", "utilization", "concurrency", "queue-and-kv", "token-headroom"},
+    "fairness": {"strict", "round-robin"},
+    "queue_order": {"fcfs", "slo-deadline", "predicted-sjf"},
+    "ceiling": {"static", "priority-holdback", "soft-reflective"},
     "scoring": {*STATELESS, "prefix-affinity", "no-hit-lru"},
 }
 
@@ -76,7 +83,16 @@ def _is_comparable(subject: Subject) -> bool:
         return False
     if int(requests.input_tokens.sum() + requests.output_tokens.sum()) > MOST_TOKENS:
         return False
-    asked = [question for question in QUESTIONS if question in KNOWN]  # no case has a gateway, or a fleet that scales
+    cluster = subject.cluster
+    if cluster.fleet is not None:
+        return False  # its plan would have to be known
+    if _has_mixed_slots(cluster):
+        return False
+    if cluster.gateway is not None and cluster.gateway.evicts_running and _looks_for_prompts(subject):
+        return False
+    asked = [question for question in KNOWN if question in QUESTIONS]
+    if cluster.gateway is None:
+        asked = [question for question in asked if question not in GATEWAY_QUESTIONS]
     if any(policies[question].name not in KNOWN[question] for question in asked):
         return False
     if not set(policies["routing"].scorers) <= KNOWN["scoring"]:
@@ -90,11 +106,29 @@ def _is_comparable(subject: Subject) -> bool:
     return semantics.same_time_by_kind or not subject.outcome.requests.preemptions.any()
 
 
+def _has_mixed_slots(cluster: Cluster) -> bool:
+    """Whether instances that have slots differ in what a load costs, or in how many adapters lie beside the slots."""
+    having = [one.lora for one in cluster.instances if one.lora.max_loras]
+    return len({(one.max_cpu_loras - one.max_loras, *one[2:]) for one in having}) > 1
+
+
+def _looks_for_prompts(subject: Subject) -> bool:
+    """Whether a policy may see what a request that comes again has left of its own prompt, which is seen only here."""
+    looked_for = {"cached_blocks", "affinity_blocks", "sent_prompts", "expected_latency"}
+    return any(subject.policies[name].needs & looked_for for name in ("admission", "filtering", "routing"))
+
+
 def _is_sure(one: BoundPolicy) -> bool:
     """Whether a filter draws nothing."""
-    explores = {"prefix-cache-affinity": (0.0,), "slo-headroom": (0.0, 1.0)}
-    place = list(fields(answer("filtering", one.name))).index("exploration_probability") if one.name in explores else 0
-    return one.name not in explores or one.parameters[place] in explores[one.name]
+    explores = {
+        "prefix-cache-affinity": ("exploration_probability", (0.0,)),
+        "slo-headroom": ("exploration_probability", (0.0, 1.0)),
+        "lora-affinity": ("affinity_threshold", (0.0, 1.0)),
+    }
+    if one.name not in explores:
+        return True
+    name, sure = explores[one.name]
+    return one.parameters[list(fields(answer("filtering", one.name))).index(name)] in sure
 
 
 def _filters_of(filtering: dict[str, Any]) -> list[dict[str, Any]]:
@@ -151,6 +185,44 @@ def _case_of(subject: Subject) -> dict[str, Any]:
         "router_ties": cluster.router_ties,
         "router_index_blocks": cluster.router_index_blocks,
         "fitness_weights": None,
+        **_lora_of(cluster),
+        **({} if cluster.gateway is None else _gateway_of(cluster.gateway, policies)),
+    }
+
+
+def _lora_of(cluster: Cluster) -> dict[str, Any]:
+    """Slots of each instance, and what loads and steps cost."""
+    having = [one.lora for one in cluster.instances if one.lora.max_loras]
+    if not having:
+        return {}
+    one = having[0]
+    costs = ("host_load_us", "disk_load_us", "step_us", "adapter_us", "token_us")
+    return {
+        "lora": {
+            "slots": [own.lora.max_loras for own in cluster.instances],
+            "spare": one.max_cpu_loras - one.max_loras,
+            **{name.replace("_load", ""): getattr(one, f"lora_{name}") for name in costs},
+        }
+    }
+
+
+def _gateway_of(gateway: Gateway, policies: dict[str, Any]) -> dict[str, Any]:
+    """The queue in front of the router, and what decides there."""
+    name_of_band = {band: name for name, band in zip(CLASSES, BAND_OF_CLASS, strict=True)}
+    return {
+        "gateway": {
+            "capacity_requests": gateway.capacity_requests,
+            "bands": {name_of_band[band]: most for band, most in gateway.bands},
+            "ttl_us": gateway.ttl_us,
+            "request_timeout_us": gateway.request_timeout_us,
+            "tick_us": gateway.tick_us,
+            "sweep_us": gateway.sweep_us,
+            "displace_least_urgent": gateway.displaces_least_urgent,
+            "evict_running": gateway.evicts_running,
+            "most_evictions": gateway.most_evictions,
+            "eviction_pause_us": gateway.eviction_pause_us,
+        },
+        **{question: policies[question] for question in GATEWAY_QUESTIONS},
     }
 
 

@@ -218,7 +218,7 @@ def test_a_wrong_device_or_degree_is_refused_in_words():
     ("mapping", "message"),
     [
         ({"mfu": 0.5}, "latency: unknown key 'mfu'. Keys: mfu_decode, mfu_prefill."),
-        ({"mfu_decode": 1.5}, "latency.mfu_decode must be a finite number > 0 ≤ 1; got 1.5."),
+        ({"mfu_decode": 1.5}, "latency.mfu_decode must be a finite number > 0 and ≤ 1; got 1.5."),
     ],
 )
 def test_wrong_parameters_are_refused_in_words(mapping, message):

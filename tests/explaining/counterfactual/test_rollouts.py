@@ -23,6 +23,12 @@ from tests.policies.compiled_blind import in_turn
 CLUSTER = {"instances": 3, "model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 2}
 PLAIN = {"kind": "distribution", "rate": 40, "num_requests": 400}
 PREFIXES = PLAIN | {"prefix_groups": 20, "prefix_tokens": 1024}
+ADAPTERS = {"": 1, "a": 4, "b": 3, "c": 2, "d": 1}
+LORA = {
+    "max_loras": 2, "max_cpu_loras": 3, "host_load_ms": 5, "disk_load_ms": 100, "step_us": 500.0, "adapter_us": 30.0,
+    "token_us": 1.5,
+}  # fmt: skip
+
 SCENARIOS = {
     "round-robin": (PLAIN, {}, {"routing": "round-robin"}),
     "weighted with prefixes": (PREFIXES, {}, {"routing": "weighted"}),
@@ -70,6 +76,13 @@ SCENARIOS = {
             "failures": [{"at_s": 2, "instance": 0, "requests": "lose"}],
         },
         {"routing": "least-loaded", "scaling": {"policy": "oscillator", "ticks": 2}},
+    ),
+    "adapters, round-robin": (
+        PLAIN | {"adapters": ADAPTERS}, {"lora": LORA, "kv_blocks": 900}, {"routing": "round-robin"}
+    ),
+    "adapters, by affinity": (
+        PREFIXES | {"adapters": ADAPTERS}, {"lora": LORA, "snapshot_refresh_us": 50_000},
+        {"routing": {"policy": "weighted", "scorers": "lora-affinity:1,queue-depth:1"}, "filtering": "lora-affinity"},
     ),
     "closed loop": ({"kind": "spec", "path": "docs/examples/closed_loop.yaml"}, {}, {"routing": "least-loaded"}),
     "closed loop, by what the router keeps": (
