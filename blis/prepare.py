@@ -206,6 +206,7 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
         "snapshot_refresh_us": cluster.snapshot_refresh_us,
         "cache_signal_delay_us": cluster.cache_signal_delay_us,
         **gateway_settings(cluster.gateway),
+        "awaits_kv": cluster.moves_kv,
         "horizon_us": codes.NEVER_US - 2 if horizon_us is None else horizon_us,
         "load_kind": codes.LOAD_PENDING if load_counts_once else codes.LOAD_IN_FLIGHT,
         "router_index_blocks": cluster.router_index_blocks or index_blocks,

@@ -62,6 +62,11 @@ class Cluster:
         if not self.instances:
             raise ConfigError("cluster.instances must hold at least one instance; got none.")
 
+    @property
+    def moves_kv(self) -> bool:
+        """Whether requests may wait for KV that comes from elsewhere."""
+        return False
+
     def limits(self, semantics: Semantics = CORRECTED) -> Records:
         """The instances' numbers as the kernel reads them; the semantics say what an instance leaves open."""
         own = (

@@ -7,6 +7,7 @@ in `scratch.step`.
 """
 
 from blis.engine._jit import kernel
+from blis.engine.awaiting_kv import waits_for_kv_alone
 from blis.engine.codes import (
     AT_VICTIM,
     BAD_TARGET,
@@ -21,6 +22,7 @@ from blis.engine.codes import (
     INSTANCE,
     LEFT_FROM,
     LEFT_TO,
+    NEVER_US,
     NO_TRACE,
     NOW_US,
     PREEMPTED,
@@ -114,6 +116,10 @@ def continue_step(world: World, state: State) -> int:
     step[STAGE] = BETWEEN_STEPS
     if step[UNDER_WAY] and _is_free(world, state, instance):
         wait_for_step(state, instance)
+        return DONE
+    if waits_for_kv_alone(world, state, instance) and _is_free(world, state, instance):
+        state.instances.step_number[instance] -= 1
+        state.instances.next_step_us[instance] = NEVER_US
         return DONE
     if world.settings.trace_level == NO_TRACE:
         finish_step(world, state, instance)

@@ -49,6 +49,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
         branch.requests[request] = base.requests[request]
         if base.drafts.shape[0] > 0:
             branch.drafts[request] = base.drafts[request]
+        if base.awaiting.shape[0] > 0:
+            branch.awaiting[request] = base.awaiting[request]
         if base.gateway.requests.shape[0] > 0:
             branch.gateway.requests[request] = base.gateway.requests[request]
         if base.learned.requests.shape[0] > 0:

@@ -147,6 +147,9 @@ def _least_blocks(world: World, state: State, instance: int, request: int) -> in
     size, limits = world.settings.block_size_tokens, world.limits
     text = state.requests.text_tokens[request]
     findable = 0
+    stored = state.requests.stored_tokens[request]
+    if stored > 0:  # its KV has come
+        return -(-text // size) - -(-stored // size)
     if limits.prefix_caching[instance] != 0:
         findable = text // size
         if state.requests.own_segment[request] < 0:

@@ -10,12 +10,18 @@ NO_DRAFTS = -1
 NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED, UNROUTABLE, LOST = range(8)
 # Of requests that came to a gateway: four ends, and that one still waits there.
 GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED = range(8, 13)
+# Of requests whose KV comes from elsewhere: on an instance, with blocks for it.
+AWAITING_KV = 13
 STATUS_NAMES = (
     *("not_started", "queued", "running", "completed", "rejected", "dropped", "unroutable", "lost"),
     *("gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out", "gateway_queued"),
+    "awaiting_kv",
 )
 #: Those of the gateway: without one nobody is ever in them.
 GATEWAY_STATUSES = (GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED)
+
+#: Those of clusters in which KV moves: elsewhere nobody is ever in them.
+MOVING_STATUSES = (AWAITING_KV,)
 
 # Why the kernel came back.
 DONE, AT_ADMISSION, AT_ROUTING, AT_ORDER, AT_VICTIM, GROW, OUT_OF_EVENTS, STALLED, BAD_TARGET, LEFT, AT_SCALING = range(

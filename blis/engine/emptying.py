@@ -7,6 +7,7 @@ included.
 """
 
 from blis.engine._jit import kernel
+from blis.engine.awaiting_kv import next_awaiting
 from blis.engine.claims import EMPTY, has_claims, leave_claim
 from blis.engine.codes import (
     FIXED_ORDER,
@@ -17,12 +18,12 @@ from blis.engine.codes import (
     NOT_STARTED,
     RETURN_ROOT,
 )
-from blis.engine.events import set_next_event
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
 from blis.engine.forgetting import forget_cache, forget_sent, give_back_pieces
 from blis.engine.gate_record import note_taken_away
 from blis.engine.heap import AS_QUEUED, AS_TAKEN, meld, without_root
 from blis.engine.members import complete
+from blis.engine.next_event import set_next_event
 from blis.engine.sent_prompts import note_dropped
 from blis.engine.state import LOST_ENTRIES, PAUSES, State
 from blis.engine.step_end import note_event
@@ -70,6 +71,12 @@ def empty_instance(world: World, state: State, instance: int, loses: int, now_us
             instances.waiting_head[instance] = without_root(AS_TAKEN, world.workload, state.requests, request)
         else:
             instances.waiting_head[instance] = state.requests.link[request]
+        if state.requests.stored_tokens[request] > 0:  # its KV has come, and it has not been taken yet
+            give_back_pieces(world, state, instance, request)
+        _take_away(world, state, instance, request, loses, now_us)
+    while instances.awaiting_root[instance] >= 0:
+        request = next_awaiting(state, instance)
+        give_back_pieces(world, state, instance, request)
         _take_away(world, state, instance, request, loses, now_us)
     _forget_logged(state, instance)
     _begin_anew(world, state, instance)
@@ -152,8 +159,12 @@ def _hand_back_one(world: World, state: State, instance: int, request: int, now_
 
 @kernel
 def _stays(world: World, state: State, request: int) -> bool:
-    """Whether a waiting request has been taken before, and so goes on where it is."""
-    return state.requests.scheduled_us[request] >= 0 or state.requests.preemptions[request] > 0
+    """Whether a waiting request has been taken before, or has KV here, and so goes on where it is."""
+    return (
+        state.requests.scheduled_us[request] >= 0
+        or state.requests.preemptions[request] > 0
+        or state.requests.stored_tokens[request] > 0
+    )
 
 
 @kernel
@@ -250,6 +261,9 @@ def _begin_anew(world: World, state: State, instance: int) -> None:
     instances.next_event_us[instance] = NEVER_US
     instances.next_step_us[instance] = NEVER_US
     instances.pending_root[instance] = -1
+    instances.awaiting_root[instance] = -1
+    instances.loaded_root[instance] = -1
+    instances.awaiting_kv_requests[instance] = 0
     instances.step_fixed[instance] = 0
     instances.busy_until_us[instance] = 0
     instances.waiting_head[instance] = -1

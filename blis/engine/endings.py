@@ -7,4 +7,4 @@ from blis.engine.codes import COMPLETED, GATEWAY_QUEUED
 @kernel
 def has_ended(status: int) -> bool:
     """Whether nothing will happen any more to a request in this state."""
-    return status >= COMPLETED and status != GATEWAY_QUEUED
+    return COMPLETED <= status < GATEWAY_QUEUED

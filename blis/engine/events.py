@@ -1,12 +1,13 @@
 """The order of events, and how one instance moves through its own.
 
 Time is int64 microseconds. Everything of the cluster at time t (arrivals, then admissions, then routings)
-precedes everything of its instances at t; instances go in the order of their index; within an instance a
-request enters the queue before the step of the same microsecond. Instances do not see each other, so each
-runs by itself up to the next event of the cluster.
+precedes everything of its instances at t; instances go in the order of their index; within an instance KV
+arrives before a request enters the queue, and that is before the step of the same microsecond. Instances do
+not see each other, so each runs by itself up to the next event of the cluster.
 """
 
 from blis.engine._jit import kernel
+from blis.engine.awaiting_kv import receive_kv
 from blis.engine.batch import continue_step, start_step
 from blis.engine.codes import (
     BETWEEN_STEPS,
@@ -24,6 +25,7 @@ from blis.engine.codes import (
 from blis.engine.decode_run import run_decodes
 from blis.engine.feedback import release_followers
 from blis.engine.heap import AS_QUEUED, meld, without_root
+from blis.engine.next_event import call_for_step, next_kv_us, set_next_event
 from blis.engine.observation import has_trace_room
 from blis.engine.room import has_room_for_step
 from blis.engine.sent_prompts import note_dropped
@@ -52,17 +54,6 @@ def inject(world: World, state: State, instance: int, request: int, now_us: int)
     instances.in_flight_requests[instance] += 1
     note_event(state, instance, now_us)
     set_next_event(state, instance)
-
-
-@kernel
-def set_next_event(state: State, instance: int) -> None:
-    """Bring `next_event_us` up to date."""
-    instances = state.instances
-    root = instances.pending_root[instance]
-    event_us = instances.next_step_us[instance]
-    if root >= 0 and state.requests.queued_us[root] < event_us:
-        event_us = state.requests.queued_us[root]
-    instances.next_event_us[instance] = event_us
 
 
 @kernel
@@ -106,13 +97,7 @@ def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None
     instances.input_tokens[instance] += world.workload.table.input_tokens[request]
     count_waiting(state, instance, request)
     enqueue(world, state, instance, request, False)
-    if instances.next_step_us[instance] == NEVER_US:
-        start_us = now_us
-        if world.settings.busy_until_step_ends:
-            start_us = max(start_us, instances.busy_until_us[instance])
-        instances.next_step_us[instance] = start_us
-        # A step that a queueing calls for follows all queueings of its microsecond.
-        instances.step_fixed[instance] = NEVER_US
+    call_for_step(world, state, instance, now_us)
 
 
 @kernel
@@ -142,6 +127,14 @@ def advance(world: World, state: State, instance: int, until_us: int) -> int:
         if not in_step:
             root = instances.pending_root[instance]
             queueing_us = requests.queued_us[root] if root >= 0 else NEVER_US
+            kv_us = next_kv_us(state, instance) if world.settings.awaits_kv else NEVER_US
+            if kv_us < NEVER_US and kv_us <= min(queueing_us, instances.next_step_us[instance]):
+                if kv_us >= until_us:
+                    break
+                if not receive_kv(world, state, instance, kv_us):
+                    return GROW
+                cluster[EVENTS] += 1
+                continue
             if _queueing_is_next(world, state, instance, queueing_us):
                 if queueing_us >= until_us:
                     break
@@ -165,7 +158,7 @@ def advance(world: World, state: State, instance: int, until_us: int) -> int:
                 if not end_steps(world, state, instance, step_us):
                     cluster[EVENTS] += 1
                     continue
-            steps = run_decodes(world, state, instance, min(until_us, queueing_us))
+            steps = run_decodes(world, state, instance, min(until_us, queueing_us, kv_us))
             cluster[EVENTS] += max(steps, 1)
             if steps > 0:
                 continue

@@ -128,6 +128,7 @@ SETTING_FIELDS = {
     "hands_back": (_I, 0),  # who drains gives what it has not begun to the router again
     "n_pools": (_I, 0),
     "has_gateway": (_I, 0),  # admitted requests wait in a queue in front of the router
+    "awaits_kv": (_I, 0),  # requests may wait for KV that comes from elsewhere, see blis.engine.awaiting_kv
     "gate_capacity_requests": (_I, 0),  # that may wait there; NEVER_US: any number
     "gate_ttl_us": (_I, 0),  # from the enqueueing, after which a waiting request expires; NEVER_US: it never does
     "gate_timeout_us": (_I, 0),  # from the arrival, after which the client of a waiting request gives up; NEVER_US
@@ -276,11 +277,23 @@ TENANT_FIELDS = {
     "served_us": (_I, 0),  # when the last of them completed
 }
 
+# Of a request, where one may wait for KV: its node in a heap of blis.engine.ranked_heap.
+AWAITING_FIELDS = {
+    "key": (_F, 0.0),  # when its KV is there [µs]; once it is, minus that
+    "rank": (_I, 0),  # how many were routed before it
+    "child": (_I, -1),
+    "next": (_I, -1),
+    "previous": (_I, -1),
+}
+
 INSTANCE_FIELDS = {
     "clock_us": (_I, 0),  # time of the last executed event
-    "next_event_us": (_I, NEVER_US),  # earliest of the next two
+    "next_event_us": (_I, NEVER_US),  # earliest of the next step, queueing and arrival of KV
     "next_step_us": (_I, NEVER_US),
     "pending_root": (_I, -1),  # heap of requests on their way into the wait queue
+    "awaiting_root": (_I, -1),  # heap of requests that wait for their KV, by the time at which it is there
+    "loaded_root": (_I, -1),  # heap of waiting requests whose KV has come, the latest first
+    "awaiting_kv_requests": (_I, 0),
     "step_fixed": (_I, 0),  # twice the time at which the next step was scheduled, see fix_next_step
     "busy_until_us": (_I, 0),
     "step_clock_us": (_I, 0),  # sum of all step lengths

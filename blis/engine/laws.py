@@ -3,6 +3,7 @@
 import numpy as np
 
 from blis.engine.codes import (
+    AWAITING_KV,
     DROPPED,
     GATE_REQUESTS,
     N_GATEWAY_REJECTED,
@@ -32,15 +33,18 @@ def check_conservation(state: State) -> None:
     LawBrokenError
         If the requests are in other states than were counted.
     """
-    counters = ("pending_requests", "queued_requests", "running_requests", "completed_requests", "dropped_requests")
+    counters = (
+        *("pending_requests", "queued_requests", "running_requests", "completed_requests", "dropped_requests"),
+        "awaiting_kv_requests",
+    )
     # As records they are slower to read.
     instances, requests = state.instances.view(np.ndarray), state.requests.view(np.ndarray)
-    pending, queued, running, completed, dropped = (sum(instances[name].tolist()) for name in counters)
+    pending, queued, running, completed, dropped, awaiting = (sum(instances[name].tolist()) for name in counters)
     cluster = state.scratch.cluster
     rejected, unroutable, lost = (int(cluster[place]) for place in (N_REJECTED, N_UNROUTABLE, N_LOST))
     ended, held = _ends_at_gateway(state), int(state.gateway.places[GATE_REQUESTS])
     not_started = len(requests) - _routed(state) - rejected - unroutable - sum(ended) - held + pending
-    counted = (not_started, queued, running, completed, rejected, dropped, unroutable, lost, *ended, held)
+    counted = (not_started, queued, running, completed, rejected, dropped, unroutable, lost, *ended, held, awaiting)
     counts = np.bincount(requests["status"], minlength=len(STATUS_NAMES)).tolist()
     for name, expected, got in zip(STATUS_NAMES, counts, counted, strict=True):
         if expected != got:
@@ -104,11 +108,13 @@ def _check_requests(workload: Workload, limits: Records, state: State, instance:
     here = requests.status[requests.instance == instance]
     _require("waiting requests are counted", instance, int((here == QUEUED).sum()), int(counters.queued_requests))
     _require("running requests are counted", instance, int((here == RUNNING).sum()), int(counters.running_requests))
+    awaiting = int((here == AWAITING_KV).sum())
+    _require("requests that wait for KV are counted", instance, awaiting, int(counters.awaiting_kv_requests))
     _require("dropped requests are counted", instance, int((here == DROPPED).sum()), int(counters.dropped_requests))
     ended = int(counters.completed_requests + counters.dropped_requests)
     _require("in flight is routed and not ended", instance, len(here) - ended, int(counters.in_flight_requests))
     waiting = (requests.instance == instance) & (requests.status == QUEUED)
-    tokens = int(requests.text_tokens[waiting].sum())
+    tokens = int((requests.text_tokens - requests.stored_tokens)[waiting].sum())
     _require("waiting tokens are counted", instance, tokens, int(counters.queued_tokens))
     excess = max(0, int(counters.running_requests) - int(limits.max_running_requests[instance]))
     _require("a batch keeps to its largest size", instance, 0, excess)

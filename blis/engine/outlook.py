@@ -38,5 +38,7 @@ def _uncached_tokens(world: World, state: State, instance: int, request: int) ->
         if requests.chunk_step[request] == number:
             stored -= requests.chunk_tokens[request]
         return max(1, text - stored)
+    if requests.stored_tokens[request] > 0:  # it has KV that came from elsewhere
+        return max(1, text - requests.stored_tokens[request])
     found, _, _ = cached_prefix(world, state, instance, request)
     return max(1, text - found * world.settings.block_size_tokens)

@@ -70,3 +70,19 @@ def compute_chunk(world: World, state: State, instance: int, request: int, chunk
     if start + chunk == text:
         state.scratch.members[step[N_MEMBERS]] = request
         step[N_MEMBERS] += 1
+
+
+@kernel
+def replay_last(state: State, instance: int, request: int) -> None:
+    """Let a request whose text is stored compute its last token again in this step: a decode like any other."""
+    step, requests = state.scratch.step, state.requests
+    requests.computed_tokens[request] += 1
+    requests.earlier_chunk_step[request] = requests.chunk_step[request]
+    requests.chunk_step[request] = state.instances.step_number[instance]
+    requests.chunk_tokens[request] = 1
+    step[BUDGET] -= 1
+    step[DECODE_REQUESTS] += 1
+    step[DECODE_CONTEXT] += requests.text_tokens[request] - 1
+    step[REPLAYED] += 1
+    state.scratch.members[step[N_MEMBERS]] = request
+    step[N_MEMBERS] += 1

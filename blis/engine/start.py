@@ -27,6 +27,7 @@ from blis.engine.codes import (
 )
 from blis.engine.fields import (
     ADMISSION_FIELDS,
+    AWAITING_FIELDS,
     BAND_FIELDS,
     CLAIM_FIELDS,
     DRAFT_FIELDS,
@@ -122,6 +123,7 @@ def new_state(
     return State(
         requests=requests,
         drafts=records(DRAFT_FIELDS, 0 if settings.acceptance_key == NO_DRAFTS else n),
+        awaiting=records(AWAITING_FIELDS, n if settings.awaits_kv else 0),
         instances=instances,
         signals=instances if settings.snapshot_refresh_us == 0 else _first_signals(instances, settings),
         batches=_new_batches(m, largest_batch, settings.block_size_tokens),

@@ -1,6 +1,7 @@
 """Taking waiting requests into the batch, as far as its size, the token budget and free KV blocks allow."""
 
 from blis.engine._jit import kernel
+from blis.engine.awaiting_kv import give_up_loaded, has_loaded, leave_loaded
 from blis.engine.codes import (
     AT_ORDER,
     BLOCKS_LACKING,
@@ -16,7 +17,7 @@ from blis.engine.codes import (
 )
 from blis.engine.free_blocks import free_blocks
 from blis.engine.holding import cached_prefix, claim_prefix
-from blis.engine.prefill import compute_chunk, next_chunk
+from blis.engine.prefill import compute_chunk, next_chunk, replay_last
 from blis.engine.room import has_room_beside
 from blis.engine.service import charge_prompt
 from blis.engine.state import State
@@ -81,17 +82,26 @@ def take_waiting(world: World, state: State, instance: int) -> int:
         elif world.settings.asks_order and step[SORTED] == 0:
             step[SORTED] = sort_waiting(world, state, instance, step[NOW_US])
         request = first_waiting(world, state, instance)
+        if requests.stored_tokens[request] > 0:  # its KV has come
+            if _take_loaded(world, state, instance, request):
+                continue
+            if instances.running_requests[instance] > 0:
+                step[STOPPED_BY] = BLOCKS_LACKING
+                break
+            if not give_up_loaded(world, state, instance):
+                return GROW
+            continue
         found, claimed, detached, chunk, needed, parts = prospect(world, state, instance, request, step[BUDGET])
         if needed > free_blocks(world, state, instance):
+            if has_loaded(world, state, instance) and instances.running_requests[instance] == 0:
+                if not give_up_loaded(world, state, instance):
+                    return GROW
+                continue
             step[STOPPED_BY] = BLOCKS_LACKING
             break
         if claimed > 0 and not has_room_beside(world, state, instance, 2 * parts):  # a part may be split at both ends
             return GROW
-        take_first(world, state, instance, step[SORTED])
-        if world.settings.queue_kind == CHANGING_ORDER:
-            step[SORTED] -= 1
-            if world.settings.sorts_after_each:
-                step[SORTED] = UNSORTED
+        _take_out(world, state, instance)
         _join(world, state, instance, request, found)
         requests.detached_blocks[request] = detached
         claim_prefix(world, state, instance, request, claimed)
@@ -103,6 +113,43 @@ def take_waiting(world: World, state: State, instance: int) -> int:
             state.batches.prefilling[instance, waiting_prompts] = request
             instances.prefilling_requests[instance] = waiting_prompts + 1
     return DONE
+
+
+@kernel
+def _take_out(world: World, state: State, instance: int) -> None:
+    """Remove the first request from the wait queue."""
+    step = state.scratch.step
+    take_first(world, state, instance, step[SORTED])
+    if world.settings.queue_kind == CHANGING_ORDER:
+        step[SORTED] -= 1
+        if world.settings.sorts_after_each:
+            step[SORTED] = UNSORTED
+
+
+@kernel
+def _take_loaded(world: World, state: State, instance: int, request: int) -> bool:
+    """Take the first request, whose KV has come; False, and nothing happens, if blocks for the rest are lacking."""
+    requests, instances, size = state.requests, state.instances, world.settings.block_size_tokens
+    stored, text = requests.stored_tokens[request], requests.text_tokens[request]
+    chunk = next_chunk(world, state, instance, text - stored, state.scratch.step[BUDGET])
+    end = text if world.limits.reserve_full_isl[instance] else stored + chunk
+    needed = -(-end // size) - -(-stored // size)
+    if needed > 0 and instances.running_requests[instance] > 0:
+        needed += world.limits.watermark_blocks[instance]
+    if needed > free_blocks(world, state, instance):
+        return False
+    _take_out(world, state, instance)
+    leave_loaded(state, instance, request)
+    _join(world, state, instance, request, requests.cached_blocks[request])
+    if stored == text:
+        replay_last(state, instance, request)
+        return True
+    compute_chunk(world, state, instance, request, chunk, stored)
+    if stored + chunk < text:
+        waiting_prompts = instances.prefilling_requests[instance]
+        state.batches.prefilling[instance, waiting_prompts] = request
+        instances.prefilling_requests[instance] = waiting_prompts + 1
+    return True
 
 
 @kernel

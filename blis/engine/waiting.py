@@ -114,7 +114,7 @@ def count_waiting(state: State, instance: int, request: int) -> None:
     """Count a request as waiting, whether or not it can be taken yet."""
     instances = state.instances
     instances.queued_requests[instance] += 1
-    instances.queued_tokens[instance] += state.requests.text_tokens[request]
+    instances.queued_tokens[instance] += _missing_tokens(state, request)
     if instances.queued_requests[instance] > instances.peak_queue[instance]:
         instances.peak_queue[instance] = instances.queued_requests[instance]
 
@@ -123,7 +123,13 @@ def count_waiting(state: State, instance: int, request: int) -> None:
 def forget_waiting(state: State, instance: int, request: int) -> None:
     """Undo `count_waiting`."""
     state.instances.queued_requests[instance] -= 1
-    state.instances.queued_tokens[instance] -= state.requests.text_tokens[request]
+    state.instances.queued_tokens[instance] -= _missing_tokens(state, request)
+
+
+@kernel
+def _missing_tokens(state: State, request: int) -> int:
+    """Tokens of a waiting request's text whose KV it does not hold; only who has waited for KV holds any."""
+    return state.requests.text_tokens[request] - state.requests.stored_tokens[request]
 
 
 @kernel

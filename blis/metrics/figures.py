@@ -16,6 +16,7 @@ from blis.metrics.latency import interval_figures
 from blis.metrics.load import load_figures
 from blis.metrics.served import Served, served_requests
 from blis.metrics.service import service_figures, share
+from blis.metrics.states import absent_keys
 from blis.outcome import Outcome
 from blis.workload.requests import Requests
 
@@ -51,7 +52,7 @@ def cluster_block(
     """The figures of all requests and instances, as `blis.metrics.summary` begins with."""
     end_us, instances, everywhere = outcome.end_us, outcome.instances, slice(None)
     return {
-        **service_figures(served, end_us, cluster.gateway is not None),
+        **service_figures(served, end_us, absent_keys(cluster)),
         **interval_figures(outcome.interval_us, outcome.interval_tokens),
         **fairness_figures(served, requests.tenant, len(requests.tenants)),
         "total_input_tokens": int(instances.input_tokens.sum()),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, STATUS_NAMES
+from blis.engine.codes import COMPLETED, MOVING_STATUSES, STATUS_NAMES
 from blis.fitness import weighted
 from blis.foundation.checks import check_choice, check_number
 from blis.foundation.units import US_PER_MS, US_PER_S, Float64Vector, Int64Vector
@@ -205,7 +205,7 @@ def _counts(outcome: Outcome, n_completed: int) -> dict[str, Any]:
     rates = _hit_rates(instances)
     return {
         "injected": len(outcome.requests.status),
-        **dict(zip(STATUS_NAMES, by_status, strict=True)),
+        **{STATUS_NAMES[status]: n for status, n in enumerate(by_status) if status not in MOVING_STATUSES},
         "timed_out": 0,
         "preemptions": preemptions,
         "preemption_rate": preemptions / n_completed if n_completed else 0.0,

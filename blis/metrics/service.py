@@ -1,26 +1,31 @@
 """How a group of requests was served: how many, how fast, and how many as well as they were promised."""
 
+from collections.abc import Sequence
+
 from blis.engine.judging import Judgement
 from blis.engine.tallies import tally
 from blis.foundation.units import US_PER_S
 from blis.metrics.latency import latency_figures
 from blis.metrics.promise import geometric_mean
 from blis.metrics.served import Served
-from blis.metrics.states import named_counts
+from blis.metrics.states import GATEWAY_KEYS, MOVING_KEYS, named_counts
 
 
-def service_figures(served: Served, end_us: int, has_gateway: bool = False) -> dict[str, int | float | None]:
+def service_figures(
+    served: Served, end_us: int, absent: Sequence[str] = GATEWAY_KEYS + MOVING_KEYS
+) -> dict[str, int | float | None]:
     """Counts, ratios, rates, latencies and SLO attainment of these requests.
 
     Ratios are per request that had arrived by the end, whatever became of it: who rejects or drops gains nothing.
-    Rates are per second of simulated time, up to `end_us`, the time of the last event. None of none.
+    Rates are per second of simulated time, up to `end_us`, the time of the last event. None of none. `absent` are keys
+    of states in which nobody can be, see `blis.metrics.states`.
     """
     judgement = Judgement(served.arrived, served.meets_slo, served.lateness, served.promised_time_used)
     sums = tally(
         judgement, served.status, served.ttft_us, served.itl_mean_us, served.e2e_us, served.scheduling_delay_us,
         served.output_tokens,
     )  # fmt: skip
-    counts = named_counts(sums.states, has_gateway)
+    counts = named_counts(sums.states, absent)
     seconds = end_us / US_PER_S
     return {
         "injected_requests": len(served.status),

@@ -5,15 +5,22 @@ Unroutable are those that were admitted when no instance could be sent them.
 
 from collections.abc import Sequence
 
-from blis.engine.codes import GATEWAY_STATUSES, STATUS_NAMES
+from blis.cluster.instances import Cluster
+from blis.engine.codes import GATEWAY_STATUSES, MOVING_STATUSES, STATUS_NAMES
 
 #: Key of each count, in the order of `STATUS_NAMES`. Not started: not yet arrived, or on its way to a wait queue.
 KEYS = tuple(f"{name}_requests" for name in STATUS_NAMES)
 #: Of those, what a cluster without a gateway does not have.
 GATEWAY_KEYS = tuple(KEYS[status] for status in GATEWAY_STATUSES)
+#: What a cluster in which no KV moves does not have.
+MOVING_KEYS = tuple(KEYS[status] for status in MOVING_STATUSES)
 
 
-def named_counts(states: Sequence[int], has_gateway: bool) -> dict[str, int]:
-    """How many requests are in each state, by key, from the numbers in the order of `STATUS_NAMES`."""
-    counts = dict(zip(KEYS, states, strict=True))
-    return counts if has_gateway else {key: count for key, count in counts.items() if key not in GATEWAY_KEYS}
+def absent_keys(cluster: Cluster) -> tuple[str, ...]:
+    """Keys of the states in which no request of a cluster can be."""
+    return (GATEWAY_KEYS if cluster.gateway is None else ()) + (() if cluster.moves_kv else MOVING_KEYS)
+
+
+def named_counts(states: Sequence[int], absent: Sequence[str] = ()) -> dict[str, int]:
+    """How many requests are in each state, by key, from the numbers in the order of `STATUS_NAMES`; some left out."""
+    return {key: count for key, count in zip(KEYS, states, strict=True) if key not in absent}

@@ -19,6 +19,7 @@ from blis.metrics.network import network_figures
 from blis.metrics.reach import reach_notes
 from blis.metrics.served import Served, served_requests, split
 from blis.metrics.service import service_figures
+from blis.metrics.states import GATEWAY_KEYS, absent_keys
 from blis.outcome import Outcome
 from blis.workload.labels import number_names
 from blis.workload.requests import Requests
@@ -27,7 +28,8 @@ from blis.workload.requests import Requests
 def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: SloTargets) -> dict[str, Any]:
     """The metrics, in one fixed order of keys, as plain numbers; a figure of an empty set is None."""
     served = served_requests(requests, outcome, targets)
-    end_us, has_gateway = outcome.end_us, cluster.gateway is not None
+    end_us, absent = outcome.end_us, absent_keys(cluster)
+    absent_there = (*GATEWAY_KEYS, *absent)  # of those that have been routed
     models, model = _models(requests, cluster, outcome.requests.instance)
     return {
         "instance_id": "cluster",
@@ -35,14 +37,14 @@ def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: S
         **cluster_block(requests, cluster, outcome, served),
         **network_figures(requests, outcome.requests),
         **modality_figures(requests),
-        "instances": _instance_blocks(served, cluster, outcome),
+        "instances": _instance_blocks(served, cluster, outcome, absent_there),
         "classes": [
             block | {"slo_targets": targets.of(block["slo_class"])._asdict()}
-            for block in _groups("slo_class", served, requests.slo_class, requests.slo_classes, end_us, has_gateway)
+            for block in _groups("slo_class", served, requests.slo_class, requests.slo_classes, end_us, absent)
         ],
-        "tenants": _groups("tenant", served, requests.tenant, requests.tenants, end_us, has_gateway),
-        "models": _groups("model", served, model, models, end_us),
-        "pools": _pool_blocks(served, cluster, outcome),
+        "tenants": _groups("tenant", served, requests.tenant, requests.tenants, end_us, absent),
+        "models": _groups("model", served, model, models, end_us, absent_there),
+        "pools": _pool_blocks(served, cluster, outcome, absent_there),
         "notes": [*requests.notes, *model_notes(requests, cluster), *reach_notes(requests, cluster, outcome)],
     }
 
@@ -53,11 +55,11 @@ def _groups(
     labels: Int64Vector | Int32Vector,
     names: Sequence[str],
     end_us: int,
-    has_gateway: bool = False,
+    absent: Sequence[str],
 ) -> list[dict[str, Any]]:
     """One block per name, in the order of the table of names."""
     groups = zip(names, split(served, labels, len(names)), strict=True)
-    return [{key: name, **service_figures(group, end_us, has_gateway)} for name, group in groups]
+    return [{key: name, **service_figures(group, end_us, absent)} for name, group in groups]
 
 
 def _models(requests: Requests, cluster: Cluster, instance: Int64Vector) -> tuple[tuple[str, ...], Int64Vector]:
@@ -72,7 +74,7 @@ def _models(requests: Requests, cluster: Cluster, instance: Int64Vector) -> tupl
     return names.names, np.where(asked >= 0, asked, sent_to)
 
 
-def _pool_blocks(served: Served, cluster: Cluster, outcome: Outcome) -> list[dict[str, Any]]:
+def _pool_blocks(served: Served, cluster: Cluster, outcome: Outcome, absent: Sequence[str]) -> list[dict[str, Any]]:
     """One block per pool of instances that are alike, of the requests that were routed to it."""
     pool_of = np.array([one.pool for one in cluster.instances])
     pool = np.append(pool_of, -1)[outcome.requests.instance]
@@ -92,14 +94,14 @@ def _pool_blocks(served: Served, cluster: Cluster, outcome: Outcome) -> list[dic
                 "tensor_parallel": instances[0].tensor_parallel,
                 "n_instances": len(instances),
                 **cost_figures(instances, present_us[members], n_completed, int(group.meets_slo.sum())),
-                **service_figures(group, outcome.end_us),
+                **service_figures(group, outcome.end_us, absent),
                 **load_figures(outcome.instances, members, len(group.status)),
             }
         )
     return blocks
 
 
-def _instance_blocks(served: Served, cluster: Cluster, outcome: Outcome) -> list[dict[str, Any]]:
+def _instance_blocks(served: Served, cluster: Cluster, outcome: Outcome, absent: Sequence[str]) -> list[dict[str, Any]]:
     """One block per instance, of the requests that were routed to it."""
     instances, end_us = outcome.instances, outcome.end_us
     blocks = []
@@ -111,7 +113,7 @@ def _instance_blocks(served: Served, cluster: Cluster, outcome: Outcome) -> list
                 "model": one.model,
                 "hardware": one.hardware,
                 "tensor_parallel": one.tensor_parallel,
-                **service_figures(group, end_us),
+                **service_figures(group, end_us, absent),
                 "total_input_tokens": int(instances.input_tokens[place]),
                 "vllm_estimated_duration_s": end_us / US_PER_S,
                 **load_figures(instances, itself, len(group.status)),

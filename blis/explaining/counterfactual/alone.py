@@ -95,4 +95,4 @@ def _run_until_left(future: Simulation, requests: Int64Vector, until_us: int) ->
 
 
 def _have_ended(status: Int64Vector) -> bool:
-    return bool(((status >= COMPLETED) & (status != GATEWAY_QUEUED)).all())
+    return bool(((status >= COMPLETED) & (status < GATEWAY_QUEUED)).all())

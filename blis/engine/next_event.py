@@ -1,0 +1,38 @@
+"""When something happens next on an instance."""
+
+from blis.engine._jit import kernel
+from blis.engine.codes import NEVER_US
+from blis.engine.state import State
+from blis.engine.views import World
+
+
+@kernel
+def next_kv_us(state: State, instance: int) -> int:
+    """When KV next arrives at an instance."""
+    root = state.instances.awaiting_root[instance]
+    return int(state.awaiting.key[root]) if root >= 0 else NEVER_US
+
+
+@kernel
+def set_next_event(state: State, instance: int) -> None:
+    """Bring `next_event_us` up to date."""
+    instances = state.instances
+    root = instances.pending_root[instance]
+    event_us = min(instances.next_step_us[instance], next_kv_us(state, instance))
+    if root >= 0 and state.requests.queued_us[root] < event_us:
+        event_us = state.requests.queued_us[root]
+    instances.next_event_us[instance] = event_us
+
+
+@kernel
+def call_for_step(world: World, state: State, instance: int, now_us: int) -> None:
+    """Somebody waits: if no step is due, one follows everything else that happens now."""
+    instances = state.instances
+    if instances.next_step_us[instance] != NEVER_US:
+        return
+    start_us = now_us
+    if world.settings.busy_until_step_ends:
+        start_us = max(start_us, instances.busy_until_us[instance])
+    instances.next_step_us[instance] = start_us
+    # A step that a queueing calls for follows all queueings of its microsecond.
+    instances.step_fixed[instance] = NEVER_US
