@@ -5,7 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.codes import GATE_PEAK, N_ADMITTED, N_REJECTED, N_RETURNED, N_ROUTED, N_TURNED_AWAY, NO_TRACE
+from blis.engine.codes import (
+    GATE_PEAK,
+    N_ADMITTED,
+    N_DIVIDED,
+    N_REJECTED,
+    N_RETURNED,
+    N_ROUTED,
+    N_TRANSFERS,
+    N_TURNED_AWAY,
+    NO_TRACE,
+    TRANSFER_DEPTH_PEAK,
+    TRANSFER_DEPTH_SUM,
+    TRANSFER_RETURNS,
+)
 from blis.engine.columns import request_columns
 from blis.engine.fields import Records
 from blis.engine.fleet_log import LIFECYCLE_TIMES, fleet_log, lifecycle_times
@@ -66,6 +79,8 @@ class InstanceOutcome:
     drafted_decodes: Int64Vector  #: decodes that had drafts
     draft_tokens: Int64Vector  #: that these verified
     accepted_tokens: Int64Vector  #: of those, also where they lie behind the end of an output
+    handed_over_requests: Int64Vector  #: whose prompt it computed for another instance
+    received_requests: Int64Vector  #: whose prompt another instance computed for it
     taken_away_requests: Int64Vector  #: sent there, and taken away when it drained or died
     loading_us: Int64Vector  #: time on its GPUs before it served
     warm_us: Int64Vector  #: time in which requests were sent there; all of it where instances neither come nor go
@@ -95,6 +110,24 @@ class GatewayOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferOutcome:
+    """How requests were divided, and how their KV moved; one entry per request, -1 where it did not."""
+
+    prefill_instance: Int64Vector  #: that computed its prompt, the last time
+    decode_instance: Int64Vector  #: that its KV was sent to
+    prefilled_us: Int64Vector  #: end of the step that completed its prompt
+    started_us: Int64Vector  #: of its transfer
+    arrives_us: Int64Vector  #: end of its transfer
+    depth: Int64Vector  #: transfers under way at its start, itself included; 0: it had none
+    sent_blocks: Int64Vector  #: prompt blocks that were not found where it decodes
+    n_divided: int  #: decisions to divide a request; one that is routed again may be divided again
+    n_transfers: int  #: that started
+    n_returns: int  #: requests that were handed back because their transfer could not be
+    depth_sum: int  #: of all that started
+    depth_peak: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Everything that a finished, or interrupted, simulation has to tell."""
 
@@ -110,6 +143,7 @@ class Outcome:
     n_turned_away: int  #: refusals by admission of requests that came again
     gateway: GatewayOutcome | None  #: None without a gateway
     retries: Int64Vector | None  #: (n,) how often each request has come again; None where no client does
+    transfers: TransferOutcome | None  #: None where prefill and decode are never divided
     trace: TraceLog | None  #: what was recorded, arrays cut to what there is; None without a trace
 
 
@@ -160,6 +194,7 @@ def outcome(simulation: Simulation) -> Outcome:
         n_turned_away=int(state.scratch.cluster[N_TURNED_AWAY]),
         gateway=_gateway(simulation),
         retries=state.gateway.requests.attempts.copy() if simulation.settings.retry_attempts > 0 else None,
+        transfers=_transfers(simulation),
         trace=_recorded(simulation),
     )
 
@@ -185,6 +220,28 @@ def _gateway(simulation: Simulation) -> GatewayOutcome | None:
         ended_us=gated["ended_us"].copy(),
         wait_us=np.where(sent, gated["dispatched_us"] - gated["enqueued_us"], -1),
         peak_requests=int(gateway.places[GATE_PEAK]),
+    )
+
+
+def _transfers(simulation: Simulation) -> TransferOutcome | None:
+    if not simulation.settings.has_transfers:
+        return None
+    legs = simulation.state.transfers.legs.view(np.ndarray)
+    places = simulation.state.transfers.places
+    moved = legs["started_us"] >= 0
+    return TransferOutcome(
+        prefill_instance=legs["prefill_instance"].copy(),
+        decode_instance=np.where(moved, legs["decode_instance"], -1),
+        prefilled_us=legs["prefilled_us"].copy(),
+        started_us=legs["started_us"].copy(),
+        arrives_us=legs["arrives_us"].copy(),
+        depth=np.where(moved, legs["depth"], 0),
+        sent_blocks=np.where(moved, legs["sent_blocks"], -1),
+        n_divided=int(places[N_DIVIDED]),
+        n_transfers=int(places[N_TRANSFERS]),
+        n_returns=int(places[TRANSFER_RETURNS]),
+        depth_sum=int(places[TRANSFER_DEPTH_SUM]),
+        depth_peak=int(places[TRANSFER_DEPTH_PEAK]),
     )
 
 

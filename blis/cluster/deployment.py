@@ -17,7 +17,7 @@ from blis.cluster.catalog import (
 )
 from blis.cluster.fleet_plan import Fleet, fleet_pools
 from blis.cluster.instances import Cluster, Instance
-from blis.cluster.kv_capacity import Load, kv_blocks, weight_bytes
+from blis.cluster.kv_capacity import Load, kv_blocks, kv_bytes_per_token, weight_bytes
 from blis.cluster.latency import LatencyModel
 from blis.cluster.latency.affine import Params as AffineParams
 from blis.cluster.model_length import max_model_len
@@ -104,6 +104,7 @@ def build_cluster(
         router_ties=plan.router_ties,
         fleet=fleet,
         gateway=plan.gateway,
+        disaggregation=plan.disaggregation,
     )
 
 
@@ -172,7 +173,26 @@ def _instance(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics
         hardware=parts.place.gpu,
         tensor_parallel=parts.place.tensor_parallel,
         price_per_hour=_price_per_hour(pool, parts),
+        **_kv_shape(plan, pool, parts, where),
     )
+
+
+def _kv_shape(plan: ClusterPlan, pool: Pool, parts: Parts, where: str) -> dict[str, Any]:
+    """What a transfer of KV follows from, where there are transfers."""
+    if plan.disaggregation is None:
+        return {}
+    model, given = parts.model, plan.disaggregation.kv_bytes_per_token
+    if model is None and pool.model is not None and (given is None or plan.disaggregation.overlaps):
+        model = read_model(pool.model, pool.model_config_folder)
+    if model is None and given is None:
+        raise ConfigError(
+            f"{where}: disaggregation.transfer.kv_bytes_per_token must be given where a pool has no model to derive it "
+            "from; got none."
+        )
+    if given is None:
+        assert model is not None  # for the type checker
+        given = kv_bytes_per_token(model, parts.place.tensor_parallel, pool.kv_cache_dtype)
+    return {"kv_bytes_per_token": given, "kv_layers": model.layers if model is not None else 1}
 
 
 def _price_per_hour(pool: Pool, parts: Parts) -> float | None:

@@ -30,6 +30,8 @@ SIGNATURES = {
     "fairness": views.CHOOSE,
     "queue_order": views.ORDER_QUEUE,
     "ceiling": views.LIMIT,
+    "disaggregation": views.DISAGGREGATE,
+    "prefill_routing": views.ROUTE,
     "latency": views.STEP_TIME,
 }
 

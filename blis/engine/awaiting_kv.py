@@ -15,10 +15,9 @@ has no such rule, and would wait for ever.
 
 from blis.engine._jit import kernel
 from blis.engine.codes import AWAITING_KV, QUEUED
-from blis.engine.fields import Records
 from blis.engine.holding import fill_blocks, release
 from blis.engine.next_event import call_for_step, set_next_event
-from blis.engine.ranked_heap import melded, without
+from blis.engine.ranked_heap import make_node, melded, without
 from blis.engine.room import has_room_beside
 from blis.engine.sequence import keyed_blocks, own_segments
 from blis.engine.state import State
@@ -39,19 +38,10 @@ def park(world: World, state: State, instance: int, request: int, ready_us: int)
     requests.status[request] = AWAITING_KV
     requests.link[request] = -1
     requests.back_link[request] = -1
-    _make_node(awaiting, request, float(ready_us), requests.routing_rank[request])
+    make_node(awaiting, request, float(ready_us), requests.routing_rank[request])
     instances.awaiting_root[instance] = melded(awaiting, instances.awaiting_root[instance], request)
     instances.awaiting_kv_requests[instance] += 1
     set_next_event(state, instance)
-
-
-@kernel
-def _make_node(awaiting: Records, request: int, key: float, rank: int) -> None:
-    awaiting.key[request] = key
-    awaiting.rank[request] = rank
-    awaiting.child[request] = -1
-    awaiting.next[request] = -1
-    awaiting.previous[request] = -1
 
 
 @kernel
@@ -86,7 +76,7 @@ def receive_kv(world: World, state: State, instance: int, now_us: int) -> bool:
     requests.status[request] = QUEUED
     count_waiting(state, instance, request)
     enqueue(world, state, instance, request, True)
-    _make_node(state.awaiting, request, -float(now_us), requests.routing_rank[request])
+    make_node(state.awaiting, request, -float(now_us), requests.routing_rank[request])
     instances.loaded_root[instance] = melded(state.awaiting, instances.loaded_root[instance], request)
     call_for_step(world, state, instance, now_us)
     return True
@@ -125,10 +115,14 @@ def give_up_loaded(world: World, state: State, instance: int) -> bool:
 
 @kernel
 def waits_for_kv_alone(world: World, state: State, instance: int) -> bool:
-    """Whether nothing can be done on an instance before KV arrives: nobody runs, and whoever waits lacks blocks."""
+    """Whether nothing can be done on an instance before KV comes or goes: nobody runs, and who waits lacks blocks."""
     instances = state.instances
     return (
         world.settings.awaits_kv != 0
         and instances.running_requests[instance] == 0
-        and instances.awaiting_root[instance] >= 0
+        and (
+            instances.awaiting_root[instance] >= 0
+            or instances.outgoing_root[instance] >= 0
+            or instances.awaiting_transfer_requests[instance] > 0
+        )
     )

@@ -23,6 +23,7 @@ from blis.engine.codes import (
     REPLAYED,
     UNDER_WAY,
 )
+from blis.engine.handing_over import is_prefill_leg
 from blis.engine.heap import remove_finish
 from blis.engine.holding import fill_blocks, release
 from blis.engine.members import (
@@ -79,6 +80,8 @@ def stored_tokens(world: World, state: State, instance: int, request: int) -> in
     if is_decoding(state, instance, request):
         return decode_position(state, instance, request)
     table = world.workload.table
+    if is_prefill_leg(world, state, request):
+        return table.input_tokens[request]
     return table.input_tokens[request] + max(table.output_tokens[request], 1) - 1
 
 

@@ -141,6 +141,13 @@ class Gateway(NamedTuple):
     heads: np.ndarray  # float64 (fields of FlowsView, tenants) what the fairness policy chooses among
 
 
+class Transfers(NamedTuple):
+    """KV on its way from the instance that computed a prompt to the one that decodes."""
+
+    places: Int64Vector  # see blis.engine.codes
+    legs: Records  # (n,) LEG_FIELDS where the cluster divides prefill and decode, else (0,)
+
+
 class State(NamedTuple):
     """Everything that moves."""
 
@@ -163,6 +170,7 @@ class State(NamedTuple):
     learned: Learned
     fleet: Fleet
     gateway: Gateway
+    transfers: Transfers
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)

@@ -8,6 +8,7 @@ from blis.foundation.units import US_PER_S
 from blis.metrics.balance import balance_figures
 from blis.metrics.cache import cache_figures
 from blis.metrics.cost import cost_figures
+from blis.metrics.disaggregation import disaggregation_figures
 from blis.metrics.drafts import draft_figures
 from blis.metrics.fairness import fairness_figures
 from blis.metrics.fleet import fleet_figures
@@ -70,6 +71,7 @@ def cluster_block(
         **draft_figures(cluster, instances, everywhere),
         **fleet_figures(cluster, outcome),
         **gateway_figures(outcome),
+        **disaggregation_figures(cluster, outcome),
     }
 
 

@@ -33,6 +33,8 @@ DEFAULT_POLICIES: dict[str, str] = {
     "fairness": "strict",
     "queue_order": "fcfs",
     "ceiling": "static",
+    "disaggregation": "never",
+    "prefill_routing": "same-as-routing",
 }
 
 
