@@ -76,7 +76,7 @@ def receive_kv(world: World, state: State, instance: int, now_us: int) -> bool:
     requests.status[request] = QUEUED
     count_waiting(state, instance, request)
     enqueue(world, state, instance, request, True)
-    make_node(state.awaiting, request, -float(now_us), requests.routing_rank[request])
+    make_node(state.awaiting, request, -float(now_us), -requests.routing_rank[request])
     instances.loaded_root[instance] = melded(state.awaiting, instances.loaded_root[instance], request)
     call_for_step(world, state, instance, now_us)
     return True

@@ -292,7 +292,7 @@ TENANT_FIELDS = {
 # Of a request, where one may wait for KV: its node in a heap of blis.engine.ranked_heap.
 AWAITING_FIELDS = {
     "key": (_F, 0.0),  # when its KV is there [µs]; once it is, minus that
-    "rank": (_I, 0),  # how many were routed before it
+    "rank": (_I, 0),  # how many were routed before it; once its KV is there, minus that
     "child": (_I, -1),
     "next": (_I, -1),
     "previous": (_I, -1),
