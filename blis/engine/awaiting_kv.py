@@ -9,14 +9,17 @@ computed again, as a decode, because nothing else gives the token after it; its 
 A request that waits in the queue and has stored tokens is one whose KV has come: nobody else who waits has any.
 
 Such a request holds blocks and cannot give way, since it does not run. So where nobody runs and whoever is next lacks
-blocks, KV that has come is given up, the latest first: its request stays in the queue and computes what it lost. vLLM
-has no such rule, and would wait for ever.
+blocks, or whoever runs alone does, KV that has come is given up, the latest first: its request stays in the queue and
+computes what it lost. Where blocks are held by KV that is still moving instead, whoever is next, or computes its prompt
+alone, waits with what it has until that has come or gone. vLLM has no such rules: it would wait for ever, or take and
+preempt the same request again and again.
 """
 
 from blis.engine._jit import kernel
 from blis.engine.codes import AWAITING_KV, QUEUED
 from blis.engine.holding import fill_blocks, release
 from blis.engine.next_event import call_for_step, set_next_event
+from blis.engine.own_blocks import key_own_blocks, new_own_segments
 from blis.engine.ranked_heap import make_node, melded, without
 from blis.engine.room import has_room_beside
 from blis.engine.sequence import keyed_blocks, own_segments
@@ -98,13 +101,14 @@ def has_loaded(world: World, state: State, instance: int) -> bool:
 @kernel
 def give_up_loaded(world: World, state: State, instance: int) -> bool:
     """Let the request whose KV came last lose it, and wait on without; False, and nothing happens, without room."""
-    if not has_room_beside(world, state, instance, 2):
-        return False
     requests = state.requests
     request = state.instances.loaded_root[instance]
+    if not has_room_beside(world, state, instance, 2 + new_own_segments(world, state, request)):
+        return False
     leave_loaded(state, instance, request)
     forget_waiting(state, instance, request)
     stored = requests.stored_tokens[request]
+    key_own_blocks(world, state, instance, request, stored)
     release(world, state, instance, request, stored, stored)
     requests.stored_tokens[request] = 0
     requests.registered_blocks[request] = 0
@@ -114,15 +118,11 @@ def give_up_loaded(world: World, state: State, instance: int) -> bool:
 
 
 @kernel
-def waits_for_kv_alone(world: World, state: State, instance: int) -> bool:
-    """Whether nothing can be done on an instance before KV comes or goes: nobody runs, and who waits lacks blocks."""
+def has_moving_kv(state: State, instance: int) -> bool:
+    """Whether KV is on its way to an instance, or from it, or waits there to leave."""
     instances = state.instances
     return (
-        world.settings.awaits_kv != 0
-        and instances.running_requests[instance] == 0
-        and (
-            instances.awaiting_root[instance] >= 0
-            or instances.outgoing_root[instance] >= 0
-            or instances.awaiting_transfer_requests[instance] > 0
-        )
+        instances.awaiting_root[instance] >= 0
+        or instances.outgoing_root[instance] >= 0
+        or instances.awaiting_transfer_requests[instance] > 0
     )

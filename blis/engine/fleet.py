@@ -117,7 +117,7 @@ def _has_room(world: World, state: State) -> bool:
     return (
         state.scratch.cluster[N_FLEET_EVENTS] + most_fleet_events(state) <= events
         and log.counters[LOST_ENTRIES] + state.batches.members.shape[1] <= log.lost.shape[0]
-        and (not world.settings.has_transfers or has_room_beside(world, state, 0, 2 * _moving_requests(world, state)))
+        and (not world.settings.has_transfers or has_room_beside(world, state, 0, 4 * _moving_requests(world, state)))
     )
 
 

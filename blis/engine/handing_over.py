@@ -18,6 +18,7 @@ from blis.engine.codes import (
 )
 from blis.engine.holding import release
 from blis.engine.members import announce, complete, remove_from_batch
+from blis.engine.own_blocks import key_own_blocks
 from blis.engine.ranked_heap import make_node, melded
 from blis.engine.state import State
 from blis.engine.views import World
@@ -84,8 +85,11 @@ def _hand_over(state: State, instance: int, request: int) -> None:
 
 
 @kernel
-def release_held(world: World, state: State, request: int) -> None:
-    """Give back the blocks that a request holds where its prompt was computed; the caller has made room for a run."""
+def release_held(world: World, state: State, request: int, is_given_up: bool) -> None:
+    """Give back the blocks that a request holds where its prompt was computed; the caller has made room for two runs.
+
+    If it is given up the request may come back and find them.
+    """
     requests, legs = state.requests, state.transfers.legs
     last_piece, instance = requests.last_piece[request], requests.instance[request]
     registered, detached = requests.registered_blocks[request], requests.detached_blocks[request]
@@ -95,6 +99,8 @@ def release_held(world: World, state: State, request: int) -> None:
     requests.registered_blocks[request] = legs.registered_blocks[request]
     requests.detached_blocks[request] = legs.detached_blocks[request]
     requests.text_tokens[request] = prompt
+    if is_given_up:
+        key_own_blocks(world, state, legs.prefill_instance[request], request, prompt)
     release(world, state, legs.prefill_instance[request], request, prompt, prompt)
     requests.instance[request], requests.last_piece[request] = instance, last_piece
     requests.registered_blocks[request], requests.detached_blocks[request] = registered, detached

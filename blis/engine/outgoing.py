@@ -35,7 +35,7 @@ def run_kv_event(world: World, state: State, instance: int, now_us: int) -> bool
     state.scratch.step[NOW_US] = now_us
     note_event(state, instance, now_us)
     _leave_outgoing(state, root)
-    release_held(world, state, root)
+    release_held(world, state, root, False)
     state.transfers.legs.phase[root] = RECEIVED
     wake(world, state, instance, now_us)
     return True
@@ -51,8 +51,8 @@ def _leave_outgoing(state: State, request: int) -> None:
 
 @kernel
 def wake(world: World, state: State, instance: int, now_us: int) -> None:
-    """Blocks have become free: whoever waits for them alone may be taken."""
-    if state.instances.queued_requests[instance] > 0:
+    """Blocks have become free: whoever waits for them may be served."""
+    if state.instances.queued_requests[instance] + state.instances.running_requests[instance] > 0:
         call_for_step(world, state, instance, now_us)
 
 
@@ -110,7 +110,7 @@ def forget_leg(world: World, state: State, request: int, now_us: int) -> None:
         _leave_outgoing(state, request)
     if phase in (HELD, TRANSFERRING):
         state.scratch.step[NOW_US] = now_us
-        release_held(world, state, request)
+        release_held(world, state, request, True)
         wake(world, state, prefill, now_us)
         set_next_event(state, prefill)
     legs.phase[request] = UNDIVIDED

@@ -64,7 +64,8 @@ class DividedInstance(Instance):
         served = self._form_batch(now)
         while not served and (self.batch or self.queue):
             is_final = self.preemptions == preempted_before  # who gave way may be taken at once
-            if is_final and not self.batch and (self.awaiting or self.n_outgoing or self.n_held):
+            is_idle = is_final and not self.batch and (self.awaiting or self.n_outgoing or self.n_held)
+            if is_idle or self.is_stalled:
                 self.has_step_due = False  # until KV comes or goes
                 return now, []
             preempted_before = self.preemptions
@@ -103,9 +104,7 @@ class DividedInstance(Instance):
             taken = self._taken(request, most)
             if taken is not None or self.batch or not self.loaded:
                 return taken
-            loser = self.loaded.pop()
-            self.pool.release(loser, 0)
-            loser.position = 0
+            self._give_up()
 
     def _taken(self, request: Request, most: int) -> Share | None:
         if request not in self.loaded:
@@ -114,9 +113,66 @@ class DividedInstance(Instance):
         request.position = request.known - 1
         return Share(False, 1, request.known - 1, request.known)
 
+    def _form_batch(self, now: int) -> list[tuple[Request, Share]]:
+        """As ever; but whoever runs alone is not preempted for lack of blocks that KV holds."""
+        self.is_stalled = False
+        budget = self.step_budget
+        served: list[tuple[Request, Share]] = []
+        preempted_before = self.preemptions
+        has_company = len(self.batch) + self.n_waiting > 1
+        threshold = self.threshold if has_company or not self.semantics.threshold_needs_company else 0
+        index = 0
+        while index < len(self.batch) and budget > 0:
+            request = self.batch[index]
+            n_left = request.known + request.under_way - request.position
+            share = self._share(request, request.position, min(n_left, threshold or n_left, budget))
+            while not self.pool.store(request, request.position, request.position + share.new_tokens, []):
+                if len(self.batch) == 1 and self.loaded:
+                    self._give_up()
+                    continue
+                is_moving = self.awaiting or self.n_outgoing or self.n_held
+                if len(self.batch) == 1 and is_moving and not request.is_decoding:
+                    self.is_stalled = True
+                    return []
+                victim = self._victim(0, now)
+                index -= self.batch.index(victim) < index
+                budget += sum(other.new_tokens for one, other in served if one is victim)
+                served = [(one, other) for one, other in served if one is not victim]
+                self._preempt(victim, now)
+                if victim is request:
+                    break
+            if request.status != "running":
+                break
+            served.append((request, share))
+            budget -= share.new_tokens
+            index += 1
+        if self.preemptions == preempted_before and budget > 0 and len(self.batch) < self.max_running:
+            self._order_queue(now)
+        while self.preemptions == preempted_before and self.queue and budget > 0 and len(self.batch) < self.max_running:
+            request = self.queue[0]
+            taken = self._take(request, min(budget, threshold or budget))
+            if taken is None:
+                break
+            self.queue.pop(0)
+            self.batch.append(request)
+            request.status = "running"
+            if request.scheduling_delay_us is None:
+                self.ledger.prompts[request.tenant] += len(request.prompt)
+                request.scheduling_delay_us = now - request.arrival_us
+            served.append((request, taken))
+            budget -= taken.new_tokens
+            if self.scheduler in ("vtc", "las"):
+                self._order_queue(now)
+        return served
+
+    def _give_up(self) -> None:
+        loser = self.loaded.pop()
+        self.pool.release(loser, 0)
+        loser.position = 0
+
     def call(self, now: int) -> int | None:
         """When a step is due that somebody who waits calls for; None: one is due already, or nobody waits."""
-        if self.has_step_due or not self.queue:
+        if self.has_step_due or not (self.queue or self.batch):
             return None
         self.has_step_due = True
         return max(now, self.busy_until_us)

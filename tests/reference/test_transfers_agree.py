@@ -111,8 +111,6 @@ def test_engine_and_slow_simulator_agree_on_divided_requests() -> None:
             case.pop(name, None)
 
         want = naive_transfers.simulate(case, rows, "corrected")
-        if want["returns"]:
-            return  # what a request left behind before it came back, the engine does not let it find
         got = engine(case, rows, "corrected")
 
         assert differences(want, got) == []
