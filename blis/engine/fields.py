@@ -326,20 +326,6 @@ INSTANCE_FIELDS = {
     "next_event_us": (_I, NEVER_US),  # earliest of the next step, queueing and arrival of KV
     "next_step_us": (_I, NEVER_US),
     "pending_root": (_I, -1),  # heap of requests on their way into the wait queue
-    "awaiting_root": (_I, -1),  # heap of requests that wait for their KV, by the time at which it is there
-    "loaded_root": (_I, -1),  # heap of waiting requests whose KV has come, the latest first
-    "awaiting_kv_requests": (_I, 0),
-    "awaiting_transfer_requests": (_I, 0),  # whose prompt has been computed here and whose KV has not left yet
-    "prefill_legs": (_I, 0),  # requests that are here, or on their way, for their prompt alone
-    "promised_requests": (_I, 0),  # that are to decode here and whose KV is not on its way yet
-    "outgoing_root": (_I, -1),  # heap of requests whose KV is on its way from here, by the time of its arrival
-    "outgoing_requests": (_I, 0),
-    "line_head": (_I, -1),  # request whose transfer is first to get room here; -1
-    "line_tail": (_I, -1),
-    "handed_over_requests": (_I, 0),  # whose prompt was computed here and whose KV has gone to another instance
-    "received_requests": (_I, 0),  # whose KV has been sent here
-    "received_first_tokens": (_I, 0),  # first tokens of such requests
-    "late_first_tokens": (_I, 0),  # those of them that came later than promised
     "step_fixed": (_I, 0),  # twice the time at which the next step was scheduled, see fix_next_step
     "busy_until_us": (_I, 0),
     "step_clock_us": (_I, 0),  # sum of all step lengths
@@ -405,6 +391,20 @@ INSTANCE_FIELDS = {
     "drafted_decodes": (_I, 0),  # decodes that had drafts
     "draft_tokens": (_I, 0),  # that these verified
     "accepted_tokens": (_I, 0),  # of those, also behind the end of an output
+    "awaiting_root": (_I, -1),  # heap of requests that wait for their KV, by the time at which it is there
+    "loaded_root": (_I, -1),  # heap of waiting requests whose KV has come, the latest first
+    "awaiting_kv_requests": (_I, 0),
+    "awaiting_transfer_requests": (_I, 0),  # whose prompt has been computed here and whose KV has not left yet
+    "prefill_legs": (_I, 0),  # requests that are here, or on their way, for their prompt alone
+    "promised_requests": (_I, 0),  # that are to decode here and whose KV is not on its way yet
+    "outgoing_root": (_I, -1),  # heap of requests whose KV is on its way from here, by the time of its arrival
+    "outgoing_requests": (_I, 0),
+    "line_head": (_I, -1),  # request whose transfer is first to get room here; -1
+    "line_tail": (_I, -1),
+    "handed_over_requests": (_I, 0),  # whose prompt was computed here and whose KV has gone to another instance
+    "received_requests": (_I, 0),  # whose KV has been sent here
+    "received_first_tokens": (_I, 0),  # first tokens of such requests
+    "late_first_tokens": (_I, 0),  # those of them that came later than promised
 }
 
 RUN_FIELDS = {
