@@ -110,6 +110,14 @@ class GatewayOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class TierOutcome:
+    """What the tiers beneath the GPUs did; one entry per tier and instance, tier by tier."""
+
+    devices: Records  #: DEVICE_FIELDS; what all instances share is with the first of them, but for hits and loads
+    channels: Records  #: CHANNEL_FIELDS; of each device that of reading and that of writing
+
+
+@dataclass(frozen=True, slots=True)
 class TransferOutcome:
     """How requests were divided, and how their KV moved; one entry per request, -1 where it did not."""
 
@@ -142,6 +150,7 @@ class Outcome:
     fleet_events: Records  #: what happened to the fleet, in the order of time; FLEET_EVENT_FIELDS
     n_turned_away: int  #: refusals by admission of requests that came again
     gateway: GatewayOutcome | None  #: None without a gateway
+    tiers: TierOutcome | None  #: None without KV tiers
     retries: Int64Vector | None  #: (n,) how often each request has come again; None where no client does
     transfers: TransferOutcome | None  #: None where prefill and decode are never divided
     trace: TraceLog | None  #: what was recorded, arrays cut to what there is; None without a trace
@@ -193,6 +202,7 @@ def outcome(simulation: Simulation) -> Outcome:
         fleet_events=fleet_log(state),
         n_turned_away=int(state.scratch.cluster[N_TURNED_AWAY]),
         gateway=_gateway(simulation),
+        tiers=_tiers(simulation),
         retries=state.gateway.requests.attempts.copy() if simulation.settings.retry_attempts > 0 else None,
         transfers=_transfers(simulation),
         trace=_recorded(simulation),
@@ -221,6 +231,13 @@ def _gateway(simulation: Simulation) -> GatewayOutcome | None:
         wait_us=np.where(sent, gated["dispatched_us"] - gated["enqueued_us"], -1),
         peak_requests=int(gateway.places[GATE_PEAK]),
     )
+
+
+def _tiers(simulation: Simulation) -> TierOutcome | None:
+    if not simulation.settings.n_tiers:
+        return None
+    tiers = simulation.state.tiers
+    return TierOutcome(tiers.devices.copy(), tiers.channels.copy())
 
 
 def _transfers(simulation: Simulation) -> TransferOutcome | None:

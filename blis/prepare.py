@@ -11,10 +11,12 @@ from blis.cluster.disaggregation import disaggregation_settings
 from blis.cluster.fleet import fleet_settings, fleet_tables
 from blis.cluster.gateway import gateway_settings
 from blis.cluster.instances import Cluster
+from blis.cluster.kv_tiers import tier_settings, tier_tables
 from blis.engine import codes
 from blis.engine.answers import addresses, compiled_answer, compiled_line
 from blis.engine.fields import Records
 from blis.engine.fleet_start import FleetTables
+from blis.engine.tier_start import TierTables
 from blis.foundation.errors import ConfigError
 from blis.foundation.semantics import CORRECTED, Semantics, semantics
 from blis.foundation.slo_targets import SHIPPED, SloTargets
@@ -40,6 +42,7 @@ class PreparedCluster:
     ttft_targets_us: tuple[int, ...]  #: of each SLO class: when a first token is due, which policies may read
     itl_targets_us: tuple[int, ...]  #: of each SLO class: the mean time between tokens, which policies may read
     fleet: FleetTables | None = None  #: instances that come and go; None: all are there all the time
+    tiers: TierTables | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +133,7 @@ def prepare_cluster(
         ttft_targets_us=slo.ttft_targets_us(),
         itl_targets_us=slo.itl_targets_us(),
         fleet=fleet_tables(cluster),
+        tiers=tier_tables(cluster.kv_tiers),
     )
 
 
@@ -189,6 +193,10 @@ def bind_run(
 def _checked_limits(cluster: Cluster, semantics: Semantics) -> Records:
     """The instances' limits; two steps under way need the rules of the engine that has them."""
     limits = cluster.limits(semantics)
+    if cluster.kv_tiers is not None and not semantics.copies_findable:
+        raise ConfigError(
+            "cluster: kv_tiers need the semantics corrected or vllm-0.32; the recorded reference has no such tiers."
+        )
     if any(one.speculative for one in cluster.instances):
         _check_drafts(limits, semantics)
     if limits.async_scheduling.any() and not semantics.resume_keeps_output:
@@ -231,6 +239,7 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
         "snapshot_refresh_us": cluster.snapshot_refresh_us,
         "cache_signal_delay_us": cluster.cache_signal_delay_us,
         **gateway_settings(cluster.gateway),
+        **tier_settings(cluster.kv_tiers),
         "awaits_kv": cluster.moves_kv,
         **disaggregation_settings(cluster.disaggregation),
         "horizon_us": codes.NEVER_US - 2 if horizon_us is None else horizon_us,

@@ -95,6 +95,10 @@ class Stage:
             "restricts_candidates": restricts,
             "asks_scaling": own["asks_scaling"] and shared["scales"],
         }
+        if shared["n_tiers"] > 0 and not shared["tiers_written_through"]:
+            changed["evicts_oldest"] = 0  # the order of giving back tells free blocks with content from those without
+        if shared["shares_tier"]:  # what one instance stores there, another finds
+            changed["effects_are_local"] = 0
         if shared["has_fleet"]:  # instances depend on each other by the decisions about their number
             changed["effects_are_local"] = 0
         if shared["has_gateway"]:  # whether somebody is sent on depends on what all instances do
@@ -107,7 +111,7 @@ class Stage:
     def state(self, settings: Records) -> State:
         """The state before the first event, in arrays of its own."""
         bands = gateway_bands(self.cluster.cluster.gateway)
-        return new_state(self.workload, settings, self.cluster.limits, self.cluster.fleet, bands)
+        return new_state(self.workload, settings, self.cluster.limits, self.cluster.fleet, bands, self.cluster.tiers)
 
     def state_left(self, settings: Records) -> tuple[State, Resetting | None]:
         """The same in arrays that a run has left, with what `leave` asks for; if there are none, in new ones."""

@@ -18,6 +18,7 @@ from blis.cluster.catalog import (
 from blis.cluster.fleet_plan import Fleet, fleet_pools
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.kv_capacity import Load, kv_blocks, kv_bytes_per_token, weight_bytes
+from blis.cluster.kv_tiers import KvTiers
 from blis.cluster.latency import LatencyModel
 from blis.cluster.latency.affine import Params as AffineParams
 from blis.cluster.model_length import max_model_len
@@ -91,6 +92,7 @@ def build_cluster(
         with _located(at):
             each.append(replace(_instance(plan, pool, own, at, semantics), pool=place))
     fleet = _fleet(plan, found, where)
+    token_bytes = [_kv_bytes_per_token(plan, place, one, where) for place, one in enumerate(found)]
     counts = [pool.maximum for pool in fleet.pools] if fleet else [pool.count for pool in plan.pools]
     return Cluster(
         instances=tuple(one for one, count in zip(each, counts, strict=True) for _ in range(count)),
@@ -104,8 +106,42 @@ def build_cluster(
         router_ties=plan.router_ties,
         fleet=fleet,
         gateway=plan.gateway,
+        kv_tiers=_kv_tiers(plan, token_bytes, counts, [one.place.tensor_parallel for one in found]),
         disaggregation=plan.disaggregation,
     )
+
+
+def _kv_tiers(
+    plan: ClusterPlan, token_bytes: Sequence[float], counts: Sequence[int], gpus: Sequence[int]
+) -> KvTiers | None:
+    """The tiers with the size of a block on each instance; None without tiers."""
+    if plan.kv_tiers is None:
+        return None
+    pools = [pool for pool, count in enumerate(counts) for _ in range(count)]
+    block_bytes = tuple(token_bytes[pool] * plan.block_size_tokens for pool in pools)
+    return KvTiers(plan.kv_tiers, block_bytes, tuple(gpus[pool] for pool in pools))
+
+
+def _kv_bytes_per_token(plan: ClusterPlan, place: int, parts: Parts, where: str) -> float:
+    """What a token takes on all GPUs of an instance, where tiers have to know; else 0."""
+    tiers, pool = plan.kv_tiers, plan.pools[place]
+    if tiers is None:
+        return 0.0
+    models = {one.model for one in plan.pools}
+    if tiers.tiers[-1].shared and len(models) > 1:
+        raise ConfigError(
+            f"{where}.kv_tiers.tiers[{len(tiers.tiers) - 1}].shared needs one model on all instances, because others "
+            f"cannot use its blocks; got {', '.join(sorted(map(str, models)))}."
+        )
+    if tiers.kv_bytes_per_token is not None:
+        return tiers.kv_bytes_per_token
+    model = parts.model
+    if model is None and pool.model is not None:
+        model = read_model(pool.model, pool.model_config_folder)
+    if model is None:
+        raise ConfigError(f"{where}.kv_tiers.kv_bytes_per_token must be given where a pool has no model to derive it.")
+    gpus = parts.place.tensor_parallel
+    return kv_bytes_per_token(model, gpus, pool.kv_cache_dtype) * gpus
 
 
 def _fleet(plan: ClusterPlan, parts: Sequence[Parts], where: str) -> Fleet | None:

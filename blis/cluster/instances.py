@@ -7,6 +7,7 @@ import numpy as np
 from blis.cluster.disaggregation import Disaggregation
 from blis.cluster.fleet_plan import Fleet
 from blis.cluster.gateway import Gateway
+from blis.cluster.kv_tiers import KvTiers
 from blis.cluster.latency import LatencyModel
 from blis.cluster.served_models import served_models
 from blis.cluster.speculative import Speculative
@@ -60,6 +61,7 @@ class Cluster:
     router_ties: str | None = None  #: one of blis.cluster.plan.TIE_RULES; None: as the semantics have it
     fleet: Fleet | None = None  #: which instances come and go; None: all are there all the time
     gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
+    kv_tiers: KvTiers | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
     disaggregation: Disaggregation | None = None  #: prefill and decode may be divided; None: they never are
 
     def __post_init__(self) -> None:
@@ -69,7 +71,8 @@ class Cluster:
     @property
     def moves_kv(self) -> bool:
         """Whether requests may wait for KV that comes from elsewhere."""
-        return self.disaggregation is not None
+        loads_apart = self.kv_tiers is not None and self.kv_tiers.plan.load == "request"
+        return loads_apart or self.disaggregation is not None
 
     def limits(self, semantics: Semantics = CORRECTED) -> Records:
         """The instances' numbers as the kernel reads them; the semantics say what an instance leaves open."""

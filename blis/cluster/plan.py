@@ -10,6 +10,7 @@ from blis.cluster.disaggregation import Disaggregation
 from blis.cluster.failures import Failure, failures_from
 from blis.cluster.gateway import Gateway
 from blis.cluster.kv_capacity import KV_CACHE_DTYPES
+from blis.cluster.kv_tiers import TierPlan
 from blis.cluster.speculative import Speculative
 from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
@@ -116,6 +117,7 @@ class ClusterPlan:
     autoscaling: Autoscaling | None = None  #: how many instances there may be; None: as many as there are
     failures: tuple[Failure, ...] = ()  #: instances that die, in the order of time
     gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
+    kv_tiers: TierPlan | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
     disaggregation: Disaggregation | None = None  #: prefill and decode may be divided; None: they never are
 
 
@@ -127,7 +129,10 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     ConfigError
         If a key is unknown, a value wrong, or the pools' latency models differ.
     """
-    known = ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway", "disaggregation", *_FLEET_KEYS)
+    known = (
+        *("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway", "kv_tiers", "disaggregation"),
+        *_FLEET_KEYS,
+    )
     given = check_keys(where, mapping, known)
     shared = {key: given[key] for key in _POOL_KEYS if given.get(key) is not None}
     instances = given.get("instances", 1)
@@ -158,6 +163,8 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     autoscaling, failures = _fleet(given, where, [pool.count for pool in pools])
     queue = given.get("gateway")
     gateway = None if queue is None else Gateway.from_mapping(f"{where}.gateway", queue)
+    beneath = given.get("kv_tiers")
+    kv_tiers = None if beneath is None else TierPlan.from_mapping(f"{where}.kv_tiers", beneath)
     return ClusterPlan(
         pools=tuple(pools),
         latency=kinds.pop(),
@@ -165,6 +172,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
         autoscaling=autoscaling,
         failures=failures,
         gateway=gateway,
+        kv_tiers=kv_tiers,
         disaggregation=_disaggregation(given.get("disaggregation"), pools, where),
         **numbers,  # type: ignore[arg-type]
     )

@@ -14,7 +14,7 @@ from blis.foundation.words import shown
 #: As `blis.policies.binding` has them, whose imports would keep `--help` waiting.
 QUESTIONS = (
     *("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction", "scaling"),
-    *("saturation", "fairness", "queue_order", "ceiling"),
+    *("saturation", "fairness", "queue_order", "ceiling", "tiering"),
     *("disaggregation", "prefill_routing"),
 )
 GROUPS = ("cluster", "workload")

@@ -80,6 +80,12 @@ def kernel(function: _Function) -> _Function:
     return cast("_Function", Helper.of(numba.njit(nogil=True, error_model="numpy", _nrt=False)(function)))
 
 
+def seldom_kernel(function: _Function) -> _Function:
+    """Compile a helper that most runs never call: as `kernel`, but its callers do not grow by it."""
+    jit = numba.njit(nogil=True, error_model="numpy", _nrt=False)
+    return cast("_Function", Helper.of(jit(function), is_seldom_called=True))
+
+
 def cached_kernel(function: _Function) -> _Function:
     """Compile a helper that Python itself calls: like `kernel`, and later processes load it from the disk cache."""
     jit = numba.njit(nogil=True, cache=_has_disk_cache(), error_model="numpy", _nrt=False)

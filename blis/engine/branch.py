@@ -6,7 +6,7 @@ those that neither has reached. That is what makes a fork cheap enough to try ev
 
 from typing import Any
 
-from blis.engine._jit import kernel
+from blis.engine._jit import kernel, seldom_kernel
 from blis.engine.codes import CLOCK_US, NEVER_US, NEXT_FIXED, ROUTING_HEAD, ROUTING_TAIL
 from blis.engine.endings import has_ended
 from blis.engine.state import INDEXED, PIECES_MADE, RUNS_MADE, BlockStore, State
@@ -22,6 +22,7 @@ def has_same_shape(world: World, base: State, branch: State) -> bool:
         _store_has_same_shape(base.cache, branch.cache)
         and _store_has_same_shape(base.router, branch.router)
         and _store_has_same_shape(base.ghosts, branch.ghosts)
+        and _store_has_same_shape(base.tier_store, branch.tier_store)
         and base.seen.slots.shape[0] == branch.seen.slots.shape[0]
     )
 
@@ -70,6 +71,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
     _copy_store(base.cache, branch.cache)
     if not world.settings.evicts_oldest:
         _copy_kept(world, base, branch)
+    if world.settings.n_tiers > 0:
+        _copy_tiers(base, branch)
     if world.settings.needs_affinity:
         _copy_store(base.router, branch.router)
     if world.settings.needs_prompts:
@@ -186,6 +189,17 @@ def _copy_kept(world: World, base: State, branch: State) -> None:
             branch.kept.users[place] = base.kept.users[place]
     if world.settings.ghost_permille > 0:
         _copy_store(base.ghosts, branch.ghosts)
+
+
+@seldom_kernel
+def _copy_tiers(base: State, branch: State) -> None:
+    for device in range(base.tiers.devices.shape[0]):
+        branch.tiers.devices[device] = base.tiers.devices[device]
+    for channel in range(base.tiers.channels.shape[0]):
+        branch.tiers.channels[channel] = base.tiers.channels[channel]
+    for run in range(base.tier_store.counters[RUNS_MADE]):
+        branch.tiers.runs[run] = base.tiers.runs[run]
+    _copy_store(base.tier_store, branch.tier_store)
 
 
 @kernel

@@ -184,7 +184,9 @@ NOT_ASKED, ASKED, ANSWERED = range(3)
     TAKEN_FROM,  # position in the batch of the first request taken in this step
     STOPPED_BY,  # why no further request was taken
     NEED_RUNS,  # room that the block store lacked
+    FOUND_PARTS,  # parts of what the request that may be taken next has in tiers, see blis.engine.tier_loads
+    LOADED_US,  # when what members load within the step is there; 0: nothing
     N_STEP_PLACES,
-) = range(26)
+) = range(28)
 
 BETWEEN_STEPS, SERVING, TAKING = range(3)

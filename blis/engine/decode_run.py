@@ -5,10 +5,11 @@ import numpy as np
 from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
 from blis.engine.block_index import has_room
-from blis.engine.codes import NO_TRACE, NOW_US
+from blis.engine.codes import INSTANCE, NO_TRACE, NOW_US
 from blis.engine.keeping import evict_lowest
 from blis.engine.line import NOWHERE, Line, certain_us
 from blis.engine.observation import sample_decodes
+from blis.engine.room import most_tier_runs
 from blis.engine.sent_prompts import hear_of_step
 from blis.engine.state import LOG_ENTRIES, State
 from blis.engine.step_end import note_event
@@ -101,7 +102,9 @@ def _make_keyless(world: World, state: State, instance: int, takes: int, free: i
         return False
     if world.settings.ghost_permille > 0 and not has_room(state.ghosts, takes):
         return False
-    state.scratch.step[NOW_US] = now_us
+    if world.settings.n_tiers > 0 and not has_room(state.tier_store, most_tier_runs(world, takes)):
+        return False
+    state.scratch.step[NOW_US], state.scratch.step[INSTANCE] = now_us, instance
     state.cache.runs.keyless_after[instance] += takes - free
     while free < takes:
         free += evict_lowest(world, state, instance, takes - free)

@@ -90,6 +90,7 @@ SETTING_FIELDS = {
     "n_scorers": (_I, 0),
     "n_filters": (_I, 0),
     "needs_cached_blocks": (_I, 0),  # a policy or the trace reads the instances' prefix caches
+    "needs_tiered_blocks": (_I, 0),  # a policy reads what instances have in the tiers beneath their GPUs
     "needs_affinity": (_I, 0),  # a policy reads the router's own prefix index
     "needs_expected_output": (_I, 0),  # a policy reads how long outputs are likely to be
     "needs_uncached_tokens": (_I, 0),  # a policy of the queue reads what requests have to compute
@@ -150,6 +151,12 @@ SETTING_FIELDS = {
     "gate_reads_reports": (_I, 0),  # the saturation follows from what instances report
     "gate_reads_records": (_I, 0),  # it follows from the router's own record of what it sent
     "gate_counts_cycles": (_I, 0),  # a ceiling changes from cycle to cycle
+    "n_tiers": (_I, 0),  # beneath the KV blocks of the GPUs
+    "shares_tier": (_I, 0),  # all instances share the last of them
+    "tiers_load_apart": (_I, 0),  # who loads from them waits and takes no part in steps; else the step waits
+    "tiers_written_through": (_I, 0),  # blocks go there when they are full, else when they are evicted
+    "tiers_exclusive": (_I, 0),  # a block lies on the GPU or in one of the instance's own tiers
+    "tiers_prompts_only": (_I, 0),  # what a request writes goes to none
     "retry_attempts": (_I, 0),  # how often a client that was refused comes again; 0: never
     "retry_base_us": (_I, 0),  # pause before the first of these
     "retry_most_us": (_I, 0),  # longest pause
@@ -326,6 +333,9 @@ INSTANCE_FIELDS = {
     "next_event_us": (_I, NEVER_US),  # earliest of the next step, queueing and arrival of KV
     "next_step_us": (_I, NEVER_US),
     "pending_root": (_I, -1),  # heap of requests on their way into the wait queue
+    "awaiting_root": (_I, -1),  # heap of requests that wait for their KV, by the time at which it is there
+    "loaded_root": (_I, -1),  # heap of waiting requests whose KV has come, the latest first
+    "awaiting_kv_requests": (_I, 0),
     "step_fixed": (_I, 0),  # twice the time at which the next step was scheduled, see fix_next_step
     "busy_until_us": (_I, 0),
     "step_clock_us": (_I, 0),  # sum of all step lengths
@@ -391,9 +401,6 @@ INSTANCE_FIELDS = {
     "drafted_decodes": (_I, 0),  # decodes that had drafts
     "draft_tokens": (_I, 0),  # that these verified
     "accepted_tokens": (_I, 0),  # of those, also behind the end of an output
-    "awaiting_root": (_I, -1),  # heap of requests that wait for their KV, by the time at which it is there
-    "loaded_root": (_I, -1),  # heap of waiting requests whose KV has come, the latest first
-    "awaiting_kv_requests": (_I, 0),
     "awaiting_transfer_requests": (_I, 0),  # whose prompt has been computed here and whose KV has not left yet
     "prefill_legs": (_I, 0),  # requests that are here, or on their way, for their prompt alone
     "promised_requests": (_I, 0),  # that are to decode here and whose KV is not on its way yet

@@ -7,6 +7,7 @@ from blis.engine.holding import give_back_piece
 from blis.engine.keeping import forget_ranking
 from blis.engine.router_index import forget_instance
 from blis.engine.state import PIECE_RECYCLED, State
+from blis.engine.tier_writes import forget_tiers
 from blis.engine.views import World
 
 
@@ -47,6 +48,8 @@ def forget_cache(world: World, state: State, instance: int) -> None:
     state.instances.last_cold_use[instance] = -1
     if not world.settings.evicts_oldest:
         forget_ranking(world, state, instance)
+    if world.settings.n_tiers > 0:
+        forget_tiers(world, state, instance)
 
 
 @kernel

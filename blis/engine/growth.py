@@ -7,9 +7,11 @@ from blis.engine.block_index import rehash
 from blis.engine.codes import N_FLEET_EVENTS, N_ROUTED, NEED_ROUTER_RUNS, NEED_RUNS
 from blis.engine.fleet import most_fleet_events
 from blis.engine.observation import PREEMPTIONS, SAMPLES
+from blis.engine.room import TIER_RUNS_PER_RUN
 from blis.engine.seen_cache import reenter
 from blis.engine.state import (
     INDEXED,
+    MOST_TIERS,
     PIECES_MADE,
     RUNS_MADE,
     BlockStore,
@@ -18,6 +20,7 @@ from blis.engine.state import (
     SeenCache,
     State,
     StepLog,
+    Tiers,
     TraceLog,
 )
 
@@ -26,6 +29,9 @@ def grown(state: State) -> State:
     """The state with room for what the kernel stopped for, and as much again."""
     step, cluster = state.scratch.step, state.scratch.cluster
     cache = _grown_store(state.cache, int(step[NEED_RUNS]) + 1)
+    tier_store = state.tier_store
+    if len(state.tiers.devices):
+        tier_store = _grown_store(tier_store, TIER_RUNS_PER_RUN * MOST_TIERS * (int(step[NEED_RUNS]) + 1))
     return state._replace(
         cache=cache,
         kept=_grown_kept(state.kept, len(cache.runs)),
@@ -35,17 +41,22 @@ def grown(state: State) -> State:
         log=_grown_log(state.log, state.batches.members.shape[1]),
         trace=_grown_trace(state.trace, int(cluster[N_ROUTED])),
         fleet=_grown_fleet(state),
+        tier_store=tier_store,
+        tiers=_grown_tiers(state.tiers, len(tier_store.runs)),
     )
 
 
 def with_room_of(state: State, other: State) -> State:
     """The state with at least as much room as another one in every array of the caches that grows."""
     cache = _store_with_room_of(state.cache, other.cache)
+    tier_store = _store_with_room_of(state.tier_store, other.tier_store)
     return state._replace(
         cache=cache,
         kept=_grown_kept(state.kept, len(cache.runs)),
         ghosts=_store_with_room_of(state.ghosts, other.ghosts),
         router=_store_with_room_of(state.router, other.router),
+        tier_store=tier_store,
+        tiers=_grown_tiers(state.tiers, len(tier_store.runs)),
         seen=state.seen
         if len(state.seen.slots) >= len(other.seen.slots)
         else _resized(state.seen, len(other.seen.slots)),
@@ -76,6 +87,10 @@ def _grown_store(store: BlockStore, runs: int) -> BlockStore:
 
 def _grown_kept(kept: Kept, n_runs: int) -> Kept:
     return kept._replace(runs=_longer(kept.runs, n_runs)) if len(kept.runs) else kept
+
+
+def _grown_tiers(tiers: Tiers, n_runs: int) -> Tiers:
+    return tiers._replace(runs=_longer(tiers.runs, n_runs)) if len(tiers.devices) else tiers
 
 
 def _store_with_room_of(store: BlockStore, other: BlockStore) -> BlockStore:

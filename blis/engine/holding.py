@@ -12,6 +12,7 @@ from blis.engine.keeping import begin_keeping, give_back_ranked, is_new, keep_sp
 from blis.engine.seen_cache import note_change
 from blis.engine.sequence import keyed_blocks, segment_at, shared_blocks
 from blis.engine.state import PIECE_RECYCLED, PIECES_MADE, State
+from blis.engine.tier_writes import note_registered, note_unshared
 from blis.engine.views import World
 
 _KEYLESS_COPY = -1  #: instead of a piece's run: one block, whose content can be found in another
@@ -105,6 +106,8 @@ def _register(world: World, state: State, instance: int, request: int, identity:
     """Enter blocks of one segment into the index, and let the request hold them."""
     cache, runs = state.cache, state.cache.runs
     note_change(world, state, identity)
+    if world.settings.n_tiers > 0:
+        note_registered(world, state, instance, request, identity // world.settings.n_instances, first, end)
     oldest = find(cache, identity)
     if oldest >= 0 and world.settings.copies_findable:
         piece = state.requests.last_piece[request]
@@ -170,6 +173,8 @@ def release(world: World, state: State, instance: int, request: int, stored_toke
         instances.used_blocks[instance] -= end - full
         end = full
     held = max(requests.registered_blocks[request], requests.detached_blocks[request])
+    if world.settings.n_tiers > 0 and end > held:
+        note_unshared(world, state, instance, request, held, end)
     above = -1
     if end > held and world.settings.evicts_oldest:
         append_keyless(cache, instance, end - held)

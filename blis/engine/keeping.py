@@ -21,6 +21,8 @@ from blis.engine.queues import queue_place
 from blis.engine.reference import by_reference
 from blis.engine.seen_cache import note_change
 from blis.engine.state import MOST_QUEUES, State
+from blis.engine.tier_store import UNSHARED
+from blis.engine.tier_writes import note_evicted
 from blis.engine.views import (
     CHOOSES_QUEUE,
     EVICTION,
@@ -137,13 +139,16 @@ def evict_lowest(world: World, state: State, instance: int, count: int) -> int:
     if taken < end - runs.first[run]:
         runs.end[run] -= taken
         kept.counted_blocks[run] -= taken
-        return taken
-    leave_evictable(state.kept, place, run)
-    _depend_no_more(state, instance, run)
-    unlink(state.cache, run)
-    if identity >= 0:
-        remove_copy(state.cache, run)
-    recycle(state.cache, run)
+    else:
+        leave_evictable(state.kept, place, run)
+        _depend_no_more(state, instance, run)
+        unlink(state.cache, run)
+        if identity >= 0:
+            remove_copy(state.cache, run)
+        recycle(state.cache, run)
+    if world.settings.n_tiers > 0:
+        segment = identity // world.settings.n_instances if identity >= 0 else UNSHARED
+        note_evicted(world, state, instance, segment, end - taken, end)
     return taken
 
 

@@ -42,6 +42,7 @@ from blis.engine.fleet import run_fleet
 from blis.engine.gate import sweep
 from blis.engine.gate_queue import ask_again
 from blis.engine.live import is_live
+from blis.engine.meeting import run_by_time
 from blis.engine.reference import by_reference
 from blis.engine.routing import find_next_routing, route_next
 from blis.engine.signals import router_view
@@ -100,6 +101,8 @@ def _next_meeting_us(world: World, state: State, end_us: int) -> int:
 def _run_instances(world: World, state: State, until_us: int) -> int:
     """Let the instances whose turn has not come yet run their events before `until_us`, each by itself."""
     cluster = state.scratch.cluster
+    if world.settings.shares_tier:
+        return run_by_time(world, state, until_us)
     while cluster[NEXT_INSTANCE] < world.settings.n_instances:
         instance = cluster[NEXT_INSTANCE]
         if state.instances.next_event_us[instance] < until_us and is_live(cluster, instance):

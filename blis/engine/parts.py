@@ -52,6 +52,18 @@ class Part(JITCodeLibrary):
                     yield from library._called(seen)
 
 
+class SeldomPart(Part):
+    """The code of a helper that most runs never call: it stays one function, so that its callers stay small."""
+
+    def finalize(self) -> None:
+        """Forbid that it becomes a part of whatever calls it."""
+        for function in self._final_module.functions:
+            if not function.is_declaration:
+                function.add_function_attribute("noinline")
+                function.add_function_attribute("cold")
+        super().finalize()
+
+
 def _let_go(module: Any) -> None:
     """Let functions be defined more than once in what is linked, and left out where nobody calls them."""
     for function in module.functions:
@@ -75,21 +87,28 @@ _DEFAULTS = {name: option.default for name, option in Flags.options.items()}
 class _PartCompiler(Compiler):
     """numba's own passes, into a part."""
 
+    part: type[Part] = Part
+
     def __init__(self, typing: Any, target: Any, _: Any, arguments: Any, result: Any, flags: Any, local: Any) -> None:
         flags.__class__ = _Flags
         flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-        super().__init__(typing, target, Part(target.codegen(), "part"), arguments, result, flags, local)
+        super().__init__(typing, target, self.part(target.codegen(), "part"), arguments, result, flags, local)
+
+
+class _SeldomCompiler(_PartCompiler):
+    part = SeldomPart
 
 
 class Helper(CPUDispatcher):
     """A function that other compiled functions call, each signature a part."""
 
     @classmethod
-    def of(cls, function: Any) -> Any:
+    def of(cls, function: Any, *, is_seldom_called: bool = False) -> Any:
         """What `numba.njit` made, as a helper; a plain function, without the compiler, as it is."""
         if isinstance(function, CPUDispatcher):
             function.__class__ = cls
-            function._compiler.pipeline_class = _PartCompiler
+            function.own_compiler = _SeldomCompiler if is_seldom_called else _PartCompiler
+            function._compiler.pipeline_class = function.own_compiler
         return function
 
     def add_overload(self, result: Any) -> None:
@@ -110,4 +129,4 @@ class Helper(CPUDispatcher):
             try:
                 return super()._compile_for_args(*args, **kws)
             finally:
-                self._compiler.pipeline_class = _PartCompiler
+                self._compiler.pipeline_class = self.own_compiler

@@ -13,11 +13,14 @@ from blis.engine.state import State, Workload
 #: Whatever an earlier run has left there is never seen, so it stays; all others are made as they were.
 WRITTEN_FIRST = {
     "batches": frozenset({"members", "prefilling", "finish_step", "finish_request", "ending", "returning"}),
-    "scratch": frozenset({"routing_queue", "hits", "members", "order", "candidates"}),
+    "scratch": frozenset(
+        {"routing_queue", "hits", "members", "order", "candidates", "tier_hits", "tier_counts", "tier_leading"}
+    ),
     "log": frozenset({"entries", "lost", "pauses"}),
     "trace": frozenset({"preemptions", "samples"}),
     "fleet": frozenset({"events", "read"}),
     "gateway": frozenset({"heads"}),
+    "tiers": frozenset({"frames"}),
     "seen": frozenset({"slots"}),  # which are cleared where something was entered
 }
 

@@ -6,6 +6,10 @@ from blis.engine.codes import NEED_RUNS
 from blis.engine.state import LOG_ENTRIES, LOST_ENTRIES, NEXT_OWN_SEGMENT, PAUSES, PIECES_MADE, State
 from blis.engine.views import World
 
+#: Runs that a tier can come to have by a new one on the GPU and one that is evicted there: each is one, what it lies
+#: within is cut at both ends, and what it pushes out is a part of another.
+TIER_RUNS_PER_RUN = 8
+
 
 @kernel
 def has_room_for_step(world: World, state: State, instance: int) -> bool:
@@ -26,11 +30,18 @@ def has_room_beside(world: World, state: State, instance: int, runs: int) -> boo
     return (
         has_room(state.cache, need)
         and (world.settings.ghost_permille == 0 or has_room(state.ghosts, need))
+        and (world.settings.n_tiers == 0 or has_room(state.tier_store, most_tier_runs(world, need)))
         and state.cache.counters[PIECES_MADE] + need <= state.cache.pieces.shape[0]
         and log.counters[LOG_ENTRIES] + 2 <= log.entries.shape[0]
         and log.counters[LOST_ENTRIES] + batch <= log.lost.shape[0]
         and log.counters[PAUSES] + batch <= log.pauses.shape[0]
     )
+
+
+@kernel
+def most_tier_runs(world: World, runs: int) -> int:
+    """Most runs that the tiers can come to have by so many new ones on the GPU, and as many that are evicted there."""
+    return TIER_RUNS_PER_RUN * world.settings.n_tiers * runs
 
 
 @kernel

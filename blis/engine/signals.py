@@ -22,6 +22,7 @@ from blis.engine.seen_cache import seen_end
 from blis.engine.sent_prompts import note_sent
 from blis.engine.sequence import shared_prompt_blocks
 from blis.engine.state import State
+from blis.engine.tier_router import count_tiered
 from blis.engine.views import RouterView, World
 
 _set_clock, _set_session_instance = setter_of("clock_us"), setter_of("session_instance")
@@ -75,6 +76,8 @@ def prepare_view(world: World, state: State, request: int) -> None:
     look_at_arrival(world, state, request)
     if settings.needs_cached_blocks:
         _count_cached(world, state, request)
+    if settings.needs_tiered_blocks:
+        count_tiered(world, state, request)
     if settings.needs_affinity:
         count_affinity(world, state, request)
     if settings.needs_sessions:
@@ -135,6 +138,7 @@ def router_view(world: World, state: State, now_us: int) -> RouterView:
         world.settings.n_scorers,
         scratch.scorer_scores,
         world.limits.roles,
+        scratch.tiered_blocks,
     )
 
 

@@ -61,6 +61,7 @@ from blis.engine.fleet_start import FleetTables, new_fleet, place_instances
 from blis.engine.next_use import users_by_segment
 from blis.engine.state import (
     MOST_QUEUES,
+    MOST_TIERS,
     SKETCH_ROWS,
     Batches,
     BlockStore,
@@ -75,6 +76,8 @@ from blis.engine.state import (
     Transfers,
     Workload,
 )
+from blis.engine.tier_start import TierTables, new_tiers
+from blis.engine.tier_store import N_LISTS
 from blis.engine.views import N_FLOW_COLUMNS
 from blis.foundation.slo import CLASSES
 from blis.foundation.units import Int64Vector
@@ -89,10 +92,12 @@ def new_state(
     limits: Records,
     fleet: FleetTables | None = None,
     bands: Records | None = None,
+    tiers: TierTables | None = None,
 ) -> State:
     """The state before the first event: nothing has arrived, every block is free, and without a fleet all serve.
 
-    `bands`, of BAND_FIELDS, are those of the gateway's queue; None: without a gateway.
+    `bands`, of BAND_FIELDS, are those of the gateway's queue; None: without a gateway. `tiers` is
+    what lies beneath the GPUs; None: nothing.
     """
     n, m = len(workload.table), settings.n_instances
     largest_batch = int(max(1, min(limits.max_running_requests.max(), max(n, 1))))
@@ -109,18 +114,23 @@ def new_state(
         affinity_blocks=np.zeros(m, np.int64),
         expected_ttft_us=np.zeros(m, np.float64),
         expected_itl_us=np.zeros(m, np.float64),
+        tiered_blocks=np.zeros(m, np.float64),
         scores=np.zeros(m, np.float64),
         scorer_scores=np.zeros((most_scorers(settings), m), np.float64),
         hits=np.empty((longest // settings.block_size_tokens + 1, 2), np.int64),
         members=np.empty(2 * largest_batch + 1, np.int64),
         order=np.empty(max(n, 1), np.int64),
         candidates=np.empty((6, largest_batch), np.float64),
+        tier_hits=np.empty((longest // settings.block_size_tokens + 1 if settings.n_tiers else 0, 2), np.int64),
+        tier_counts=np.zeros(MOST_TIERS, np.int64),
+        tier_leading=np.zeros(MOST_TIERS, np.int64),
     )
     for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, RETURN_ROOT, SESSION_INSTANCE):
         scratch.cluster[place] = -1
     scratch.cluster[N_CANDIDATES] = m
     place_instances(instances, scratch.cluster, settings, fleet)
     cache = _new_store(m, limits.total_blocks, settings.n_segments, holds_pieces=True)
+    tier_store = new_tier_store(settings, tiers)
     requests = records(REQUEST_FIELDS, n)
     requests.arrival_us[:] = workload.table.arrival_us
     requests.text_tokens[:] = workload.table.input_tokens
@@ -149,8 +159,18 @@ def new_state(
         learned=new_learned(n, settings),
         fleet=new_fleet(instances, fleet),
         gateway=_new_gateway(n, settings, records(BAND_FIELDS, 0) if bands is None else bands),
+        tiers=new_tiers(tiers, len(tier_store.runs)),
+        tier_store=tier_store,
         transfers=_new_transfers(n, settings),
     )
+
+
+def new_tier_store(settings: Records, tiers: TierTables | None) -> BlockStore:
+    """Devices without a block; without tiers no room either."""
+    if tiers is None:
+        return _no_ghosts()
+    lists = N_LISTS * len(tiers.devices)
+    return _new_store(lists, np.zeros(lists, np.int64), int(settings.n_segments), holds_pieces=False)
 
 
 def _new_transfers(n: int, settings: Records) -> Transfers:

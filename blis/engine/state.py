@@ -79,12 +79,16 @@ class Scratch(NamedTuple):
     affinity_blocks: Int64Vector  # (m,)
     expected_ttft_us: Float64Vector  # (m,) see blis.engine.prediction
     expected_itl_us: Float64Vector  # (m,)
+    tiered_blocks: Float64Vector  # (m,) see blis.engine.tier_router
     scores: Float64Vector  # (m,) composite scores of the last routing decision
     scorer_scores: Float64Vector  # (K, m)
     hits: Int64Vector  # (largest sequence in blocks + 1, 2) runs that were found, and where what is found of each ends
     members: Int64Vector  # (2 b + 1,) requests that finish their text, or leave, in this step
     order: Int64Vector  # (n or 1,) waiting requests as a heap, when the order changes over time
     candidates: Float64Vector  # (6, b) what the victim's choice may see
+    tier_hits: Int64Vector  # (hits, 2) tier of each part that was found in one, and where the part ends
+    tier_counts: Int64Vector  # (MOST_TIERS,) blocks of them in each tier
+    tier_leading: Int64Vector  # (MOST_TIERS,) leading blocks of them in each tier or a nearer one
 
 
 class StepLog(NamedTuple):
@@ -141,6 +145,15 @@ class Gateway(NamedTuple):
     heads: np.ndarray  # float64 (fields of FlowsView, tenants) what the fairness policy chooses among
 
 
+class Tiers(NamedTuple):
+    """Devices beneath the GPUs that hold KV blocks; without tiers most arrays are empty."""
+
+    devices: Records  # (tiers · m,) DEVICE_FIELDS
+    channels: Records  # (2 · tiers · m,) CHANNEL_FIELDS
+    runs: Records  # (as many as the store's runs,) TIER_RUN_FIELDS
+    frames: Int64Vector  # (MOST_TIERS, N_FRAME_PLACES) writes that make room for each other, see tier_writes
+
+
 class Transfers(NamedTuple):
     """KV on its way from the instance that computed a prompt to the one that decodes."""
 
@@ -170,10 +183,14 @@ class State(NamedTuple):
     learned: Learned
     fleet: Fleet
     gateway: Gateway
+    tiers: Tiers
+    tier_store: BlockStore  # what lies on their devices, see blis.engine.tier_store
     transfers: Transfers
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)
 MOST_QUEUES = 3  #: in which an eviction policy may keep an instance's free blocks
+MOST_TIERS = 4  #: beneath the GPUs of an instance
+N_FRAME_PLACES = 6  #: numbers that a write to a tier is
 SKETCH_ROWS = 4  #: of independent hashes that count uses
 LOG_ENTRIES, LOST_ENTRIES, PAUSES = range(3)  # places of the step log's counters

@@ -13,6 +13,7 @@ from blis.engine.codes import (
     DRAFT_TOKENS,
     LEFT_FROM,
     LEFT_TO,
+    LOADED_US,
     N_MEMBERS,
     NEVER_US,
     NOW_US,
@@ -58,6 +59,8 @@ def finish_step(world: World, state: State, instance: int) -> None:
     step_us = max(np.int64(1), step_time_at(world.answers[TIMES_STEP])(sums, world.coefficients[instance]))
     if step[DRAFT_TOKENS] > 0:
         step_us += world.limits.drafting_us[instance]
+    if step[LOADED_US] > 0:
+        step_us += max(0, step[LOADED_US] - start_us(world, state, instance, step[NOW_US]))
     decoded = step[DECODE_REQUESTS] - step[REPLAYED]
     end_us = start_us(world, state, instance, step[NOW_US]) + step_us
     _account_step(world, state, instance, step_us, decoded)

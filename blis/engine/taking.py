@@ -1,7 +1,7 @@
 """Taking waiting requests into the batch, as far as its size, the token budget and free KV blocks allow."""
 
-from blis.engine._jit import kernel
-from blis.engine.awaiting_kv import give_up_loaded, has_loaded, leave_loaded
+from blis.engine._jit import kernel, seldom_kernel
+from blis.engine.awaiting_kv import give_up_loaded, has_loaded, leave_loaded, park
 from blis.engine.codes import (
     AT_ORDER,
     BLOCKS_LACKING,
@@ -21,6 +21,7 @@ from blis.engine.prefill import compute_chunk, next_chunk, replay_last
 from blis.engine.room import has_room_beside
 from blis.engine.service import charge_prompt
 from blis.engine.state import State
+from blis.engine.tier_loads import blocks_to_load, load_apart, load_blocks, note_hits, wait_for_load
 from blis.engine.views import World
 from blis.engine.waiting import first_waiting, look_at_waiting, sort_waiting, take_first
 
@@ -61,6 +62,19 @@ def prospect(
     return found, claimed, detached, chunk, needed, parts
 
 
+@seldom_kernel
+def with_loaded(
+    world: World, state: State, instance: int, request: int, found: int, chunk: int, needed: int, loaded: int
+) -> tuple[int, int]:
+    """The first chunk, and the blocks that must be free, if `loaded` blocks of those found come from tiers."""
+    size = world.settings.block_size_tokens
+    remaining = state.requests.text_tokens[request] - found * size
+    rest = next_chunk(world, state, instance, remaining, state.scratch.step[BUDGET])
+    if not world.limits.reserve_full_isl[instance]:
+        needed += loaded - (-rest // size) + (-chunk // size)
+    return rest, needed
+
+
 @kernel
 def take_waiting(world: World, state: State, instance: int) -> int:
     """Take requests from the wait queue while batch size, budget and blocks allow."""
@@ -99,12 +113,34 @@ def take_waiting(world: World, state: State, instance: int) -> int:
                 continue
             step[STOPPED_BY] = BLOCKS_LACKING
             break
-        if claimed > 0 and not has_room_beside(world, state, instance, 2 * parts):  # a part may be split at both ends
+        loaded = 0
+        if world.settings.n_tiers > 0 and detached == 0:
+            loaded = blocks_to_load(world, state, instance, request, found)
+        if loaded > 0:
+            chunk, needed = with_loaded(world, state, instance, request, found + loaded, chunk, needed, loaded)
+            if needed > free_blocks(world, state, instance):
+                if has_loaded(world, state, instance) and instances.running_requests[instance] == 0:
+                    if not give_up_loaded(world, state, instance):
+                        return GROW
+                    continue
+                step[STOPPED_BY] = BLOCKS_LACKING
+                break
+        # A part may be split at both ends; each block that is loaded may be a run, and evict one.
+        if claimed + loaded > 0 and not has_room_beside(world, state, instance, 2 * parts + loaded):
             return GROW
+        if world.settings.n_tiers > 0 and detached == 0:
+            note_hits(world, state, instance, request, found)
         _take_out(world, state, instance)
-        _join(world, state, instance, request, found)
+        if loaded > 0 and world.settings.tiers_load_apart:
+            claim_prefix(world, state, instance, request, claimed)
+            _await_load(world, state, instance, request, found, loaded)
+            continue
+        _join(world, state, instance, request, found + loaded)
         requests.detached_blocks[request] = detached
         claim_prefix(world, state, instance, request, claimed)
+        if loaded > 0:
+            wait_for_load(state, load_blocks(world, state, instance, request, found, loaded))
+            found += loaded
         requests.stored_tokens[request] = found * size
         history = found * size if world.settings.history_includes_cached else 0
         compute_chunk(world, state, instance, request, chunk, history)
@@ -124,6 +160,15 @@ def _take_out(world: World, state: State, instance: int) -> None:
         step[SORTED] -= 1
         if world.settings.sorts_after_each:
             step[SORTED] = UNSORTED
+
+
+@seldom_kernel
+def _await_load(world: World, state: State, instance: int, request: int, found: int, loaded: int) -> None:
+    """Let a request that holds the blocks it found on the GPU wait for those that it loads behind them."""
+    ready_us = load_apart(world, state, instance, request, found, loaded)
+    state.requests.stored_tokens[request] = (found + loaded) * world.settings.block_size_tokens
+    state.requests.cached_blocks[request] = found + loaded
+    park(world, state, instance, request, ready_us)
 
 
 @kernel

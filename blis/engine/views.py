@@ -73,6 +73,7 @@ class RouterView(NamedTuple):
     n_scorers: int
     scorer_scores: np.ndarray  #: (n_scorers, n_instances) what the policy's scorers said
     roles: Int64Vector  #: what each instance does, in bits: see blis.foundation.roles
+    tiered_blocks: Float64Vector  #: leading prompt blocks on its GPU or in tiers beneath, by what each is worth there
 
 
 class QueueView(NamedTuple):
@@ -137,6 +138,28 @@ class BlocksView(NamedTuple):
     ghost_blocks: Int64Vector  #: (MOST_QUEUES,) that are remembered to have been evicted from it
     head_blocks: Int64Vector  #: (MOST_QUEUES,) of the run that would go first; 0: none of the queue can go
     head_frequency: Int64Vector  #: (MOST_QUEUES,) that run's frequency
+
+
+class TieringView(NamedTuple):
+    """A request about to be taken into the batch, and what the tiers beneath the GPU have of it."""
+
+    clock_us: int  #: when its load would begin
+    instance: int
+    request: int  #: position in the order of arrival
+    slo_class: int  #: index into blis.foundation.slo.CLASSES
+    tenant: int
+    round: int  #: turn within the session
+    input_tokens: int  #: whole prompt
+    block_size_tokens: int
+    cached_blocks: int  #: leading blocks that the GPU has
+    found_blocks: int  #: behind them, that tiers have, one after the other
+    load_us: int  #: until all of those could be there, with what waits before them
+    compute_us: int  #: that computing them would add to a step that computes the rest of the text
+    queued_requests: int
+    running_requests: int
+    total_blocks: int  #: KV blocks of the GPUs
+    used_blocks: int  #: of those
+    leading_blocks: Int64Vector  #: (MOST_TIERS,) of those found, up to the first that lies further away than the tier
 
 
 class GatewayView(NamedTuple):
@@ -227,7 +250,7 @@ _ROUTER_VIEW = named_type(
     RouterView,
     {name: _REPORTED for name in RouterView._fields if name not in _SCALARS}
     | dict.fromkeys(("candidates", "effective_load", "cached_blocks", "affinity_blocks"), _COUNTS)
-    | dict.fromkeys(("expected_ttft_us", "expected_itl_us"), _VECTOR)
+    | dict.fromkeys(("expected_ttft_us", "expected_itl_us", "tiered_blocks"), _VECTOR)
     | {"sent_prompts": types.int64[:, :], "scorer_scores": types.float64[:, ::1]},
 )
 _QUEUE_VIEW = named_type(QueueView, {"tenant_lift": types.float64})
@@ -239,6 +262,7 @@ _BLOCKS_VIEW = named_type(
     {"evicted_key": types.float64}
     | dict.fromkeys(("queue_blocks", "ghost_blocks", "head_blocks", "head_frequency"), _REPORTED),
 )
+_TIERING_VIEW = named_type(TieringView, {"leading_blocks": _COUNTS})
 _GATEWAY_VIEW = named_type(
     GatewayView,
     {"in_flight_tokens": _COUNTS}
@@ -254,6 +278,7 @@ _DISAGGREGATION_VIEW = named_type(DisaggregationView, {})
 ROUTER_VIEW, REQUEST_VIEW, QUEUE_VIEW = Reference(_ROUTER_VIEW), Reference(_REQUEST_VIEW), Reference(_QUEUE_VIEW)
 DISAGGREGATION_VIEW = Reference(_DISAGGREGATION_VIEW)
 BLOCKS_VIEW, GATEWAY_VIEW, FLOWS_VIEW = Reference(_BLOCKS_VIEW), Reference(_GATEWAY_VIEW), Reference(_FLOWS_VIEW)
+TIERING_VIEW = Reference(_TIERING_VIEW)
 
 #: The signature of each folder's verb.
 ADMIT = _INTEGER(ROUTER_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
@@ -269,6 +294,7 @@ MEASURE = types.float64(ROUTER_VIEW, GATEWAY_VIEW, _VECTOR, _VECTOR)
 CHOOSE = _INTEGER(FLOWS_VIEW, _VECTOR, _VECTOR)
 ORDER_QUEUE = types.float64(GATEWAY_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 LIMIT = types.float64(GATEWAY_VIEW, _VECTOR, _VECTOR)
+LOAD = _INTEGER(TIERING_VIEW, _VECTOR, _VECTOR)
 DISAGGREGATE = _INTEGER(ROUTER_VIEW, DISAGGREGATION_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
@@ -279,8 +305,9 @@ DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 #: it.
 (
     ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, RANKS_BLOCKS, SCALES, MEASURES, CHOOSES, ORDERS_QUEUE, LIMITS,
-    DISAGGREGATES, ROUTES_PREFILL, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
-) = range(19)  # fmt: skip
+    LOADS, DISAGGREGATES, ROUTES_PREFILL, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, CHOOSES_QUEUE, GIVES_WAY,
+    FIRST_SCORER,
+) = range(20)  # fmt: skip
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)
@@ -293,6 +320,7 @@ measure_at = caller_of(MEASURE)
 choose_at = caller_of(CHOOSE)
 order_queue_at = caller_of(ORDER_QUEUE)
 limit_at = caller_of(LIMIT)
+load_at = caller_of(LOAD)
 disaggregate_at = caller_of(DISAGGREGATE)
 step_time_at = caller_of(STEP_TIME)
 decode_line_at = caller_of(DECODE_LINE)
@@ -303,8 +331,8 @@ keep_at = caller_of(KEEP)
 #: further row for each filter that is asked, from FIRST_FILTER on.
 (
     ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, EVICTION, SCALING, SATURATION, FAIRNESS,
-    QUEUE_ORDER, CEILING, DISAGGREGATION, PREFILL_ROUTING, FIRST_FILTER,
-) = range(15)  # fmt: skip
+    QUEUE_ORDER, CEILING, TIERING, DISAGGREGATION, PREFILL_ROUTING, FIRST_FILTER,
+) = range(16)  # fmt: skip
 
 
 class World(NamedTuple):

@@ -13,10 +13,11 @@ from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 
 #: The questions that a policy bundle answers: those of every cluster, in the order in which a request meets them (a
-#: router, then its filters), that of a fleet that scales, then the gateway's, then those of divided prefill and decode.
+#: router, then its filters), that of a fleet that scales, then the gateway's, that of KV tiers, and those of divided
+#: requests.
 QUESTIONS = (
     *("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction", "scaling"),
-    *("saturation", "fairness", "queue_order", "ceiling"),
+    *("saturation", "fairness", "queue_order", "ceiling", "tiering"),
     *("disaggregation", "prefill_routing"),
 )
 
@@ -25,7 +26,9 @@ GATEWAY_QUESTIONS = ("saturation", "fairness", "queue_order", "ceiling")
 #: Those that only a cluster with prefill and decode apart asks, see `blis.engine.disaggregating`.
 DISAGGREGATION_QUESTIONS = ("disaggregation", "prefill_routing")
 #: Those that not every cluster asks: whoever lists policies leaves out the ones that have their default answer.
-OPTIONAL_QUESTIONS = ("filtering", "scaling", *GATEWAY_QUESTIONS, *DISAGGREGATION_QUESTIONS)
+OPTIONAL_QUESTIONS = ("filtering", "scaling", *GATEWAY_QUESTIONS, "tiering", *DISAGGREGATION_QUESTIONS)
+#: Those that kernels ask where Python cannot be: a callable must be compiled.
+COMPILED_QUESTIONS = ("eviction", "tiering")
 
 
 class Folder(NamedTuple):
@@ -50,6 +53,7 @@ FOLDERS = {
     "fairness": Folder("blis.policies.fairness", "choose"),
     "queue_order": Folder("blis.policies.queue_order", "rank"),
     "ceiling": Folder("blis.policies.ceiling", "limit"),
+    "tiering": Folder("blis.policies.tiering", "load"),
     "disaggregation": Folder("blis.policies.disaggregation", "disaggregate"),
     "prefill_routing": Folder("blis.policies.prefill_routing", "route", "blis.policies.routing"),
     "latency": Folder("blis.cluster.latency", "step_time"),

@@ -20,6 +20,7 @@ from blis.metrics.reach import reach_notes
 from blis.metrics.served import Served, served_requests, split
 from blis.metrics.service import service_figures
 from blis.metrics.states import GATEWAY_KEYS, absent_keys
+from blis.metrics.tiers import tier_figures
 from blis.outcome import Outcome
 from blis.workload.labels import number_names
 from blis.workload.requests import Requests
@@ -119,6 +120,7 @@ def _instance_blocks(served: Served, cluster: Cluster, outcome: Outcome, absent:
                 **load_figures(instances, itself, len(group.status)),
                 **cache_figures(instances, itself),
                 **draft_figures(cluster, instances, itself),
+                **tier_figures(cluster, outcome, itself),
             }
         )
     return blocks

@@ -33,6 +33,7 @@ DEFAULT_POLICIES: dict[str, str] = {
     "fairness": "strict",
     "queue_order": "fcfs",
     "ceiling": "static",
+    "tiering": "always",
     "disaggregation": "never",
     "prefill_routing": "same-as-routing",
 }

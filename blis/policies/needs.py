@@ -3,6 +3,7 @@
 By name, the fields of the view, and what they rest on:
 
 - `cached_blocks`: `cached_blocks`, `last_cold_use`; from what instances report of their caches.
+- `tiered_blocks`: `tiered_blocks`; from what instances report of their caches, and from the tiers beneath as they are.
 - `affinity_blocks`: `affinity_blocks`; from the router's index of what it sent where.
 - `sent_prompts`: `sent_tokens`, `sent_prompts`; from the router's record of prompts without a first token; its index.
 - `session_instance`: `session_instance`; from the router's memory of where sessions were.
@@ -19,7 +20,9 @@ from collections.abc import Set as AbstractSet
 #: What instances learn while they serve.
 LEARNED_SIGNALS = frozenset({"expected_output_tokens", "uncached_tokens", "tenant_service"})
 #: What they hold, and what routers keep and expect.
-ROUTER_SIGNALS = frozenset({"cached_blocks", "affinity_blocks", "sent_prompts", "session_instance", "expected_latency"})
+ROUTER_SIGNALS = frozenset(
+    {"cached_blocks", "tiered_blocks", "affinity_blocks", "sent_prompts", "session_instance", "expected_latency"}
+)
 COSTLY_SIGNALS = LEARNED_SIGNALS | ROUTER_SIGNALS
 
 
@@ -27,7 +30,8 @@ def settings_of(needs: AbstractSet[str]) -> dict[str, bool]:
     """The kernel's settings: what is kept for routers and admission that need these signals."""
     prompts = bool(needs & {"sent_prompts", "expected_latency"})
     return {
-        "needs_cached_blocks": "cached_blocks" in needs,
+        "needs_cached_blocks": bool(needs & {"cached_blocks", "tiered_blocks"}),
+        "needs_tiered_blocks": "tiered_blocks" in needs,
         "needs_affinity": "affinity_blocks" in needs or prompts,
         "needs_prompts": prompts,
         "needs_sessions": "session_instance" in needs,

@@ -184,7 +184,7 @@ def _looks(policies: Mapping[str, BoundPolicy]) -> bool:
 
 def _effects_are_local(policies: Mapping[str, BoundPolicy]) -> bool:
     """Whether one instance can change nothing for another: nobody looks at them, or remembers one at the other."""
-    local = ("priority", "scheduling", "preemption", "eviction")
+    local = ("priority", "scheduling", "preemption", "eviction", "tiering")
     return not _looks(policies) and not any(_remembers(policies[name]) for name in local)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from blis.engine._jit import plain
 from blis.engine.answers import SIGNATURES
 from blis.engine.users import compiled_callable, is_compiled
-from blis.foundation.answers import FOLDERS
+from blis.foundation.answers import COMPILED_QUESTIONS, FOLDERS
 from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 from blis.policies.needs import COSTLY_SIGNALS
@@ -84,10 +84,10 @@ def taken_over(
             f"{contract}; got {error}."
         ) from error
     if not is_compiled(function):
-        if question == "eviction":
+        if question in COMPILED_QUESTIONS:
             raise ConfigError(
-                f"{where}: {shown(name)} must be compiled, with numba.njit: blocks are ranked in the middle of a step, "
-                "where Python cannot be asked."
+                f"{where}: {shown(name)} must be compiled, with numba.njit: {question} is asked about in the middle of "
+                "a step, where Python cannot be asked."
             )
         return None, function
     try:

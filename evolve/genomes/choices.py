@@ -52,6 +52,7 @@ def score_instances(
                 seen[8], seen[9], seen[10], seen[11], seen[12], seen[13], seen[14], seen[15],
                 seen[16], seen[17], seen[18], sent_prompts[place], session_instance[place],
                 expected_us[place, 0], expected_us[place, 1], LOWEST_INDEX, LOWEST_INDEX, 0, scores, seen[0],
+                expected_us[place, 0],
             )
         )  # fmt: skip
         request = by_reference(_request(routed[place], block_size_tokens, 0.0))

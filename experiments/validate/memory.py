@@ -65,8 +65,32 @@ def growing_contexts() -> Outcome:
     return Outcome({"hit rate": hits}, 0.4 < hits < 0.85)
 
 
+def second_tier() -> Outcome:
+    """The burst of the cliff with a little host memory beneath each instance."""
+    figures: dict[str, float] = {}
+    for blocks in (2100, 1600):
+        for name, tiers in (
+            ("GPU alone", {}),
+            ("500 blocks of host memory", {"kv_tiers": {"tiers": [{"device": "cpu-pcie5", "capacity_blocks": 500}]}}),
+        ):
+            own = {"kv_blocks": blocks, **tiers}
+            workload, policies = drawn(2000.0, 200, 512, 256), routed("round-robin")
+            figures[f"{blocks}, {name}: preemptions a request"] = mean_of(PREEMPTIONS, workload, policies, **own)
+            figures[f"{blocks}, {name}: TTFT [ms]"] = mean_of(TTFT, workload, policies, **own)
+    ratios = [
+        figures[f"1600, 500 blocks of host memory: {name}"] / figures[f"1600, GPU alone: {name}"]
+        for name in ("preemptions a request", "TTFT [ms]")
+    ]
+    remark = (
+        "both fall, by 1 to 2 %: there a reload made room where none was, here a preempted request's blocks are found "
+        "again on the GPU as long as nobody has taken them"
+    )
+    return Outcome(figures, max(ratios) < 0.9, remark)
+
+
 FINDINGS = (
     Finding("V-KVCLIFF", False, "flat, and then a cliff within a few percent of memory", cliff),
+    Finding("V-TIER", False, "500 blocks of host memory halve preemptions, TTFT -28 %", second_tier),
     Finding("V-HEAVY", False, "heavy tails of the same mean preempt less: 0.71 times", heavy_tails),
     Finding("V-REASON", False, "five growing rounds: 64 % of blocks are hits", growing_contexts),
 )

@@ -7,8 +7,17 @@ import pytest
 
 from blis.engine._jit import plain
 from blis.engine.choice import LOWEST_INDEX, draw_of
-from blis.engine.state import MOST_QUEUES
-from blis.engine.views import BatchView, BlocksView, FlowsView, GatewayView, QueueView, RequestView, RouterView
+from blis.engine.state import MOST_QUEUES, MOST_TIERS
+from blis.engine.views import (
+    BatchView,
+    BlocksView,
+    FlowsView,
+    GatewayView,
+    QueueView,
+    RequestView,
+    RouterView,
+    TieringView,
+)
 from blis.foundation.answers import FOLDERS, QUESTIONS, answer, choices
 from blis.foundation.slo import CLASSES
 from blis.policies.binding import bind, fields, memory_for
@@ -377,3 +386,26 @@ def test_a_band_alone_is_open_while_the_cluster_is_not_full(name: str) -> None:
     alone = gateway_view(saturation=0.9, band=0, n_bands=1, most_urgency=-1.0, least_urgency=-1.0)
 
     assert plain(policy.decide)(alone, policy.parameters, memory_for(policy, 4, 10)) > 0.9
+
+
+def tiering_view(**changes: Any) -> TieringView:
+    """A request with ten blocks on the GPU, four more in the nearest tier, and two behind them in the next."""
+    view = TieringView(
+        5_000, 0, 0, 1, 0, 0, 320, 16, 10, 6, 200, 400, 1, 3, 100, 50, np.array([4, 6, 6, 6])
+    )  # fmt: skip
+    return view._replace(**changes)
+
+
+@pytest.mark.parametrize("name", choices("tiering"))
+@pytest.mark.parametrize("load_us", [0, 399, 400, 10**9])
+@pytest.mark.parametrize("leading", [[6, 6, 6, 6], [0, 0, 0, 6], [4, 6, 6, 6]])
+def test_no_more_is_loaded_than_was_found(name: str, load_us: int, leading: list[int]) -> None:
+    policy = bind("tiering", "tiering", name)
+    view, memory = tiering_view(load_us=load_us, leading_blocks=np.array(leading)), memory_for(policy, 4, 10)
+    assert len(leading) == MOST_TIERS
+
+    first, second = (plain(policy.decide)(view, policy.parameters, memory) for _ in range(2))
+
+    assert first == second
+    assert 0 <= first <= view.found_blocks
+    assert view.leading_blocks.tolist() == leading

@@ -11,6 +11,7 @@ import numpy as np
 from blis.cluster.catalog import device_from_mapping, model_from_mapping
 from blis.cluster.gateway import Gateway
 from blis.cluster.instances import Cluster, Instance
+from blis.cluster.kv_tiers import KvTiers, TierPlan
 from blis.cluster.latency import LatencyModel, affine, roofline
 from blis.cluster.speculative import Speculative
 from blis.engine.codes import STATUS_NAMES
@@ -147,7 +148,27 @@ def cluster_of(case: Case) -> Cluster:
         case["routing"].get("cache_signal_delay_us", 0),
         case.get("router_index_blocks"),
         gateway=_gateway(case),
+        kv_tiers=_kv_tiers(case),
     )
+
+
+def _kv_tiers(case: Case) -> KvTiers | None:
+    """Tiers without end, to which writing takes no time."""
+    given = case.get("kv_tiers")
+    if given is None:
+        return None
+    tiers = [
+        {
+            "capacity_blocks": 2**30,
+            "read_gb_per_s": 1 / given[name],  # of blocks of 1,000 bytes
+            "write_gb_per_s": 1e8,
+            "shared": name == "shared",
+        }
+        for name in ("own", "shared")
+        if given[name]
+    ]
+    plan = TierPlan.from_mapping("kv_tiers", {"tiers": tiers, "load": "step"})
+    return KvTiers(plan, (1000.0,) * case["instances"], (1,) * case["instances"])
 
 
 def _gateway(case: Case) -> Gateway | None:
@@ -181,7 +202,13 @@ def policies_of(case: Case) -> dict[str, Any]:
         "preemption": case.get("preemption", "newest"),
         "eviction": case.get("eviction", "lru"),
         **{name: case[name] for name in GATEWAY_QUESTIONS if name in case},
+        "tiering": _tiering(case),
     }
+
+
+def _tiering(case: Case) -> dict[str, Any]:
+    tokens = case["kv_tiers"]["minimum_blocks"] * case["block_size_tokens"] if case.get("kv_tiers") else 0
+    return {"policy": "minimum-tokens", "minimum_tokens": tokens}
 
 
 def _parameters(policy: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from tests.reference.naive_request import Keys, Request, read_requests
 from tests.reference.naive_routing import Admission, Eyes, Router, draw_of, regret
 from tests.reference.naive_semantics import PRESETS, Semantics
 from tests.reference.naive_targets import targets_of
+from tests.reference.naive_tiers import tiers_of
 
 REFUSED_PAUSE_US = 1_000_000  # whoever is refused waits so long before the next attempt
 # Ranks among the events of one microsecond: of the cluster, then of one instance.
@@ -54,6 +55,8 @@ class Simulator:
         self.instances = [
             Instance(index, case, self.latencies[index], keys, semantics) for index in range(case["instances"])
         ]
+        for instance, tiers in zip(self.instances, tiers_of(case, case["instances"]), strict=True):
+            instance.pool.tiers = tiers
         self.admission = Admission(case["admission"], draw_of(case, semantics))
         self.eyes = Eyes(self.instances, case["routing"], semantics)
         self.router = Router(case, self.instances, semantics)

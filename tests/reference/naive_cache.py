@@ -9,6 +9,7 @@ from typing import Any
 from tests.reference.naive_eviction import Ranking
 from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import Semantics
+from tests.reference.naive_tiers import Tiers
 
 
 @dataclass(eq=False)
@@ -50,6 +51,7 @@ class BlockPool:
         self.table: dict[int, list[Block]] = {}  # the blocks of each key, the one that is found first
         self.hits = 0
         self.misses = 0
+        self.tiers: Tiers | None = None
 
     @property
     def n_used(self) -> int:
@@ -161,6 +163,8 @@ class BlockPool:
         block = request.blocks[place]
         parent = request.blocks[place - 1].content if place > 0 else Keys.ROOT
         block.content = self.keys.key(parent, block.tokens)
+        if self.tiers is not None:
+            self.tiers.write(block.content)
         copies = self.table.setdefault(block.content, [])
         if self.semantics.copies_are_found or not copies:
             copies.append(block)

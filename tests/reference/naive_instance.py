@@ -68,6 +68,7 @@ class Instance:
         self.has_step_due = False
         self.busy_until_us = 0
         self.last_step_us = 0
+        self.waits_us = 0  # how long the step in the making waits for what its requests load
 
         self.end_us = 0
         self.input_tokens = 0
@@ -173,7 +174,8 @@ class Instance:
         self.sum_queue += self.n_waiting
         self.sum_batch += len(self.batch)
         self.peak_blocks = max(self.peak_blocks, self.pool.n_used)
-        self.last_step_us = self.latency.step_us([share for _, share in served])
+        self.last_step_us = self.latency.step_us([share for _, share in served]) + self.waits_us
+        self.waits_us = 0
         if any(share.n_drafts for _, share in served):
             self.last_step_us += self.drafts.step_us
         return self.last_step_us
@@ -240,7 +242,7 @@ class Instance:
             self._order_queue(now)
         while self.preemptions == preempted_before and self.queue and budget > 0 and len(self.batch) < self.max_running:
             request = self.queue[0]
-            taken = self._take(request, min(budget, threshold or budget))
+            taken = self._take(request, min(budget, threshold or budget), now)
             if taken is None:
                 break
             self.queue.pop(0)
@@ -276,13 +278,15 @@ class Instance:
         keys = self.pool.keys.of_whole_blocks(request.text, self.block_size)
         return max(1, request.known - len(self.pool.leading_hits(keys)) * self.block_size)
 
-    def _take(self, request: Request, most: int) -> Share | None:
-        """Give the head of the queue its cached blocks and room for its first chunk; None: no room."""
+    def _take(self, request: Request, most: int, now: int) -> Share | None:
+        """Give the head of the queue its cached blocks, those of tiers, and room for its first chunk; None: no room."""
         keys = self.pool.keys.of_whole_blocks(request.text, self.block_size) if request.written else request.prompt_keys
         hits = self.pool.leading_hits(keys)
         if len(hits) * self.block_size == request.known and self.semantics.recompute_last_block:
             hits.pop()
-        start = len(hits) * self.block_size
+        last = (request.known - 1) // self.block_size
+        loaded = self.pool.tiers.find(keys[len(hits) : last]) if self.pool.tiers and self.pool.has_keys else []
+        start = (len(hits) + len(loaded)) * self.block_size
         n = min(request.known - start, most)
         held = hits if n > 0 else []  # nothing is held where nothing is computed
         n_spared = self.n_spared if self.batch else 0
@@ -291,9 +295,13 @@ class Instance:
             if n_needed > self.pool.free_after(held):
                 return None
         request.n_unheld = start if n == 0 else 0
-        if not self.pool.store(request, start, start + n, held, n_spared):
+        if not self.pool.store(request, len(hits) * self.block_size, start + n, held, n_spared):
             return None
-        request.cached_blocks = len(hits)
+        if loaded:
+            assert self.pool.tiers is not None
+            begin_us = max(now, self.busy_until_us) if self.has_two_batches else now
+            self.waits_us = max(self.waits_us, self.pool.tiers.load(loaded, begin_us) - begin_us)
+        request.cached_blocks = len(hits) + len(loaded)
         request.position = start
         return self._share(request, start, n, start if self.semantics.cached_tokens_are_history else 0)
 

@@ -67,6 +67,13 @@ def random_case(random: Random, semantics: str, most_requests: int = 40) -> tupl
     return case, rows
 
 
+def random_tiers(random: Random) -> dict[str, Any]:
+    """Tiers beneath the GPUs, some of which all instances share."""
+    block_us = [random.choice((1, 2, 4, 25)) for _ in range(2)]
+    own, shared = random.choice(((block_us[0], None), (None, block_us[1]), tuple(block_us)))
+    return {"kv_tiers": {"own": own, "shared": shared, "minimum_blocks": random.choice((0, 1, 1, 3))}}
+
+
 def random_drafts(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Speculative decoding, and limits that drafts run into."""
     width = random.randint(1, 7)

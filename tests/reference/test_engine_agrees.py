@@ -18,6 +18,7 @@ from tests.reference.random_cases import (
     random_gateway,
     random_orders,
     random_routing,
+    random_tiers,
 )
 
 # Found by a search over 60 000 seeds; each once told the two simulators apart.
@@ -39,6 +40,7 @@ def assert_agreement(
     is_fleet: bool = False,
     ranks_blocks: bool = False,
     has_gateway: bool = False,
+    has_tiers: bool = False,
 ) -> None:
     random = Random(seed)
     case, rows = random_case(random, semantics, most_requests)
@@ -54,6 +56,8 @@ def assert_agreement(
         case |= random_eviction(random, rows)
     if has_gateway:
         case |= random_gateway(random, rows)
+    if has_tiers:
+        case |= random_tiers(random)
     case["seed"] = seed
 
     want = naive.simulate(case, rows, semantics)
@@ -145,5 +149,16 @@ def test_engine_and_naive_simulator_agree_on_who_waits_at_a_gateway(semantics: s
     @given(seed=st.integers(0, 2**32))
     def agree(seed: int) -> None:
         assert_agreement(seed, semantics, most_requests=40, router_keeps=router_keeps, has_gateway=True)
+
+    agree()
+
+
+@pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32"])
+@pytest.mark.parametrize("ranks_blocks", [False, True])
+def test_engine_and_naive_simulator_agree_on_what_tiers_have(semantics: str, ranks_blocks: bool) -> None:
+    @settings(derandomize=True, deadline=None, max_examples=150, database=None)
+    @given(seed=st.integers(0, 2**32))
+    def agree(seed: int) -> None:
+        assert_agreement(seed, semantics, most_requests=40, ranks_blocks=ranks_blocks, has_tiers=True)
 
     agree()

@@ -94,6 +94,19 @@ SCENARIOS = {
         PREFIXES, {"kv_blocks": 900, "async_scheduling": True}, {"routing": "weighted", "eviction": "tiny-lfu"}
     ),
     "blocks by their next use": (PREFIXES, {"kv_blocks": 900}, {"routing": "weighted", "eviction": "belady"}),
+    "tiers beneath": (
+        PREFIXES, {"kv_blocks": 900, "kv_tiers": {"tiers": [{"device": "cpu-pcie5", "capacity_gb": 2}]}},
+        {"routing": {"policy": "weighted", "scorers": "tiered-prefix:2,queue-depth:1"}, "tiering": "break-even"},
+    ),
+    "a shared tier, in turn": (
+        PREFIXES,
+        {"kv_blocks": 900, "kv_tiers": {
+            "write": "back", "placement": "exclusive", "load": "step",
+            "tiers": [{"device": "cpu-pcie5", "capacity_gb": 1, "eviction": "arc"},
+                      {"device": "rdma", "capacity_gb": 8, "shared": True}],
+        }},
+        {"routing": "round-robin"},
+    ),
     "in turn, by where the last ones went": (PLAIN, {"kv_blocks": 900}, {"routing": in_turn}),
     "slow door": (PLAIN, {"admission_latency_us": 2_000, "routing_latency_us": 3_000}, {"routing": "prefix-affinity"}),
 }  # fmt: skip

@@ -1,0 +1,44 @@
+"""What the router sees of the tiers beneath its instances: how much of a prompt is there, and what that is worth.
+
+A block on the GPU counts as one, a block in a tier as that tier's credit. Tiers are seen as they are: what delays the
+signals of the GPUs' caches does not delay these.
+"""
+
+from blis.engine._jit import kernel, seldom_kernel
+from blis.engine.codes import N_CANDIDATES
+from blis.engine.sequence import shared_prompt_blocks
+from blis.engine.state import State
+from blis.engine.tier_store import held_end
+from blis.engine.tier_writes import device_of
+from blis.engine.views import World
+
+_PERMILLE = 1000.0
+
+
+@seldom_kernel
+def count_tiered(world: World, state: State, request: int) -> None:
+    """What of the prompt each candidate has, behind the blocks on its GPU, which have been counted."""
+    for instance in state.scratch.eligible[: state.scratch.cluster[N_CANDIDATES]]:
+        on_gpu = state.scratch.cached_blocks[instance]
+        state.scratch.tiered_blocks[instance] = on_gpu + _worth(world, state, instance, request, on_gpu)
+
+
+@kernel
+def _worth(world: World, state: State, instance: int, request: int, first: int) -> float:
+    """Blocks of the prompt from place `first` on that tiers have, one after the other, times their credits."""
+    workload, known = world.workload, shared_prompt_blocks(world, request)
+    place, worth = first, 0.0
+    for entry in range(workload.segment_offsets[request], workload.segment_offsets[request + 1]):
+        segment = workload.segments[entry]
+        end = min(workload.segment_end[segment], known)
+        while place < end:
+            reached, tier = place, 0
+            while reached == place and tier < world.settings.n_tiers:
+                device = device_of(world, state, tier, instance)
+                reached = held_end(state, device, segment, place, end)
+                worth += (reached - place) * state.tiers.devices.credit_permille[device] / _PERMILLE
+                tier += 1
+            if reached == place:
+                return worth
+            place = reached
+    return worth
