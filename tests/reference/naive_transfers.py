@@ -99,16 +99,16 @@ class DividedInstance(Instance):
         self.n_held += 1
         self.ended.append(request)
 
-    def _take(self, request: Request, most: int) -> Share | None:
+    def _take(self, request: Request, most: int, now: int) -> Share | None:
         while True:
-            taken = self._taken(request, most)
+            taken = self._taken(request, most, now)
             if taken is not None or self.batch or not self.loaded:
                 return taken
             self._give_up()
 
-    def _taken(self, request: Request, most: int) -> Share | None:
+    def _taken(self, request: Request, most: int, now: int) -> Share | None:
         if request not in self.loaded:
-            return super()._take(request, most)
+            return super()._take(request, most, now)
         self.loaded.remove(request)
         request.position = request.known - 1
         return Share(False, 1, request.known - 1, request.known)
@@ -150,7 +150,7 @@ class DividedInstance(Instance):
             self._order_queue(now)
         while self.preemptions == preempted_before and self.queue and budget > 0 and len(self.batch) < self.max_running:
             request = self.queue[0]
-            taken = self._take(request, min(budget, threshold or budget))
+            taken = self._take(request, min(budget, threshold or budget), now)
             if taken is None:
                 break
             self.queue.pop(0)
