@@ -8,12 +8,17 @@ import numpy as np
 from blis.engine.codes import (
     GATE_PEAK,
     N_ADMITTED,
+    N_DIVIDED,
     N_EVICTIONS,
     N_REJECTED,
     N_RETURNED,
     N_ROUTED,
+    N_TRANSFERS,
     N_TURNED_AWAY,
     NO_TRACE,
+    TRANSFER_DEPTH_PEAK,
+    TRANSFER_DEPTH_SUM,
+    TRANSFER_RETURNS,
 )
 from blis.engine.columns import request_columns
 from blis.engine.fields import Records
@@ -75,6 +80,8 @@ class InstanceOutcome:
     drafted_decodes: Int64Vector  #: decodes that had drafts
     draft_tokens: Int64Vector  #: that these verified
     accepted_tokens: Int64Vector  #: of those, also where they lie behind the end of an output
+    handed_over_requests: Int64Vector  #: whose prompt it computed for another instance
+    received_requests: Int64Vector  #: whose prompt another instance computed for it
     taken_away_requests: Int64Vector  #: sent there, and taken away when it drained or died
     loading_us: Int64Vector  #: time on its GPUs before it served
     warm_us: Int64Vector  #: time in which requests were sent there; all of it where instances neither come nor go
@@ -129,6 +136,24 @@ class TierOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferOutcome:
+    """How requests were divided, and how their KV moved; one entry per request, -1 where it did not."""
+
+    prefill_instance: Int64Vector  #: that computed its prompt, the last time
+    decode_instance: Int64Vector  #: that its KV was sent to
+    prefilled_us: Int64Vector  #: end of the step that completed its prompt
+    started_us: Int64Vector  #: of its transfer
+    arrives_us: Int64Vector  #: end of its transfer
+    depth: Int64Vector  #: transfers under way at its start, itself included; 0: it had none
+    sent_blocks: Int64Vector  #: prompt blocks that were not found where it decodes
+    n_divided: int  #: decisions to divide a request; one that is routed again may be divided again
+    n_transfers: int  #: that started
+    n_returns: int  #: requests that were handed back because their transfer could not be
+    depth_sum: int  #: of all that started
+    depth_peak: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Everything that a finished, or interrupted, simulation has to tell."""
 
@@ -146,6 +171,7 @@ class Outcome:
     adapters: AdapterOutcome | None  #: None where no instance holds adapters that a request asks for
     tiers: TierOutcome | None  #: None without KV tiers
     retries: Int64Vector | None  #: (n,) how often each request has come again; None where no client does
+    transfers: TransferOutcome | None  #: None where prefill and decode are never divided
     trace: TraceLog | None  #: what was recorded, arrays cut to what there is; None without a trace
 
 
@@ -198,6 +224,7 @@ def outcome(simulation: Simulation) -> Outcome:
         adapters=_adapters(simulation),
         tiers=_tiers(simulation),
         retries=state.gateway.requests.attempts.copy() if simulation.settings.retry_attempts > 0 else None,
+        transfers=_transfers(simulation),
         trace=_recorded(simulation),
     )
 
@@ -251,6 +278,28 @@ def _tiers(simulation: Simulation) -> TierOutcome | None:
         return None
     tiers = simulation.state.tiers
     return TierOutcome(tiers.devices.copy(), tiers.channels.copy())
+
+
+def _transfers(simulation: Simulation) -> TransferOutcome | None:
+    if not simulation.settings.has_transfers:
+        return None
+    legs = simulation.state.transfers.legs.view(np.ndarray)
+    places = simulation.state.transfers.places
+    moved = legs["started_us"] >= 0
+    return TransferOutcome(
+        prefill_instance=legs["prefill_instance"].copy(),
+        decode_instance=np.where(moved, legs["decode_instance"], -1),
+        prefilled_us=legs["prefilled_us"].copy(),
+        started_us=legs["started_us"].copy(),
+        arrives_us=legs["arrives_us"].copy(),
+        depth=np.where(moved, legs["depth"], 0),
+        sent_blocks=np.where(moved, legs["sent_blocks"], -1),
+        n_divided=int(places[N_DIVIDED]),
+        n_transfers=int(places[N_TRANSFERS]),
+        n_returns=int(places[TRANSFER_RETURNS]),
+        depth_sum=int(places[TRANSFER_DEPTH_SUM]),
+        depth_peak=int(places[TRANSFER_DEPTH_PEAK]),
+    )
 
 
 def _recorded(simulation: Simulation) -> TraceLog | None:

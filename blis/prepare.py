@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from blis.cluster.deployment import build_cluster
+from blis.cluster.disaggregation import disaggregation_settings
 from blis.cluster.fleet import fleet_settings, fleet_tables
 from blis.cluster.gateway import gateway_settings
 from blis.cluster.instances import Cluster
@@ -143,6 +144,7 @@ def prepared_run(cluster: PreparedCluster, policies: PreparedPolicies) -> Prepar
             "eviction must be lru where the recorded reference is reproduced; got "
             f"{policies.policies['eviction'].name!r}. Use lru, or the semantics corrected or vllm-0.32."
         )
+    _check_divided(cluster, policies)
     functions = [
         *policies.decisions,
         *cluster.prices,
@@ -150,8 +152,26 @@ def prepared_run(cluster: PreparedCluster, policies: PreparedPolicies) -> Prepar
         *policies.queues,
         *policies.scorers,
         *policies.filters,
+        *policies.prefill_scorers,
     ]
     return PreparedRun(cluster, policies, addresses(functions))
+
+
+def _check_divided(cluster: PreparedCluster, policies: PreparedPolicies) -> None:
+    """Refuse policies that cannot decide where prefill and decode are divided."""
+    if cluster.cluster.disaggregation is None or not policies.when_divided:
+        return
+    routing = policies.policies["routing"]
+    if routing.is_python:
+        raise ConfigError(
+            "routing must be a shipped policy or a function compiled with numba.njit where prefill and decode may be "
+            f"divided, because the router asks without stopping; got {routing.name!r}."
+        )
+    if policies.settings["needs_next_use"]:
+        raise ConfigError(
+            "eviction must not be belady where prefill and decode may be divided: it does not know on which of the two "
+            "instances a prompt will be asked for."
+        )
 
 
 def with_policies(run: PreparedRun, policies: Mapping[str, BoundPolicy | Policy]) -> PreparedRun:
@@ -183,6 +203,11 @@ def _checked_limits(cluster: Cluster, semantics: Semantics) -> Records:
         raise ConfigError(
             "cluster: async_scheduling needs the semantics corrected or vllm-0.32; the recorded reference composes a "
             "step when it starts."
+        )
+    if cluster.disaggregation is not None and not semantics.copies_findable:
+        raise ConfigError(
+            "cluster.disaggregation needs the semantics corrected or vllm-0.32; the recorded reference has no rules "
+            "for a divided request."
         )
     return limits
 
@@ -216,6 +241,7 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
         **gateway_settings(cluster.gateway),
         **tier_settings(cluster.kv_tiers),
         "awaits_kv": cluster.moves_kv,
+        **disaggregation_settings(cluster.disaggregation),
         "horizon_us": codes.NEVER_US - 2 if horizon_us is None else horizon_us,
         "load_kind": codes.LOAD_PENDING if load_counts_once else codes.LOAD_IN_FLIGHT,
         "router_index_blocks": cluster.router_index_blocks or index_blocks,

@@ -228,7 +228,8 @@ class Simulation:
         is_asked = min(places[codes.NEXT_CYCLE_US], places[codes.NEXT_SWEEP_US]) < codes.NEVER_US
         n_held = 0 if is_asked else places[codes.GATE_REQUESTS]  # who waits there will wait for ever
         all_routed = n_past(self.state) + n_held == len(self.requests)
-        return bool(all_routed and self.state.instances.next_event_us.min() == codes.NEVER_US)
+        is_quiet = self.state.transfers.places[codes.START_ROOT] < 0
+        return bool(all_routed and is_quiet and self.state.instances.next_event_us.min() == codes.NEVER_US)
 
     def fork(self) -> "Simulation":
         """An independent copy: both continue deterministically, without knowing of each other."""

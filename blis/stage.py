@@ -104,6 +104,8 @@ class Stage:
         if shared["has_gateway"]:  # whether somebody is sent on depends on what all instances do
             expects = own["needs_expected_output"] or own["gate_expects_output"]
             changed |= {"looks": True, "effects_are_local": False, "needs_expected_output": expects}
+        if shared["has_transfers"]:
+            changed |= run.prepared_policies.when_divided
         return setting_record(**{**shared, **own, **changed})
 
     def state(self, settings: Records) -> State:

@@ -108,6 +108,7 @@ def build_cluster(
         fleet=fleet,
         gateway=plan.gateway,
         kv_tiers=_kv_tiers(plan, token_bytes, counts, [one.place.tensor_parallel for one in found]),
+        disaggregation=plan.disaggregation,
     )
 
 
@@ -210,6 +211,7 @@ def _instance(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics
         hardware=parts.place.gpu,
         tensor_parallel=parts.place.tensor_parallel,
         price_per_hour=_price_per_hour(pool, parts),
+        **_kv_shape(plan, pool, parts, where),
     )
 
 
@@ -227,6 +229,24 @@ def _lora(pool: Pool, parts: Parts, where: str) -> LoraCosts:
         model = read_model(pool.model, pool.model_config_folder)
         device = read_device(parts.place.gpu, pool.hardware_folder)
     return lora_costs(pool.lora, model, device, parts.place.tensor_parallel, f"{where}.lora")
+
+
+def _kv_shape(plan: ClusterPlan, pool: Pool, parts: Parts, where: str) -> dict[str, Any]:
+    """What a transfer of KV follows from, where there are transfers."""
+    if plan.disaggregation is None:
+        return {}
+    model, given = parts.model, plan.disaggregation.kv_bytes_per_token
+    if model is None and pool.model is not None and (given is None or plan.disaggregation.overlaps):
+        model = read_model(pool.model, pool.model_config_folder)
+    if model is None and given is None:
+        raise ConfigError(
+            f"{where}: disaggregation.transfer.kv_bytes_per_token must be given where a pool has no model to derive it "
+            "from; got none."
+        )
+    if given is None:
+        assert model is not None  # for the type checker
+        given = kv_bytes_per_token(model, parts.place.tensor_parallel, pool.kv_cache_dtype)
+    return {"kv_bytes_per_token": given, "kv_layers": model.layers if model is not None else 1}
 
 
 def _price_per_hour(pool: Pool, parts: Parts) -> float | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blis.cluster.disaggregation import Disaggregation
 from blis.cluster.fleet_plan import Fleet
 from blis.cluster.gateway import Gateway
 from blis.cluster.kv_tiers import KvTiers
@@ -42,6 +43,8 @@ class Instance:
     tensor_parallel: int = 1
     price_per_hour: float | None = None  #: US $ for all its GPUs; None: unknown
     lora: LoraCosts = NO_LORA  #: adapters that it serves, and what they cost
+    kv_bytes_per_token: float = 0.0  #: KV of a token on each GPU; 0: unknown
+    kv_layers: int = 1  #: that have KV
     pool: int = 0  #: place in the plan of the pool that it belongs to
 
 
@@ -61,6 +64,7 @@ class Cluster:
     fleet: Fleet | None = None  #: which instances come and go; None: all are there all the time
     gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
     kv_tiers: KvTiers | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
+    disaggregation: Disaggregation | None = None  #: prefill and decode may be divided; None: they never are
 
     def __post_init__(self) -> None:
         if not self.instances:
@@ -69,7 +73,8 @@ class Cluster:
     @property
     def moves_kv(self) -> bool:
         """Whether requests may wait for KV that comes from elsewhere."""
-        return self.kv_tiers is not None and self.kv_tiers.plan.load == "request"
+        loads_apart = self.kv_tiers is not None and self.kv_tiers.plan.load == "request"
+        return loads_apart or self.disaggregation is not None
 
     def limits(self, semantics: Semantics = CORRECTED) -> Records:
         """The instances' numbers as the kernel reads them; the semantics say what an instance leaves open."""
@@ -82,6 +87,7 @@ class Cluster:
         )
         step_time = compiled_answer("latency", self.latency)
         names = served_models(self.instances)
+        models = sorted({one.model for one in self.instances})
         rows = []
         for one in self.instances:
             row = {name: getattr(one, name) for name in own}
@@ -90,6 +96,8 @@ class Cluster:
             row |= _drafts(one)
             row |= one.lora._asdict()
             row["roles"] = BITS[one.role]
+            row |= {"kv_kind": models.index(one.model), "kv_layers": one.kv_layers}
+            row["kv_bytes_per_token"] = one.kv_bytes_per_token
             row["serves"] = sum(1 << names.index(name) for name in one.served_model_names)
             row |= {
                 "queueing_us": one.latency.queueing_us,

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from blis.cluster.autoscaling import Autoscaling, of_pool
+from blis.cluster.disaggregation import Disaggregation
 from blis.cluster.failures import Failure, failures_from
 from blis.cluster.gateway import Gateway
 from blis.cluster.kv_capacity import KV_CACHE_DTYPES
@@ -15,7 +16,7 @@ from blis.cluster.speculative import Speculative
 from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
-from blis.foundation.roles import BITS, DECODE
+from blis.foundation.roles import BITS, DECODE, PREFILL
 from blis.foundation.words import shown
 
 #: Who gets a request that several instances are equally good for: one that the seed draws, or the first of them.
@@ -120,6 +121,7 @@ class ClusterPlan:
     failures: tuple[Failure, ...] = ()  #: instances that die, in the order of time
     gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
     kv_tiers: TierPlan | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
+    disaggregation: Disaggregation | None = None  #: prefill and decode may be divided; None: they never are
 
 
 def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
@@ -130,7 +132,10 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     ConfigError
         If a key is unknown, a value wrong, or the pools' latency models differ.
     """
-    known = ("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway", "kv_tiers", *_FLEET_KEYS)
+    known = (
+        *("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway", "kv_tiers", "disaggregation"),
+        *_FLEET_KEYS,
+    )
     given = check_keys(where, mapping, known)
     shared = {key: given[key] for key in _POOL_KEYS if given.get(key) is not None}
     instances = given.get("instances", 1)
@@ -171,6 +176,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
         failures=failures,
         gateway=gateway,
         kv_tiers=kv_tiers,
+        disaggregation=_disaggregation(given.get("disaggregation"), pools, where),
         **numbers,  # type: ignore[arg-type]
     )
 
@@ -195,6 +201,23 @@ def _check_roles(pools: Sequence[Pool], where: str) -> None:
                 f"{where}.instances[{place}].role must be decode or both in one of the pools of "
                 f"{shown(pool.model) if pool.model else 'a model'}; all of them only prefill."
             )
+
+
+def _disaggregation(mapping: object, pools: Sequence[Pool], where: str) -> Disaggregation | None:
+    """How prefill and decode are divided; there must be two instances to divide a request between."""
+    if mapping is None:
+        return None
+    divided = Disaggregation.from_mapping(f"{where}.disaggregation", mapping)
+    for model in {pool.model for pool in pools}:
+        own = [pool for pool in pools if pool.model == model]
+        prefill = sum(pool.count for pool in own if BITS[pool.role] & PREFILL)
+        if prefill and sum(pool.count for pool in own) > 1:
+            return divided
+    raise ConfigError(
+        f"{where}.disaggregation must have two instances of one model between which a request can be divided, one "
+        f"of the role prefill or both, another of the role decode or both; got roles "
+        f"{', '.join(f'{pool.count} x {pool.role}' for pool in pools)}."
+    )
 
 
 def _latency(own: object, shared: object, where: str) -> tuple[str, Any]:

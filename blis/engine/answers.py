@@ -31,6 +31,8 @@ SIGNATURES = {
     "queue_order": views.ORDER_QUEUE,
     "ceiling": views.LIMIT,
     "tiering": views.LOAD,
+    "disaggregation": views.DISAGGREGATE,
+    "prefill_routing": views.ROUTE,
     "latency": views.STEP_TIME,
 }
 

@@ -9,17 +9,19 @@ computed again, as a decode, because nothing else gives the token after it; its 
 A request that waits in the queue and has stored tokens is one whose KV has come: nobody else who waits has any.
 
 Such a request holds blocks and cannot give way, since it does not run. So where nobody runs and whoever is next lacks
-blocks, KV that has come is given up, the latest first: its request stays in the queue and computes what it lost. vLLM
-has no such rule, and would wait for ever.
+blocks, or whoever runs alone does, KV that has come is given up, the latest first: its request stays in the queue and
+computes what it lost. Where blocks are held by KV that is still moving instead, whoever is next, or computes its prompt
+alone, waits with what it has until that has come or gone. vLLM has no such rules: it would wait for ever, or take and
+preempt the same request again and again.
 """
 
 from blis.engine._jit import kernel
 from blis.engine.aside import bring_back
 from blis.engine.codes import AWAITING_KV, QUEUED
-from blis.engine.fields import Records
 from blis.engine.holding import fill_blocks, release
 from blis.engine.next_event import call_for_step, set_next_event
-from blis.engine.ranked_heap import melded, without
+from blis.engine.own_blocks import key_own_blocks, new_own_segments
+from blis.engine.ranked_heap import make_node, melded, without
 from blis.engine.room import has_room_beside
 from blis.engine.sequence import keyed_blocks, own_segments
 from blis.engine.state import State
@@ -40,19 +42,10 @@ def park(world: World, state: State, instance: int, request: int, ready_us: int)
     requests.status[request] = AWAITING_KV
     requests.link[request] = -1
     requests.back_link[request] = -1
-    _make_node(awaiting, request, float(ready_us), requests.routing_rank[request])
+    make_node(awaiting, request, float(ready_us), requests.routing_rank[request])
     instances.awaiting_root[instance] = melded(awaiting, instances.awaiting_root[instance], request)
     instances.awaiting_kv_requests[instance] += 1
     set_next_event(state, instance)
-
-
-@kernel
-def _make_node(awaiting: Records, request: int, key: float, rank: int) -> None:
-    awaiting.key[request] = key
-    awaiting.rank[request] = rank
-    awaiting.child[request] = -1
-    awaiting.next[request] = -1
-    awaiting.previous[request] = -1
 
 
 @kernel
@@ -89,7 +82,7 @@ def receive_kv(world: World, state: State, instance: int, now_us: int) -> bool:
     if world.settings.has_adapters:  # nobody that was set aside stands before it
         bring_back(world, state, instance)
     enqueue(world, state, instance, request, True)
-    _make_node(state.awaiting, request, -float(now_us), requests.routing_rank[request])
+    make_node(state.awaiting, request, -float(now_us), -requests.routing_rank[request])
     instances.loaded_root[instance] = melded(state.awaiting, instances.loaded_root[instance], request)
     call_for_step(world, state, instance, now_us)
     return True
@@ -111,13 +104,14 @@ def has_loaded(world: World, state: State, instance: int) -> bool:
 @kernel
 def give_up_loaded(world: World, state: State, instance: int) -> bool:
     """Let the request whose KV came last lose it, and wait on without; False, and nothing happens, without room."""
-    if not has_room_beside(world, state, instance, 2):
-        return False
     requests = state.requests
     request = state.instances.loaded_root[instance]
+    if not has_room_beside(world, state, instance, 2 + new_own_segments(world, state, request)):
+        return False
     leave_loaded(state, instance, request)
     forget_waiting(world, state, instance, request)
     stored = requests.stored_tokens[request]
+    key_own_blocks(world, state, instance, request, stored)
     release(world, state, instance, request, stored, stored)
     requests.stored_tokens[request] = 0
     requests.registered_blocks[request] = 0
@@ -127,11 +121,11 @@ def give_up_loaded(world: World, state: State, instance: int) -> bool:
 
 
 @kernel
-def waits_for_kv_alone(world: World, state: State, instance: int) -> bool:
-    """Whether nothing can be done on an instance before KV arrives: nobody runs, and whoever waits lacks blocks."""
+def has_moving_kv(state: State, instance: int) -> bool:
+    """Whether KV is on its way to an instance, or from it, or waits there to leave."""
     instances = state.instances
     return (
-        world.settings.awaits_kv != 0
-        and instances.running_requests[instance] == 0
-        and instances.awaiting_root[instance] >= 0
+        instances.awaiting_root[instance] >= 0
+        or instances.outgoing_root[instance] >= 0
+        or instances.awaiting_transfer_requests[instance] > 0
     )

@@ -8,7 +8,7 @@ in `scratch.step`.
 
 from blis.engine._jit import kernel
 from blis.engine.adapters import adapter_tokens
-from blis.engine.awaiting_kv import waits_for_kv_alone
+from blis.engine.awaiting_kv import give_up_loaded, has_loaded, has_moving_kv
 from blis.engine.codes import (
     ADAPTER_TOKENS,
     AT_VICTIM,
@@ -49,11 +49,11 @@ from blis.engine.members import (
 )
 from blis.engine.observation import begin_sample, end_sample, has_trace_room, record_preemption
 from blis.engine.outlook import look_at_queued
+from blis.engine.own_blocks import new_own_segments
 from blis.engine.preempting import (
     end_part,
     fill_candidates,
     first_candidate,
-    new_own_segments,
     preempt,
     take_back,
 )
@@ -100,7 +100,7 @@ def continue_step(world: World, state: State) -> int:
     instance = step[INSTANCE]
     while step[STAGE] == SERVING:
         status = _serve_in_order(world, state, instance)
-        if status != DONE:
+        if status != DONE or step[STAGE] == BETWEEN_STEPS:
             return status
         if step[PREEMPTED] and _is_free(world, state, instance):
             if step[UNDER_WAY]:
@@ -119,9 +119,9 @@ def continue_step(world: World, state: State) -> int:
     if step[UNDER_WAY] and _is_free(world, state, instance):
         wait_for_step(state, instance)
         return DONE
-    if waits_for_kv_alone(world, state, instance) and _is_free(world, state, instance):
-        state.instances.step_number[instance] -= 1
-        state.instances.next_step_us[instance] = NEVER_US
+    is_idle = world.settings.awaits_kv != 0 and state.instances.running_requests[instance] == 0
+    if is_idle and has_moving_kv(state, instance) and _is_free(world, state, instance):
+        _wait_for_kv(state, instance)
         return DONE
     if world.settings.trace_level == NO_TRACE:
         finish_step(world, state, instance)
@@ -130,6 +130,18 @@ def continue_step(world: World, state: State) -> int:
         finish_step(world, state, instance)
         end_sample(state, instance)
     return DONE
+
+
+@kernel
+def _wait_for_kv(state: State, instance: int) -> None:
+    """The step in the making serves nobody, for lack of blocks, and none is composed before KV comes or goes."""
+    step = state.scratch.step
+    step[STAGE] = BETWEEN_STEPS
+    if step[UNDER_WAY]:
+        wait_for_step(state, instance)
+        return
+    state.instances.step_number[instance] -= 1
+    state.instances.next_step_us[instance] = NEVER_US
 
 
 @kernel
@@ -169,6 +181,14 @@ def _serve_in_order(world: World, state: State, instance: int) -> int:
             step[CURSOR] += 1
             continue
         if needed > free_blocks(world, state, instance):
+            if world.settings.awaits_kv and instances.running_requests[instance] == 1:
+                if has_loaded(world, state, instance):
+                    if not give_up_loaded(world, state, instance):
+                        return GROW
+                    continue
+                if remaining > 0 and has_moving_kv(state, instance):
+                    _wait_for_kv(state, instance)
+                    return DONE
             status = _preempt_one(world, state, instance)
             if status != DONE:
                 return status

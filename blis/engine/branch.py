@@ -52,6 +52,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
             branch.drafts[request] = base.drafts[request]
         if base.awaiting.shape[0] > 0:
             branch.awaiting[request] = base.awaiting[request]
+        if base.transfers.legs.shape[0] > 0:
+            branch.transfers.legs[request] = base.transfers.legs[request]
         if base.gateway.requests.shape[0] > 0:
             branch.gateway.requests[request] = base.gateway.requests[request]
         if world.settings.has_adapters:
@@ -78,6 +80,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
     if world.settings.needs_prompts:
         for instance in range(world.settings.n_instances):
             _copy_rows(base.prompts[instance], branch.prompts[instance])
+    if world.settings.has_transfers:
+        _copy_vector(base.transfers.places, branch.transfers.places)
     if world.settings.has_gateway:
         _copy_gateway(base, branch)
     if world.settings.cache_signal_delay_us > 0:

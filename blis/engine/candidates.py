@@ -9,7 +9,7 @@ from blis.engine.choice import is_among
 from blis.engine.codes import N_CANDIDATES
 from blis.engine.state import State
 from blis.engine.views import World
-from blis.foundation.roles import DECODE
+from blis.foundation.roles import DECODE, PREFILL
 
 
 @kernel
@@ -19,26 +19,66 @@ def find_candidates(world: World, state: State, request: int) -> int:
     Whoever keeps requests back asks this first: where it is 0, a request that is sent on is lost as unroutable.
     """
     table = world.workload.table
-    return _list_servers(world, state, table.model[request], table.adapter[request])
+    return _list_servers(world, state, table.model[request], table.adapter[request], DECODE)
 
 
 @kernel
 def find_servers(world: World, state: State) -> int:
     """List the instances that any request may be sent to now, whatever model it asks for; return how many they are."""
-    return _list_servers(world, state, -1, -1)
+    return _list_servers(world, state, -1, -1, PREFILL | DECODE if world.settings.disaggregates else DECODE)
 
 
 @kernel
-def _list_servers(world: World, state: State, model: int, adapter: int) -> int:
-    """List the instances that serve this model, or, if it is -1, any; an adapter only where there are slots for it."""
+def find_prefillers(world: World, state: State, request: int, decode: int) -> int:
+    """List the instances other than `decode` that may compute a prompt for it; return how many they are."""
+    table = world.workload.table
+    _list_servers(world, state, table.model[request], table.adapter[request], PREFILL)
+    return keep_usable(world, state, decode)
+
+
+@kernel
+def can_prefill_for(world: World, state: State, request: int, instance: int, decode: int) -> bool:
+    """Whether an instance may compute the prompt of a request for another one."""
+    limits, model, adapter = world.limits, world.workload.table.model[request], world.workload.table.adapter[request]
+    if adapter >= 0 and world.settings.has_adapters and limits.max_loras[instance] == 0:
+        return False
+    serves = model < 0 or (limits.serves[instance] >> model) & 1 != 0
+    return (
+        serves
+        and instance != decode
+        and limits.roles[instance] & PREFILL != 0
+        and limits.kv_kind[instance] == limits.kv_kind[decode]
+        and state.instances.routable[instance] != 0
+    )
+
+
+@kernel
+def keep_usable(world: World, state: State, other: int) -> int:
+    """Strike off the list who cannot exchange KV with another instance, and that one itself; return who are left."""
+    eligible, cluster, count = state.scratch.eligible, state.scratch.cluster, 0
+    for candidate in range(cluster[N_CANDIDATES]):
+        instance = eligible[candidate]
+        if instance != other and world.limits.kv_kind[instance] == world.limits.kv_kind[other]:
+            eligible[count] = instance
+            count += 1
+    cluster[N_CANDIDATES] = count
+    return count
+
+
+@kernel
+def _list_servers(world: World, state: State, model: int, adapter: int, roles: int) -> int:
+    """List the instances of one of these roles that serve this model, or, if it is -1, any.
+
+    An adapter is served only where there are slots for it.
+    """
     if world.settings.restricts_candidates:
         count = 0
         for instance in range(world.settings.n_instances):
             serves = model < 0 or (world.limits.serves[instance] >> model) & 1 != 0
-            decodes = world.limits.roles[instance] & DECODE != 0
+            does = world.limits.roles[instance] & roles != 0
             if adapter >= 0 and world.settings.has_adapters and world.limits.max_loras[instance] == 0:
                 continue
-            if serves and decodes and state.instances.routable[instance] != 0:
+            if serves and does and state.instances.routable[instance] != 0:
                 state.scratch.eligible[count] = instance
                 count += 1
         state.scratch.cluster[N_CANDIDATES] = count

@@ -10,13 +10,13 @@ NO_DRAFTS = -1
 NOT_STARTED, QUEUED, RUNNING, COMPLETED, REJECTED, DROPPED, UNROUTABLE, LOST = range(8)
 # Of requests that came to a gateway: four ends, and that one still waits there.
 GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED = range(8, 13)
-# Of requests whose KV comes from elsewhere: on an instance, with blocks for it.
-AWAITING_KV = 13
-GATEWAY_EVICTED = 14  # taken away from an instance for a more urgent one
+# Of requests whose KV moves: where it will be used, with blocks for it; and where it was computed, until it leaves.
+AWAITING_KV, AWAITING_TRANSFER = range(13, 15)
+GATEWAY_EVICTED = 15  # taken away from an instance for a more urgent one
 STATUS_NAMES = (
     *("not_started", "queued", "running", "completed", "rejected", "dropped", "unroutable", "lost"),
     *("gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out", "gateway_queued"),
-    *("awaiting_kv", "gateway_evicted"),
+    *("awaiting_kv", "awaiting_transfer", "gateway_evicted"),
 )
 #: Those of the gateway: without one nobody is ever in them.
 GATEWAY_STATUSES = (
@@ -25,7 +25,28 @@ GATEWAY_STATUSES = (
 )
 
 #: Those of clusters in which KV moves: elsewhere nobody is ever in them.
-MOVING_STATUSES = (AWAITING_KV,)
+MOVING_STATUSES = (AWAITING_KV, AWAITING_TRANSFER)
+
+# Where the KV of a request's prompt is, if another instance computes it than decodes.
+(
+    UNDIVIDED,  # one instance does both
+    PREFILLING,  # it is being computed, or is to be
+    HELD,  # it has been computed, and waits there for its transfer
+    KV_LOST,  # it has been computed, and its instance had to give the blocks to others at the last moment
+    TRANSFERRING,  # it is on its way, and in both places
+    RECEIVED,  # it has left
+) = range(6)
+
+# Places of `transfers.places`.
+(
+    START_ROOT,  # heap of requests whose transfer is to start, by the time at which that is tried
+    N_TRANSFERS,  # that have started
+    TRANSFER_DEPTH_SUM,  # transfers under way at each start, that one included, summed over starts
+    TRANSFER_DEPTH_PEAK,
+    TRANSFER_RETURNS,  # requests that were handed back because their transfer could not be
+    N_DIVIDED,  # decisions to divide a request
+    N_TRANSFER_PLACES,
+) = range(7)
 
 # Why the kernel came back.
 DONE, AT_ADMISSION, AT_ROUTING, AT_ORDER, AT_VICTIM, GROW, OUT_OF_EVENTS, STALLED, BAD_TARGET, LEFT, AT_SCALING = range(

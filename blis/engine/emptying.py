@@ -9,23 +9,29 @@ included.
 from blis.engine._jit import kernel
 from blis.engine.adapters import forget_adapters
 from blis.engine.aside import bring_back
-from blis.engine.awaiting_kv import next_awaiting
+from blis.engine.awaiting_kv import next_awaiting, stop_awaiting
 from blis.engine.claims import EMPTY, has_claims, leave_claim
 from blis.engine.codes import (
     FIXED_ORDER,
+    HELD,
+    KV_LOST,
     LOST,
     N_LOST,
     N_RETURNED,
     NEVER_US,
     NOT_STARTED,
+    PREFILLING,
     RETURN_ROOT,
+    TRANSFERRING,
 )
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
 from blis.engine.forgetting import forget_cache, forget_sent, give_back_pieces
 from blis.engine.gate_record import forget_running, note_taken_away
+from blis.engine.handing_over import end_stay, plan_start
 from blis.engine.heap import AS_QUEUED, AS_TAKEN, meld, without_root
-from blis.engine.members import complete
+from blis.engine.holding import release
 from blis.engine.next_event import set_next_event
+from blis.engine.outgoing import forget_leg, leave_line, wake
 from blis.engine.sent_prompts import note_dropped
 from blis.engine.state import LOST_ENTRIES, PAUSES, State
 from blis.engine.step_end import note_event
@@ -66,13 +72,13 @@ def empty_instance(world: World, state: State, instance: int, loses: int, now_us
         _mark_lost_steps(world, state, instance, request)
         if world.settings.gate_evicts:
             forget_running(world, state, request)
-        _take_away(world, state, instance, request, loses, now_us)
+        take_away(world, state, instance, request, loses, now_us)
     while instances.pending_root[instance] >= 0:
         request = instances.pending_root[instance]
         instances.pending_root[instance] = without_root(AS_QUEUED, world.workload, state.requests, request)
-        _take_away(world, state, instance, request, loses, now_us)
+        take_away(world, state, instance, request, loses, now_us)
     for place in range(instances.returning_requests[instance]):
-        _take_away(world, state, instance, state.batches.returning[instance, place], loses, now_us)
+        take_away(world, state, instance, state.batches.returning[instance, place], loses, now_us)
     while instances.waiting_head[instance] >= 0:
         request = instances.waiting_head[instance]
         if world.settings.queue_kind == FIXED_ORDER:
@@ -81,23 +87,27 @@ def empty_instance(world: World, state: State, instance: int, loses: int, now_us
             instances.waiting_head[instance] = state.requests.link[request]
         if state.requests.stored_tokens[request] > 0:  # its KV has come, and it has not been taken yet
             give_back_pieces(world, state, instance, request)
-        _take_away(world, state, instance, request, loses, now_us)
+        take_away(world, state, instance, request, loses, now_us)
     while instances.awaiting_root[instance] >= 0:
         request = next_awaiting(state, instance)
         give_back_pieces(world, state, instance, request)
-        _take_away(world, state, instance, request, loses, now_us)
+        take_away(world, state, instance, request, loses, now_us)
+    if world.settings.disaggregates:
+        take_divided(world, state, instance, loses, now_us)
     _forget_logged(state, instance)
     _begin_anew(world, state, instance)
     return cluster[N_RETURNED] + cluster[N_LOST] - before
 
 
 @kernel
-def _take_away(world: World, state: State, instance: int, request: int, loses: int, now_us: int) -> None:
+def take_away(world: World, state: State, instance: int, request: int, loses: int, now_us: int) -> None:
     """Let a request that is in no structure of the instance any more go to the router, or be lost."""
     cluster, requests = state.scratch.cluster, state.requests
     state.instances.taken_away_requests[instance] += 1
     if world.settings.has_gateway:
         note_taken_away(world, state, instance, request, loses != 0)
+    if world.settings.disaggregates:
+        forget_leg(world, state, request, now_us)
     begin_life(world, state, request)
     if loses:
         cluster[N_LOST] += 1
@@ -108,6 +118,31 @@ def _take_away(world: World, state: State, instance: int, request: int, loses: i
     cluster[N_RETURNED] += 1
     requests.queued_us[request] = now_us + world.settings.routing_latency_us
     cluster[RETURN_ROOT] = meld(AS_QUEUED, world.workload, requests, cluster[RETURN_ROOT], request)
+
+
+@kernel
+def take_divided(world: World, state: State, instance: int, loses: int, now_us: int) -> None:
+    """Take away whose KV is on an instance that dies, and let who was to decode there be decoded elsewhere."""
+    legs, requests, instances = state.transfers.legs, state.requests, state.instances
+    for request in range(requests.shape[0]):
+        phase = legs.phase[request]
+        if legs.prefill_instance[request] == instance and (phase in (HELD, KV_LOST)):
+            take_away(world, state, instance, request, loses, now_us)
+        elif legs.prefill_instance[request] == instance and phase == TRANSFERRING:
+            decode = requests.instance[request]
+            stop_awaiting(state, decode, request)
+            known = requests.registered_blocks[request] * world.settings.block_size_tokens
+            release(world, state, decode, request, requests.stored_tokens[request], known)
+            instances.in_flight_requests[decode] -= 1
+            take_away(world, state, decode, request, loses, now_us)
+            wake(world, state, decode, now_us)
+            set_next_event(state, decode)
+        elif legs.decode_instance[request] == instance and (phase in (PREFILLING, HELD, KV_LOST)):
+            leave_line(state, request, now_us)
+            instances.promised_requests[instance] -= 1
+            legs.decode_instance[request] = -1
+            if phase != PREFILLING and legs.in_heap[request] == 0:
+                plan_start(state, request, now_us)
 
 
 @kernel
@@ -164,7 +199,7 @@ def _hand_back_one(world: World, state: State, instance: int, request: int, now_
     state.instances.in_flight_requests[instance] -= 1
     if world.settings.needs_prompts and state.requests.sent_tokens[request] >= 0:
         note_dropped(world, state, instance, request)
-    _take_away(world, state, instance, request, 0, now_us)
+    take_away(world, state, instance, request, 0, now_us)
 
 
 @kernel
@@ -227,7 +262,7 @@ def _complete_announced(world: World, state: State, instance: int) -> None:
     for place in range(count):
         request = state.batches.ending[instance, place]
         stored = table.input_tokens[request] + max(table.output_tokens[request], 1) - 1
-        complete(world, state, instance, request, stored)
+        end_stay(world, state, instance, request, stored)
     instances.ending_requests[instance] = 0
     if count > 0:
         note_event(state, instance, instances.busy_until_us[instance])
@@ -274,6 +309,13 @@ def _begin_anew(world: World, state: State, instance: int) -> None:
     instances.awaiting_root[instance] = -1
     instances.loaded_root[instance] = -1
     instances.awaiting_kv_requests[instance] = 0
+    instances.outgoing_root[instance] = -1
+    instances.outgoing_requests[instance] = 0
+    instances.awaiting_transfer_requests[instance] = 0
+    instances.prefill_legs[instance] = 0
+    instances.promised_requests[instance] = 0
+    instances.line_head[instance] = -1
+    instances.line_tail[instance] = -1
     instances.step_fixed[instance] = 0
     instances.busy_until_us[instance] = 0
     instances.waiting_head[instance] = -1

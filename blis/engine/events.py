@@ -7,7 +7,6 @@ not see each other, so each runs by itself up to the next event of the cluster.
 """
 
 from blis.engine._jit import kernel
-from blis.engine.awaiting_kv import receive_kv
 from blis.engine.batch import continue_step, start_step
 from blis.engine.codes import (
     BETWEEN_STEPS,
@@ -24,9 +23,11 @@ from blis.engine.codes import (
 )
 from blis.engine.decode_run import run_decodes
 from blis.engine.feedback import release_followers
+from blis.engine.handing_over import is_prefill_leg
 from blis.engine.heap import AS_QUEUED, meld, without_root
 from blis.engine.next_event import call_for_step, next_kv_us, set_next_event
 from blis.engine.observation import has_trace_room
+from blis.engine.outgoing import forget_leg, run_kv_event
 from blis.engine.room import has_room_for_step
 from blis.engine.sent_prompts import note_dropped
 from blis.engine.state import State
@@ -74,6 +75,16 @@ def never_fits(world: World, instance: int, request: int) -> bool:
 
 
 @kernel
+def _can_never_serve(world: World, state: State, instance: int, request: int) -> bool:
+    """The same of what the request is on the instance for: all of it, or its prompt alone."""
+    if not is_prefill_leg(world, state, request):
+        return never_fits(world, instance, request)
+    prompt, longest = world.workload.table.input_tokens[request], world.limits.max_model_len_tokens[instance]
+    blocks = -(-prompt // world.settings.block_size_tokens)
+    return blocks > world.limits.total_blocks[instance] or (longest > 0 and prompt >= longest)
+
+
+@kernel
 def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None:
     requests, instances = state.requests, state.instances
     request = instances.pending_root[instance]
@@ -81,7 +92,9 @@ def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None
     instances.pending_requests[instance] -= 1
     instances.pending_tokens[instance] -= world.workload.table.input_tokens[request]
     note_event(state, instance, now_us)
-    if never_fits(world, instance, request):
+    if _can_never_serve(world, state, instance, request):
+        if world.settings.disaggregates:
+            forget_leg(world, state, request, now_us)
         requests.status[request] = DROPPED
         instances.dropped_requests[instance] += 1
         instances.in_flight_requests[instance] -= 1
@@ -131,7 +144,7 @@ def advance(world: World, state: State, instance: int, until_us: int) -> int:
             if kv_us < NEVER_US and kv_us <= min(queueing_us, instances.next_step_us[instance]):
                 if kv_us >= until_us:
                     break
-                if not receive_kv(world, state, instance, kv_us):
+                if not run_kv_event(world, state, instance, kv_us):
                     return GROW
                 cluster[EVENTS] += 1
                 continue

@@ -27,7 +27,9 @@ from blis.engine.gate import end_at_gateway
 from blis.engine.gate_queue import band_of
 from blis.engine.gate_record import forget_running
 from blis.engine.next_event import set_next_event
-from blis.engine.preempting import leave_batch, new_own_segments
+from blis.engine.outgoing import forget_leg
+from blis.engine.own_blocks import new_own_segments
+from blis.engine.preempting import leave_batch
 from blis.engine.room import has_room_beside
 from blis.engine.sent_prompts import note_dropped
 from blis.engine.state import LOST_ENTRIES, PAUSES, State
@@ -137,6 +139,8 @@ def _evict(world: World, state: State, request: int, now_us: int) -> None:
         state.log.lost.request[entry] = _NOBODY
     if requests.preemptions[request] > 0 or state.log.counters[PAUSES] > 0:
         _forget_logged(state, request)
+    if world.settings.disaggregates:
+        forget_leg(world, state, request, now_us)
     begin_life(world, state, request)
     if instances.running_requests[instance] + instances.queued_requests[instance] == 0:
         if instances.steps_under_way[instance] == 0:

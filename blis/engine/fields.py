@@ -59,6 +59,9 @@ LIMIT_FIELDS = {
     "least_step_us": (_I, 0),  # no step takes less
     "draft_tokens": (_I, 0),  # drafted for each decode; 0: none
     "acceptance_rate": (_F, 0),  # probability of a draft to be accepted, given that those before it were
+    "kv_kind": (_I, 0),  # instances of one kind can use each other's KV
+    "kv_bytes_per_token": (_F, 0),  # on each GPU; 0: unknown
+    "kv_layers": (_I, 1),
     "roles": (_I, 3),  # what it does, in bits, see blis.foundation.roles
     "serves": (_I, 0),  # bit k: requests may ask here for the model of place k
     "drafting_us": (_I, 0),  # that a step with drafts takes longer by their making
@@ -140,6 +143,15 @@ SETTING_FIELDS = {
     "n_adapters": (_I, 0),
     "needs_adapters": (_I, 0),  # a policy reads which adapters instances use
     "has_gateway": (_I, 0),  # admitted requests wait in a queue in front of the router
+    "has_transfers": (_I, 0),  # the cluster can divide prefill and decode
+    "disaggregates": (_I, 0),  # and a policy may
+    "sees_prefill_instance": (_I, 0),  # that policy reads which instance would compute the prompt
+    "n_prefill_scorers": (_I, 0),  # of the policy that chooses that instance
+    "decode_first": (_I, 1),  # the decode instance is chosen before the prompt is computed; else again after it
+    "transfer_base_us": (_I, 0),
+    "transfer_bytes_per_ms": (_I, 1),
+    "transfers_share": (_I, 0),  # those under way share the bandwidth
+    "transfers_overlap": (_I, 0),  # layers are sent while the next are computed
     "awaits_kv": (_I, 0),  # requests may wait for KV that comes from elsewhere, see blis.engine.awaiting_kv
     "gate_capacity_requests": (_I, 0),  # that may wait there; NEVER_US: any number
     "gate_ttl_us": (_I, 0),  # from the enqueueing, after which a waiting request expires; NEVER_US: it never does
@@ -304,7 +316,30 @@ TENANT_FIELDS = {
 # Of a request, where one may wait for KV: its node in a heap of blis.engine.ranked_heap.
 AWAITING_FIELDS = {
     "key": (_F, 0.0),  # when its KV is there [µs]; once it is, minus that
-    "rank": (_I, 0),  # how many were routed before it
+    "rank": (_I, 0),  # how many were routed before it; once its KV is there, minus that
+    "child": (_I, -1),
+    "next": (_I, -1),
+    "previous": (_I, -1),
+}
+
+# Of a request, where prefill and decode may be divided, see blis.engine.handing_over; a heap node as those above.
+LEG_FIELDS = {
+    "phase": (_I, 0),  # UNDIVIDED, PREFILLING, HELD, KV_LOST, TRANSFERRING or RECEIVED
+    "stays_whole": (_I, 0),  # 1: its transfer could not be, so it is not divided again
+    "prefill_instance": (_I, -1),
+    "decode_instance": (_I, -1),  # chosen, or where it decodes; -1: not chosen yet
+    "prefilled_us": (_I, -1),  # end of the step that completed its prompt
+    "started_us": (_I, -1),  # of its transfer
+    "arrives_us": (_I, -1),  # end of its transfer
+    "depth": (_I, 0),  # transfers under way at its start, itself included
+    "sent_blocks": (_I, 0),  # prompt blocks that were not found where it decodes
+    "in_heap": (_I, 0),  # 1: the start of its transfer is due at the time of `key`
+    "next_in_line": (_I, -1),  # request whose transfer waits behind it for room at the same instance
+    "last_piece": (_I, -1),  # of the blocks that it holds where its prompt was computed
+    "registered_blocks": (_I, 0),
+    "detached_blocks": (_I, 0),
+    "key": (_F, 0.0),  # when its transfer is tried; once it has started, when it ends [µs]
+    "rank": (_I, 0),
     "child": (_I, -1),
     "next": (_I, -1),
     "previous": (_I, -1),
@@ -383,6 +418,17 @@ INSTANCE_FIELDS = {
     "drafted_decodes": (_I, 0),  # decodes that had drafts
     "draft_tokens": (_I, 0),  # that these verified
     "accepted_tokens": (_I, 0),  # of those, also behind the end of an output
+    "awaiting_transfer_requests": (_I, 0),  # whose prompt has been computed here and whose KV has not left yet
+    "prefill_legs": (_I, 0),  # requests that are here, or on their way, for their prompt alone
+    "promised_requests": (_I, 0),  # that are to decode here and whose KV is not on its way yet
+    "outgoing_root": (_I, -1),  # heap of requests whose KV is on its way from here, by the time of its arrival
+    "outgoing_requests": (_I, 0),
+    "line_head": (_I, -1),  # request whose transfer is first to get room here; -1
+    "line_tail": (_I, -1),
+    "handed_over_requests": (_I, 0),  # whose prompt was computed here and whose KV has gone to another instance
+    "received_requests": (_I, 0),  # whose KV has been sent here
+    "received_first_tokens": (_I, 0),  # first tokens of such requests
+    "late_first_tokens": (_I, 0),  # those of them that came later than promised
 }
 
 RUN_FIELDS = {

@@ -60,6 +60,7 @@ from blis.engine.lifecycle import (
     set_lifecycle,
 )
 from blis.engine.reference import by_reference
+from blis.engine.room import has_room_beside
 from blis.engine.state import LOST_ENTRIES, State
 from blis.engine.views import SCALES, SCALING, World
 
@@ -119,7 +120,18 @@ def _has_room(world: World, state: State) -> bool:
     return (
         state.scratch.cluster[N_FLEET_EVENTS] + most_fleet_events(state) <= events
         and log.counters[LOST_ENTRIES] + state.batches.members.shape[1] <= log.lost.shape[0]
+        and (not world.settings.has_transfers or has_room_beside(world, state, 0, 4 * _moving_requests(world, state)))
     )
+
+
+@kernel
+def _moving_requests(world: World, state: State) -> int:
+    """Requests that hold blocks where their prompt was computed."""
+    count = 0
+    for instance in range(world.settings.n_instances):
+        count += state.instances.awaiting_transfer_requests[instance] + state.instances.outgoing_requests[instance]
+        count += state.instances.prefill_legs[instance]
+    return count
 
 
 @kernel
@@ -200,8 +212,9 @@ def _read_instances(world: World, state: State, now_us: int) -> None:
             state.fleet.read[instance] = instances[instance]
             arrived += instances.in_flight_requests[instance] + instances.completed_requests[instance]
             arrived += instances.dropped_requests[instance] + instances.taken_away_requests[instance]
+            arrived += instances.handed_over_requests[instance]
             arrived_tokens += instances.input_tokens[instance]
-            completed += instances.completed_requests[instance]
+            completed += instances.completed_requests[instance] + instances.handed_over_requests[instance]
             completed_tokens += instances.completed_tokens[instance]
         pools.arrived_requests[pool] = arrived - pools.total_arrived_requests[pool]
         pools.arrived_tokens[pool] = arrived_tokens - pools.total_arrived_tokens[pool]

@@ -5,6 +5,7 @@ import numpy as np
 from blis.engine.adapter_fields import ON_GPU
 from blis.engine.codes import (
     AWAITING_KV,
+    AWAITING_TRANSFER,
     DROPPED,
     GATE_REQUESTS,
     N_EVICTIONS,
@@ -37,18 +38,18 @@ def check_conservation(state: State) -> None:
     """
     counters = (
         *("pending_requests", "queued_requests", "running_requests", "completed_requests", "dropped_requests"),
-        "awaiting_kv_requests",
+        *("awaiting_kv_requests", "awaiting_transfer_requests"),
     )
     # As records they are slower to read.
     instances, requests = state.instances.view(np.ndarray), state.requests.view(np.ndarray)
-    pending, queued, running, completed, dropped, awaiting = (sum(instances[name].tolist()) for name in counters)
+    pending, queued, running, completed, dropped, *moving = (sum(instances[name].tolist()) for name in counters)
     cluster = state.scratch.cluster
     rejected, unroutable, lost = (int(cluster[place]) for place in (N_REJECTED, N_UNROUTABLE, N_LOST))
     ended, held = _ends_at_gateway(state), int(state.gateway.places[GATE_REQUESTS])
     not_started = len(requests) - _routed(state) - rejected - unroutable - sum(ended) - held + pending
     counted = (
         *(not_started, queued, running, completed, rejected, dropped, unroutable, lost),
-        *(*ended[:4], held, awaiting, ended[4]),
+        *(*ended[:4], held, *moving, ended[4]),
     )
     counts = np.bincount(requests["status"], minlength=len(STATUS_NAMES)).tolist()
     for name, expected, got in zip(STATUS_NAMES, counts, counted, strict=True):
@@ -118,6 +119,8 @@ def _check_requests(workload: Workload, limits: Records, state: State, instance:
     _require("running requests are counted", instance, int((here == RUNNING).sum()), int(counters.running_requests))
     awaiting = int((here == AWAITING_KV).sum())
     _require("requests that wait for KV are counted", instance, awaiting, int(counters.awaiting_kv_requests))
+    held = int((here == AWAITING_TRANSFER).sum())
+    _require("requests whose KV is to leave are counted", instance, held, int(counters.awaiting_transfer_requests))
     _require("dropped requests are counted", instance, int((here == DROPPED).sum()), int(counters.dropped_requests))
     ended = int(counters.completed_requests + counters.dropped_requests)
     _require("in flight is routed and not ended", instance, len(here) - ended, int(counters.in_flight_requests))

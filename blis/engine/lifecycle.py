@@ -100,6 +100,7 @@ def has_drained(state: State, instance: int, now_us: int) -> bool:
     return (
         instances.lifecycle[instance] == DRAINING
         and instances.in_flight_requests[instance] == 0
+        and instances.outgoing_requests[instance] == 0
         and instances.busy_until_us[instance] <= now_us
     )
 

@@ -50,6 +50,7 @@ from blis.engine.routing import find_next_routing, route_next
 from blis.engine.signals import router_view
 from blis.engine.start import new_state
 from blis.engine.state import State, Workload
+from blis.engine.transfers import earliest_handover_us, next_transfer_us, start_next_transfer
 from blis.engine.views import RouterView, World
 
 
@@ -63,6 +64,8 @@ def next_cluster_event(world: World, state: State) -> int:
         event_us = min(event_us, requests.arrival_us[cluster[NEXT_ADMISSION]] + settings.admission_latency_us)
     if settings.has_gateway:
         event_us = min(event_us, next_gateway_event(state))
+    if settings.disaggregates:
+        event_us = min(event_us, next_transfer_us(state))
     find_next_routing(world, state)
     return min(event_us, cluster[NEXT_ROUTING_US])
 
@@ -93,6 +96,8 @@ def _next_meeting_us(world: World, state: State, end_us: int) -> int:
     meeting_us = min(next_cluster_event(world, state), end_us)
     if world.settings.lookahead_us != NEVER_US:
         meeting_us = min(meeting_us, safe_until_us(world, state))
+    if world.settings.disaggregates:
+        meeting_us = min(meeting_us, earliest_handover_us(world, state))
     return meeting_us
 
 
@@ -151,6 +156,10 @@ def run_until(world: World, state: State, until_us: int) -> int:
             status = run_fleet(world, state, event_us)
             if world.settings.has_gateway:
                 ask_again(world, state, event_us)
+        elif world.settings.disaggregates and next_transfer_us(state) == event_us:
+            status = start_next_transfer(world, state, view, event_us)
+            if world.settings.has_gateway:
+                ask_again(world, state, event_us)  # what is in flight where has changed
         elif world.settings.has_gateway:
             status = _serve_gateway(world, state, view, is_admission, event_us)
         elif is_admission:

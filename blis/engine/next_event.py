@@ -8,9 +8,14 @@ from blis.engine.views import World
 
 @kernel
 def next_kv_us(state: State, instance: int) -> int:
-    """When KV next arrives at an instance."""
-    root = state.instances.awaiting_root[instance]
-    return int(state.awaiting.key[root]) if root >= 0 else NEVER_US
+    """When KV next arrives at an instance, or has left it."""
+    arriving, leaving = state.instances.awaiting_root[instance], state.instances.outgoing_root[instance]
+    next_us = NEVER_US
+    if arriving >= 0:
+        next_us = int(state.awaiting.key[arriving])
+    if leaving >= 0:
+        next_us = min(next_us, int(state.transfers.legs.key[leaving]))
+    return next_us
 
 
 @kernel

@@ -27,18 +27,19 @@ from blis.engine.codes import (
     UNDER_WAY,
 )
 from blis.engine.gate_record import forget_running
+from blis.engine.handing_over import is_prefill_leg
 from blis.engine.heap import remove_finish
-from blis.engine.holding import fill_blocks, release
+from blis.engine.holding import release
 from blis.engine.members import (
     decode_position,
     is_decoding,
     remove_from_batch,
     unlink_phases,
 )
+from blis.engine.own_blocks import key_own_blocks
 from blis.engine.prefill import is_replayed
-from blis.engine.sequence import has_keys, own_blocks, own_segments, shared_blocks
 from blis.engine.service import charge_stay
-from blis.engine.state import LOST_ENTRIES, NEXT_OWN_SEGMENT, State
+from blis.engine.state import LOST_ENTRIES, State
 from blis.engine.views import BatchView, World
 from blis.engine.waiting import count_waiting, enqueue
 
@@ -83,6 +84,8 @@ def stored_tokens(world: World, state: State, instance: int, request: int) -> in
     if is_decoding(state, instance, request):
         return decode_position(state, instance, request)
     table = world.workload.table
+    if is_prefill_leg(world, state, request):
+        return table.input_tokens[request]
     return table.input_tokens[request] + max(table.output_tokens[request], 1) - 1
 
 
@@ -195,7 +198,7 @@ def leave_batch(world: World, state: State, instance: int, request: int, is_serv
         if world.limits.draft_tokens[instance] > 0:
             stored, known = state.drafts.reached_tokens[request], state.drafts.keyed_tokens[request]
             state.drafts.reached_tokens[request] = 0
-    _key_own_blocks(world, state, instance, request, known)
+    key_own_blocks(world, state, instance, request, known)
     release(world, state, instance, request, stored, known)
     remove_from_batch(state, instance, request)
     if world.settings.has_adapters and leave_adapter(world, state, instance, request):
@@ -251,27 +254,6 @@ def end_part(world: World, state: State, instance: int, request: int, last: int)
     lost.first[entry] = first
     lost.last[entry] = last
     state.log.counters[LOST_ENTRIES] = entry + 1
-
-
-@kernel
-def _key_own_blocks(world: World, state: State, instance: int, request: int, known: int) -> None:
-    """A first preemption makes the request's own blocks worth finding: its next life may meet them again."""
-    requests, cache = state.requests, state.cache
-    count = own_blocks(world, request)
-    if requests.own_segment[request] >= 0 or count == 0 or requests.detached_blocks[request] > 0:
-        return
-    if not has_keys(world, state, request):
-        return
-    requests.own_segment[request] = cache.counters[NEXT_OWN_SEGMENT]
-    cache.counters[NEXT_OWN_SEGMENT] += own_segments(world, request)
-    full = known // world.settings.block_size_tokens
-    fill_blocks(world, state, instance, request, min(full, shared_blocks(world, request) + count))
-
-
-@kernel
-def new_own_segments(world: World, state: State, request: int) -> int:
-    """Segments of own blocks that the request gets if it is preempted now."""
-    return own_segments(world, request) if state.requests.own_segment[request] < 0 else 0
 
 
 @kernel

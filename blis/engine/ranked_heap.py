@@ -19,6 +19,16 @@ def _goes_first(records: Records, a: int, b: int) -> bool:
 
 
 @kernel
+def make_node(records: Records, node: int, key: float, rank: int) -> None:
+    """Make a record a heap of its own."""
+    records.key[node] = key
+    records.rank[node] = rank
+    records.child[node] = -1
+    records.next[node] = -1
+    records.previous[node] = -1
+
+
+@kernel
 def melded(records: Records, a: int, b: int) -> int:
     """Root of two heaps together, given by their roots; -1 is empty."""
     if a < 0:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 
 from blis.engine.fields import Records
-from blis.engine.start import learned_lengths, new_ghosts, new_kept, new_learned
+from blis.engine.start import learned_lengths, most_scorers, new_ghosts, new_kept, new_learned
 from blis.engine.state import State, Workload
 
 #: Arrays that are read only where the same run has written before: room for one moment, and entries that are counted.
@@ -75,13 +75,13 @@ def fitted(state: State, settings: Records, workload: Workload, limits: Records)
     n = len(state.requests)
     if tuple(map(len, state.learned)) != learned_lengths(n, settings):
         state = state._replace(learned=new_learned(n, settings))
-    rows = max(int(settings.n_scorers), 1)
-    if len(state.scratch.scorer_scores) == rows:
+    rows, traced_rows = most_scorers(settings), max(int(settings.n_scorers), 1)
+    judged, traced, m = state.trace.scorer_scores.shape
+    if len(state.scratch.scorer_scores) == rows and traced == traced_rows:
         return state
-    judged, _, m = state.trace.scorer_scores.shape
     return state._replace(
         scratch=state.scratch._replace(scorer_scores=np.zeros((rows, m))),
-        trace=state.trace._replace(scorer_scores=np.zeros((judged, rows, m))),
+        trace=state.trace._replace(scorer_scores=np.zeros((judged, traced_rows, m))),
     )
 
 

@@ -41,8 +41,9 @@ def count_affinity(world: World, state: State, request: int) -> None:
 
 @kernel
 def most_router_runs(world: World, request: int) -> int:
-    """Most runs that remembering a request makes."""
-    return world.workload.segment_offsets[request + 1] - world.workload.segment_offsets[request] + 1
+    """Most runs that remembering a request makes, where it computes its prompt and where it decodes."""
+    once = world.workload.segment_offsets[request + 1] - world.workload.segment_offsets[request] + 1
+    return 2 * once if world.settings.disaggregates else once
 
 
 @kernel

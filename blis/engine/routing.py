@@ -2,6 +2,7 @@
 
 from blis.engine._jit import kernel
 from blis.engine.candidates import find_candidates, is_candidate
+from blis.engine.choosing import choose_decoder
 from blis.engine.clairvoyance import NOWHERE, look_ahead_again
 from blis.engine.codes import (
     AT_ROUTING,
@@ -26,6 +27,7 @@ from blis.engine.codes import (
     UNROUTABLE,
 )
 from blis.engine.decisions import record_routing, record_scores
+from blis.engine.disaggregating import divide
 from blis.engine.dispatching import note_routed
 from blis.engine.events import advance, inject
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
@@ -34,12 +36,10 @@ from blis.engine.gate import end_at_gateway
 from blis.engine.gate_record import leave_transit
 from blis.engine.heap import AS_QUEUED, meld, without_root
 from blis.engine.live import is_live
-from blis.engine.reference import by_reference
 from blis.engine.router_index import most_router_runs, router_room
-from blis.engine.signals import draw_lots, prepare_view, read_signals, remember_routing, view_at
+from blis.engine.signals import draw_lots, prepare_view, read_signals, remember_routing
 from blis.engine.state import State
-from blis.engine.views import FIRST_SCORER, ROUTES, ROUTING, RouterView, World, route_at, score_at
-from blis.engine.waiting import request_view
+from blis.engine.views import RouterView, World
 
 
 @kernel
@@ -69,18 +69,6 @@ def _leave_routing(world: World, state: State, request: int) -> None:
         cluster[RETURN_ROOT] = without_root(AS_QUEUED, world.workload, state.requests, request)
     else:
         cluster[ROUTING_HEAD] += 1
-
-
-@kernel
-def _choose(world: World, state: State, view: RouterView, request: int, now_us: int) -> int:
-    """Let the scorers judge every candidate, and the policy choose one."""
-    view = view_at(world, state, view, now_us)
-    seen = by_reference(request_view(world, state, request))
-    for scorer in range(world.settings.n_scorers):
-        score_at(world.answers[FIRST_SCORER + scorer])(view, seen, state.scratch.scorer_scores[scorer])
-    return route_at(world.answers[ROUTES])(
-        view, seen, world.parameters[ROUTING], world.memory[ROUTING], state.scratch.scores
-    )
 
 
 @kernel
@@ -132,7 +120,7 @@ def route_next(world: World, state: State, view: RouterView, now_us: int) -> int
             return DONE
         if world.settings.asks_routing:
             return AT_ROUTING
-        cluster[DECISION] = _choose(world, state, view, request, now_us)
+        cluster[DECISION] = choose_decoder(world, state, view, request, now_us)
         if cluster[STOP_AT_ROUTING] == cluster[N_ROUTED]:
             cluster[STOP_AT_ROUTING] = -1
             cluster[IS_DECIDED] = 1
@@ -152,12 +140,16 @@ def route_next(world: World, state: State, view: RouterView, now_us: int) -> int
         record_scores(world, state, request, target)
     if world.settings.trace_level != NO_TRACE:
         record_routing(world, state, request, target, now_us)
+    if world.settings.disaggregates:
+        target = divide(world, state, view, request, target, now_us)
+        lives = is_live(cluster, target)
+    else:
+        remember_routing(world, state, target, request)
     state.requests.instance[request] = target
     state.requests.routing_rank[request] = cluster[N_ROUTED]
     state.instances.last_routed[target] = cluster[N_ROUTED]
     state.instances.last_routed_us[target] = now_us
     cluster[N_ROUTED] += 1
-    remember_routing(world, state, target, request)
     if world.settings.needs_next_use:
         look_ahead_again(world, state, request, target)
     if lives:

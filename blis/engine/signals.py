@@ -73,6 +73,8 @@ def prepare_view(world: World, state: State, request: int) -> None:
             load += state.instances.in_flight_requests[instance]
         else:
             load += state.instances.pending_requests[instance]
+        if settings.disaggregates:
+            load += state.instances.promised_requests[instance] + state.instances.awaiting_kv_requests[instance]
         scratch.effective_load[instance] = load
     look_at_arrival(world, state, request)
     if settings.needs_cached_blocks:

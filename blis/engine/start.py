@@ -15,6 +15,7 @@ from blis.engine.codes import (
     N_CLUSTER_PLACES,
     N_GATE_PLACES,
     N_STEP_PLACES,
+    N_TRANSFER_PLACES,
     NEVER_US,
     NEXT_CYCLE_US,
     NEXT_SWEEP_US,
@@ -22,6 +23,7 @@ from blis.engine.codes import (
     NO_TRACE,
     RETURN_ROOT,
     SESSION_INSTANCE,
+    START_ROOT,
     STOP_AT_ADMISSION,
     STOP_AT_ROUTING,
     TRACE_DECISIONS,
@@ -37,6 +39,7 @@ from blis.engine.fields import (
     GATED_FIELDS,
     INSTANCE_FIELDS,
     KEPT_FIELDS,
+    LEG_FIELDS,
     LENGTH_FIELDS,
     LOG_FIELDS,
     LOST_FIELDS,
@@ -73,6 +76,7 @@ from blis.engine.state import (
     State,
     StepLog,
     TraceLog,
+    Transfers,
     Workload,
 )
 from blis.engine.tier_start import TierTables, new_tiers
@@ -118,7 +122,7 @@ def new_state(
         expected_itl_us=np.zeros(m, np.float64),
         tiered_blocks=np.zeros(m, np.float64),
         scores=np.zeros(m, np.float64),
-        scorer_scores=np.zeros((max(settings.n_scorers, 1), m), np.float64),
+        scorer_scores=np.zeros((most_scorers(settings), m), np.float64),
         hits=np.empty((longest // settings.block_size_tokens + 1, 2), np.int64),
         members=np.empty(2 * largest_batch + 1, np.int64),
         order=np.empty(max(n, 1), np.int64),
@@ -164,6 +168,7 @@ def new_state(
         adapters=_new_adapters(n, settings),
         tiers=new_tiers(tiers, len(tier_store.runs)),
         tier_store=tier_store,
+        transfers=_new_transfers(n, settings),
     )
 
 
@@ -188,6 +193,13 @@ def new_tier_store(settings: Records, tiers: TierTables | None) -> BlockStore:
     return _new_store(lists, np.zeros(lists, np.int64), int(settings.n_segments), holds_pieces=False)
 
 
+def _new_transfers(n: int, settings: Records) -> Transfers:
+    """Nothing on its way."""
+    places = np.zeros(N_TRANSFER_PLACES, np.int64)
+    places[START_ROOT] = -1
+    return Transfers(places, records(LEG_FIELDS, n if settings.has_transfers else 0))
+
+
 def _new_gateway(n: int, settings: Records, bands: Records) -> Gateway:
     """A queue in which nobody waits."""
     n_tenants = int(settings.n_tenants) if settings.has_gateway else 0
@@ -204,6 +216,11 @@ def _new_gateway(n: int, settings: Records, bands: Records) -> Gateway:
         in_flight_tokens=np.zeros(int(settings.n_instances), np.int64),
         heads=np.zeros((N_FLOW_COLUMNS, max(1, n_tenants))),
     )
+
+
+def most_scorers(settings: Records) -> int:
+    """Rows of scores that the largest of the routing policies needs."""
+    return max(int(settings.n_scorers), int(settings.n_prefill_scorers), 1)
 
 
 def new_kept(workload: Workload, settings: Records, limits: Records, n_runs: int) -> Kept:

@@ -166,6 +166,13 @@ class Tiers(NamedTuple):
     frames: Int64Vector  # (MOST_TIERS, N_FRAME_PLACES) writes that make room for each other, see tier_writes
 
 
+class Transfers(NamedTuple):
+    """KV on its way from the instance that computed a prompt to the one that decodes."""
+
+    places: Int64Vector  # see blis.engine.codes
+    legs: Records  # (n,) LEG_FIELDS where the cluster divides prefill and decode, else (0,)
+
+
 class State(NamedTuple):
     """Everything that moves."""
 
@@ -191,6 +198,7 @@ class State(NamedTuple):
     adapters: Adapters
     tiers: Tiers
     tier_store: BlockStore  # what lies on their devices, see blis.engine.tier_store
+    transfers: Transfers
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)

@@ -28,11 +28,10 @@ from blis.engine.codes import (
     REPLAYED,
 )
 from blis.engine.drafts import accept_drafts
+from blis.engine.handing_over import announce_end, end_stay, is_prefill_leg, note_received_token
 from blis.engine.heap import replace_finish
 from blis.engine.members import (
-    announce,
     begin_decode,
-    complete,
     decode_position,
     is_decoding,
     unlink_phases,
@@ -89,10 +88,19 @@ def finish_step(world: World, state: State, instance: int) -> None:
     members = state.scratch.members
     for place in range(step[N_MEMBERS]):
         request = members[place]
+        if is_prefill_leg(world, state, request):  # the token that its prompt gives is not its own
+            if world.settings.needs_prompts:
+                note_first_token(world, state, instance, request)
+            requests.finish_step[request] = instances.step_number[instance]
+            requests.decoding_since[request] = instances.step_number[instance] + 1
+            members[n_ending] = request
+            n_ending += 1
+            continue
         written = written_tokens(world, state, request)
         if written == 0:
             requests.first_token_us[request] = end_us + world.limits.output_token_us[instance]
             requests.clock_mark_us[request] = end_us
+            note_received_token(world, state, instance, request)
             if world.settings.needs_prompts:
                 note_first_token(world, state, instance, request)
         else:
@@ -201,12 +209,12 @@ def end_members(world: World, state: State, instance: int, n_ending: int, step_e
             unlink_phases(world, state, instance, request)
             if world.settings.has_adapters:
                 state.adapters.holders.decode_requests[instance] -= adapter_tokens(world, request, 1)
-        announce(world, state, instance, request, step_end_us)
+        announce_end(world, state, instance, request, step_end_us)
         if world.limits.async_scheduling[instance]:
             state.batches.ending[instance, instances.ending_requests[instance]] = request
             instances.ending_requests[instance] += 1
         else:
-            complete(world, state, instance, request, stored)
+            end_stay(world, state, instance, request, stored)
     if not world.limits.async_scheduling[instance] and step_end_us <= world.settings.horizon_us:
         instances.clock_us[instance] = max(instances.clock_us[instance], step_end_us)
 

@@ -8,7 +8,8 @@ that a step under way still serves cannot be taken again before that step has en
 from blis.engine._jit import kernel
 from blis.engine.aside import bring_back
 from blis.engine.codes import NEVER_US, RUNNING
-from blis.engine.members import complete, decode_position, fill_known
+from blis.engine.handing_over import end_stay, is_prefill_leg
+from blis.engine.members import decode_position, fill_known
 from blis.engine.sent_prompts import hear_of_step
 from blis.engine.state import State
 from blis.engine.step_end import note_event, sort_members
@@ -55,9 +56,11 @@ def _learn_tokens(world: World, state: State, instance: int, number: int) -> Non
             fill_known(world, state, instance, request, decode_position(state, instance, request) + 1)
             continue
         stored = table.input_tokens[request] + max(table.output_tokens[request], 1) - 1
+        if is_prefill_leg(world, state, request):
+            stored = table.input_tokens[request]
         if requests.status[request] == RUNNING:
             fill_known(world, state, instance, request, stored)
-        complete(world, state, instance, request, stored)
+        end_stay(world, state, instance, request, stored)
     if world.settings.has_adapters and instances.returning_requests[instance] > 0:
         bring_back(world, state, instance)  # nobody that was set aside stands before those that return
     for place in range(instances.returning_requests[instance]):

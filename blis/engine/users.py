@@ -52,9 +52,11 @@ def compiled_callable(question: str, function: Callable[..., Any]) -> Callable[.
 def _arguments(question: str) -> tuple[Any, ...]:
     """The types of a verb's arguments, with views and parameters that a user's function can only read."""
     arguments = SIGNATURES[question].args
-    # One view or two, then the parameters; the rest is the answer's memory, and what it writes: scores, or numbers of
+    # One view to three, then the parameters; the rest is the answer's memory, and what it writes: scores, or numbers of
     # instances.
     n_read_only = 2 if question in ("preemption", "eviction", "tiering", "scaling", "fairness", "ceiling") else 3
+    if question == "disaggregation":
+        n_read_only = 4
     return (*map(_read_only, arguments[:n_read_only]), *arguments[n_read_only:])
 
 

@@ -206,6 +206,30 @@ class FlowsView(NamedTuple):
     served_us: Float64Vector  #: when the last of those completed
 
 
+class DisaggregationView(NamedTuple):
+    """What a decision to divide a request may see beside the router's view, which is that of the decode decision."""
+
+    decode_instance: int  #: chosen for the request
+    prefill_instance: int  #: that would compute its prompt; -1 unless `SEES_PREFILL_INSTANCE` asks for it
+    cached_tokens: int  #: of its prompt, in the decode instance's cache; 0 unless `NEEDS` asks for cached_blocks
+    prefill_instances: int  #: ≥ 1, that may compute prompts for it
+    prefill_tokens: int  #: prompts that wait at these or are on their way there
+    prefill_requests: int  #: that wait or run at these, or are on their way there
+    prefill_budget_tokens: int  #: that these compute in a step, together
+    chosen_prefill_tokens: int  #: as `prefill_tokens`, of the prefill instance alone
+    chosen_budget_tokens: int  #: as `prefill_budget_tokens`, of the prefill instance alone
+    decode_instances: int  #: ≥ 1, candidates of the decode decision
+    decode_tokens: int  #: prompts that wait at these or are on their way there
+    decode_requests: int  #: that wait, run, wait for KV, are on their way there or promised to these
+    decode_slots: int  #: requests that these may run, together
+    decode_budget_tokens: int  #: that the decode instance computes in a step
+    decode_running_requests: int  #: on the decode instance
+    decode_instance_slots: int  #: requests that it may run
+    transfers: int  #: on their way
+    first_tokens: int  #: of divided requests so far
+    late_first_tokens: int  #: those of them that came later than promised
+
+
 _FLOW_NUMBERS = ("clock_us", "n_flows", "n_tenants", "last_tenant")
 #: Rows of `gateway.heads`, one for each array of the view.
 N_FLOW_COLUMNS = len(FlowsView._fields) - len(_FLOW_NUMBERS)
@@ -253,8 +277,11 @@ _FLOWS_VIEW = named_type(FlowsView, {name: _VECTOR for name in FlowsView._fields
 BATCH_SUMS = named_type(BatchSums, {})
 _LINE = named_type(Line, dict.fromkeys(("time_us", "per_token_us"), types.float64))
 
+_DISAGGREGATION_VIEW = named_type(DisaggregationView, {})
+
 # Router views are large, so they are handed over by reference.
 ROUTER_VIEW, REQUEST_VIEW, QUEUE_VIEW = Reference(_ROUTER_VIEW), Reference(_REQUEST_VIEW), Reference(_QUEUE_VIEW)
+DISAGGREGATION_VIEW = Reference(_DISAGGREGATION_VIEW)
 BLOCKS_VIEW, GATEWAY_VIEW, FLOWS_VIEW = Reference(_BLOCKS_VIEW), Reference(_GATEWAY_VIEW), Reference(_FLOWS_VIEW)
 TIERING_VIEW = Reference(_TIERING_VIEW)
 
@@ -273,16 +300,19 @@ CHOOSE = _INTEGER(FLOWS_VIEW, _VECTOR, _VECTOR)
 ORDER_QUEUE = types.float64(GATEWAY_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 LIMIT = types.float64(GATEWAY_VIEW, _VECTOR, _VECTOR)
 LOAD = _INTEGER(TIERING_VIEW, _VECTOR, _VECTOR)
+DISAGGREGATE = _INTEGER(ROUTER_VIEW, DISAGGREGATION_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 
 #: Places of the answers' addresses: the questions in their order, then what prices steps. The scorers follow from
-#: FIRST_SCORER, and after them the filters. SCALES is called as `blis.engine.fleet_view` says. RANKS_URGENCY is the
-#: priority that the chosen one stands for: inversions are judged by it.
+#: FIRST_SCORER, after them the filters, then the scorers of who computes prompts. SCALES is called as
+#: `blis.engine.fleet_view` says. RANKS_URGENCY is the priority that the chosen one stands for: inversions are judged by
+#: it.
 (
     ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, RANKS_BLOCKS, SCALES, MEASURES, CHOOSES, ORDERS_QUEUE, LIMITS,
-    LOADS, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
-) = range(18)  # fmt: skip
+    LOADS, DISAGGREGATES, ROUTES_PREFILL, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, CHOOSES_QUEUE, GIVES_WAY,
+    FIRST_SCORER,
+) = range(20)  # fmt: skip
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)
@@ -296,6 +326,7 @@ choose_at = caller_of(CHOOSE)
 order_queue_at = caller_of(ORDER_QUEUE)
 limit_at = caller_of(LIMIT)
 load_at = caller_of(LOAD)
+disaggregate_at = caller_of(DISAGGREGATE)
 step_time_at = caller_of(STEP_TIME)
 decode_line_at = caller_of(DECODE_LINE)
 score_at = caller_of(SCORE)
@@ -305,8 +336,8 @@ keep_at = caller_of(KEEP)
 #: further row for each filter that is asked, from FIRST_FILTER on.
 (
     ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, EVICTION, SCALING, SATURATION, FAIRNESS,
-    QUEUE_ORDER, CEILING, TIERING, FIRST_FILTER,
-) = range(14)  # fmt: skip
+    QUEUE_ORDER, CEILING, TIERING, DISAGGREGATION, PREFILL_ROUTING, FIRST_FILTER,
+) = range(16)  # fmt: skip
 
 
 class World(NamedTuple):

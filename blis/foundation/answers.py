@@ -13,16 +13,20 @@ from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 
 #: The questions that a policy bundle answers: those of every cluster, in the order in which a request meets them (a
-#: router, then its filters), that of a fleet that scales, then the gateway's, and that of KV tiers.
+#: router, then its filters), that of a fleet that scales, then the gateway's, that of KV tiers, and those of divided
+#: requests.
 QUESTIONS = (
     *("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction", "scaling"),
     *("saturation", "fairness", "queue_order", "ceiling", "tiering"),
+    *("disaggregation", "prefill_routing"),
 )
 
 #: Those of them that only a cluster with a gateway asks, see `blis.engine.dispatching`.
 GATEWAY_QUESTIONS = ("saturation", "fairness", "queue_order", "ceiling")
+#: Those that only a cluster with prefill and decode apart asks, see `blis.engine.disaggregating`.
+DISAGGREGATION_QUESTIONS = ("disaggregation", "prefill_routing")
 #: Those that not every cluster asks: whoever lists policies leaves out the ones that have their default answer.
-OPTIONAL_QUESTIONS = ("filtering", "scaling", *GATEWAY_QUESTIONS, "tiering")
+OPTIONAL_QUESTIONS = ("filtering", "scaling", *GATEWAY_QUESTIONS, "tiering", *DISAGGREGATION_QUESTIONS)
 #: Those that kernels ask where Python cannot be: a callable must be compiled.
 COMPILED_QUESTIONS = ("eviction", "tiering")
 
@@ -32,6 +36,7 @@ class Folder(NamedTuple):
 
     package: str
     verb: str
+    shared: str = ""  #: package of a question whose answers are answers to this one as well
 
 
 FOLDERS = {
@@ -49,6 +54,8 @@ FOLDERS = {
     "queue_order": Folder("blis.policies.queue_order", "rank"),
     "ceiling": Folder("blis.policies.ceiling", "limit"),
     "tiering": Folder("blis.policies.tiering", "load"),
+    "disaggregation": Folder("blis.policies.disaggregation", "disaggregate"),
+    "prefill_routing": Folder("blis.policies.prefill_routing", "route", "blis.policies.routing"),
     "latency": Folder("blis.cluster.latency", "step_time"),
     "workload": Folder("blis.workload.kinds", "generate"),
     "anomalies": Folder("blis.explaining.anomalies", "find"),
@@ -59,11 +66,18 @@ FOLDERS = {
 @cache
 def choices(question: str) -> tuple[str, ...]:
     """Names of the answers to a question: the files of its folder, with "-" for "_"."""
-    package = importlib.util.find_spec(FOLDERS[question].package)
-    if package is None or package.submodule_search_locations is None:
-        raise ContractError(f"{FOLDERS[question].package} is no folder of answers.")
-    found = pkgutil.iter_modules(package.submodule_search_locations)
-    return tuple(sorted(info.name.replace("_", "-") for info in found if not info.name.startswith("_")))
+    folder = FOLDERS[question]
+    names = _files(folder.package) + (_files(folder.shared) if folder.shared else ())
+    return tuple(sorted(name.replace("_", "-") for name in names))
+
+
+def _files(package: str) -> tuple[str, ...]:
+    """The answers that lie in a package."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.submodule_search_locations is None:
+        raise ContractError(f"{package} is no folder of answers.")
+    found = pkgutil.iter_modules(spec.submodule_search_locations)
+    return tuple(info.name for info in found if not info.name.startswith("_"))
 
 
 @cache
@@ -78,8 +92,11 @@ def answer(question: str, name: str) -> ModuleType:
         If the file lacks the folder's verb.
     """
     check_choice(question, name, choices(question))
-    package, verb = FOLDERS[question]
-    module = importlib.import_module(f"{package}.{name.replace('-', '_')}")
+    package, verb, shared = FOLDERS[question]
+    file = name.replace("-", "_")
+    if file not in _files(package):
+        package = shared
+    module = importlib.import_module(f"{package}.{file}")
     if not callable(getattr(module, verb, None)):
         raise ContractError(f"{module.__name__} must define {verb}(); see {package.replace('.', '/')}/__init__.py.")
     return module

@@ -9,6 +9,7 @@ from blis.metrics.adapters import adapter_figures
 from blis.metrics.balance import balance_figures
 from blis.metrics.cache import cache_figures
 from blis.metrics.cost import cost_figures
+from blis.metrics.disaggregation import disaggregation_figures
 from blis.metrics.drafts import draft_figures
 from blis.metrics.fairness import fairness_figures
 from blis.metrics.fleet import fleet_figures
@@ -74,6 +75,7 @@ def cluster_block(
         **fleet_figures(cluster, outcome),
         **gateway_figures(outcome),
         **tier_figures(cluster, outcome, everywhere),
+        **disaggregation_figures(cluster, outcome),
     }
 
 

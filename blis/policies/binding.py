@@ -34,6 +34,8 @@ DEFAULT_POLICIES: dict[str, str] = {
     "queue_order": "fcfs",
     "ceiling": "static",
     "tiering": "always",
+    "disaggregation": "never",
+    "prefill_routing": "same-as-routing",
 }
 
 

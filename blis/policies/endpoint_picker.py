@@ -13,6 +13,7 @@ from blis.foundation.checks import check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
 from blis.policies import flow_control
+from blis.policies.endpoint_picker_divided import HANDLERS, PREFILL_FILTER, decider, two_profiles
 from blis.policies.endpoint_picker_filters import AFFINITY, FILTERS, PASSING, affinity, filtering
 
 KIND = "EndpointPickerConfig"
@@ -79,7 +80,33 @@ def translated(where: str, mapping: Mapping[str, Any]) -> dict[str, Any]:
     """
     given = check_keys(where, mapping, _KEYS, ("plugins",))
     plugins = _plugins(where, given["plugins"])
-    listed = _profile(where, given.get("schedulingProfiles"), plugins)
+    profiles = given.get("schedulingProfiles")
+    places = two_profiles(where, profiles, plugins)
+    if places is None:
+        listed = _profile(where, profiles, plugins)
+        policies = _policies(where, plugins, listed)
+    else:
+        listed, prefill = (_listed(where, profiles[place], place, plugins) for place in places)  # type: ignore[index]
+        policies = _policies(where, plugins, listed)
+        policies |= {"disaggregation": decider(where, plugins), "prefill_routing": _prefill(where, plugins, prefill)}
+    used = [name for name in listed if plugins[name].type in FILTERS]
+    left_out = [plugin.type for name, plugin in plugins.items() if name not in used]
+    left_out = [kind for kind in left_out if kind.endswith(_NOT_ROUTING)]
+    if places is not None:
+        left_out = [kind for kind in left_out if not kind.endswith(("-decider", *HANDLERS))]
+    lineage: dict[str, Any] = {"source": KIND, "left_out": left_out}
+    if flow_control.is_on(where, given.get("featureGates")):
+        queue = flow_control.flow_control(where, given.get("flowControl"), given.get("saturationDetector"), plugins)
+        lineage["left_out"] = [kind for kind in left_out if kind not in queue.used]
+        lineage["gateway"] = queue.gateway
+        policies |= queue.policies
+    else:
+        left_out += [key for key in ("flowControl", "saturationDetector", "featureGates") if given.get(key)]
+    return {"version": 1, **policies, "lineage": lineage}
+
+
+def _policies(where: str, plugins: Mapping[str, "_Plugin"], listed: Mapping[str, float]) -> dict[str, Any]:
+    """Routing and filters of a profile."""
     for name in listed:
         _check_known(where, name, plugins[name])
     kinds = {name: plugins[name].type for name in listed}
@@ -95,17 +122,20 @@ def translated(where: str, mapping: Mapping[str, Any]) -> dict[str, Any]:
         filters_here = filtering(where, filters)
         if filters_here is not None:
             policies["filtering"] = filters_here
-    unnamed = [plugin.type for name, plugin in plugins.items() if name not in kinds or plugin.type not in FILTERS]
-    left_out = [kind for kind in unnamed if kind.endswith(_NOT_ROUTING)]
-    lineage: dict[str, Any] = {"source": KIND, "left_out": left_out}
-    if flow_control.is_on(where, given.get("featureGates")):
-        queue = flow_control.flow_control(where, given.get("flowControl"), given.get("saturationDetector"), plugins)
-        lineage["left_out"] = [kind for kind in left_out if kind not in queue.used]
-        lineage["gateway"] = queue.gateway
-        policies |= queue.policies
-    else:
-        left_out += [key for key in ("flowControl", "saturationDetector", "featureGates") if given.get(key)]
-    return {"version": 1, **policies, "lineage": lineage}
+    return policies
+
+
+def _prefill(where: str, plugins: Mapping[str, "_Plugin"], listed: Mapping[str, float]) -> dict[str, Any]:
+    """The routing of the profile that chooses who computes prompts, which has no filters but that of its role."""
+    rest = {name: weight for name, weight in listed.items() if plugins[name].type != PREFILL_FILTER}
+    policies = _policies(where, plugins, rest)
+    if "filtering" in policies:
+        raise ConfigError(
+            f"{where}: a profile that chooses who computes prompts must have no filters but {PREFILL_FILTER}; got "
+            f"{shown(policies['filtering']['policy'])}."
+        )
+    chosen: dict[str, Any] = policies["routing"]
+    return chosen
 
 
 def _plugins(where: str, listed: object) -> dict[str, _Plugin]:
@@ -126,11 +156,16 @@ def _profile(where: str, profiles: object, plugins: Mapping[str, _Plugin]) -> di
     if not profiles:
         return {name: 1.0 for name, plugin in plugins.items() if not plugin.type.endswith(_NOT_ROUTING)}
     if not isinstance(profiles, Sequence) or len(profiles) != 1:
-        raise ConfigError(f"{where}: schedulingProfiles must be one: prefill and decode are routed together here.")
-    own = check_keys(f"{where}: schedulingProfiles[0]", profiles[0], ("name", "plugins"), ("plugins",))
+        raise ConfigError(f"{where}: schedulingProfiles must be a list; got {shown(profiles)}.")
+    return _listed(where, profiles[0], 0, plugins)
+
+
+def _listed(where: str, profile: object, at: int, plugins: Mapping[str, _Plugin]) -> dict[str, float]:
+    """The names of a profile's plugins, with their weights."""
+    own = check_keys(f"{where}: schedulingProfiles[{at}]", profile, ("name", "plugins"), ("plugins",))
     listed: dict[str, float] = {}
     for place, entry in enumerate(own["plugins"] or ()):
-        path = f"{where}: schedulingProfiles[0].plugins[{place}]"
+        path = f"{where}: schedulingProfiles[{at}].plugins[{place}]"
         reference = check_keys(path, entry, ("pluginRef", "weight"), ("pluginRef",))
         name = str(reference["pluginRef"])
         if name not in plugins:

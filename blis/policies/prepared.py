@@ -8,7 +8,7 @@ import numpy as np
 
 from blis.engine import codes
 from blis.engine.answers import compiled_answer, compiled_queues
-from blis.foundation.answers import GATEWAY_QUESTIONS, QUESTIONS
+from blis.foundation.answers import DISAGGREGATION_QUESTIONS, GATEWAY_QUESTIONS, QUESTIONS
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
 from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind_all
@@ -26,6 +26,8 @@ class PreparedPolicies:
     urgency: Any  #: the compiled priority that the chosen one stands for
     scorers: tuple[Any, ...]  #: compiled
     filters: tuple[Any, ...]  #: compiled, in the order in which they are asked
+    prefill_scorers: tuple[Any, ...]  #: compiled; of the policy that chooses who computes a prompt
+    when_divided: Mapping[str, int]  #: settings that replace the others where prefill and decode may be divided
     parameters: np.ndarray  #: float64 (questions and filters, widest) one row each
 
 
@@ -45,22 +47,57 @@ def prepare_policies(
         If a policy or its parameters are wrong.
     """
     bound = bind_all(policies)
-    for question in GATEWAY_QUESTIONS:
+    for question in (*GATEWAY_QUESTIONS, *DISAGGREGATION_QUESTIONS):
         if bound[question].is_python:
+            who = "the gateway" if question in GATEWAY_QUESTIONS else "the router"
             raise ConfigError(
-                f"{question} must be a shipped policy or a function compiled with numba.njit, because the gateway asks "
+                f"{question} must be a shipped policy or a function compiled with numba.njit, because {who} asks "
                 f"without stopping; got {bound[question].name!r}."
             )
+    prefill_routing = _prefill_routing(bound)
     return PreparedPolicies(
         policies=bound,
         settings=_policy_settings(bound),
-        decisions=tuple(_decision(name, bound[name]) for name in QUESTIONS if name != "filtering"),
+        decisions=tuple(
+            _decision(name, prefill_routing if name == "prefill_routing" else bound[name])
+            for name in QUESTIONS
+            if name != "filtering"
+        ),
         queues=_queues(bound["eviction"]),
         urgency=_urgency(bound["priority"]),
         scorers=tuple(compiled_answer("scoring", name) for name in bound["routing"].scorers),
         filters=tuple(one.decide for one in bound["filtering"].filters),
-        parameters=_rows([one.parameters for one in (*map(bound.__getitem__, QUESTIONS), *bound["filtering"].filters)]),
+        prefill_scorers=tuple(compiled_answer("scoring", name) for name in prefill_routing.scorers),
+        when_divided=_when_divided(bound, prefill_routing),
+        parameters=_rows(
+            [one.parameters for one in ({**bound, "prefill_routing": prefill_routing}[name] for name in QUESTIONS)]
+            + [one.parameters for one in bound["filtering"].filters]
+        ),
     )
+
+
+def _prefill_routing(bound: Mapping[str, BoundPolicy]) -> BoundPolicy:
+    """Who chooses the instance that computes a prompt."""
+    chosen = bound["prefill_routing"]
+    return bound["routing"] if chosen.name == DEFAULT_POLICIES["prefill_routing"] else chosen
+
+
+def _when_divided(bound: Mapping[str, BoundPolicy], prefill_routing: BoundPolicy) -> dict[str, int]:
+    """Settings of a run in which prefill and decode may be divided; none if the policy never does."""
+    decider = bound["disaggregation"]
+    if decider.flag("NEVER_DIVIDES", False):
+        return {}
+    asked = (bound["admission"], bound["filtering"], bound["routing"], prefill_routing, decider)
+    needs = frozenset[str]().union(*(one.needs for one in asked))
+    return {
+        **settings_of(needs),
+        "disaggregates": True,
+        "sees_prefill_instance": decider.flag("SEES_PREFILL_INSTANCE", False),
+        "n_prefill_scorers": len(prefill_routing.scorers),
+        "looks": True,
+        "effects_are_local": False,
+        "restricts_candidates": True,
+    }
 
 
 def _decision(question: str, policy: BoundPolicy) -> Any:
@@ -113,6 +150,9 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "gate_reads_reports": policies["saturation"].flag("READS_REPORTS", True),
         "gate_reads_records": policies["saturation"].flag("READS_RECORDS", True),
         "gate_counts_cycles": policies["ceiling"].flag("COUNTS_CYCLES", False),
+        "disaggregates": False,
+        "sees_prefill_instance": False,
+        "n_prefill_scorers": 0,
         "gate_expects_output": "expected_output_tokens" in policies["queue_order"].needs,
     }
 

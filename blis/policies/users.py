@@ -19,12 +19,14 @@ _FLAGS = (
     "NEEDS", "LOOKS", "ADMITS_ALL", "SCORES", "REASONS", "ORDER_IS_FIXED", "SORTS", "USES_PRIORITY",
     "TAKES_URGENT_FIRST", "SORTS_AFTER_EACH", "STANDS_FOR", "NEEDS_PRIORITY", "memory_size",
     "MEMORY_PER_TENANT", "READS_REPORTS", "READS_RECORDS", "COUNTS_CYCLES",
+    "NEVER_DIVIDES", "SEES_PREFILL_INSTANCE",
 )  # fmt: skip
 #: What is assumed of a compiled callable whose module does not say otherwise: that it reads everything there is.
 _ASSUMED: dict[str, Any] = {
     "NEEDS": COSTLY_SIGNALS,
     "NEEDS_PRIORITY": True,
     "COUNTS_CYCLES": True,
+    "SEES_PREFILL_INSTANCE": True,
     "memory_size": lambda n_instances, n_requests: callable_memory(n_requests),
 }
 
@@ -71,7 +73,7 @@ def taken_over(
     ConfigError
         If it does not have the signature of the question's verb, or is to be compiled and cannot be.
     """
-    package, verb = FOLDERS[question]
+    package, verb, _ = FOLDERS[question]
     signature = SIGNATURES[question]
     contract = f"{package.replace('.', '/')}/__init__.py"
     try:

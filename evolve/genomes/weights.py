@@ -1,4 +1,4 @@
-"""Weights of routing's scorers: a point on the simplex, kept as whole numbers, because only their ratios matter.
+"""Weights of a router's scorers: a point on the simplex, kept as whole numbers, because only their ratios matter.
 
 A value maps scorers to whole weights, such as {"prefix-affinity": 3, "queue-depth": 2, "kv-utilization": 2}; a scorer
 that is not there has no say. Ratios of small numbers are kept as they are, all others are rounded to thousandths of the
@@ -29,6 +29,10 @@ LEAST_SHARE = 0.01
 #: Ratios of whole numbers with sums up to this are kept exactly.
 _SMALL_SUM = 100
 
+#: Questions whose answers may weigh scorers; the second may be left to the first.
+_ROUTERS = ("routing", "prefill_routing")
+_SAME = "same-as-routing"
+
 #: Policies that are one scorer by another name.
 _SINGLE_SCORERS = {"least-loaded": "load-balance"}
 
@@ -55,11 +59,12 @@ class GeneKind:
         Raises
         ------
         ConfigError
-            If the gene is not that of routing, or the list is empty, repeats a name or has an unknown one.
+            If the gene is not that of a router, or the list is empty, repeats a name or has an unknown one.
         """
         given = check_keys(where, mapping, cls.KEYS, cls.KEYS)
-        if name != "routing":
-            raise ConfigError(f"{where}: weights answer the question 'routing' only; got {name!r}.")
+        if name not in _ROUTERS:
+            asked = " and ".join(map(repr, _ROUTERS))
+            raise ConfigError(f"{where}: weights answer the questions {asked} only; got {name!r}.")
         scorers = given["scorers"]
         if not isinstance(scorers, list | tuple) or not 2 <= len(scorers) <= MAX_SCORERS:
             raise ConfigError(f"{where}.scorers must be a list of 2 to {MAX_SCORERS} scorers; got {scorers!r}.")
@@ -110,23 +115,26 @@ class GeneKind:
     def decode(self, value: Value) -> Phenotype:
         """A `weighted` policy."""
         scorers = [{"name": name, "weight": float(weight)} for name, weight in value.items()]
-        return Phenotype({"routing": {"policy": "weighted", "scorers": scorers}})
+        return Phenotype({self.name: {"policy": "weighted", "scorers": scorers}})
 
     def encode(self, policies: Mapping[str, Any], limits: Mapping[str, int]) -> Value | None:
         """The weights of a weighted policy that lists the gene's scorers in the gene's order, or that is one scorer.
 
         None where rounding would change the ratios.
         """
-        choice = policies.get("routing", {})
+        choice = policies.get(self.name, {})
         name = choice if isinstance(choice, str) else choice.get("policy")
+        if name == _SAME:
+            choice = policies.get("routing", {})
+            name = choice if isinstance(choice, str) else choice.get("policy")
         if name in _SINGLE_SCORERS:
             choice, name = {"policy": "weighted", "scorers": {_SINGLE_SCORERS[name]: 1.0}}, "weighted"
         if name != "weighted":
             return None
-        given = complete_policy("routing", choice)
+        given = complete_policy(self.name, choice)
         if any(given[key] != default for key, default in _PICKER.items()):
             return None
-        bound = bind("routing", "routing", choice)
+        bound = bind(self.name, self.name, choice)
         listed = [scorer for scorer in self.scorers if scorer in bound.scorers]
         if tuple(listed) != bound.scorers:
             return None

@@ -60,7 +60,7 @@ PICKERS = {
 }
 _LOADS = {"tokens": PLUGINS["token-load"], "requests": PLUGINS["active-requests"]}
 #: Answers that ask nothing of the engines or the gateway beyond what they do anyway.
-_PLAIN = ("always-admit", "constant", "fcfs", "newest", "lru", "fixed", "never", "strict", "static")
+_PLAIN = ("always-admit", "constant", "fcfs", "newest", "lru", "fixed", "never", "strict", "static", "same-as-routing")
 
 
 def endpoint_picker(
@@ -75,6 +75,9 @@ def endpoint_picker(
     gateway : mapping or None
         What `cluster.gateway` is given: the limits of the queue; None: they are left to the deployment.
     """
+    divided = policies.get("disaggregation", {"policy": "never"})
+    if divided["policy"] != "never":
+        return None, "it divides requests, which llm-d says with two profiles: those are read here, but not written."
     routing = policies["routing"]
     picker = str(routing.get("picker", "largest"))
     first: list[str] = []

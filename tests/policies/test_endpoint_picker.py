@@ -266,3 +266,81 @@ def test_a_filter_that_the_router_lacks_cannot_be_written() -> None:
         None,
         "it has no filter for 'by-role'.",
     )
+
+
+DIVIDED: dict[str, Any] = {
+    "apiVersion": "llm-d.ai/v1alpha1",
+    "kind": "EndpointPickerConfig",
+    "plugins": [
+        {"type": "approx-prefix-cache-producer"},
+        {"type": "prefix-cache-scorer"},
+        {"type": "queue-scorer"},
+        {"type": "prefill-filter"},
+        {"type": "decode-filter"},
+        {"type": "max-score-picker"},
+        {"type": "disagg-profile-handler", "parameters": {"deciders": {"prefill": "prefix-based-pd-decider"}}},
+        {"type": "prefix-based-pd-decider", "parameters": {"nonCachedTokens": 16}},
+    ],
+    "schedulingProfiles": [
+        {
+            "name": "prefill",
+            "plugins": [
+                {"pluginRef": "prefill-filter"},
+                {"pluginRef": "max-score-picker"},
+                {"pluginRef": "queue-scorer", "weight": 1},
+            ],
+        },
+        {
+            "name": "decode",
+            "plugins": [
+                {"pluginRef": "decode-filter"},
+                {"pluginRef": "max-score-picker"},
+                {"pluginRef": "prefix-cache-scorer", "weight": 2},
+                {"pluginRef": "queue-scorer", "weight": 1},
+            ],
+        },
+    ],
+}
+
+
+def test_two_profiles_choose_who_decodes_and_who_computes_the_prompt() -> None:
+    bundle = bundle_from_mapping("file", DIVIDED)
+
+    assert bundle.policies["routing"]["scorers"] == {"prefix-affinity": 2, "queue-depth": 1}
+    assert bundle.policies["prefill_routing"]["scorers"] == {"queue-depth": 1}
+    assert bundle.policies["disaggregation"] == {"policy": "prefix-threshold", "tokens": 16, "prompt_tokens": 0}
+    assert bundle.lineage["left_out"] == ["approx-prefix-cache-producer"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stageOrder": "prefill-first"}, "stageOrder must be decode-first"),
+        ({"deciders": {"prefill": "nobody"}}, "deciders.prefill must be a listed plugin"),
+        ({"profiles": {"prefill": "other"}}, "schedulingProfiles must hold one named 'other'"),
+    ],
+)
+def test_a_handler_that_divides_otherwise_is_refused(change: dict[str, Any], words: str) -> None:
+    plugins = [
+        {**plugin, "parameters": plugin["parameters"] | change}
+        if plugin["type"] == "disagg-profile-handler"
+        else plugin
+        for plugin in DIVIDED["plugins"]
+    ]
+
+    with pytest.raises(ConfigError, match=words):
+        bundle_from_mapping("file", DIVIDED | {"plugins": plugins})
+
+
+def test_two_profiles_without_a_handler_are_refused() -> None:
+    plugins = [plugin for plugin in DIVIDED["plugins"] if plugin["type"] != "disagg-profile-handler"]
+
+    with pytest.raises(ConfigError, match="must be one, or two with a disagg-profile-handler"):
+        bundle_from_mapping("file", DIVIDED | {"plugins": plugins})
+
+
+def test_who_divides_requests_is_not_written() -> None:
+    text, why = endpoint_picker({"routing": {"policy": "weighted"}, "disaggregation": {"policy": "always"}})
+
+    assert text is None
+    assert "two profiles" in why
