@@ -6,8 +6,7 @@ minutes to compile. A request's fields also share its cache lines this way.)
 """
 
 from collections.abc import Mapping
-from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -570,6 +569,9 @@ CLAIM_FIELDS = {
     "blocks_below": (np.int32, 0),  # the fewest that it, or anyone below it, can need
 }
 
+#: Up to so many records are written whole: naming their fields one by one takes longer.
+_FEW = 64
+
 SETTING_NAMES = tuple(SETTING_FIELDS)
 WORKLOAD_COLUMNS = tuple(WORKLOAD_FIELDS)
 LIMIT_COLUMNS = tuple(LIMIT_FIELDS)
@@ -579,10 +581,30 @@ def _dtype(fields: Mapping[str, tuple[type, Any]]) -> np.dtype[Any]:
     return np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True)
 
 
-@cache
-def _dtype_of(fields: tuple[tuple[str, tuple[type, Any]], ...]) -> np.dtype[Any]:
-    """The same, made once for each kind of record: a state has twenty of them, and is often made anew."""
-    return _dtype(dict(fields))
+class _Kind(NamedTuple):
+    """A kind of record, worked out once: a state has forty of them, and is often made anew."""
+
+    fields: Mapping[str, tuple[type, Any]]
+    dtype: np.dtype[Any]
+    initial: tuple[tuple[str, Any], ...]  #: of the fields that do not begin at zero
+    first: np.void  #: a record whose fields are at their initial values
+    none: Records  #: an array without an entry, which all states may share
+
+
+#: By the identity of their fields, which live as long as this does.
+_kinds: dict[int, _Kind] = {}
+
+
+def _kind(fields: Mapping[str, tuple[type, Any]]) -> _Kind:
+    found = _kinds.get(id(fields))
+    if found is None:
+        dtype = _dtype(fields)
+        one = np.zeros(1, dtype)
+        initial = tuple((name, value) for name, (_, value) in fields.items() if value != 0)
+        for name, value in initial:
+            one[name] = value
+        found = _kinds[id(fields)] = _Kind(fields, dtype, initial, one[0], np.zeros(0, dtype).view(np.recarray))
+    return found
 
 
 _SETTING_DTYPE = _dtype(SETTING_FIELDS)
@@ -590,12 +612,15 @@ _SETTING_DTYPE = _dtype(SETTING_FIELDS)
 
 def records(fields: Mapping[str, tuple[type, Any]], length: int) -> Records:
     """An array of records with each field at its initial value."""
-    # Zeros cost nothing until they are touched.
-    array = np.zeros(length, _dtype_of(tuple(fields.items())))
-    if length > 0:
-        for name, (_, initial) in fields.items():
-            if initial != 0:
-                array[name] = initial
+    kind = _kind(fields)
+    if length == 0:
+        return kind.none
+    array = np.zeros(length, kind.dtype)
+    if length <= _FEW:
+        array[:] = kind.first
+    else:  # zeros cost nothing until they are touched
+        for name, initial in kind.initial:
+            array[name] = initial
     return array.view(np.recarray)
 
 

@@ -1,4 +1,4 @@
-"""`python -m experiments.e009_fleet [folder=outputs/fleet] [problems=gateway,autoscaler,eviction] [seeds=3]`.
+"""`python -m experiments.e009_fleet [folder=outputs/fleet] [problems=gateway,autoscaler,eviction,pd] [seeds=3]`.
 
 Searches policies of a fleet, judges their champions on families that no search has met and under prices that none was
 trained on, and tabulates; what is there already is not done again. Rivals are all known policies of the problem, the
@@ -47,6 +47,7 @@ STUDIES = {
         ),
     ),
     "eviction": Study("eviction", ("trained-physics", "roofline")),
+    "pd": Study("pd", ("trained-physics", "roofline")),
 }
 TUNED_RIVALS = 2
 DEFAULTS = {"folder": "outputs/fleet", "problems": ",".join(STUDIES), "seeds": "3", "half_width": "0.02"}
