@@ -27,6 +27,11 @@ def overrides(problem: str, name: str) -> list[str]:
     chosen = document["seeds"][name]
     words = []
     for gene, described in document["genes"].items():
+        if "policies" not in described:  # weights, which stay as they are
+            words.append(f"~problem.genes.{gene}")
+            if gene in chosen:
+                words += [f"+problem.frozen.{gene}={on_command_line(chosen[gene])}", f"~problem.seeds.{name}.{gene}"]
+            continue
         answer = _answer_of(chosen.get(gene))
         if answer is None:
             answer = _name_of(described["policies"][0])
@@ -54,7 +59,7 @@ def _parameters(document: Mapping[str, Any], name: str) -> bool:
     return any(
         isinstance(one, Mapping) and one["policy"] == _answer_of(chosen.get(gene)) and one.get("parameters")
         for gene, described in document["genes"].items()
-        for one in described["policies"]
+        for one in described.get("policies", ())
     )
 
 
