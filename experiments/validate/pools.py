@@ -30,9 +30,9 @@ def high_rate() -> Outcome:
         "4+4: ITL": tokens[1],
     }
     remark = (
-        "time between tokens falls by a tenth, but first tokens do not come sooner: they are those of the instance that "
-        "decodes, as users see them, where the published run counted those of the prefill pool; and two instances compute "
-        "220 prompts a second at most"
+        "time between tokens falls by a tenth, but first tokens come no sooner: they are those of the instance that "
+        "decodes, where the published run counted those of the prefill pool, and two instances compute 220 prompts a "
+        "second at most"
     )
     return Outcome(figures, two < shared / 10, remark)
 
