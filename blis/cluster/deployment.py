@@ -207,6 +207,7 @@ def _instance(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics
         lora=_lora(pool, parts, where),
         model=pool.model or "",
         role=pool.role,
+        context_length_range=pool.context_length_range,
         served_model_names=pool.served_model_names or ((pool.model,) if pool.model else ()),
         hardware=parts.place.gpu,
         tensor_parallel=parts.place.tensor_parallel,

@@ -38,6 +38,7 @@ class Instance:
     speculative: Speculative | None = None  #: drafts of every decode; None: none
     model: str = ""
     role: str = "both"  #: what it does, see blis.foundation.roles
+    context_length_range: tuple[int, int] | None = None  #: prompts that it is meant for [tokens]; None: any
     served_model_names: tuple[str, ...] = ()  #: under which requests ask for the model
     hardware: str = ""
     tensor_parallel: int = 1
@@ -96,6 +97,7 @@ class Cluster:
             row |= _drafts(one)
             row |= one.lora._asdict()
             row["roles"] = BITS[one.role]
+            row["context_low_tokens"], row["context_high_tokens"] = one.context_length_range or (-1, -1)
             row |= {"kv_kind": models.index(one.model), "kv_layers": one.kv_layers}
             row["kv_bytes_per_token"] = one.kv_bytes_per_token
             row["serves"] = sum(1 << names.index(name) for name in one.served_model_names)

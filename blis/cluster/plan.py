@@ -69,6 +69,7 @@ _POOL_CHOICES = (
     "served_model_names",
     "price_per_hour",
     "role",
+    "context_length_range",
 )
 _POOL_KEYS = (*_POOL_TEXTS, *_POOL_NUMBERS, *_POOL_SWITCHES, *_POOL_CHOICES)
 _FLEET_KEYS = ("autoscaling", "failures")
@@ -98,6 +99,8 @@ class Pool:
     speculative: Speculative | None = None  #: drafts of every decode; None: none
     lora: Lora | None = None  #: adapters that it serves, and what they cost; None: they only tell prompts apart
     role: str = "both"  #: one of blis.foundation.roles: prefill, decode, both
+    #: prompts that it is meant for, from and to so many tokens; None: any
+    context_length_range: tuple[int, int] | None = None
     served_model_names: tuple[str, ...] | None = None  #: under which requests ask for it; None: its model's name
     price_per_hour: float | None = None  #: US $ for one GPU; None: that of the device's file
     model_config_folder: str | None = None  #: where to look for models instead of the shipped ones
@@ -253,6 +256,7 @@ def _pool_values(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     adapters = values.get("lora")
     checked["lora"] = None if adapters is None else Lora.from_mapping(f"{where}.lora", adapters)
     checked["served_model_names"] = _served_names(values.get("served_model_names"), f"{where}.served_model_names")
+    checked["context_length_range"] = _range(values.get("context_length_range"), f"{where}.context_length_range")
     checked["role"] = check_choice(f"{where}.role", values.get("role", "both"), BITS)
     price = values.get("price_per_hour")
     checked["price_per_hour"] = (
@@ -266,6 +270,16 @@ def _pool_values(values: Mapping[str, Any], where: str) -> dict[str, Any]:
         f"{where}.kv_cache_dtype", values.get("kv_cache_dtype", "auto"), KV_CACHE_DTYPES
     )
     return checked
+
+
+def _range(value: object, where: str) -> tuple[int, int] | None:
+    """Two numbers of tokens, the larger one last."""
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ConfigError(f"{where} must be a list of two ints, from and to [tokens]; got {shown(value)}.")
+    low = check_int(f"{where}[0]", value[0], 0, MOST, "tokens")
+    return low, check_int(f"{where}[1]", value[1], low, MOST, "tokens")
 
 
 def _served_names(value: object, where: str) -> tuple[str, ...] | None:

@@ -62,6 +62,8 @@ LIMIT_FIELDS = {
     "kv_bytes_per_token": (_F, 0),  # on each GPU; 0: unknown
     "kv_layers": (_I, 1),
     "roles": (_I, 3),  # what it does, in bits, see blis.foundation.roles
+    "context_low_tokens": (_I, -1),  # prompts that it is meant for, from so many tokens; -1: any
+    "context_high_tokens": (_I, -1),  # and up to so many
     "serves": (_I, 0),  # bit k: requests may ask here for the model of place k
     "drafting_us": (_I, 0),  # that a step with drafts takes longer by their making
     "max_loras": (_I, 0),  # adapters that the batch may use at a time: slots on the GPU; 0: it serves none

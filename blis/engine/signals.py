@@ -143,6 +143,8 @@ def router_view(world: World, state: State, now_us: int) -> RouterView:
         world.settings.n_scorers,
         scratch.scorer_scores,
         world.limits.roles,
+        world.limits.context_low_tokens,
+        world.limits.context_high_tokens,
         scratch.tiered_blocks,
         scratch.adapter_use,
         scratch.adapters_in_use,

@@ -74,6 +74,8 @@ class RouterView(NamedTuple):
     n_scorers: int
     scorer_scores: np.ndarray  #: (n_scorers, n_instances) what the policy's scorers said
     roles: Int64Vector  #: what each instance does, in bits: see blis.foundation.roles
+    context_low_tokens: Int64Vector  #: prompts that it is meant for, from so many tokens; -1: any
+    context_high_tokens: Int64Vector  #: and up to so many
     tiered_blocks: Float64Vector  #: leading prompt blocks on its GPU or in tiers beneath, by what each is worth there
     adapter_use: Int64Vector  #: reported; 2 where running requests use the request's adapter, 1 where waiting ones will
     adapters_in_use: Int64Vector  #: reported; adapters of running requests, and those of waiting ones: both count twice

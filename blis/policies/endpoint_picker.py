@@ -48,6 +48,7 @@ SCORERS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "no-hit-lru-scorer": ("no-hit-lru", {}),
     "token-load-scorer": ("token-load", {"queueThresholdTokens": 4_194_304}),
     "session-affinity-scorer": ("session-affinity", {}),
+    "context-length-aware": ("context-length", {"enableFiltering": False}),
     "lora-affinity-scorer": ("lora-affinity", {}),
     "latency-scorer": ("latency-slack", {"headroomSelectionStrategy": "least", "ttftWeight": 0.8, "tpotWeight": 0.2}),
 }

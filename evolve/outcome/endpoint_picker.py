@@ -39,6 +39,7 @@ PLUGINS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
         {"type": "token-load-scorer"},
     ),
     "session-affinity": ({"type": "session-affinity-scorer"},),
+    "context-length": ({"type": "context-length-aware"},),
     "lora-affinity": ({"type": "lora-affinity-scorer"},),
     "latency-slack": (
         {"type": "approx-prefix-cache-producer"},
