@@ -51,9 +51,8 @@ def score_instances(
                 seen[0], seen[1], seen[2], seen[3], seen[4], seen[5], seen[6], seen[7],
                 seen[8], seen[9], seen[10], seen[11], seen[12], seen[13], seen[14], seen[15],
                 seen[16], seen[17], seen[18], sent_prompts[place], session_instance[place],
-                expected_us[place, 0], expected_us[place, 1], LOWEST_INDEX, LOWEST_INDEX, 0, scores, seen[0], seen[0], seen[0],
-                expected_us[place, 0],
-                seen[0], seen[0], seen[0],
+                expected_us[place, 0], expected_us[place, 1], LOWEST_INDEX, LOWEST_INDEX, 0, scores,
+                seen[0], seen[0], seen[0], expected_us[place, 0], seen[0], seen[0], seen[0],
             )
         )  # fmt: skip
         request = by_reference(_request(routed[place], block_size_tokens, 0.0))

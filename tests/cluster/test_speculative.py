@@ -57,7 +57,7 @@ REFUSED = {
     "an acceptance of null": (DRAFTS | {"accepted_tokens": None}, f"{ACCEPTED}; got None."),
     "negative time": (
         DRAFTS | {"draft_token_us": -1},
-        "cluster.speculative.draft_token_us must be a finite number in [0, 1000000.0] [µs]; got -1.",
+        "cluster.speculative.draft_token_us must be a finite number in [0, 1000000] [µs]; got -1.",
     ),
 }
 

@@ -118,7 +118,7 @@ def test_nothing_arrives_after_a_drain():
         ({"type": "step", "at_s": 5, "factor": 2, "end_s": 3}, "at: unknown key 'end_s'"),
         (
             {"type": "step", "at_s": -5, "factor": 2},
-            "at.at_s must be a finite number in [0, 1000000000.0] [s]; got -5.",
+            "at.at_s must be a finite number in [0, 1000000000] [s]; got -5.",
         ),
         ({"type": "step", "at_s": 5, "factor": math.nan}, "at.factor must be a finite number ≥ 0; got nan."),
         ({"type": "step", "at_s": 0, "factor": 0}, "at must have a factor > 0 for some time"),

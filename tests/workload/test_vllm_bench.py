@@ -66,7 +66,7 @@ def test_failed_requests_are_left_out_and_counted(load):
         ({"input_lens": None}, "must have the lists input_lens and output_lens: save results with --save-detailed."),
         ({"output_lens": [1]}, "must have as many output_lens as input_lens, at least 1; got 1, 2."),
         ({"input_lens": [100, -1]}, "input_lens[1] must be an int in [0, 2147483647] [tokens]; got -1."),
-        ({"start_times": [1, -1]}, "start_times[1] must be a finite number in [0, 100000000000.0] [s]; got -1."),
+        ({"start_times": [1, -1]}, "start_times[1] must be a finite number in [0, 100000000000] [s]; got -1."),
         ({"request_rate": 0}, "request_rate must be a finite number > 0 [requests/s]; got 0."),
     ],
 )

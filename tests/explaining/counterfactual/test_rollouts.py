@@ -82,7 +82,7 @@ SCENARIOS = {
     ),
     "adapters, by affinity": (
         PREFIXES | {"adapters": ADAPTERS}, {"lora": LORA, "snapshot_refresh_us": 50_000},
-        {"routing": {"policy": "weighted", "scorers": "lora-affinity:1,queue-depth:1"}, "filtering": "lora-affinity"},
+        {"routing": {"policy": "weighted", "scorers": "lora-affinity:1,queue-depth:1"}},
     ),
     "closed loop": ({"kind": "spec", "path": "docs/examples/closed_loop.yaml"}, {}, {"routing": "least-loaded"}),
     "closed loop, by what the router keeps": (
