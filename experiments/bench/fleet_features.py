@@ -1,4 +1,4 @@
-"""A fleet of 64 mixed instances behind a gateway, under autoscaling, relative to the headline run by time per request.
+"""A fleet of 64 mixed instances with gateway, KV tiers and autoscaling, relative to the headline run per request.
 
 The parts are also added one by one, so that it can be told what costs how much.
 """
@@ -28,6 +28,10 @@ HEADLINE_COUNT, COUNT = 10_000, 40_000
 SPEEDS = ((24, 0.7, 1.0), (24, 1.0, 1.0), (16, 1.6, 0.5))
 GATEWAY = {"request_timeout_s": None, "capacity_requests": 100_000}
 AUTOSCALING = {"minimum": [12, 12, 8], "maximum": [24, 24, 16], "tick_s": 5, "load_s": 10, "drain": "hand-back"}
+TIERS = {
+    "kv_bytes_per_token": 131_072,
+    "tiers": [{"device": "cpu-pcie5", "capacity_gb": 100}, {"device": "nvme-gen4", "capacity_gb": 1000}],
+}
 POLICIES = {
     "routing": {"policy": "weighted", "scorers": "queue-depth:1,kv-utilization:1,active-requests:1"},
     "saturation": {"policy": "concurrency", "max_concurrency": 64},
@@ -46,7 +50,8 @@ def measure() -> Measurement:
         "router": {},
         "gateway": {"gateway": GATEWAY},
         "autoscaling": {"autoscaling": AUTOSCALING},
-        "all": {"gateway": GATEWAY, "autoscaling": AUTOSCALING},
+        "tiers": {"kv_tiers": TIERS},
+        "all": {"gateway": GATEWAY, "autoscaling": AUTOSCALING, "kv_tiers": TIERS},
     }
     runs: list[Callable[[], object]] = [headline]
     for name, cluster in parts.items():
