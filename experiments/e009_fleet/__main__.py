@@ -1,8 +1,8 @@
 """`python -m experiments.e009_fleet [folder=outputs/fleet] [problems=gateway,autoscaler,eviction,pd] [seeds=3]`.
 
 Searches policies of a fleet, judges their champions on families that no search has met and under prices that none was
-trained on, and tabulates; what is there already is not done again. Rivals are all known policies of the problem, the
-default ones, and the strongest of its own with numbers that a search of the same budget found for it.
+trained on, and tabulates; what is there already is not done again. Rivals are all known policies of the problem and
+the strongest of its own with numbers that a search of the same budget found for it.
 """
 
 import sys
@@ -17,7 +17,7 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.files import conf_folder
 from blis.foundation.strict_yaml import read_yaml
 from evolve import run
-from evolve.comparing.comparison import strongest
+from evolve.comparing.comparison import Comparison, strongest
 from evolve.comparing.sequential import Precision, own_seeds
 from evolve.outcome.files import write_text_whole
 from evolve.records import Phenotype
@@ -117,15 +117,21 @@ def _judged(
     priced: Sequence[SuiteScenario],
 ) -> tuple[str, float]:
     """The line of a search, and its gain over the strongest rival [%]."""
-    here = compared(folder, tuned, precision)
-    new = strongest(compared(folder, tuned, precision, unseen, own_seeds("unseen")))
-    dear = strongest(compared(folder, tuned, precision, priced, own_seeds("prices")))
+    here = _of_problem(problem, compared(folder, tuned, precision))
+    new = strongest(_of_problem(problem, compared(folder, tuned, precision, unseen, own_seeds("unseen"))))
+    dear = strongest(_of_problem(problem, compared(folder, tuned, precision, priced, own_seeds("prices"))))
     hardest = strongest(here)
     with_numbers = [one for one in here if one.rival.endswith(SUFFIX)]
     best_tuned = f"{strongest(with_numbers).overall} ({strongest(with_numbers).rival})" if with_numbers else "-"
     cells = [problem, str(seed), str(hardest.overall), hardest.rival, best_tuned]
     cells += [f"{one.overall} ({one.rival})" for one in (new, dear)]
     return f"| {' | '.join(cells)} |", hardest.overall.gain_percent
+
+
+def _of_problem(problem: str, comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Those with rivals that the problem could have found: a router that it may not choose is none."""
+    own = read_yaml(conf_folder() / "problem" / f"{problem}.yaml")["seeds"]
+    return [one for one in comparisons if one.rival in own or one.rival.endswith(SUFFIX)]
 
 
 def _tested(suite: Mapping[str, Any], families: Sequence[Any]) -> Sequence[SuiteScenario]:
