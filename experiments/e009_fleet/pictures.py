@@ -37,7 +37,7 @@ def attained(result: Result) -> float:
 
 def gateway(axes: Axes) -> None:
     """Whose requests are kept, of four tenants of whom one floods."""
-    held = {"saturation": {"policy": "concurrency", "max_concurrency": 32}}
+    held: dict[str, Any] = {"saturation": {"policy": "concurrency", "max_concurrency": 32}}
     for place, (label, policies) in enumerate(
         {
             "sent on at once": {},
