@@ -83,7 +83,7 @@ class BoundPolicy(NamedTuple):
 
 
 #: Scorers that one weighted policy may combine, and filters that a chain may.
-MAX_SCORERS = 16
+MAX_SCORERS = 24
 MAX_FILTERS = 16
 #: The filter that asks others.
 CHAIN = "chain"

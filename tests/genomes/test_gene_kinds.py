@@ -276,7 +276,7 @@ FCFS = {"kind": "answer", "policies": ["fcfs", "sjf"]}
             r"policies\[1\].age must be a finite number",
         ),
         ({"genes": {"routing": {"kind": "weights"}}}, "key 'scorers' is required"),
-        ({"genes": {"routing": {"kind": "weights", "scorers": ["queue-depth"]}}}, "must be a list of 2 to 16 scorers"),
+        ({"genes": {"routing": {"kind": "weights", "scorers": ["queue-depth"]}}}, "must be a list of 2 to 24 scorers"),
         (
             {"genes": {"routing": {"kind": "weights", "scorers": ["queue-depth", "queue-deph"]}}},
             "did you mean 'queue-depth'?",
