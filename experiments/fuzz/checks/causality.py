@@ -16,6 +16,9 @@ def check(subject: Subject) -> Iterator[str]:
     done, given, cluster = subject.outcome.requests, subject.requests, subject.cluster
     routed = done.instance >= 0
     at = np.maximum(done.instance, 0)
+    if subject.outcome.transfers is not None:  # who is divided is taken first where its prompt is computed
+        prefill = subject.outcome.transfers.prefill_instance
+        at = np.where(prefill >= 0, prefill, at)
     fixed = np.array([one.latency.queueing_us for one in cluster.instances])[at]
     per_token = np.array([one.latency.queueing_us_per_token for one in cluster.instances])[at]
     queueing_us = np.trunc(fixed + per_token * given.input_tokens)
