@@ -31,7 +31,9 @@ def check(subject: Subject) -> Iterator[str]:
         if wrong.any():
             yield f"request {int(wrong.argmax())} {name}"
 
-    yield from early("was taken before it could be queued", taken & (done.scheduling_delay_us < least_us))
+    # Who is dropped where it was to be decoded was taken elsewhere.
+    here = taken & (done.status != DROPPED)
+    yield from early("was taken before it could be queued", here & (done.scheduling_delay_us < least_us))
     yield from early("was taken without being routed", taken & ~routed)
     yield from early("had its first token before its step", first & (done.ttft_us <= done.scheduling_delay_us))
     yield from early("was finished before its step", finished & (done.e2e_us <= done.scheduling_delay_us))
