@@ -141,9 +141,11 @@ def run_until(world: World, state: State, until_us: int) -> int:
         if meeting_us >= end_us:
             cluster[NEXT_INSTANCE] = 0
             return DONE
-        # Where no arrival waits for an end, and nobody in front of the router, this is what the meeting was about.
-        may_differ = world.settings.lookahead_us != NEVER_US or world.settings.has_gateway
-        event_us = next_cluster_event(world, state) if may_differ else meeting_us
+        # Where no arrival waits for an end, nobody in front of the router, and no prompt is computed for elsewhere,
+        # what the instances did has called for nothing: the meeting was about an event of the cluster.
+        settings = world.settings
+        hears = settings.lookahead_us != NEVER_US or settings.has_gateway != 0 or settings.disaggregates != 0
+        event_us = next_cluster_event(world, state) if hears else meeting_us
         if event_us > meeting_us:
             cluster[NEXT_INSTANCE] = 0
             continue
