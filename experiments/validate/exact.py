@@ -112,7 +112,7 @@ def single_server_queue() -> Outcome:
 
 
 def liveness() -> Outcome:
-    """All orders finish everything; with a batch of eight, shortest first is faster."""
+    """All orders finish everything, at a third to five sixths of what batches of 256 and of eight carry."""
     unfinished, figures = 0, {}
     for batch in (256, 8):
         for order in ("fcfs", "sjf", "priority-fcfs"):
@@ -123,7 +123,7 @@ def liveness() -> Outcome:
                     "priority": {"policy": "slo-class"},
                     **routed("least-loaded"),
                 }
-                load = rate if batch == 256 else rate / 16
+                load = rate if batch == 256 else rate / 6
                 metrics = run(drawn(load, 600, prompt=512, output=128), policies, max_running_requests=batch).metrics()
                 unfinished += metrics["completed_requests"] != 600
                 means.append(metrics["ttft_mean_ms"])
