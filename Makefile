@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'))
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 ARGS ?=
 PORT ?= 5000
 MINUTES ?= 15
@@ -20,20 +20,20 @@ help: ## show this list
 
 $(RUN): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) --upgrade pip
-	@$(PIP) --build-constraint constraints.txt --editable '.[plots,report,evolve]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt uv # installs the rest in a quarter of pip's time
+	@$(INSTALL) --build-constraint constraints.txt --editable '.[plots,report,evolve]'
 	@touch $@
 
 $(DEV): $(RUN)
-	@$(PIP) --group dev
+	@$(INSTALL) --group dev
 	@touch $@
 
 $(DOCS): $(RUN)
-	@$(PIP) --group docs
+	@$(INSTALL) --group docs
 	@touch $@
 
 $(PACKAGING): $(DEV)
-	@$(PIP) --group packaging
+	@$(INSTALL) --group packaging
 	@touch $@
 
 setup: $(DEV) ## make .venv with everything in it, in the versions of constraints.txt
@@ -88,7 +88,7 @@ lock: $(PACKAGING) ## write constraints.txt anew: the newest versions that pypro
 		$(addprefix --group ,dev docs packaging hooks) --output-file constraints.txt pyproject.toml
 
 hooks: $(DEV) ## let git run make check before each commit
-	@$(PIP) --group hooks
+	@$(INSTALL) --group hooks
 	@$(BIN)/pre-commit install
 
 ui: $(RUN) ## open the results of searches in a browser, on this machine only (PORT=5000)

@@ -33,7 +33,7 @@ def fleet_tables(cluster: Cluster) -> FleetTables | None:
     pools, failures = records(POOL_FIELDS, len(fleet.pools)), records(FAILURE_FIELDS, len(fleet.failures))
     inventory = fleet.autoscaling.inventory if fleet.autoscaling else {}
     kinds: dict[str, int] = {}
-    models: dict[str, int] = {}
+    models: dict[tuple[str, str], int] = {}
     has_prices = all(one.price_per_hour is not None for one in cluster.instances)
     first = 0
     for row, pool in zip(pools, fleet.pools, strict=True):
@@ -46,7 +46,7 @@ def fleet_tables(cluster: Cluster) -> FleetTables | None:
         row.inventory_gpus = inventory.get(one.hardware, NEVER_US)
         row.load_us = _us(pool.load_s)
         row.price = one.price_per_hour if has_prices else float(one.tensor_parallel)
-        row.model = models.setdefault(one.model, len(models))
+        row.model = models.setdefault((one.model, one.role), len(models))
         row.max_running_requests, row.step_token_budget = one.max_running_requests, one.step_token_budget
         row.block_tokens = one.kv_blocks * cluster.block_size_tokens
         for name, value in expected_prices(cluster.latency, one)._asdict().items():

@@ -428,6 +428,7 @@ INSTANCE_FIELDS = {
     "line_tail": (_I, -1),
     "handed_over_requests": (_I, 0),  # whose prompt was computed here and whose KV has gone to another instance
     "received_requests": (_I, 0),  # whose KV has been sent here
+    "received_tokens": (_I, 0),  # of their prompts
     "received_first_tokens": (_I, 0),  # first tokens of such requests
     "late_first_tokens": (_I, 0),  # those of them that came later than promised
 }

@@ -207,20 +207,23 @@ def _read_instances(world: World, state: State, now_us: int) -> None:
     cluster[READ_US] = now_us
     cluster[NEXT_READING_US] = NEVER_US
     for pool in range(world.settings.n_pools):
-        arrived, arrived_tokens, completed, completed_tokens = 0, 0, 0, 0
+        arrived, arrived_tokens, received_tokens, completed, completed_tokens = 0, 0, 0, 0, 0
         for instance in range(pools.first_instance[pool], pools.end_instance[pool]):
             state.fleet.read[instance] = instances[instance]
             arrived += instances.in_flight_requests[instance] + instances.completed_requests[instance]
             arrived += instances.dropped_requests[instance] + instances.taken_away_requests[instance]
             arrived += instances.handed_over_requests[instance]
             arrived_tokens += instances.input_tokens[instance]
+            received_tokens += instances.received_tokens[instance]
             completed += instances.completed_requests[instance] + instances.handed_over_requests[instance]
             completed_tokens += instances.completed_tokens[instance]
         pools.arrived_requests[pool] = arrived - pools.total_arrived_requests[pool]
         pools.arrived_tokens[pool] = arrived_tokens - pools.total_arrived_tokens[pool]
+        pools.received_tokens[pool] = received_tokens - pools.total_received_tokens[pool]
         pools.completed_requests[pool] = completed - pools.total_completed_requests[pool]
         pools.completed_tokens[pool] = completed_tokens - pools.total_completed_tokens[pool]
         pools.total_arrived_requests[pool], pools.total_arrived_tokens[pool] = arrived, arrived_tokens
+        pools.total_received_tokens[pool] = received_tokens
         pools.total_completed_requests[pool], pools.total_completed_tokens[pool] = completed, completed_tokens
 
 

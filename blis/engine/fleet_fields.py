@@ -13,7 +13,7 @@ POOL_FIELDS = {
     "minimum_instances": (_I, 0),
     "maximum_instances": (_I, 0),
     "initial_instances": (_I, 0),  # that are warm at the start
-    "model": (_I, 0),  # number of the model that it serves
+    "model": (_I, 0),  # number of the model that it serves, in its role
     "gpus": (_I, 1),  # of each instance
     "gpu_kind": (_I, 0),  # number of the kind of GPU
     "inventory_gpus": (_I, NEVER_US),  # of that kind, that there are; NEVER_US: as many as are asked for
@@ -35,10 +35,12 @@ POOL_FIELDS = {
     "free_gpus": (_I, 0),  # of its kind, now
     "arrived_requests": (_I, 0),  # sent there between the last two readings
     "arrived_tokens": (_I, 0),  # prompts that entered its queues between them
-    "completed_requests": (_I, 0),
+    "received_tokens": (_I, 0),  # prompts whose KV was sent to it between them
+    "completed_requests": (_I, 0),  # that ended there, or went on elsewhere
     "completed_tokens": (_I, 0),  # that these wrote
     "total_arrived_requests": (_I, 0),  # up to the last reading
     "total_arrived_tokens": (_I, 0),
+    "total_received_tokens": (_I, 0),
     "total_completed_requests": (_I, 0),
     "total_completed_tokens": (_I, 0),
 }

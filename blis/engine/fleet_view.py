@@ -40,7 +40,7 @@ class FleetView(NamedTuple):
     loading_instances: Int64Vector  #: now
     warm_instances: Int64Vector  #: now
     draining_instances: Int64Vector  #: now
-    model: Int64Vector  #: number of the model that the pool serves; pools of one model can stand in for each other
+    model: Int64Vector  #: number of model and role; pools of one number can stand in for each other
     gpus: Int64Vector  #: of each instance
     free_gpus: Int64Vector  #: of the pool's kind; huge where there is no inventory
     price: Float64Vector  #: of an instance, by which pools compare
@@ -49,7 +49,8 @@ class FleetView(NamedTuple):
     block_tokens: Int64Vector  #: that all KV blocks of an instance hold
     arrived_requests: Int64Vector  #: sent to the pool during the interval
     arrived_tokens: Int64Vector  #: prompts that entered its queues during the interval
-    completed_requests: Int64Vector  #: during the interval
+    received_tokens: Int64Vector  #: prompts, computed in other pools, whose KV was sent to it during the interval
+    completed_requests: Int64Vector  #: during the interval; where prompts alone are computed, those that went on
     completed_tokens: Int64Vector  #: that these wrote
     prefill_us_per_token: Float64Vector  #: of a full step of prompts
     decode_us: Float64Vector  #: of a step of decodes, whatever their number
@@ -109,6 +110,7 @@ def fleet_view(world: World, state: State, now_us: int, read_us: int, interval_u
         pools.block_tokens,
         pools.arrived_requests,
         pools.arrived_tokens,
+        pools.received_tokens,
         pools.completed_requests,
         pools.completed_tokens,
         pools.prefill_us_per_token,

@@ -7,6 +7,10 @@ from blis.engine.codes import WARM
 from blis.engine.fleet_view import FleetView
 from blis.foundation.units import Float64Vector, Int64Vector
 
+#: Places of a pool in a policy's memory, means over its requests: the tokens of a prompt that are computed there, those
+#: of the whole prompt, those of an output that are written there, whether any is known; requests per second.
+OWN_INPUT, INPUT, OUTPUT, HAS_OUTPUT, RATE, LENGTH_PLACES = range(6)
+
 
 @kernel
 def has_reported(view: FleetView, instance: int) -> bool:
@@ -66,41 +70,46 @@ def dearest_pool(view: FleetView, model: int, wanted: Int64Vector) -> int:
 
 @kernel
 def follow_lengths(view: FleetView, pool: int, gain: float, memory: Float64Vector, place: int) -> bool:
-    """Keep mean lengths of prompts and outputs, and the rate of arrivals, in memory; return whether lengths are known.
+    """Keep mean lengths and the rate of arrivals in `LENGTH_PLACES` of memory; return whether lengths are known.
 
     Lengths move by `gain` towards those of each interval; the rate is that of the interval.
     """
     if view.interval_us > 0:
-        memory[place + 2] = view.arrived_requests[pool] * 1e6 / view.interval_us
-    if view.arrived_requests[pool] > 0:
-        _follow(memory, place, view.arrived_tokens[pool] / view.arrived_requests[pool], gain)
-    if view.completed_requests[pool] > 0:
-        _follow(memory, place + 1, view.completed_tokens[pool] / view.completed_requests[pool], gain)
-    return memory[place] > 0.0 and memory[place + 1] > 0.0
+        memory[place + RATE] = view.arrived_requests[pool] * 1e6 / view.interval_us
+    arrived = view.arrived_requests[pool]
+    if arrived > 0:
+        own, received = view.arrived_tokens[pool], view.received_tokens[pool]
+        _follow(memory, place + OWN_INPUT, own / arrived, gain, memory[place + INPUT] > 0.0)
+        _follow(memory, place + INPUT, (own + received) / arrived, gain, memory[place + INPUT] > 0.0)
+    completed = view.completed_requests[pool]
+    if completed > 0:
+        output = view.completed_tokens[pool] / completed
+        _follow(memory, place + OUTPUT, output, gain, memory[place + HAS_OUTPUT] > 0.0)
+        memory[place + HAS_OUTPUT] = 1.0
+    return memory[place + INPUT] > 0.0 and memory[place + HAS_OUTPUT] > 0.0
 
 
 @kernel
-def _follow(memory: Float64Vector, place: int, value: float, gain: float) -> None:
-    if memory[place] <= 0.0:
-        memory[place] = value
-    else:
-        memory[place] += (value - memory[place]) * gain
+def _follow(memory: Float64Vector, place: int, value: float, gain: float, is_known: bool) -> None:
+    memory[place] = memory[place] + (value - memory[place]) * gain if is_known else value
 
 
 @kernel
-def carried_rate(view: FleetView, pool: int, input_tokens: float, output_tokens: float, itl_us: float) -> float:
-    """Requests per second that one instance carries, each with so many tokens, with steps of decodes within `itl_us`.
+def carried_rate(view: FleetView, pool: int, memory: Float64Vector, place: int, itl_us: float) -> float:
+    """Requests per second that one instance carries, of the lengths in memory, with steps of decodes within `itl_us`.
 
     As a planner interpolates what it has profiled: the largest batch whose step keeps to the target and whose contexts
-    fit the memory decodes; a request then costs its prompt, and its share of a step for each token of its output.
+    fit the memory decodes; a request then costs its prompt, if that is computed here, and its share of a step for each
+    token of its output, if it is decoded here.
     """
-    context = input_tokens + output_tokens / 2.0
+    prompt, outputs = memory[place + INPUT], memory[place + OUTPUT]
+    context = prompt + outputs / 2.0
     per_request_us = view.decode_us_per_request[pool] + context * view.decode_us_per_token[pool]
     batch = float(min(view.max_running_requests[pool], view.step_token_budget[pool]))
-    batch = min(batch, view.block_tokens[pool] / max(1.0, input_tokens + output_tokens))
+    batch = min(batch, view.block_tokens[pool] / max(1.0, prompt + outputs))
     if per_request_us > 0.0:
         batch = min(batch, (itl_us - view.decode_us[pool]) / per_request_us)
     batch = max(1.0, math.floor(batch))
     step_us = view.decode_us[pool] + batch * per_request_us
-    cost_us = input_tokens * view.prefill_us_per_token[pool] + output_tokens * step_us / batch
+    cost_us = memory[place + OWN_INPUT] * view.prefill_us_per_token[pool] + outputs * step_us / batch
     return 1e6 / max(1e-6, cost_us)

@@ -192,6 +192,7 @@ def _send(world: World, state: State, request: int, decode: int, sent_blocks: in
     instances.handed_over_requests[prefill] += 1
     instances.in_flight_requests[decode] += 1
     instances.received_requests[decode] += 1
+    instances.received_tokens[decode] += world.workload.table.input_tokens[request]
     if world.settings.has_gateway:
         tokens = world.workload.table.input_tokens[request]
         state.gateway.in_flight_tokens[prefill] -= tokens

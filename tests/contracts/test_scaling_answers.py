@@ -167,6 +167,16 @@ def test_planner_plans_at_the_end_of_its_interval_only() -> None:
     assert wanted == [[2], [2], [2], [4], [2]]
 
 
+def test_planner_plans_pools_of_prompts_and_of_decodes_by_what_is_done_there() -> None:
+    # As above, with prompts and decodes apart: 20 prompts a second on each instance of the first pool, 27.7 decodes on
+    # each of the second. 45 a second are 2.25 instances of the first and 1.6 of the second.
+    asked = Asked("planner", interval_s=0)
+    seen: dict[str, Any] = {"arrived_requests": [675, 675], "arrived_tokens": [675_000, 0]}
+    seen |= {"received_tokens": [0, 675_000], "completed_requests": [10, 10], "completed_tokens": [0, 1000]}
+
+    assert asked(fleet_view(8, 5, n_pools=2, **seen, total_blocks=10_000)) == [3, 2]
+
+
 def test_oscillator_jumps_between_the_ends() -> None:
     asked = Asked("oscillator", ticks=2)
 

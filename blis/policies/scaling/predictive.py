@@ -12,14 +12,14 @@ import math
 from typing import Annotated, NamedTuple
 
 from blis.engine.fleet_view import FleetView
-from blis.engine.pool_readings import carried_rate, follow_lengths
+from blis.engine.pool_readings import LENGTH_PLACES, RATE, carried_rate, follow_lengths
 from blis.engine.stabilising import PLACES_PER_INSTANCE, stabilised
 from blis.foundation.units import Float64Vector, Int64Vector
 from blis.policies.pacing import MostDownShare, MostUpInstances, MostUpShare, PeriodS, WindowS
 from blis.policies.parameters import Bounds
 
-# Places of a pool's memory: mean prompt, mean output, rate of arrivals; level and trend of the rate, readings so far.
-_INPUT, _OUTPUT, _RATE, _LEVEL, _TREND, _COUNT, _PLACES = range(7)
+# Places of a pool's memory behind those of its lengths: level and trend of the rate, readings so far.
+_LEVEL, _TREND, _COUNT, _PLACES = range(LENGTH_PLACES, LENGTH_PLACES + 4)
 
 
 class Params(NamedTuple):
@@ -51,7 +51,7 @@ def scale(view: FleetView, params: Float64Vector, memory: Float64Vector, wanted:
         knows_lengths = follow_lengths(view, pool, params[0], memory, place)
         if view.interval_us <= 0:
             continue
-        rate, interval_s = memory[place + _RATE], view.interval_us / 1e6
+        rate, interval_s = memory[place + RATE], view.interval_us / 1e6
         if memory[place + _COUNT] == 0.0:
             memory[place + _LEVEL] = rate
         else:
@@ -63,7 +63,7 @@ def scale(view: FleetView, params: Float64Vector, memory: Float64Vector, wanted:
         memory[place + _COUNT] += 1.0
         carried = params[3]
         if carried <= 0.0 and knows_lengths:
-            carried = carried_rate(view, pool, memory[place + _INPUT], memory[place + _OUTPUT], params[4] * 1000.0)
+            carried = carried_rate(view, pool, memory, place, params[4] * 1000.0)
         recommended = wanted[pool]
         if carried > 0.0:
             forecast = max(0.0, memory[place + _LEVEL] + memory[place + _TREND] * params[2])

@@ -15,14 +15,22 @@ import math
 from typing import Annotated, NamedTuple
 
 from blis.engine.fleet_view import FleetView
-from blis.engine.pool_readings import cheapest_pool, dearest_pool, follow_lengths, has_reported
+from blis.engine.pool_readings import (
+    INPUT,
+    LENGTH_PLACES,
+    OUTPUT,
+    cheapest_pool,
+    dearest_pool,
+    follow_lengths,
+    has_reported,
+)
 from blis.engine.stabilising import PLACES_PER_INSTANCE, stabilised
 from blis.foundation.units import Float64Vector, Int64Vector
 from blis.policies.pacing import MostDownShare, MostUpInstances, MostUpShare, PeriodS, WindowS
 from blis.policies.parameters import Bounds, OneOf
 
 # Places of a pool's memory: mean prompt, mean output, rate of arrivals, capacity as observed at saturation.
-_INPUT, _OUTPUT, _RATE, _OBSERVED, _PLACES = range(5)
+_OBSERVED, _PLACES = LENGTH_PLACES, LENGTH_PLACES + 1
 _GAIN = 0.1  # of the latest observation: the source keeps the last ten
 
 
@@ -64,7 +72,7 @@ def scale(view: FleetView, params: Float64Vector, memory: Float64Vector, wanted:
                 continue
             place = known + _PLACES * pool
             follow_lengths(view, pool, _GAIN, memory, place)
-            waiting_tokens = params[4] if params[4] > 0.0 else memory[place + _INPUT]
+            waiting_tokens = params[4] if params[4] > 0.0 else memory[place + INPUT]
             memory_tokens = view.block_tokens[pool] * params[0]
             for instance in range(view.first_instance[pool], view.end_instance[pool]):
                 if has_reported(view, instance):
@@ -78,8 +86,8 @@ def scale(view: FleetView, params: Float64Vector, memory: Float64Vector, wanted:
             if params[5] == 0.0:
                 if memory[place + _OBSERVED] > 0.0:
                     capacity = min(memory_tokens, memory[place + _OBSERVED])
-                elif memory[place + _INPUT] > 0.0 and memory[place + _OUTPUT] > 0.0:
-                    length, output = memory[place + _INPUT], memory[place + _OUTPUT]
+                elif memory[place + INPUT] > 0.0 and memory[place + OUTPUT] > 0.0:
+                    length, output = memory[place + INPUT], memory[place + OUTPUT]
                     batch = min(
                         view.step_token_budget[pool] * output / (length + output), view.max_running_requests[pool]
                     )
