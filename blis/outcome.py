@@ -21,11 +21,11 @@ from blis.engine.codes import (
     TRANSFER_RETURNS,
 )
 from blis.engine.columns import request_columns
-from blis.engine.fields import Records
 from blis.engine.fleet_log import LIFECYCLE_TIMES, fleet_log, lifecycle_times
 from blis.engine.intervals import count_intervals
 from blis.engine.laws import check_conservation
 from blis.engine.observation import PREEMPTIONS, SAMPLES
+from blis.engine.records import Records
 from blis.engine.state import TraceLog
 from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
 from blis.simulate import Simulation

@@ -14,8 +14,8 @@ from blis.cluster.instances import Cluster
 from blis.cluster.kv_tiers import tier_settings, tier_tables
 from blis.engine import codes
 from blis.engine.answers import addresses, compiled_answer, compiled_line
-from blis.engine.fields import Records
 from blis.engine.fleet_start import FleetTables
+from blis.engine.records import Records
 from blis.engine.tier_start import TierTables
 from blis.foundation.errors import ConfigError
 from blis.foundation.semantics import CORRECTED, Semantics, semantics

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from blis.cluster.instances import Cluster
-from blis.engine.fields import Records
 from blis.engine.loop import compiled_loop
+from blis.engine.records import Records
 from blis.engine.state import TraceLog
 from blis.foundation.checks import check_int
 from blis.foundation.errors import ConfigError

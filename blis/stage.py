@@ -10,7 +10,8 @@ from blis.cluster.gateway import gateway_bands
 from blis.cluster.served_models import places_of_models, served_models
 from blis.engine import codes
 from blis.engine.choice import LOWEST_INDEX
-from blis.engine.fields import Records, setting_record
+from blis.engine.fields import setting_record
+from blis.engine.records import Records
 from blis.engine.reset import Resetting, fitted
 from blis.engine.start import new_state
 from blis.engine.state import State

@@ -3,9 +3,9 @@
 from blis.cluster.expected_prices import expected_prices
 from blis.cluster.instances import Cluster, Instance
 from blis.engine.codes import NEVER_US
-from blis.engine.fields import records
 from blis.engine.fleet_fields import FAILURE_FIELDS, POOL_FIELDS
 from blis.engine.fleet_start import FleetTables
+from blis.engine.records import records
 from blis.foundation.units import US_PER_S
 
 

@@ -14,7 +14,8 @@ from blis.cluster.served_models import served_models
 from blis.cluster.speculative import Speculative
 from blis.engine.answers import compiled_answer
 from blis.engine.batch_sums import SMALLEST
-from blis.engine.fields import Records, limit_table
+from blis.engine.fields import limit_table
+from blis.engine.records import Records
 from blis.foundation.errors import ConfigError
 from blis.foundation.roles import BITS
 from blis.foundation.semantics import CORRECTED, Semantics

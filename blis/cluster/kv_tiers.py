@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from blis.cluster.tier_devices import TIER_DEVICES, TierDevice
 from blis.engine.channels import READ, WRITE, channel_of
-from blis.engine.fields import records
+from blis.engine.records import records
 from blis.engine.state import MOST_TIERS
 from blis.engine.tier_fields import CHANNEL_FIELDS, DEVICE_FIELDS
 from blis.engine.tier_start import TierTables

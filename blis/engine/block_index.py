@@ -1,7 +1,7 @@
 """Where the blocks of a segment lie on an instance: a hash table from (segment, instance) to the oldest run there."""
 
 from blis.engine._jit import cached_kernel, kernel
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.engine.state import INDEXED, RUNS_MADE, BlockStore
 
 _MULTIPLIER = 0x9E3779B1  # 2**32 over the golden ratio, made odd

@@ -12,7 +12,7 @@ ahead are counted from the time that they will take, at the rate of the last of 
 import numpy as np
 
 from blis.engine._jit import kernel
-from blis.engine.fields import Records
+from blis.engine.records import Records
 
 READ, WRITE = range(2)
 

@@ -11,7 +11,7 @@ import numpy as np
 from blis.engine._jit import kernel
 from blis.engine.choice import mixed
 from blis.engine.codes import BY_PRIORITY
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.engine.sequence import shared_blocks
 from blis.engine.state import State
 from blis.engine.views import World

@@ -9,15 +9,8 @@ import numpy as np
 
 from blis.engine._jit import compiled, entry_point
 from blis.engine.endings import has_ended
-from blis.engine.fields import (
-    LIMIT_COLUMNS,
-    REQUEST_FIELDS,
-    WORKLOAD_COLUMNS,
-    Records,
-    limit_table,
-    records,
-    workload_table,
-)
+from blis.engine.fields import LIMIT_COLUMNS, REQUEST_FIELDS, WORKLOAD_COLUMNS, limit_table, workload_table
+from blis.engine.records import Records, records
 from blis.foundation.units import Int64Vector, frozen
 
 #: Rows of the two matrices that are filled; what they mean says `blis.outcome.RequestOutcome`.

@@ -2,8 +2,8 @@
 
 from blis.engine._jit import kernel
 from blis.engine.codes import NEVER_US, NEXT_FIXED
-from blis.engine.fields import Records
 from blis.engine.live import is_live
+from blis.engine.records import Records
 from blis.engine.state import State
 from blis.engine.views import World
 

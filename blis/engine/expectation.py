@@ -17,8 +17,8 @@ import numpy as np
 
 from blis.engine._jit import kernel
 from blis.engine.batch_sums import BatchSums
-from blis.engine.fields import Records
 from blis.engine.holding import cached_prefix
+from blis.engine.records import Records
 from blis.engine.state import State
 from blis.engine.views import TIMES_STEP, World, step_time_at
 

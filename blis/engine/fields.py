@@ -1,20 +1,15 @@
-"""The fields of every array of records: type, initial value, unit and meaning.
+"""The fields of records: type, initial value, unit and meaning; those of caches and logs have files of their own.
 
 Each kind of thing has one array of records, whose fields read like separate arrays: `requests.status[r]`.
 (numba hands every array of an argument over as seven values; with an array for each field the loop took
 minutes to compile. A request's fields also share its cache lines this way.)
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
-
 import numpy as np
 
 from blis.engine.codes import NEVER_US, NOT_STARTED, WARM
+from blis.engine.records import Records, dtype_of, records
 from blis.foundation.units import Int64Vector
-
-#: An array of records; its fields are arrays.
-Records: TypeAlias = Any
 
 _I, _F = np.int64, np.float64
 
@@ -433,133 +428,6 @@ INSTANCE_FIELDS = {
     "late_first_tokens": (_I, 0),  # those of them that came later than promised
 }
 
-RUN_FIELDS = {
-    "identity": (_I, -1),  # segment · m + instance
-    "first": (_I, 0),  # place of its first block in a sequence
-    "end": (_I, 0),  # one behind that of its last
-    "references": (_I, 0),  # requests that hold the blocks
-    "keyless_after": (_I, 0),  # blocks without keys after this run
-    "previous": (_I, 0),
-    "next": (_I, 0),
-    "next_copy": (_I, 0),  # next younger run of the segment; -1
-    "previous_copy": (_I, 0),  # next older; of the one that the index names, the youngest
-    "lower": (_I, 0),  # run that it was last split from; -1
-    "is_current": (_I, 0),  # 1 when the index names this run
-}
-
-# Beside each run of the instances' caches, where a policy ranks what is free, see blis.engine.keeping.
-KEPT_FIELDS = {
-    "key": (_F, 0.0),  # the lowest goes first
-    "rank": (_I, 0),  # how many were given back before it; the lowest of equal keys goes first
-    "queue": (_I, -1),  # in which it is, or was when it was last free; -1: it never was
-    "counted_blocks": (_I, 0),  # that the queue's length counts of it
-    "uses": (_I, 0),  # requests that have given it back
-    "since_us": (_I, 0),  # when it was first given back
-    "predecessor": (_I, -1),  # free run that holds the block before its first one; -1
-    "dependents": (_I, 0),  # free runs whose predecessor it is
-    "child": (_I, -1),  # links of a pairing heap; -1
-    "next": (_I, -1),
-    "previous": (_I, -1),  # the sibling before, or the parent of a first child
-}
-
-# Of an instance and a queue of its eviction policy.
-QUEUE_FIELDS = {
-    "root": (_I, -1),  # run that goes first; -1: none can go
-    "blocks": (_I, 0),  # in the queue; those in use count where they were last
-    "ghost_blocks": (_I, 0),  # evicted from it and still remembered
-    "head_blocks": (_I, 0),  # of the run that goes first, when somebody last asked; 0: there is none
-    "head_frequency": (_I, 0),  # its frequency, if a policy reads it
-    "evicted_key": (_F, 0.0),  # of the run that last went
-    "given_back": (_I, 0),  # runs so far; of the instance, so in its first queue alone, as the next
-    "sampled_blocks": (_I, 0),  # uses since the frequencies were last halved
-}
-
-PIECE_FIELDS = {
-    "run": (_I, 0),  # that holds the piece's last block
-    "first": (_I, 0),  # place of the piece's first block
-    "below": (_I, 0),  # the request's piece before it; -1
-}
-
-SLOT_FIELDS = {"slot_id": (_I, 0), "slot_run": (_I, 0)}  # id + 1; 0 is empty
-
-SEEN_FIELDS = {
-    "slot_id": (_I, 0),  # id + 1; 0 is empty
-    "slot_generation": (_I, 0),
-    "slot_end": (_I, 0),  # first place of the segment whose block was not there
-}
-
-LOG_FIELDS = {
-    "step_us": (_I, 0),  # of the first step
-    "part_us": (_F, 0.0),  # what it was truncated by, where the others lie on a line with it
-    "rise_us": (_F, 0.0),  # of each step above the one before it, before truncation
-    "decode_tokens": (np.int32, 0),  # of each step
-    "steps": (np.int32, 0),  # in a row
-    "instance": (np.int32, 0),
-}
-
-LOST_FIELDS = {
-    "first": (_I, 0),  # step numbers, inclusive
-    "last": (_I, 0),
-    "instance": (_I, 0),
-    "request": (_I, 0),  # -1: of one that was taken away from an instance that died
-}
-
-PAUSE_FIELDS = {
-    "instance": (_I, 0),
-    "request": (_I, 0),  # -1: of one that was taken away from an instance that died
-    "life": (_I, 0),  # preemptions of the request before it
-    "step": (_I, 0),  # number of the step whose decode ended it; 0: it was no decode
-    "pause_us": (_I, 0),  # before that step, or all of it if the step is 0
-}
-
-# Every entry of a routing and of an admission is written whole, so none has an initial value to be filled in.
-ROUTING_FIELDS = {
-    "request": (_I, 0),
-    "clock_us": (_I, 0),
-    "instance": (_I, 0),  # the chosen one
-    "rank": (_I, 0),  # how many instances the policy scored higher
-    "effective_load": (_I, 0),  # of the chosen one, as the router saw it
-    "least_load": (_I, 0),  # of all
-    "cached_blocks": (_I, 0),  # prompt blocks really in the chosen one's cache
-    "most_cached_blocks": (_I, 0),  # of all
-    "expected_ttft_us": (_F, 0),  # of the chosen one, by the reference model
-    "least_ttft_us": (_F, 0),  # of all
-    "quickest": (_I, 0),  # instance of that
-}
-
-ADMISSION_FIELDS = {"request": (_I, 0), "clock_us": (_I, 0), "verdict": (_I, 0)}  # 0: admitted; else its reason
-
-PREEMPTION_FIELDS = {
-    "clock_us": (_I, 0),
-    "instance": (_I, -1),
-    "request": (_I, -1),
-    "running_requests": (_I, 0),  # before it
-    "lost_tokens": (_I, 0),  # prompt and output tokens that were stored for it
-}
-
-# Neither has one of a sample.
-SAMPLE_FIELDS = {
-    "clock_us": (_I, 0),  # start of the first of the steps
-    "length_us": (_I, 0),  # of all of them
-    "steps": (np.int32, 0),  # steps of an unchanged batch that only decodes share a sample
-    "instance": (np.int32, 0),
-    "queued_requests": (np.int32, 0),  # after the batch was formed
-    "running_requests": (np.int32, 0),
-    "taken_requests": (np.int32, 0),
-    "prefill_tokens": (np.int32, 0),
-    "decode_requests": (np.int32, 0),
-    "used_blocks": (np.int32, 0),
-    "stopped_by": (np.int32, 0),  # why no further request was taken
-    "blocked_request": (
-        np.int32,
-        0,
-    ),  # first of the queue, for which blocks were lacking while another would have fitted
-    "fitting_request": (np.int32, 0),  # that other
-    "inverted_requests": (np.int32, 0),  # taken although a more urgent one waited and would have fitted
-    "inverted_request": (np.int32, 0),  # the least urgent of them
-    "passed_request": (np.int32, 0),  # the most urgent of those passed over
-}
-
 # Of a waiting request, in a tree of those that wait on the same instance, see `blis.engine.claims`; written whole.
 CLAIM_FIELDS = {
     "urgency": (_F, 0.0),  # larger is more urgent
@@ -572,59 +440,11 @@ CLAIM_FIELDS = {
     "blocks_below": (np.int32, 0),  # the fewest that it, or anyone below it, can need
 }
 
-#: Up to so many records are written whole: naming their fields one by one takes longer.
-_FEW = 64
-
 SETTING_NAMES = tuple(SETTING_FIELDS)
 WORKLOAD_COLUMNS = tuple(WORKLOAD_FIELDS)
 LIMIT_COLUMNS = tuple(LIMIT_FIELDS)
 
-
-def _dtype(fields: Mapping[str, tuple[type, Any]]) -> np.dtype[Any]:
-    return np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True)
-
-
-class _Kind(NamedTuple):
-    """A kind of record, worked out once: a state has forty of them, and is often made anew."""
-
-    fields: Mapping[str, tuple[type, Any]]
-    dtype: np.dtype[Any]
-    initial: tuple[tuple[str, Any], ...]  #: of the fields that do not begin at zero
-    first: np.void  #: a record whose fields are at their initial values
-    none: Records  #: an array without an entry, which all states may share
-
-
-#: By the identity of their fields, which live as long as this does.
-_kinds: dict[int, _Kind] = {}
-
-
-def _kind(fields: Mapping[str, tuple[type, Any]]) -> _Kind:
-    found = _kinds.get(id(fields))
-    if found is None:
-        dtype = _dtype(fields)
-        one = np.zeros(1, dtype)
-        initial = tuple((name, value) for name, (_, value) in fields.items() if value != 0)
-        for name, value in initial:
-            one[name] = value
-        found = _kinds[id(fields)] = _Kind(fields, dtype, initial, one[0], np.zeros(0, dtype).view(np.recarray))
-    return found
-
-
-_SETTING_DTYPE = _dtype(SETTING_FIELDS)
-
-
-def records(fields: Mapping[str, tuple[type, Any]], length: int) -> Records:
-    """An array of records with each field at its initial value."""
-    kind = _kind(fields)
-    if length == 0:
-        return kind.none
-    array = np.zeros(length, kind.dtype)
-    if length <= _FEW:
-        array[:] = kind.first
-    else:  # zeros cost nothing until they are touched
-        for name, initial in kind.initial:
-            array[name] = initial
-    return array.view(np.recarray)
+_SETTING_DTYPE = dtype_of(SETTING_FIELDS)
 
 
 def workload_table(**columns: Int64Vector) -> Records:

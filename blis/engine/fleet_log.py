@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from blis.engine.codes import DRAINING, FAILED, LOADING, N_FLEET_EVENTS, WARM
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.engine.state import State
 from blis.foundation.units import Int64Vector
 

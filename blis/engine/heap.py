@@ -7,7 +7,7 @@ al., "The pairing heap", 1986).
 """
 
 from blis.engine._jit import kernel
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.engine.state import Workload
 from blis.foundation.units import Int64Vector
 

@@ -9,7 +9,8 @@ from numba import typeof, types
 
 from blis.engine._jit import compiled, entry_point
 from blis.engine.codes import COMPLETED, RUNNING
-from blis.engine.fields import LOG_FIELDS, Records, records
+from blis.engine.log_fields import LOG_FIELDS
+from blis.engine.records import Records, records
 from blis.engine.state import LOG_ENTRIES, LOST_ENTRIES, PAUSES, State, Workload
 from blis.engine.step_log import length_us, logged_us, step_lengths
 from blis.foundation.units import BoolVector, Int64Vector

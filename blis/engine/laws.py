@@ -20,7 +20,7 @@ from blis.engine.codes import (
     RUNNING,
     STATUS_NAMES,
 )
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.engine.state import State, Workload
 from blis.foundation.errors import LawBrokenError
 

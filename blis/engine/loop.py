@@ -35,7 +35,6 @@ from blis.engine.fields import (
     LIMIT_COLUMNS,
     SETTING_NAMES,
     WORKLOAD_COLUMNS,
-    Records,
     limit_table,
     setting_record,
     workload_table,
@@ -45,6 +44,7 @@ from blis.engine.gate import sweep
 from blis.engine.gate_queue import ask_again
 from blis.engine.live import is_live
 from blis.engine.meeting import run_by_time
+from blis.engine.records import Records
 from blis.engine.reference import by_reference
 from blis.engine.routing import find_next_routing, route_next
 from blis.engine.signals import router_view

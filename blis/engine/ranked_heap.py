@@ -7,7 +7,7 @@ Source: Fredman, Sedgewick, Sleator and Tarjan, "The pairing heap", Algorithmica
 """
 
 from blis.engine._jit import kernel
-from blis.engine.fields import Records
+from blis.engine.records import Records
 
 
 @kernel

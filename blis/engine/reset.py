@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.engine.start import learned_lengths, most_scorers, new_ghosts, new_kept, new_learned
 from blis.engine.state import State, Workload
 

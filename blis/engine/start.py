@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from blis.engine.adapter_fields import ADAPTED_FIELDS, HOLDER_FIELDS, RESIDENT_FIELDS
+from blis.engine.block_fields import KEPT_FIELDS, PIECE_FIELDS, QUEUE_FIELDS, RUN_FIELDS, SEEN_FIELDS, SLOT_FIELDS
 from blis.engine.claims import NOT_KEPT
 from blis.engine.codes import (
     ARRIVAL_ROOT,
@@ -30,7 +31,6 @@ from blis.engine.codes import (
     WATCHED,
 )
 from blis.engine.fields import (
-    ADMISSION_FIELDS,
     AWAITING_FIELDS,
     BAND_FIELDS,
     CLAIM_FIELDS,
@@ -38,29 +38,25 @@ from blis.engine.fields import (
     FLOW_FIELDS,
     GATED_FIELDS,
     INSTANCE_FIELDS,
-    KEPT_FIELDS,
     LEG_FIELDS,
     LENGTH_FIELDS,
-    LOG_FIELDS,
-    LOST_FIELDS,
     OUTLOOK_FIELDS,
-    PAUSE_FIELDS,
-    PIECE_FIELDS,
-    PREEMPTION_FIELDS,
-    QUEUE_FIELDS,
     REQUEST_FIELDS,
-    ROUTING_FIELDS,
-    RUN_FIELDS,
-    SAMPLE_FIELDS,
-    SEEN_FIELDS,
     SERVICE_FIELDS,
-    SLOT_FIELDS,
     TENANT_FIELDS,
-    Records,
-    records,
 )
 from blis.engine.fleet_start import FleetTables, new_fleet, place_instances
+from blis.engine.log_fields import (
+    ADMISSION_FIELDS,
+    LOG_FIELDS,
+    LOST_FIELDS,
+    PAUSE_FIELDS,
+    PREEMPTION_FIELDS,
+    ROUTING_FIELDS,
+    SAMPLE_FIELDS,
+)
 from blis.engine.next_use import users_by_segment
+from blis.engine.records import Records, records
 from blis.engine.state import (
     MOST_QUEUES,
     MOST_TIERS,

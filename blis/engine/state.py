@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.foundation.units import Float64Vector, Int64Vector
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from blis.engine._jit import kernel
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.engine.state import LOG_ENTRIES, State
 from blis.foundation.units import Int64Vector
 

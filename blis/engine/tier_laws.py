@@ -3,7 +3,7 @@
 import numpy as np
 
 from blis.engine.codes import NEVER_US
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.engine.state import State
 from blis.engine.tier_store import GHOST_ONCE, N_LISTS
 from blis.foundation.errors import LawBrokenError

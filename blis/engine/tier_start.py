@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from blis.engine.fields import Records, records
+from blis.engine.records import Records, records
 from blis.engine.state import MOST_TIERS, N_FRAME_PLACES, Tiers
 from blis.engine.tier_fields import CHANNEL_FIELDS, DEVICE_FIELDS, TIER_RUN_FIELDS
 

@@ -11,8 +11,8 @@ import numpy as np
 from numba import types
 
 from blis.engine.batch_sums import BatchSums
-from blis.engine.fields import Records
 from blis.engine.line import Line
+from blis.engine.records import Records
 from blis.engine.reference import Reference, caller_of
 from blis.engine.state import Workload
 from blis.foundation.units import Float64Vector, Int64Vector

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.engine.rollout import ADMISSION_DECISION, ROUTING_DECISION
 from blis.engine.state import TraceLog
 from blis.foundation.units import US_PER_MS, BoolVector, Float64Vector, Int64Vector

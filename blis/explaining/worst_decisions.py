@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.engine.rollout import ROUTING_DECISION
 from blis.explaining.regret import reference_regret_ms, tried_decisions
 from blis.foundation.units import US_PER_MS, US_PER_S

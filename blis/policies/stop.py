@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.engine.state import State, Workload
 from blis.policies.binding import BoundPolicy
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from blis.engine.codes import CLOCK_US, COMPLETED, NEVER_US, NEXT_FIXED, NO_DRAFTS
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.engine.start import new_state
 from blis.engine.state import Workload
 from blis.foundation.randomness import stream

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.foundation.units import Int64Vector
 from blis.prepare import PreparedCluster
 from blis.scenario import Scenario

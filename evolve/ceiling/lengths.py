@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from blis.engine.codes import RUNNING
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.foundation.units import Int64Vector
 from blis.simulate import Simulation
 from blis.workload.requests import Requests

@@ -1,4 +1,4 @@
-"""`python -m experiments.generalisation FOLDER [candidates=34] [seeds=3]`: see the package."""
+"""`python -m experiments.generalisation FOLDER [candidates=34] [seeds=3] [generation=N]`: see the package."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ YARDSTICK = {
     "routing": {"policy": "weighted", "scorers": {"prefix-affinity": 3, "queue-depth": 2, "kv-utilization": 2}}
 }
 
-_DEFAULTS = {"candidates": 34, "seeds": 3}
+_DEFAULTS = {"candidates": 34, "seeds": 3, "generation": -1}
 _LEAST_CANDIDATES = 4  #: fewer leave no upper half whose ranks say anything
 
 
@@ -35,11 +35,11 @@ def main(words: Sequence[str]) -> int:
         if not words or "=" in words[0]:
             raise ConfigError("the folder of a finished search must come first; none given.")
         given = read_assignments(words[1:], _DEFAULTS)
-        n_candidates, n_seeds = (
+        n_candidates, n_seeds, generation = (
             check_int(key, as_number(given.get(key, str(_DEFAULTS[key]))), least)
-            for key, least in (("candidates", _LEAST_CANDIDATES), ("seeds", 1))
+            for key, least in (("candidates", _LEAST_CANDIDATES), ("seeds", 1), ("generation", -1))
         )
-        fitness, rows, roles = measured(Path(words[0]), n_candidates, n_seeds)
+        fitness, rows, roles = measured(Path(words[0]), n_candidates, n_seeds, generation)
     except (BlisError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -48,11 +48,11 @@ def main(words: Sequence[str]) -> int:
 
 
 def measured(
-    folder: Path, n_candidates: int, n_seeds: int
+    folder: Path, n_candidates: int, n_seeds: int, generation: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray], Mapping[str, Sequence[str]]]:
     """Fitness of the candidates, their mean log gains by scenario, and the scenarios of each role."""
     settings = Settings.from_mapping(read_config(folder))
-    chosen = candidates(folder, n_candidates)
+    chosen = candidates(folder, n_candidates, generation)
     phenotypes = [settings.problem.decode(genome) for _, genome in chosen]
     phenotypes += read_policies("yardstick", {"llm-d-3-2-2": YARDSTICK}).values()
     scenarios = [one for role in ROLES for one in settings.suite.scenarios[role]]
@@ -75,20 +75,29 @@ def measured(
     )
 
 
-def candidates(folder: Path, count: int) -> list[tuple[float, dict[str, Any]]]:
-    """Feasible candidates of the last rung, spread evenly over the ranks of their fitness."""
-    columns = ["stage", "rungs_short", "violation", "fitness", "genome", "behaviour"]
+def candidates(folder: Path, count: int, generation: int) -> list[tuple[float, dict[str, Any]]]:
+    """Feasible candidates of the last rung, spread evenly over the ranks of their fitness.
+
+    Of a generation, counted from 0, its children and whom they were compared with; of all generations if it is -1.
+    """
+    columns = ["stage", "generation", "rungs_short", "violation", "fitness", "genome", "behaviour"]
     rows = parquet.read_table(folder / "history.parquet", columns=columns).to_pylist()
     feasible = {
         row["behaviour"]: (row["fitness"], genome_of(row["genome"]))
         for row in rows
-        if row["stage"] == "search" and row["rungs_short"] == 0 and row["violation"] == 0.0
+        if _takes_part(row, generation) and row["rungs_short"] == 0 and row["violation"] == 0.0
     }
     ranked = sorted(feasible.values(), key=lambda one: one[0])
     if len(ranked) < _LEAST_CANDIDATES:
         raise ConfigError(f"{folder}: must hold at least {_LEAST_CANDIDATES} feasible candidates; got {len(ranked)}.")
     places = np.unique(np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int))
     return [ranked[place] for place in places.tolist()]
+
+
+def _takes_part(row: Mapping[str, Any], generation: int) -> bool:
+    if generation < 0:
+        return bool(row["stage"] == "search")
+    return row["stage"] in ("search", "again") and row["generation"] == generation
 
 
 def genome_of(value: Any) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blis.engine._jit import plain
-from blis.engine.fields import GATED_FIELDS, records
+from blis.engine.fields import GATED_FIELDS
 from blis.engine.ranked_heap import melded, without
+from blis.engine.records import records
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from blis.cluster.instances import Cluster
 from blis.engine.codes import BECAME_WARM, BEGAN_DRAINING, DIED, RECOVERED
-from blis.engine.fields import Records
+from blis.engine.records import Records
 from blis.foundation.units import US_PER_S, BoolVector, Float64Vector, Int64Vector
 
 N_WINDOWS = 40

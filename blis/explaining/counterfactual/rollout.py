@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from blis.engine import codes
-from blis.engine.fields import Records
 from blis.engine.growth import grown, with_room_of
 from blis.engine.loop import compiled_loop
+from blis.engine.records import Records
 from blis.engine.rollout import (
     ADMISSION_DECISION,
     IS_BRANCH,

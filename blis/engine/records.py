@@ -1,0 +1,59 @@
+"""Arrays of records from tables of their fields, which say each field's type and where it begins."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+#: An array of records; its fields are arrays.
+Records: TypeAlias = Any
+
+Fields = Mapping[str, tuple[type, Any]]  #: name -> type and initial value
+
+#: Up to so many records are written whole: naming their fields one by one takes longer.
+_FEW = 64
+
+
+def dtype_of(fields: Fields) -> np.dtype[Any]:
+    """The type of a record with these fields, which lie as a C compiler would lay them."""
+    return np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True)
+
+
+class _Kind(NamedTuple):
+    """A kind of record, worked out once: a state has forty of them, and is often made anew."""
+
+    fields: Fields
+    dtype: np.dtype[Any]
+    initial: tuple[tuple[str, Any], ...]  #: of the fields that do not begin at zero
+    first: np.void  #: a record whose fields are at their initial values
+    none: Records  #: an array without an entry, which all states may share
+
+
+#: By the identity of their fields, which live as long as this does.
+_kinds: dict[int, _Kind] = {}
+
+
+def _kind(fields: Fields) -> _Kind:
+    found = _kinds.get(id(fields))
+    if found is None:
+        dtype = dtype_of(fields)
+        one = np.zeros(1, dtype)
+        initial = tuple((name, value) for name, (_, value) in fields.items() if value != 0)
+        for name, value in initial:
+            one[name] = value
+        found = _kinds[id(fields)] = _Kind(fields, dtype, initial, one[0], np.zeros(0, dtype).view(np.recarray))
+    return found
+
+
+def records(fields: Fields, length: int) -> Records:
+    """An array of records with each field at its initial value."""
+    kind = _kind(fields)
+    if length == 0:
+        return kind.none
+    array = np.zeros(length, kind.dtype)
+    if length <= _FEW:
+        array[:] = kind.first
+    else:  # zeros cost nothing until they are touched
+        for name, initial in kind.initial:
+            array[name] = initial
+    return array.view(np.recarray)
