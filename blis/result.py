@@ -108,7 +108,7 @@ def simulate(
     if requests is None:
         requests = scenario.requests(seed)
     simulation = Simulation(requests, prepared, seed=seed, record_routing=record_routing, trace=trace)
-    compiled_loop()  # made or loaded before the clock starts
+    compiled_loop(simulation.settings)  # made or loaded before the clock starts
     started_s = time.perf_counter()
     simulation.run()
     engine_s = time.perf_counter() - started_s

@@ -113,7 +113,7 @@ class Simulation:
         ContractError
             If a policy decides for something that does not exist.
         """
-        loop = compiled_loop()
+        loop = compiled_loop(self.settings)
         prepared = self.prepared
         while True:
             try:

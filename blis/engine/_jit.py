@@ -21,6 +21,7 @@ from typing import Any, TypeVar, cast
 import numba
 from numba.core.registry import cpu_target
 
+from blis.engine.known_settings import KernelCompiler
 from blis.engine.parts import Helper
 from blis.engine.plain_indices import plain_indices
 
@@ -121,7 +122,9 @@ def compiled(signature: Any, function: Callable[..., Any]) -> Callable[..., Any]
     An explicit signature is what makes function arguments exchangeable without recompiling.
     """
     _load_registries()
-    jit = numba.njit(signature, nogil=True, cache=_has_disk_cache(), error_model="numpy", _nrt=False)
+    jit = numba.njit(
+        signature, nogil=True, cache=_has_disk_cache(), error_model="numpy", _nrt=False, pipeline_class=KernelCompiler
+    )
     with plain_indices():
         return cast("Callable[..., Any]", jit(function))
 

@@ -5,6 +5,8 @@ Each kind of thing has one array of records, whose fields read like separate arr
 minutes to compile. A request's fields also share its cache lines this way.)
 """
 
+from typing import Any
+
 import numpy as np
 
 from blis.engine.codes import NEVER_US, NOT_STARTED, WARM
@@ -444,7 +446,28 @@ SETTING_NAMES = tuple(SETTING_FIELDS)
 WORKLOAD_COLUMNS = tuple(WORKLOAD_FIELDS)
 LIMIT_COLUMNS = tuple(LIMIT_FIELDS)
 
+#: Settings, and what most runs have: for those the loop is compiled apart, see `blis.engine.known_settings`.
+KNOWN = {
+    "has_fleet": 0,
+    "has_gateway": 0,
+    "gate_evicts": 0,
+    "has_transfers": 0,
+    "disaggregates": 0,
+    "has_adapters": 0,
+    "n_tiers": 0,
+    "shares_tier": 0,
+    "evicts_oldest": 1,
+}
+KNOWN_TYPE = np.int32  #: of a setting that is known; of the same bytes as its neighbours have, the lower half
+
 _SETTING_DTYPE = dtype_of(SETTING_FIELDS)
+_PLAIN_FIELDS: Any = {
+    "names": SETTING_NAMES,
+    "formats": [KNOWN_TYPE if name in KNOWN else np.int64 for name in SETTING_NAMES],
+    "offsets": [8 * place for place in range(len(SETTING_NAMES))],
+    "itemsize": _SETTING_DTYPE.itemsize,
+}
+_PLAIN_DTYPE = np.dtype(_PLAIN_FIELDS)
 
 
 def workload_table(**columns: Int64Vector) -> Records:
@@ -464,6 +487,12 @@ def limit_table(rows: list[dict[str, float]]) -> Records:
 
 
 def setting_record(**values: int) -> Records:
-    """The settings of a run."""
-    row = np.array([int(values[name]) for name in SETTING_NAMES], np.int64)
-    return row.view(_SETTING_DTYPE).view(np.recarray)[0]
+    """The settings of a run; by its type it says whether they are known."""
+    row = np.array([int(values[name]) for name in SETTING_NAMES], "<i8")
+    is_plain = all(int(values[name]) == known for name, known in KNOWN.items())
+    return row.view(_PLAIN_DTYPE if is_plain else _SETTING_DTYPE).view(np.recarray)[0]
+
+
+def has_known_settings(settings: Records) -> bool:
+    """Whether a run has none of what few runs have: its settings are of the type that says so."""
+    return bool(settings.dtype["has_fleet"] == KNOWN_TYPE)

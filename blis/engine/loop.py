@@ -32,9 +32,11 @@ from blis.engine.events import advance
 from blis.engine.evicting import has_room_to_evict
 from blis.engine.feedback import next_arrival, safe_until_us
 from blis.engine.fields import (
+    KNOWN,
     LIMIT_COLUMNS,
     SETTING_NAMES,
     WORKLOAD_COLUMNS,
+    has_known_settings,
     limit_table,
     setting_record,
     workload_table,
@@ -154,7 +156,9 @@ def run_until(world: World, state: State, until_us: int) -> int:
         is_admission = (
             arriving >= 0 and state.requests.arrival_us[arriving] + world.settings.admission_latency_us == event_us
         )
-        if cluster[SCALING_STAGE] != NOT_ASKED:  # what it stopped in the middle of goes on before anything else
+        if (
+            world.settings.has_fleet and cluster[SCALING_STAGE] != NOT_ASKED
+        ):  # what it stopped in the middle of goes on before anything else
             status = run_fleet(world, state, event_us)
             if world.settings.has_gateway:
                 ask_again(world, state, event_us)
@@ -166,10 +170,10 @@ def run_until(world: World, state: State, until_us: int) -> int:
             status = _serve_gateway(world, state, view, is_admission, event_us)
         elif is_admission:
             status = admit_next(world, state, view, event_us)
-        elif cluster[NEXT_ROUTING_US] == event_us:
-            status = route_next(world, state, view, event_us)
-        else:
+        elif world.settings.has_fleet and cluster[NEXT_ROUTING_US] != event_us:
             status = run_fleet(world, state, event_us)
+        else:
+            status = route_next(world, state, view, event_us)
         if status != DONE:
             return status
         cluster[NEXT_INSTANCE] = 0
@@ -191,23 +195,33 @@ def _run_kernel(
     return run_until(world, by_reference(state), until_us)
 
 
-def sample_arguments() -> tuple[Any, ...]:
+def sample_arguments(is_plain: bool) -> tuple[Any, ...]:
     """Arguments of the right types, so that signatures cannot drift from the records."""
     whole = np.zeros(1, np.int64)
     whole.setflags(write=False)
     workload = Workload(workload_table(**dict.fromkeys(WORKLOAD_COLUMNS, whole)), whole, whole, whole, whole)
-    settings = setting_record(**dict.fromkeys(SETTING_NAMES, 1))
+    settings = setting_record(**dict.fromkeys(SETTING_NAMES, 1) | (KNOWN if is_plain else {}))
     limits = limit_table([dict.fromkeys(LIMIT_COLUMNS, 1)])
     matrix = np.zeros((1, 1))
     state = new_state(workload, settings, limits)
     return workload, settings, limits, np.zeros(1, np.int64), matrix, matrix, matrix, state, 0
 
 
-@cache
-def compiled_loop() -> Callable[..., int]:
+def compiled_loop(settings: Records) -> Callable[..., int]:
     """The loop as machine code: compiled once for each version of the sources, then loaded from the disk cache.
 
-    Its arguments are those of `_run_kernel`.
+    Its arguments are those of `_run_kernel`. There are two: for runs whose settings are all known, and for all others.
     """
-    loop = compiled(numba.types.int64(*map(numba.typeof, sample_arguments())), _run_kernel)
+    return _compiled_loop(has_known_settings(settings))
+
+
+def compile_loops() -> None:
+    """Compile both, or load them, before a clock starts."""
+    for is_plain in (True, False):
+        _compiled_loop(is_plain)
+
+
+@cache
+def _compiled_loop(is_plain: bool) -> Callable[..., int]:
+    loop = compiled(numba.types.int64(*map(numba.typeof, sample_arguments(is_plain))), _run_kernel)
     return entry_point(loop)

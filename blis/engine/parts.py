@@ -16,6 +16,8 @@ from numba.core.compiler import Compiler, Flags
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 
+from blis.engine.known_settings import KernelCompiler
+
 
 class Part(JITCodeLibrary):
     """The code of one helper, neither linked nor optimised as a whole."""
@@ -84,8 +86,8 @@ class _Flags(Flags):
 _DEFAULTS = {name: option.default for name, option in Flags.options.items()}
 
 
-class _PartCompiler(Compiler):
-    """numba's own passes, into a part."""
+class _PartCompiler(KernelCompiler):
+    """The passes of a kernel, into a part."""
 
     part: type[Part] = Part
 

@@ -43,6 +43,7 @@ from blis.engine.effects import (
     since_arrival,
 )
 from blis.engine.expectation import cached_prompt_blocks, expected_ttft_us, mean_output_tokens
+from blis.engine.fields import has_known_settings
 from blis.engine.loop import run_until, sample_arguments
 from blis.engine.records import Records, records
 from blis.engine.reference import by_reference
@@ -269,10 +270,20 @@ def _rollouts_kernel(
     )  # fmt: skip
 
 
+def compiled_rollouts(settings: Records) -> Callable[..., int]:
+    """The rollouts as machine code, for runs with such settings; their arguments are those of `_rollouts_kernel`."""
+    return _compiled_rollouts(has_known_settings(settings))
+
+
+def compile_rollouts() -> None:
+    """Compile those for either kind of run, or load them, before a clock starts."""
+    for is_plain in (True, False):
+        _compiled_rollouts(is_plain)
+
+
 @cache
-def compiled_rollouts() -> Callable[..., int]:
-    """The rollouts as machine code; their arguments are those of `_rollouts_kernel`."""
-    workload, settings, limits, addresses, matrix, _, coefficients, state, _ = sample_arguments()
+def _compiled_rollouts(is_plain: bool) -> Callable[..., int]:
+    workload, settings, limits, addresses, matrix, _, coefficients, state, _ = sample_arguments(is_plain)
     vector = np.zeros(1, np.int64)
     sample = (
         workload, settings, limits, addresses, matrix, matrix, coefficients, state, matrix, state, state.requests,

@@ -37,7 +37,7 @@ def main() -> int:
         print(json.dumps(measurement.to_mapping()))
         return 0
     # In a process of its own: compiling would count as a row's memory.
-    subprocess.run([sys.executable, "-c", "from blis.engine.loop import compiled_loop; compiled_loop()"], check=True)
+    subprocess.run([sys.executable, "-c", "from blis.engine.loop import compile_loops; compile_loops()"], check=True)
     rows = []
     for name in chosen:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)

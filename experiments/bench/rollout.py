@@ -21,7 +21,7 @@ def measure() -> Measurement:
     """Time of all rollouts over time of one plain run."""
     requests, cluster = poisson_requests(10_000, 40.0), llama_cluster(4)
     finished = Simulation(requests, bind_run(cluster), trace="summary").run()
-    compiled_rollouts()
+    compiled_rollouts(finished.settings)
     plain_s = median_wall_s(lambda: simulate_once(requests, cluster), repeats=15)
     tried_s = median_wall_s(lambda: rollouts(finished, SAMPLING, 1))
     n = SAMPLING.decisions * SAMPLING.alternatives

@@ -21,7 +21,7 @@ def measure() -> Measurement:
     everywhere = replace(policies, settings={**policies.settings, "effects_are_local": False})
     whole = replace(prepared, prepared_policies=everywhere)
     local, all_run = (Simulation(requests, one, trace="summary").run() for one in (prepared, whole))
-    compiled_rollouts()
+    compiled_rollouts(local.settings)
     plain_s, local_s, all_s = median_walls_s(
         [
             partial(simulate_once, requests, cluster),

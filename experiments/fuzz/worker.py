@@ -14,8 +14,8 @@ from dataclasses import asdict, replace
 from typing import Any, TextIO
 
 from blis.engine.answers import compiled_answer
-from blis.engine.loop import compiled_loop
-from blis.engine.rollout import compiled_rollouts
+from blis.engine.loop import compile_loops
+from blis.engine.rollout import compile_rollouts
 from blis.foundation.answers import QUESTIONS, choices
 from blis.foundation.errors import ConfigError
 from experiments.fuzz.case import Case, case_from_mapping, case_to_mapping
@@ -59,7 +59,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def _compile() -> None:
     """Make or load all machine code, so that no case pays for it."""
-    compiled_loop(), compiled_rollouts()
+    compile_loops(), compile_rollouts()
     for question in (*QUESTIONS, "scoring", "latency"):
         for name in choices(question):
             compiled_answer(question, name)

@@ -35,7 +35,7 @@ def main(words: list[str]) -> int:
     if shutil.which("perf") is None or shutil.which("nm") is None:
         print("error: needs `perf` and `nm` (Debian: apt-get install linux-perf binutils).", file=sys.stderr)
         return 2
-    subprocess.run([sys.executable, "-c", "from blis.engine.loop import compiled_loop; compiled_loop()"], check=True)
+    subprocess.run([sys.executable, "-c", "from blis.engine.loop import compile_loops; compile_loops()"], check=True)
     with tempfile.TemporaryDirectory() as folder:
         data, symbols = str(Path(folder) / "perf.data"), Path(folder) / "symbols"
         own = [sys.executable, "-m", "experiments.profile", "--sampled", name, str(seconds), str(symbols)]

@@ -50,7 +50,7 @@ def _loaded_loop() -> tuple[bytes, int]:
     from blis.engine import loop
 
     compiled, loop.compiled = loop.compiled, compiled_and_kept
-    loop.compiled_loop()
+    loop.compile_loops()
     loop.compiled = compiled
     (overload,) = kernels[0].overloads.values()
     address = overload.library.codegen._engine._ee.get_function_address(overload.fndesc.llvm_func_name)

@@ -16,7 +16,7 @@ class Two(NamedTuple):
 
 def test_names_of_references_are_short_and_tell_tuples_apart() -> None:
     one = Two(np.zeros(1), np.zeros(1))
-    targets = [sample_arguments()[-2], one, one._replace(second=np.zeros(1, np.int64))]
+    targets = [sample_arguments(False)[-2], one, one._replace(second=np.zeros(1, np.int64))]
 
     short = [Reference(numba.typeof(target)).mangling_args[0] for target in targets]
 

@@ -88,7 +88,7 @@ def try_plan(finished: Simulation, plan: Records, sampling: Sampling) -> Records
     """Try the planned decisions, in equal parts on all cores; the result does not depend on their number."""
     if not len(plan):
         return new_rollouts(0)
-    compiled_loop(), compiled_rollouts()
+    compiled_loop(finished.settings), compiled_rollouts(finished.settings)
     parts = np.array_split(np.arange(len(plan)), min(os.cpu_count() or 1, len(plan)))
 
     cursors = [new_cursor() for _ in parts]
@@ -110,7 +110,7 @@ def try_plan(finished: Simulation, plan: Records, sampling: Sampling) -> Records
 
 
 def _try_part(base: Simulation, finished: Simulation, plan: Records, sampling: Sampling, cursor: Any) -> Records:
-    kernel, prepared = compiled_rollouts(), base.prepared
+    kernel, prepared = compiled_rollouts(base.settings), base.prepared
     most = min(sampling.alternatives, max(1, len(prepared.cluster.instances) - 1))
     found, alternatives = new_rollouts(len(plan) * most), np.zeros(most, np.int64)
     branch = base.fork()
