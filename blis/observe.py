@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from blis.command.composition import command, output_folder, task_overrides
-from blis.command.ending import tell
+from blis.command.ending import tell, termination_as_interrupt
 from blis.command.overrides import translated
+from blis.foundation.errors import BlisError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,21 +51,83 @@ def _quoted(text: str) -> str:
 def _run(config: Any) -> None:
     """One observation of a composed configuration; called by Hydra, once per job."""
     from blis.command.scenario_choice import drawn_notes, with_scenario
-    from blis.observing.conducting import observe
-    from blis.observing.figures import figures
+    from blis.observing.conducting import observe, recover
     from blis.observing.settings import ObserveSettings
-    from blis.output.printing import print_json
+    from blis.observing.stored import check_unused, earlier, gone_on
 
+    overrides, folder = task_overrides(), output_folder()
     notes = drawn_notes(config)
-    document = with_scenario(config, task_overrides())
+    document = with_scenario(config, overrides)
     for name in ("cluster", "slo", "horizon_us"):  # a scenario's, of a simulated cluster
         document.pop(name, None)
+    where = "recover" if document.get("recover") is not None else "resume"
+    recorded = None
+    if document.get(where) is None:
+        check_unused(folder)
+    else:
+        folder, recorded = earlier(where, document[where])
+        document = gone_on(where, folder, document, overrides)
     settings = ObserveSettings.from_mapping(document)
-    observed = observe(settings, output_folder())
-    tell([*notes, *observed.notes])
-    print_json(figures(observed.requests, observed.observations))
+    if settings.dry_run:
+        _rehearse(settings, notes, recorded)
+        return
+    if where == "recover":
+        observed = recover(settings, folder)
+    else:
+        with termination_as_interrupt():
+            observed = observe(settings, folder, recorded, _watcher())
+    _tell(settings, observed.metrics, notes)
+    if sys.stderr.isatty():
+        print(f"written: {folder}", file=sys.stderr)
     if observed.was_interrupted:
+        print(f"note: resume={folder} sends what is missing", file=sys.stderr)
         raise KeyboardInterrupt
+    if where == "resume" and observed.metrics["sent"] and not observed.metrics["ok"]:
+        raise UnansweredError(f"no request was answered well: {_counted(observed.metrics['errors'])}.")
+
+
+def _tell(settings: Any, metrics: Any, notes: Sequence[str]) -> None:
+    from blis.observing.printing import print_text
+    from blis.output.printing import print_json
+
+    if settings.output == "json":
+        print_json({**metrics, "notes": [*notes, *metrics["notes"]]})
+        return
+    tell([*notes, *metrics["notes"]])
+    print_text(metrics)
+
+
+def _rehearse(settings: Any, notes: Sequence[str], recorded: Any) -> None:
+    """Say what would be sent."""
+    from blis.observing.rehearsal import print_rehearsal, rehearsal
+    from blis.observing.rows import workload_of
+    from blis.output.printing import print_json
+
+    n_kept = 0 if recorded is None else sum(not one.is_unfinished for one in recorded.observations.values())
+    document = rehearsal(settings, workload_of(settings), n_kept)
+    if settings.output == "json":
+        print_json(document)
+        return
+    tell([*notes, *document["notes"]])
+    print_rehearsal(document)
+
+
+def _watcher() -> Any:
+    """A bar on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return None
+    from blis.observing.progress import bar
+
+    return bar
+
+
+def _counted(errors: Any) -> str:
+    """Kinds of what went wrong, each with how often."""
+    return ", ".join(f"{kind} ({count})" for kind, count in errors.items())
+
+
+class UnansweredError(BlisError):
+    """A server was sent requests, and answered none of them."""
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from blis.foundation.units import US_PER_S
 from blis.observing.clock import Clock
 from blis.observing.exchange import Attempt, Failure, Message, attempt, observation_of
 from blis.observing.letters import Letters
-from blis.observing.observation import ERROR, INTERRUPTED, UNSENT, Observation
+from blis.observing.observation import ERROR, INTERRUPTED, OK, UNSENT, Observation
 from blis.observing.protocol.answers import Answer
 from blis.observing.retrying import wait_s
 from blis.observing.schedule import Schedule
@@ -17,6 +17,7 @@ from blis.observing.settings import RetrySettings
 
 MOST_AHEAD = 256  #: messages that are made before they are due
 MOST_AHEAD_BYTES = 2**26
+MOST_AT_ONCE = 16  #: requests that are sent between two looks at what has come in
 #: Messages are made ahead only where nothing is due for so long [µs].
 SLACK_US = 5_000
 
@@ -52,17 +53,19 @@ class Campaign:
     ) -> None:
         self._letters, self._schedule, self._session, self._clock = letters, schedule, session, clock
         self._record, self._horizon_us, self._retries = record, horizon_us, retries
-        self._free_since_us = None if concurrency is None else deque([clock.now_us()] * concurrency)
+        self._free_since_us = None if concurrency is None else deque([0] * concurrency)
         self._ahead: dict[int, Message] = {}
         self._ahead_bytes = 0
         self._next_ahead = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._started_us: dict[int, int] = {}  # row -> when it should have been sent
-        self._changed = asyncio.Event()
+        self._alarm: asyncio.Handle | None = None
+        self._is_over = asyncio.Event()
         self._defect: BaseException | None = None
         self.is_stopped = False
         self.observations: dict[int, Observation] = {}  #: by row
         self.n_sent = 0
+        self.n_ok = 0
 
     @property
     def n_running(self) -> int:
@@ -74,14 +77,15 @@ class Campaign:
         self.is_stopped = True
         for task in self._tasks:
             task.cancel()
-        self._changed.set()
+        self._pump()
 
     async def run(self) -> None:
         """Send everything; returns when nothing is under way any more."""
-        while not self.is_stopped and await self._step():
-            pass
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        start_us = self._clock.now_us()
+        if self._free_since_us is not None:
+            self._free_since_us = deque(start_us for _ in self._free_since_us)
+        self._pump()
+        await self._is_over.wait()
         if self._defect is not None:
             raise self._defect
         due_us = self._started_us | {row: self._schedule.estimate_us(row) for row in self._schedule.left()}
@@ -104,47 +108,56 @@ class Campaign:
                 return True
         return False
 
-    async def _step(self) -> bool:
-        """Send what is due, or wait until something is; whether there is more to do."""
+    def _pump(self) -> None:
+        """Send what is due, and be called again when something else is."""
+        self._unset_alarm()
+        if self.is_stopped:
+            self._end_if_idle()
+            return
+        for _ in range(MOST_AT_ONCE):
+            due_us = self._next_due_us()
+            if due_us is None:
+                self._end_if_idle()
+                return
+            slack_us = due_us - self._clock.now_us()
+            if slack_us > 0:
+                self._set_alarm(slack_us)
+                return
+            self._start()
+        self._alarm = asyncio.get_running_loop().call_soon(self._pump)  # what has come in meanwhile goes first
+
+    def _next_due_us(self) -> int | None:
+        """When the next request is to be sent; None: not before another one has ended, if at all."""
         due_us = self._schedule.next_due_us()
         if due_us is None or (self._horizon_us is not None and due_us > self._horizon_us):
-            if not self._tasks:
-                return False
-            await self._wait(None)
-            return True
-        if self._free_since_us is not None and not self._free_since_us:
-            await self._wait(None)
-            return True
-        slack_us = due_us - self._clock.now_us()
+            return None
+        if self._free_since_us is None:
+            return due_us
+        return max(due_us, self._free_since_us[0]) if self._free_since_us else None
+
+    def _set_alarm(self, slack_us: int) -> None:
+        loop = asyncio.get_running_loop()
         if slack_us > SLACK_US and self.make_ahead():
-            await asyncio.sleep(0)
-        elif slack_us > 0:
-            await self._wait(slack_us)
+            self._alarm = loop.call_soon(self._pump)
         else:
-            due_us, row = self._schedule.pop()
-            if self._free_since_us is not None:
-                due_us = max(due_us, self._free_since_us.popleft())
-            self._start(row, due_us)
-            # A round of the loop for what has come in: a burst shall not keep answers waiting.
-            await asyncio.sleep(0)
-        return True
+            self._alarm = loop.call_later(slack_us / US_PER_S, self._pump)
 
-    async def _wait(self, most_us: int | None) -> None:
-        """Wait until a request has ended that matters, or so long."""
-        self._changed.clear()
-        if most_us is None:
-            await self._changed.wait()
-            return
-        alarm = asyncio.get_running_loop().call_later(most_us / US_PER_S, self._changed.set)
-        try:
-            await self._changed.wait()
-        finally:
-            alarm.cancel()
+    def _unset_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
-    def _start(self, row: int, arrival_us: int) -> None:
+    def _end_if_idle(self) -> None:
+        if not self._tasks:
+            self._is_over.set()
+
+    def _start(self) -> None:
+        due_us, row = self._schedule.pop()
+        if self._free_since_us is not None:
+            due_us = max(due_us, self._free_since_us.popleft())
         self.n_sent += 1
-        self._started_us[row] = arrival_us
-        task = asyncio.get_running_loop().create_task(self._serve(row, arrival_us))
+        self._started_us[row] = due_us
+        task = asyncio.get_running_loop().create_task(self._serve(row, due_us))
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -155,7 +168,7 @@ class Campaign:
             self.stop()
         if self._free_since_us is not None:
             self._free_since_us.append(self._clock.now_us())
-        self._changed.set()
+        self._pump()
 
     async def _serve(self, row: int, arrival_us: int) -> None:
         message = self._ahead.pop(row, None)
@@ -169,6 +182,7 @@ class Campaign:
         tried = await self._tried(message, one, keeps_text)
         observation_of(one, tried, self._clock)
         self.observations[row] = one
+        self.n_ok += one.status == OK
         self._record(one)
         if tried.failure is None:
             self._letters.prompts.answered(row, tried.answer)

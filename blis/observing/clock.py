@@ -15,6 +15,10 @@ class Clock:
     __slots__ = ("_origin_ns",)
 
     def __init__(self, start_us: int = 0) -> None:
+        self.restart(start_us)
+
+    def restart(self, start_us: int) -> None:
+        """Say this time now."""
         self._origin_ns = time.monotonic_ns() - start_us * 1000
 
     def now_us(self) -> int:

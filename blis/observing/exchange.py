@@ -103,7 +103,7 @@ async def attempt(session: Any, message: Message, clock: Clock, answer: Answer) 
 async def _read(response: Any, is_streamed: bool, clock: Clock, answer: Answer) -> Failure | None:
     status = response.status
     if status != HTTP_OK:
-        words = error_words(await response.content.read(MOST_OF_ERROR_BYTES)) or str(response.reason or "")
+        words = error_words(await beginning(response, MOST_OF_ERROR_BYTES)) or str(response.reason or "")
         after_s = retry_after_s(response.headers.get("Retry-After"))
         return Failure(ERROR, f"http {status}", f"HTTP {status}: {words}", status, after_s)
     content_type = response.content_type
@@ -113,12 +113,10 @@ async def _read(response: Any, is_streamed: bool, clock: Clock, answer: Answer) 
         return await _read_stream(response, clock, answer)
     if content_type != "application/json":
         return _wrong_type(content_type, "application/json")
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > LONGEST_ANSWER_BYTES:
-            raise MalformedStreamError(f"an answer is longer than {LONGEST_ANSWER_BYTES} bytes")
-    answer.take_whole(bytes(body), clock.now_us())
+    body = await beginning(response, LONGEST_ANSWER_BYTES)
+    if len(body) == LONGEST_ANSWER_BYTES:
+        raise MalformedStreamError(f"an answer has {LONGEST_ANSWER_BYTES} bytes or more")
+    answer.take_whole(body, clock.now_us())
     return None
 
 
@@ -135,6 +133,16 @@ async def _read_stream(response: Any, clock: Clock, answer: Answer) -> Failure |
     if not answer.has_ended:
         return Failure(ERROR, "broken", f"the stream ended before the answer did{_so_far(answer)}", HTTP_OK)
     return None
+
+
+async def beginning(response: Any, most_bytes: int) -> bytes:
+    """The body of a response, or its first so many bytes."""
+    body = b""
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) >= most_bytes:
+            break
+    return body[:most_bytes]
 
 
 def _wrong_type(got: str, wanted: str) -> Failure:

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from blis.foundation.checks import nearest
 from blis.foundation.errors import BlisError, ConfigError
 from blis.foundation.words import listed, one_line, shown
-from blis.observing.exchange import HTTP_OK, MOST_OF_ERROR_BYTES
+from blis.observing.exchange import HTTP_OK, MOST_OF_ERROR_BYTES, beginning
 from blis.observing.packages import needed
 from blis.observing.protocol.answers import error_words
 
@@ -19,8 +19,15 @@ class UnreachableError(BlisError):
     """The server does not answer, or not as one that speaks the protocol."""
 
 
-async def served_models(session: Any, url: str, wait_s: float) -> list[str]:
-    """Names of the models that a server lists, empty where it has no list; waits for a server that starts.
+class Served(NamedTuple):
+    """What a server says that it serves."""
+
+    names: tuple[str, ...] = ()
+    most_tokens: int | None = None  #: of a prompt with its output; None: it does not say
+
+
+async def served_models(session: Any, url: str, wait_s: float) -> Served:
+    """The models that a server lists, none where it has no list; waits for a server that starts.
 
     Raises
     ------
@@ -33,16 +40,16 @@ async def served_models(session: Any, url: str, wait_s: float) -> list[str]:
     while True:
         try:
             async with session.get("v1/models", allow_redirects=False) as response:
-                body = await response.content.read(MOST_OF_ERROR_BYTES * 16)
+                body = await beginning(response, MOST_OF_ERROR_BYTES * 16)
                 if response.status == HTTP_OK:
-                    return _names(body)
+                    return _served(body)
                 if response.status in (401, 403):
                     raise UnreachableError(
                         f"server.url: {url}/v1/models answers HTTP {response.status}: {error_words(body)}; the key is "
                         "read from the variable of the environment that server.api_key_variable names."
                     )
                 if response.status < 500:
-                    return []
+                    return Served()
                 problem = f"HTTP {response.status}: {error_words(body)}"
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             problem = one_line(str(error) or type(error).__name__)
@@ -51,7 +58,7 @@ async def served_models(session: Any, url: str, wait_s: float) -> list[str]:
         await asyncio.sleep(PAUSE_S)
 
 
-def chosen_model(wanted: str | None, served: list[str], url: str) -> str:
+def chosen_model(wanted: str | None, served: Sequence[str], url: str) -> str:
     """The model that requests ask for which do not say another.
 
     Raises
@@ -70,7 +77,7 @@ def chosen_model(wanted: str | None, served: list[str], url: str) -> str:
     return wanted
 
 
-def check_models(asked: list[str], names: Mapping[str, str], served: list[str]) -> None:
+def check_models(asked: list[str], names: Mapping[str, str], served: Sequence[str]) -> None:
     """Refuse a workload that asks for models or adapters which the server does not list.
 
     Raises
@@ -92,12 +99,13 @@ def check_models(asked: list[str], names: Mapping[str, str], served: list[str]) 
             )
 
 
-def _names(body: bytes) -> list[str]:
+def _served(body: bytes) -> Served:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        return []
+        return Served()
     data = document.get("data") if isinstance(document, Mapping) else None
-    if not isinstance(data, list):
-        return []
-    return [one["id"] for one in data if isinstance(one, Mapping) and isinstance(one.get("id"), str)]
+    entries = [one for one in data if isinstance(one, Mapping)] if isinstance(data, list) else []
+    names = tuple(one["id"] for one in entries if isinstance(one.get("id"), str))
+    most = entries[0].get("max_model_len") if entries else None  # as vLLM and SGLang list it
+    return Served(names, most if isinstance(most, int) and most > 0 else None)

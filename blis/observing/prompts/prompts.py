@@ -40,6 +40,7 @@ class Source(NamedTuple):
 
     requests: Requests
     salt: int
+    continued: Int64Vector  #: (n,) row whose prompt and answer a request goes on with, -1 for none
 
     def numbers(self, row: int) -> np.ndarray:
         """(input_tokens,) uint64, one for each token of a prompt."""
@@ -72,9 +73,9 @@ class Prompts:
     """
 
     def __init__(self, requests: Requests, salt: int, writer: Writer) -> None:
-        self._source = Source(requests, salt)
-        self._writer = writer
         self.continued: Int64Vector = continued_rows(requests)
+        self._source = Source(requests, salt, self.continued)
+        self._writer = writer
         n_followers = np.bincount(self.continued[self.continued >= 0], minlength=len(requests))
         self._n_followers: list[int] = n_followers.tolist()
         self._asked: dict[int, Any] = {}  # contents of rows that others go on with

@@ -62,21 +62,23 @@ class Answer:
             self.is_done = True
             return
         document = _document(data)
-        before = self.completion_tokens or 0
-        self._take_usage(document.get("usage"))
-        for choice in _choices(document):
-            grown = None if not document.get("usage") or self.completion_tokens is None else self.completion_tokens
-            self._take_choice(choice, choice.get("delta", choice), now_us, None if grown is None else grown - before)
+        usage, choice, grown = document.get("usage"), _choice(document), None
+        if usage:
+            before = self.completion_tokens or 0
+            self._take_usage(usage)
+            grown = None if self.completion_tokens is None else self.completion_tokens - before
+        if choice is not None:
+            self._take_choice(choice, choice.get("delta", choice), now_us, grown)
 
     def take_whole(self, data: bytes, now_us: int) -> None:
         """Take an answer that is no stream; raises as `take_event`."""
         document = _document(data)
-        choices = _choices(document)
-        if not choices:
+        choice = _choice(document)
+        if choice is None:
             raise MalformedStreamError(f"an answer without choices: {_cut(data)}")
-        self._take_usage(document.get("usage"))
-        for choice in choices:
-            self._take_choice(choice, choice.get("message", choice), now_us, self.completion_tokens)
+        if document.get("usage"):
+            self._take_usage(document["usage"])
+        self._take_choice(choice, choice.get("message", choice), now_us, self.completion_tokens)
         self.is_done = True
 
     def settle(self) -> None:
@@ -89,12 +91,12 @@ class Answer:
         self.tokens = [self.tokens[at] for at in kept]
         self.characters = [self.characters[at] for at in kept]
 
-    def _take_choice(self, choice: Mapping[str, Any], part: Any, now_us: int, counted: int | None) -> None:
-        if not isinstance(part, Mapping):
+    def _take_choice(self, choice: dict[str, Any], part: Any, now_us: int, counted: int | None) -> None:
+        if type(part) is not dict:
             raise MalformedStreamError(f"a choice that is no chunk: {shown(choice)}")
         text = _text(part)
         ids = choice.get("token_ids")
-        if isinstance(ids, list):
+        if type(ids) is list:
             tokens = len(ids)
             if self.keeps_text:
                 self.ids += ids
@@ -112,15 +114,13 @@ class Answer:
             self.finish_reason = str(choice["finish_reason"])[:40]
 
     def _take_usage(self, usage: Any) -> None:
-        if not usage:
-            return
-        if not isinstance(usage, Mapping):
+        if type(usage) is not dict:
             raise MalformedStreamError(f"usage must be an object; got {shown(usage)}")
         self.prompt_tokens = _count(usage, "prompt_tokens") or self.prompt_tokens
         completion = _count(usage, "completion_tokens")
         self.completion_tokens = self.completion_tokens if completion is None else completion
         details = usage.get("prompt_tokens_details")
-        if isinstance(details, Mapping):
+        if type(details) is dict:
             cached = _count(details, "cached_tokens")
             self.cached_tokens = self.cached_tokens if cached is None else cached
 
@@ -140,36 +140,44 @@ def error_words(body: bytes) -> str:
     return one_line(words.strip())[:MOST_OF_MESSAGE]
 
 
+# What follows is done for every event of every stream: plain types, as JSON makes them, are quicker to tell.
+
+
 def _document(data: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(data)
+        document = json.loads(data.decode())  # of bytes, the module would look for their encoding first
     except (ValueError, RecursionError) as error:
         raise MalformedStreamError(f"no JSON: {_cut(data)}") from error
-    if not isinstance(document, dict):
+    if type(document) is not dict:
         raise MalformedStreamError(f"no JSON object: {_cut(data)}")
     if document.get("error"):
         raise ServerSaidError(error_words(data))
     return document
 
 
-def _choices(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _choice(document: dict[str, Any]) -> dict[str, Any] | None:
+    """The one choice that is asked for; None if there is none."""
     choices = document.get("choices")
-    if choices is None:
-        choices = []
-    if not isinstance(choices, list) or not all(isinstance(choice, Mapping) for choice in choices):
+    if not choices:
+        return None
+    choice = choices[0] if type(choices) is list else None
+    if type(choice) is not dict:
         raise MalformedStreamError(f"choices must be a list of objects; got {shown(choices)}")
-    return choices[:1]  # one is asked for
+    return choice
 
 
-def _text(part: Mapping[str, Any]) -> str:
+def _text(part: dict[str, Any]) -> str:
     """What is said or thought; arguments of tools count as said."""
-    texts = [part.get(key) for key in ("text", "reasoning_content", "reasoning", "content")]
+    text = part.get("text", part.get("content"))
+    if type(text) is str and text:
+        return text
+    texts = [part.get(key) for key in ("reasoning_content", "reasoning")]
     if part.get("tool_calls"):
         texts.append(json.dumps(part["tool_calls"]))
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def _count(usage: Mapping[str, Any], key: str) -> int | None:
+def _count(usage: dict[str, Any], key: str) -> int | None:
     value = usage.get(key)
     if value is None:
         return None

@@ -6,6 +6,7 @@ from typing import Any
 
 #: Fields of a body that not every server knows, in the order in which they are given up.
 OPTIONAL_FIELDS = ("continuous_usage_stats", "return_token_ids", "min_tokens", "ignore_eos", "include_usage")
+STREAM_FIELDS = ("continuous_usage_stats", "include_usage")  #: those of them that only a stream has
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Form:
     takes_tokens: bool = True  #: prompts are lists of token ids, else text
     fields: frozenset[str] = frozenset(OPTIONAL_FIELDS)  #: that the server takes
     length_field: str = "max_tokens"
+    always_ids: bool = False  #: whether the ids of every output are asked for, because they alone tell tokens
     extra: Mapping[str, Any] = field(default_factory=dict)  #: of every body
 
     def body(
@@ -46,10 +48,10 @@ class Form:
             body["min_tokens"] = n_tokens
         if "ignore_eos" in self.fields:
             body["ignore_eos"] = True
-        if "return_token_ids" in self.fields and wants_ids:
+        if "return_token_ids" in self.fields and (wants_ids or self.always_ids):
             body["return_token_ids"] = True
         body["stream"] = is_streamed
-        options = {name: True for name in ("include_usage", "continuous_usage_stats") if name in self.fields}
+        options = {name: True for name in STREAM_FIELDS if name in self.fields}
         if is_streamed and options:
             body["stream_options"] = options
         return {**body, **self.extra}
