@@ -32,6 +32,7 @@ class Server:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
+    stop_listening: Callable[[], None] = lambda: None
 
     def n_prompt(self, body: dict[str, Any]) -> int:
         prompt = body.get("prompt")
@@ -45,30 +46,31 @@ class Server:
 def serving(server: Server) -> Iterator[Server]:
     """The server, until the end of the block."""
     loop = asyncio.new_event_loop()
-    ready = threading.Event()
-    runner = web.AppRunner(_application(server), shutdown_timeout=0)
-
-    async def start() -> None:
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        server.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
-        ready.set()
-
-    def work() -> None:
-        loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=work)
+    is_ready, stop = threading.Event(), asyncio.Event()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(_serve(server, is_ready, stop)), daemon=True)
     thread.start()
-    ready.wait()
+    assert is_ready.wait(60)
     try:
         yield server
     finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(60)
+        assert not thread.is_alive()
+        loop.close()
+
+
+async def _serve(server: Server, is_ready: threading.Event, stop: asyncio.Event) -> None:
+    runner = web.AppRunner(_application(server), handler_cancellation=True, shutdown_timeout=0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    server.stop_listening = site._server.close
+    server.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+    is_ready.set()
+    await stop.wait()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await runner.cleanup()
 
 
 def _application(server: Server) -> web.Application:
@@ -83,7 +85,7 @@ def _application(server: Server) -> web.Application:
     async def answer(request: web.Request) -> web.StreamResponse:
         body = await request.json()
         server.bodies.append(body)
-        server.headers.append(dict(request.headers))
+        server.headers.append({name.lower(): value for name, value in request.headers.items()})
         for name in server.unknown_fields:
             if name in body or name in body.get("stream_options", {}):
                 return refusal(400, f"Unrecognized request argument supplied: {name}")
