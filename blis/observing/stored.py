@@ -59,8 +59,8 @@ def earlier(where: str, folder: object) -> Earlier:
     if not isinstance(folder, str) or not folder:
         raise ConfigError(f"{where} must be the folder of an observation; got {shown(folder)}.")
     path = Path(folder)
-    if not path.is_dir():
-        raise ConfigError(f"{where} must be the folder of an observation; there is none at {shown(folder)}.")
+    if not is_file(path / NAME):  # Hydra may have made the folder
+        raise ConfigError(f"{where} must be the folder of an observation; {shown(folder)} has no {NAME}.")
     return Earlier(path, read_journal(path))
 
 
