@@ -50,7 +50,7 @@ def measure() -> Measurement:
     p50_ms, p99_ms = statistics.median(late_ms), late_ms[int(0.99 * len(late_ms))]
     events_per_s = sum(len(one.times_us) for one in sent) / wall_s
     note = (
-        f"lateness with {at_once} streams at once: median {p50_ms:.2f} ms, p99 {p99_ms:.1f} ms, max {late_ms[-1]:.1f} ms; "
+        f"lateness with {at_once} streams at once: median {p50_ms:.2f} ms, p99 {p99_ms:.1f}, max {late_ms[-1]:.1f}; "
         f"{observed.metrics['ok']} of {len(sent)} ok, {events_per_s:,.0f} events/s, "
         f"busy {observed.metrics['client_busy_share']:.0%} of a core"
     )

@@ -42,7 +42,7 @@ def test_prompts_become_text_where_ids_are_refused(settings: Settings, folder: P
 def test_ids_that_are_wanted_and_refused_end_the_run(settings: Settings, folder: Path, server: Server) -> None:
     server.takes_tokens = False
 
-    with pytest.raises(BlisError, match="takes no request: HTTP 400: prompt must be a string"):
+    with pytest.raises(BlisError, match=r"takes no request: HTTP 400: prompt must be a string"):
         observe(settings(server.url, server__probe=True, server__prompts="tokens"), folder)
 
 
@@ -68,7 +68,7 @@ def test_server_that_does_not_stream_is_told_from_one_that_fails(
 
     server.script = whole
 
-    with pytest.raises(BlisError, match="server.streaming must be none where a server does not stream"):
+    with pytest.raises(BlisError, match=r"server\.streaming must be none where a server does not stream"):
         observe(settings(server.url, server__probe=True), folder)
 
 

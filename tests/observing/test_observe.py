@@ -223,7 +223,7 @@ def test_interrupted_observation_is_kept_and_goes_on_with_what_is_missing(
     assert ran.status == 0
     assert len(server.bodies) - n_before == 20 - n_ok
     assert (json.loads(ran.out)["ok"], json.loads(ran.out)["parts"]) == (20, 2)
-    assert [row for row in rows(folder)[:n_ok]] == cut[:n_ok]
+    assert rows(folder)[:n_ok] == cut[:n_ok]
 
 
 def test_killed_observation_loses_nothing_that_was_recorded(
