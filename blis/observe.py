@@ -25,12 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _spelled_out(arguments: Sequence[str]) -> list[str]:
     """`output=json` sets the format, and the folder of the trace is Hydra's, which would make one of its own."""
     words: list[str] = []
+    place = "hydra.sweep.dir" if {"-m", "--multirun"} & set(arguments) else "hydra.run.dir"
     for argument in arguments:
         key, _, value = argument.partition("=")
         if key == "output" and not value.startswith("{"):
             words.append(f"output.format={value}")
         elif key == "output.folder":
-            words += [f"output.folder={_quoted(value)}", f"hydra.run.dir={_quoted(value)}"]
+            words += [f"output.folder={_quoted(value)}", f"{place}={_quoted(value)}"]
         elif key in ("resume", "recover"):
             words += [f"{key}={_quoted(value)}", f"hydra.run.dir={_quoted(value)}"]
         elif key == "server.url":

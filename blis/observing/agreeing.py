@@ -4,6 +4,7 @@ A server that refuses a field is asked again without it, once for each, and that
 not be sent a thousand times.
 """
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from blis.foundation.errors import ConfigError
 from blis.observing.clock import Clock
 from blis.observing.exchange import Attempt, Message, attempt
-from blis.observing.observation import TIMEOUT
+from blis.observing.observation import INTERRUPTED, TIMEOUT
 from blis.observing.prompts.prompts import TokenWriter, Writer
 from blis.observing.prompts.text import TextWriter, TokensOfText, text_of
 from blis.observing.protocol.answers import Answer
@@ -158,7 +159,10 @@ async def _probe(session: Any, server: ServerSettings, form: Form, n_tokens: int
         content = [server.lowest_token + (salt + 7 * place) % span for place in range(n_tokens)]
     is_streamed = server.streaming != "none"
     body = json.dumps(form.body(content, PROBE_OUTPUT_TOKENS, is_streamed, True)).encode()
-    return await attempt(session, Message(server.path, body, {}, is_streamed), Clock(), Answer())
+    tried = await attempt(session, Message(server.path, body, {}, is_streamed), Clock(), Answer())
+    if tried.failure is not None and tried.failure.kind == INTERRUPTED:
+        raise asyncio.CancelledError  # Ctrl-C is no answer
+    return tried
 
 
 async def _with_ids(session: Any, server: ServerSettings, form: Form) -> tuple[Form, bool]:

@@ -129,11 +129,9 @@ class Campaign:
     def _next_due_us(self) -> int | None:
         """When the next request is to be sent; None: not before another one has ended, if at all."""
         due_us = self._schedule.next_due_us()
-        if due_us is None or (self._horizon_us is not None and due_us > self._horizon_us):
-            return None
-        if self._free_since_us is None:
-            return due_us
-        return max(due_us, self._free_since_us[0]) if self._free_since_us else None
+        if due_us is not None and self._free_since_us is not None:
+            due_us = max(due_us, self._free_since_us[0]) if self._free_since_us else None
+        return None if due_us is None or (self._horizon_us is not None and due_us > self._horizon_us) else due_us
 
     def _set_alarm(self, slack_us: int) -> None:
         loop = asyncio.get_running_loop()

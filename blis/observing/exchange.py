@@ -3,6 +3,7 @@
 import asyncio
 import email.utils
 import math
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,11 +90,11 @@ async def attempt(session: Any, message: Message, clock: Clock, answer: Answer) 
     except ServerSaidError as error:
         tried.failure = Failure(ERROR, "server error", f"the server reports: {error}{_so_far(answer)}")
     except aiohttp.ClientConnectorError as error:
-        tried.failure = Failure(ERROR, "refused connection", f"no connection: {_reason(error)}")
+        tried.failure = Failure(ERROR, "refused connection", f"no connection: {reason(error)}")
     except aiohttp.ClientError as error:
-        tried.failure = Failure(ERROR, "broken", f"connection broken: {_reason(error)}{_so_far(answer)}")
+        tried.failure = Failure(ERROR, "broken", f"connection broken: {reason(error)}{_so_far(answer)}")
     except OSError as error:
-        tried.failure = Failure(ERROR, "broken", f"connection broken: {error.strerror or error}{_so_far(answer)}")
+        tried.failure = Failure(ERROR, "broken", f"connection broken: {reason(error)}{_so_far(answer)}")
     except asyncio.CancelledError:
         tried.failure = Failure(ERROR, INTERRUPTED, f"interrupted{_so_far(answer)}")
     answer.settle()
@@ -185,7 +186,10 @@ def _so_far(answer: Answer) -> str:
     return f" (after {n} events)" if n else ""
 
 
-def _reason(error: BaseException) -> str:
-    inner = getattr(error, "os_error", None)
-    told = getattr(inner, "strerror", None) or str(error) or type(error).__name__
-    return one_line(told)
+def reason(error: BaseException) -> str:
+    """Why there is no connection, as the operating system says it."""
+    inner = getattr(error, "os_error", error)
+    number = getattr(inner, "errno", None)
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number)
+    return one_line(getattr(inner, "strerror", None) or str(error) or type(error).__name__)

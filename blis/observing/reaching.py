@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from blis.foundation.checks import nearest
 from blis.foundation.errors import BlisError, ConfigError
-from blis.foundation.words import listed, one_line, shown
-from blis.observing.exchange import HTTP_OK, MOST_OF_ERROR_BYTES, beginning
+from blis.foundation.words import listed, shown
+from blis.observing.exchange import HTTP_OK, MOST_OF_ERROR_BYTES, beginning, reason
 from blis.observing.packages import needed
 from blis.observing.protocol.answers import error_words
 
@@ -52,7 +52,7 @@ async def served_models(session: Any, url: str, wait_s: float) -> Served:
                     return Served()
                 problem = f"HTTP {response.status}: {error_words(body)}"
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
-            problem = one_line(str(error) or type(error).__name__)
+            problem = reason(error)
         if loop.time() >= deadline:
             raise UnreachableError(f"server.url: no server answers at {url}: {problem}.")
         await asyncio.sleep(PAUSE_S)

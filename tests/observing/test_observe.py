@@ -73,6 +73,13 @@ def test_scenario_and_member_of_a_family_give_their_workload(run: Callable[..., 
         assert (ran.status, json.loads(ran.out)["requests"]) == (0, 3)
 
 
+def test_sweep_has_a_folder_for_each_job(run: Callable[..., Ran], server: Server, tmp_path: Path) -> None:
+    ran = run("-m", f"server.url={server.url}", *QUICK, "max_requests=1,2", "output.folder=both")
+
+    assert ran.status == 0
+    assert [len(rows(tmp_path / "both" / job)) for job in ("0", "1")] == [1, 2]
+
+
 def test_dry_run_sends_nothing_and_needs_no_server(run: Callable[..., Ran], closed_url: str, tmp_path: Path) -> None:
     ran = run(f"server.url={closed_url}", *QUICK, "dry_run=true")
 

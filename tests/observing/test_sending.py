@@ -195,6 +195,19 @@ def test_what_is_due_after_the_horizon_is_not_sent_and_has_a_row(
     assert rows(folder)[-1]["error_message"] == "not sent: due after horizon_s"
 
 
+def test_nothing_is_sent_after_the_horizon_however_many_are_under_way(
+    settings: Settings, folder: Path, server: Server
+) -> None:
+    server.gap_s = 0.02
+
+    observed = observe(settings(server.url, spec(), concurrency=1, horizon_s=0.3), folder)
+
+    sent = [int(row["send_time_us"]) for row in rows(folder) if row["status"] == "ok"]
+    assert 0 < len(sent) < 12
+    assert max(int(row["arrival_time_us"]) for row in rows(folder) if row["status"] == "ok") <= 300_000
+    assert observed.metrics["errors"] == {"unsent": 12 - len(sent)}
+
+
 def test_headers_say_class_and_tenant_under_the_names_that_are_wanted(
     settings: Settings, folder: Path, server: Server
 ) -> None:
