@@ -23,7 +23,10 @@ COLUMNS = (
 PREFIX_COLUMN = "prefix_length"  #: optional; always there since version 3
 SERVER_COLUMN = "server_input_tokens"  #: optional, since version 3: prompts as the server counted them, 0 for unknown
 #: Optional columns that have no effect.
-UNREAD_COLUMNS = ("deadline_us", "finish_reason", "vllm_priority", "slo_target_us", "x_request_id")
+UNREAD_COLUMNS = (
+    *("deadline_us", "finish_reason", "vllm_priority", "slo_target_us", "x_request_id"),
+    *("cached_tokens", "http_status"),  # of an observed server: empty where it does not say, 0 where it did not answer
+)
 #: Optional columns of names: which model a request asks for, and which adapter of its weights.
 NAME_COLUMNS = ("model", "adapter")
 STATUSES = ("ok", "error", "timeout")
