@@ -14,7 +14,7 @@ from blis.engine.fields import setting_record
 from blis.engine.records import Records
 from blis.engine.reset import Resetting, fitted
 from blis.engine.start import new_state
-from blis.engine.state import State
+from blis.engine.state import State, Workload
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError
 from blis.foundation.randomness import stream
@@ -109,10 +109,11 @@ class Stage:
             changed |= run.prepared_policies.when_divided
         return setting_record(**{**shared, **own, **changed})
 
-    def state(self, settings: Records) -> State:
-        """The state before the first event, in arrays of its own."""
+    def state(self, settings: Records, workload: Workload | None = None) -> State:
+        """The state before the first event, in arrays of its own; with the room for another workload, if given."""
         bands = gateway_bands(self.cluster.cluster.gateway)
-        return new_state(self.workload, settings, self.cluster.limits, self.cluster.fleet, bands, self.cluster.tiers)
+        workload = self.workload if workload is None else workload
+        return new_state(workload, settings, self.cluster.limits, self.cluster.fleet, bands, self.cluster.tiers)
 
     def state_left(self, settings: Records) -> tuple[State, Resetting | None]:
         """The same in arrays that a run has left, with what `leave` asks for; if there are none, in new ones."""

@@ -1,0 +1,162 @@
+"""A simulated deployment that sequences come to: it advances with the time that it is told, and hands out tokens.
+
+It knows no clock of its own and no network: a server drives it in real time, a test as it likes.
+"""
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from blis.foundation.units import Int32Vector, Int64Vector
+from blis.online import UNKNOWN_US, Arrival, OnlineSimulation
+from blis.prepare import PreparedRun
+from blis.serving.block_numbers import BlockNumbers
+from blis.serving.statistics import Statistics
+from blis.serving.token_times import TokenTimes
+
+
+class Receiver(Protocol):
+    """Who gets the tokens of a sequence."""
+
+    def on_tokens(self, n_tokens: int, due_us: int, is_end: bool) -> None:
+        """The next tokens are due; with none, or the last of them, the sequence ends."""
+
+    def on_refusal(self, status: int, due_us: int) -> None:
+        """It has ended without an answer, see `blis.engine.codes`."""
+
+
+@dataclass(slots=True, eq=False)
+class Sequence:
+    """One prompt and its answer."""
+
+    prompt: Int32Vector
+    output: Int32Vector
+    finish_reason: str
+    receiver: Receiver
+    prompt_digest: bytes
+    slo_class: int = 0
+    tenant: int = 0
+    session: int = -1
+    turn: int = 0
+    model: int = -1
+    request: int = -1  #: its row in the simulation, once it has come
+    arrival_us: int = -1
+    labels: dict[str, Any] = field(default_factory=dict)  #: what a record says of it beside
+
+
+class Engine:
+    """One simulation with the sequences that are in it.
+
+    Parameters
+    ----------
+    prepared : PreparedRun
+    seed : int ≥ 0
+    with_hashes : bool
+        Keep what KV events tell of blocks.
+    """
+
+    def __init__(self, prepared: PreparedRun, *, seed: int = 0, with_hashes: bool = False) -> None:
+        self.simulation = OnlineSimulation(prepared, seed=seed)
+        self.prepared = prepared
+        self.blocks = BlockNumbers(prepared.cluster.block_size_tokens, with_hashes=with_hashes)
+        self.served: list[Sequence] = []  #: by row
+        self.block_paths: list[Int64Vector] = []  #: by row, numbers of its whole blocks
+        self.statistics = Statistics(self.simulation)
+        self._times = TokenTimes(self.simulation)
+        self._prompts: dict[bytes, int] = {}
+        self._due: list[tuple[int, int, list[tuple[int, int]], list[int]]] = []  #: time, order, tokens, ends
+        self._n_due = 0
+        self._advanced_us = 0
+        self.simulation.advance(0)
+
+    @property
+    def n_in_flight(self) -> int:
+        """Sequences that have not ended."""
+        return len(self._times) + sum(len(ends) for *_, ends in self._due)
+
+    def next_us(self) -> int:
+        """When something is due next; never before a time that it has been told."""
+        next_us = min(self.simulation.next_event_us(), UNKNOWN_US)
+        return min(next_us, self._due[0][0]) if self._due else next_us
+
+    def add(self, sequence: Sequence, now_us: int) -> None:
+        """Let a sequence come now."""
+        now_us = max(now_us, self._advanced_us)
+        self._advance(now_us)
+        request = len(self.served)
+        size = len(sequence.prompt) + len(sequence.output)
+        whole = self.blocks.of(_joined(sequence, size))
+        arrival = Arrival(
+            input_tokens=len(sequence.prompt),
+            output_tokens=len(sequence.output),
+            blocks=whole,
+            prompt=self._prompts.setdefault(sequence.prompt_digest, request),
+            slo_class=sequence.slo_class,
+            tenant=sequence.tenant,
+            session=sequence.session,
+            turn=sequence.turn,
+            model=sequence.model,
+        )
+        sequence.request, sequence.arrival_us = self.simulation.add(now_us, arrival), now_us
+        self.served.append(sequence)
+        self.block_paths.append(whole)
+        self._times.follow(request)
+
+    def run_until(self, now_us: int, most_deliveries: int = 2**62) -> bool:
+        """Hand out what is due by now, in order; False if there is more than so many deliveries."""
+        for _ in range(most_deliveries):
+            event_us = self.simulation.next_event_us()
+            if self._due and self._due[0][0] <= min(event_us, now_us):
+                self._deliver()
+            elif event_us <= now_us:
+                self._step(event_us)
+            else:
+                return True
+        return False
+
+    def _advance(self, until_us: int) -> None:
+        """Run what happens before a time, step by step; what it hands out waits until it is due."""
+        while (event_us := self.simulation.next_event_us()) < until_us:
+            self._step(event_us)
+        self.simulation.advance(until_us)
+        self._advanced_us = max(self._advanced_us, until_us)
+
+    def _step(self, event_us: int) -> None:
+        self.simulation.advance(event_us + 1)
+        self._advanced_us = max(self._advanced_us, event_us + 1)
+        for tokens in self._times.new_tokens():
+            self.statistics.note(tokens)
+            self._schedule(zip(*(column.tolist() for column in tokens), strict=True))
+        for request, status in self._times.refused():
+            self.served[request].receiver.on_refusal(status, event_us)
+
+    def _schedule(self, tokens: Iterable[tuple[int, int, int, bool, int]]) -> None:
+        by_time: dict[int, tuple[list[tuple[int, int]], list[int]]] = {}
+        for request, count, due_us, is_last, end_us in tokens:
+            by_time.setdefault(due_us, ([], []))[0].append((request, count))
+            if is_last:
+                by_time.setdefault(end_us, ([], []))[1].append(request)
+        for due_us, (counts, ends) in by_time.items():
+            heapq.heappush(self._due, (due_us, self._n_due, counts, ends))
+            self._n_due += 1
+
+    def _deliver(self) -> None:
+        due_us, _, counts, ends = heapq.heappop(self._due)
+        served = self.served
+        ending = set(ends)
+        for request, count in counts:
+            is_end = request in ending
+            ending.discard(request)
+            served[request].receiver.on_tokens(count, due_us, is_end)
+        for request in sorted(ending):
+            served[request].receiver.on_tokens(0, due_us, True)
+
+
+def _joined(sequence: Sequence, size: int) -> Int32Vector:
+    whole = np.empty(size, np.int32)
+    whole[: len(sequence.prompt)] = sequence.prompt
+    whole[len(sequence.prompt) :] = sequence.output
+    return whole
