@@ -12,9 +12,11 @@ import numpy as np
 
 from blis.cluster.served_models import served_models
 from blis.engine import codes
+from blis.engine._jit import plain
 from blis.engine.fields import SETTING_NAMES, WORKLOAD_COLUMNS, Records, setting_record, workload_table
 from blis.engine.start import copy_state
 from blis.engine.state import State, Workload
+from blis.engine.transfers import next_transfer_us
 from blis.foundation.errors import ConfigError
 from blis.foundation.slo import CLASSES
 from blis.foundation.units import Int64Vector
@@ -122,6 +124,8 @@ class OnlineSimulation:
         if admission < self._n:
             times.append(int(state.requests.arrival_us[admission]) + int(self._settings.admission_latency_us))
         times.append(int(cluster[codes.NEXT_ROUTING_US]))
+        if self._settings.disaggregates:
+            times.append(int(plain(next_transfer_us)(state)))
         if self._settings.has_gateway:
             times += [int(places[codes.NEXT_CYCLE_US]), int(places[codes.NEXT_SWEEP_US])]
         return min(times)

@@ -22,6 +22,7 @@ def _run(config: Any) -> None:
     from blis.foundation.files import write_text_whole
     from blis.output.printing import json_text
     from blis.serving.deployment import unasked
+    from blis.serving.recording import record_all
     from blis.serving.running import serve
     from blis.serving.summary import summary, summary_lines
 
@@ -30,7 +31,11 @@ def _run(config: Any) -> None:
     if settings.behind == "instances" and (questions := unasked(settings.scenario)):
         notes = (*notes, f"behind=instances asks no router: {', '.join(questions)} decide nothing (behind=router).")
     tell(notes)
-    document = summary(serve(settings), settings)
+    served = serve(settings)
+    document = summary(served, settings)
+    if settings.record is not None:
+        document["recorded"], lost = record_all([front.engine for front in served.fronts], settings.record)
+        tell(lost)
     if settings.output == "json":
         sys.stdout.write(json_text(document))
     else:

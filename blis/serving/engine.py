@@ -77,6 +77,10 @@ class Engine:
         """Sequences that have not ended."""
         return len(self._times) + sum(len(ends) for *_, ends in self._due)
 
+    def prompts(self) -> Int64Vector:
+        """By row the identity of the whole prompt: the earliest request that has the same."""
+        return np.array([self._prompts[one.prompt_digest] for one in self.served], np.int64)
+
     def next_us(self) -> int:
         """When something is due next; never before a time that it has been told."""
         next_us = min(self.simulation.next_event_us(), UNKNOWN_US)

@@ -10,6 +10,7 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
 from blis.scenario import Scenario
 from blis.serving.deployment import BEHIND
+from blis.serving.recording import writer_of
 from blis.workload.drawing.lengths import Lengths, lengths_or_number
 
 OUTPUTS = ("text", "json")
@@ -105,4 +106,6 @@ def _path(given: object) -> Path | None:
         return None
     if not isinstance(given, str) or not given.strip():
         raise ConfigError(f"record must be the path of a file to be written; got {shown(given)}.")
-    return Path(given)
+    path = Path(given)
+    writer_of(path)
+    return path
