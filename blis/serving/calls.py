@@ -9,8 +9,9 @@ from blis.serving.answering import DONE, Phrases, usage
 from blis.serving.asking import Asked
 from blis.serving.clock import Clock
 from blis.serving.engine import Engine, Sequence
-from blis.serving.errors import Refusal, bad_request, too_many, unavailable
+from blis.serving.errors import Refusal, bad_request, unavailable
 from blis.serving.lateness import Lateness
+from blis.serving.settings import ServeSettings
 from blis.serving.tokenizer import word_of
 
 
@@ -29,7 +30,7 @@ class Choice:
 
     def on_refusal(self, status: int, due_us: int) -> None:
         """The cluster does not serve the sequence."""
-        self.call.refuse(_refusal(status, self.call.retry_after_s))
+        self.call.refuse(_refusal(status, self.call.settings))
 
     def text(self, start: int) -> str:
         """What has come since token `start`."""
@@ -47,14 +48,14 @@ class Call:
     phrases : Phrases
     engine, clock, lateness
         Where it is served, by whose time, and where it is counted how late tokens are.
-    retry_after_s : int
+    settings : ServeSettings
         What a refused client is told.
     """
 
     def __init__(
-        self, asked: Asked, phrases: Phrases, engine: Engine, clock: Clock, lateness: Lateness, retry_after_s: int
+        self, asked: Asked, phrases: Phrases, engine: Engine, clock: Clock, lateness: Lateness, settings: ServeSettings
     ) -> None:
-        self.asked, self.phrases, self.retry_after_s = asked, phrases, retry_after_s
+        self.asked, self.phrases, self.settings = asked, phrases, settings
         self.choices = [Choice(self, index) for index in range(asked.n_choices * len(asked.prompts))]
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -148,9 +149,10 @@ class Call:
         self._engine.statistics.note_end(instance, reason)
 
 
-def _refusal(status: int, retry_after_s: int) -> Refusal:
+def _refusal(status: int, settings: ServeSettings) -> Refusal:
     if status == DROPPED:
         return bad_request("The prompt and its answer need more KV blocks, or are longer, than an instance has.")
     if status in (UNROUTABLE, LOST):
-        return unavailable("No instance can serve the request now.", retry_after_s)
-    return too_many("The cluster has refused the request; try again later.", retry_after_s)
+        return unavailable("No instance can serve the request now.", settings.retry_after_s)
+    message = "The cluster has refused the request; try again later."
+    return unavailable(message, settings.retry_after_s, settings.refusal_status)

@@ -34,11 +34,7 @@ def no_such_model(name: str) -> Refusal:
     return Refusal(404, f"The model `{name}` does not exist.", "NotFoundError", "model")
 
 
-def too_many(message: str, retry_after_s: int) -> Refusal:
-    """The cluster refuses the request for now."""
-    return Refusal(429, message, "RateLimitError", None, retry_after_s)
-
-
-def unavailable(message: str, retry_after_s: int) -> Refusal:
-    """The cluster cannot serve the request now."""
-    return Refusal(503, message, "ServiceUnavailableError", None, retry_after_s)
+def unavailable(message: str, retry_after_s: int, status: int = 503) -> Refusal:
+    """The cluster does not serve the request now: 503, or 429 if it is said to be the client's turn to wait."""
+    kind = "RateLimitError" if status == 429 else "ServiceUnavailableError"
+    return Refusal(status, message, kind, None, retry_after_s)

@@ -81,7 +81,7 @@ class Front:
         for key in asked.ignored:
             self.counts.ignored[key] = self.counts.ignored.get(key, 0) + 1
         phrases = Phrases(asked, name, int(time.time()), asked.model or self.models[0])
-        call = Call(asked, phrases, self.engine, self.pacer.clock, self.lateness, self.settings.retry_after_s)
+        call = Call(asked, phrases, self.engine, self.pacer.clock, self.lateness, self.settings)
         sequences = [
             self._sequence(asked, prompt, copy, headers, model)
             for prompt in asked.prompts

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from blis.online import UNKNOWN_US
 from blis.serving.clock import Clock
@@ -26,6 +27,7 @@ class Pacer:
         self.engine = engine
         self.clock = clock
         self._is_wanted = asyncio.Event()
+        self.on_turn: list[Callable[[bool], None]] = []  #: called between deliveries, with whether nothing is due
         self.failure: BaseException | None = None
 
     def add(self, sequence: Sequence) -> None:
@@ -38,7 +40,10 @@ class Pacer:
         try:
             while True:
                 self._is_wanted.clear()
-                if not self.engine.run_until(self.clock.now_us(), _AT_ONCE):
+                is_idle = self.engine.run_until(self.clock.now_us(), _AT_ONCE)
+                for turn in self.on_turn:
+                    turn(is_idle)
+                if not is_idle:
                     await asyncio.sleep(0)
                     continue
                 await self._sleep_until(self.engine.next_us())

@@ -4,9 +4,10 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import AsyncIterator
 from collections.abc import Sequence as Several
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from blis.engine.loop import compiled_loop
@@ -17,7 +18,11 @@ from blis.serving.deployment import deployments
 from blis.serving.engine import Engine
 from blis.serving.front import Front
 from blis.serving.pacing import Pacer
+from blis.serving.publishing import Publishing
 from blis.serving.settings import ServeSettings
+
+#: Between two looks at whether the last answers have ended [s].
+_LOOK_S = 0.02
 
 
 @dataclass(slots=True)
@@ -27,6 +32,17 @@ class Served:
     fronts: list[Front]
     real_s: float
     unfinished: int  #: answers that were cut off
+
+
+@dataclass(slots=True)
+class Ports:
+    """What a server has while it runs."""
+
+    fronts: list[Front] = field(default_factory=list)
+    runners: list[Any] = field(default_factory=list)  #: aiohttp's
+    addresses: list[tuple[str, int]] = field(default_factory=list)
+    pacers: list[asyncio.Task[None]] = field(default_factory=list)
+    publishings: list[Publishing] = field(default_factory=list)
 
 
 def serve(settings: ServeSettings) -> Served:
@@ -45,45 +61,49 @@ def serve(settings: ServeSettings) -> Served:
     return asyncio.run(_serve(settings, prepared))
 
 
-def _check_packages(settings: ServeSettings) -> None:
-    names = ["aiohttp", "prometheus_client", *(("zmq", "msgpack") if settings.kv_events else ())]
-    for name in names:
-        try:
-            __import__(name)
-        except ImportError as error:
-            raise ConfigError(
-                f"blis.serve needs the package {name}; install it with: pip install 'blis[real]'."
-            ) from error
+@asynccontextmanager
+async def serving(settings: ServeSettings, prepared: Several[PreparedRun]) -> AsyncIterator[Ports]:
+    """The ports of a server, which answers until the context ends."""
+    clock, ports = Clock(settings.speed), Ports()
+    with_hashes = settings.kv_events is not None
+    for place, one in enumerate(prepared):
+        engine = Engine(one, seed=settings.scenario.seed, with_hashes=with_hashes)
+        ports.fronts.append(Front(Pacer(engine, clock), settings, place))
+    try:
+        for front in ports.fronts:
+            await _listen(front, settings, ports)
+            if settings.kv_events is not None:
+                _publish(front, settings, ports)
+        ports.pacers = [asyncio.create_task(front.pacer.run()) for front in ports.fronts]
+        yield ports
+    finally:
+        for pacer in ports.pacers:
+            pacer.cancel()
+        for runner in ports.runners:
+            await runner.cleanup()
+        await asyncio.gather(*ports.pacers, return_exceptions=True)
+        for publishing in ports.publishings:
+            publishing.close()
 
 
 async def _serve(settings: ServeSettings, prepared: Several[PreparedRun]) -> Served:
-    clock = Clock(settings.speed)
-    fronts = [
-        Front(Pacer(Engine(one, seed=settings.scenario.seed), clock), settings, place)
-        for place, one in enumerate(prepared)
-    ]
     stop = _stopped_by_signals()
-    runners = [await _listen(front, settings, place) for place, front in enumerate(fronts)]
-    pacers = [asyncio.create_task(front.pacer.run()) for front in fronts]
     started_s = time.monotonic()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(settings.duration_s):
-            await asyncio.wait([asyncio.create_task(stop.wait()), *pacers], return_when=asyncio.FIRST_COMPLETED)
-    real_s = time.monotonic() - started_s
-    for runner in runners:
-        for site in list(runner.sites):
-            await site.stop()
-    await _drain(fronts, settings.drain_s, stop)
-    unfinished = sum(front.engine.n_in_flight for front in fronts)
-    for runner in runners:
-        await runner.cleanup()
-    for pacer in pacers:
-        pacer.cancel()
-    results = await asyncio.gather(*pacers, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
-    return Served(fronts, real_s, unfinished)
+    async with serving(settings, prepared) as ports:
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait(
+            [stopped, *ports.pacers], return_when=asyncio.FIRST_COMPLETED, timeout=settings.duration_s
+        )  # fmt: skip
+        stopped.cancel()
+        real_s = time.monotonic() - started_s
+        for pacer in ports.pacers:
+            if pacer.done():
+                pacer.result()  # why it has ended
+        for runner in ports.runners:
+            for site in list(runner.sites):
+                await site.stop()
+        await _drain(ports.fronts, settings.drain_s, stop)
+        return Served(ports.fronts, real_s, sum(front.engine.n_in_flight for front in ports.fronts))
 
 
 async def _drain(fronts: Several[Front], drain_s: float, stop: asyncio.Event) -> None:
@@ -91,7 +111,7 @@ async def _drain(fronts: Several[Front], drain_s: float, stop: asyncio.Event) ->
     stop.clear()
     until_s = time.monotonic() + drain_s
     while time.monotonic() < until_s and not stop.is_set() and any(front.engine.n_in_flight for front in fronts):
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(_LOOK_S)
 
 
 def _stopped_by_signals() -> asyncio.Event:
@@ -103,26 +123,46 @@ def _stopped_by_signals() -> asyncio.Event:
     return stop
 
 
-async def _listen(front: Front, settings: ServeSettings, place: int) -> Any:
+async def _listen(front: Front, settings: ServeSettings, ports: Ports) -> None:
     from aiohttp import web
 
     from blis.serving.app import application
 
-    runner = web.AppRunner(application(front), handle_signals=False, access_log=None, handler_cancellation=True,
-                           shutdown_timeout=1.0)  # fmt: skip
+    runner = web.AppRunner(
+        application(front), handle_signals=False, access_log=None, handler_cancellation=True, shutdown_timeout=1.0
+    )
     await runner.setup()
-    port = settings.port + place if settings.port else 0
+    ports.runners.append(runner)
+    port = settings.port + front.place if settings.port else 0
     if port > 65535:
-        raise ConfigError(f"port must leave room for {place + 1} instances below 65536; got {settings.port}.")
+        raise ConfigError(f"port must leave room for {len(ports.fronts)} instances below 65536; got {settings.port}.")
     try:
         await web.TCPSite(runner, settings.host, port, backlog=2048).start()
     except OSError as error:
-        await runner.cleanup()
         raise ConfigError(
             f"port {port} on {settings.host!r} cannot be served: {error.strerror or error}. Choose another port=."
         ) from error
-    address = runner.addresses[0]
-    host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    what = "all instances behind the router" if settings.behind == "router" else f"instance {place}"
-    print(f"serving {', '.join(front.models)} on http://{host}:{address[1]} ({what})", file=sys.stderr, flush=True)
-    return runner
+    host, port = runner.addresses[0][:2]
+    ports.addresses.append((host, port))
+    shown_host = f"[{host}]" if ":" in host else host
+    what = "all instances behind the router" if settings.behind == "router" else f"instance {front.place}"
+    print(f"serving {', '.join(front.models)} on http://{shown_host}:{port} ({what})", file=sys.stderr, flush=True)
+
+
+def _publish(front: Front, settings: ServeSettings, ports: Ports) -> None:
+    assert settings.kv_events is not None
+    first = sum(one.n_instances for one in ports.publishings)
+    publishing = Publishing(front, settings.kv_events, ports.addresses[-1], first)
+    ports.publishings.append(publishing)
+    front.pacer.on_turn.append(lambda is_idle: publishing.look(is_idle=is_idle))
+
+
+def _check_packages(settings: ServeSettings) -> None:
+    names = ["aiohttp", "prometheus_client", *(("zmq", "msgpack") if settings.kv_events else ())]
+    for name in names:
+        try:
+            __import__(name)
+        except ImportError as error:
+            raise ConfigError(
+                f"blis.serve needs the package {name}; install it with: pip install 'blis[real]'."
+            ) from error
