@@ -15,6 +15,8 @@ from blis.serving.tokenizer import ALL_IDS, text_of
 
 #: Of a body: a prompt of a million ids with its commas has less.
 _MOST_BYTES = 64 * 2**20
+#: Where SGLang's router asks its workers what they serve.
+_SGLANG_PATHS = ("/get_model_info", "/model_info", "/get_server_info", "/server_info")
 _EVENT_STREAM = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
 
 
@@ -33,6 +35,7 @@ def application(front: Front) -> web.Application:
             web.post("/ping", routes.health),
             web.get("/load", routes.load),
             web.get("/version", routes.version),
+            *(web.get(path, routes.served) for path in _SGLANG_PATHS),
             web.get("/metrics", routes.metrics),
             web.post("/tokenize", routes.tokenize),
             web.post("/detokenize", routes.detokenize),
@@ -94,6 +97,11 @@ class _Routes:
         from importlib.metadata import version
 
         return web.json_response({"version": f"blis {version('blis')}"})
+
+    async def served(self, request: web.Request) -> web.StreamResponse:
+        name = self._front.models[0]
+        named = {"model_path": name, "served_model_name": name, "tokenizer_path": name}
+        return web.json_response({**named, "model_id": name, "is_generation": True, "dp_size": 1})
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         text, content_type = exposition(self._front)

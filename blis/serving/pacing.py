@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from blis.foundation.units import US_PER_S
 from blis.online import UNKNOWN_US
 from blis.serving.clock import Clock
 from blis.serving.engine import Engine, Sequence
 
-#: Deliveries between two looks at what the network has brought.
-_AT_ONCE = 4
+#: Who is later than this [s] hands out what has become due meanwhile together.
+_BEHIND_S = 0.005
 #: Longest sleep [s]: an event loop's timers are no better for very late times.
 _LONGEST_S = 3600.0
 
@@ -27,6 +28,7 @@ class Pacer:
         self.engine = engine
         self.clock = clock
         self._is_wanted = asyncio.Event()
+        self._behind_us = int(_BEHIND_S * clock.speed * US_PER_S)
         self.on_turn: list[Callable[[bool], None]] = []  #: called between deliveries, with whether nothing is due
         self.failure: BaseException | None = None
 
@@ -40,13 +42,11 @@ class Pacer:
         try:
             while True:
                 self._is_wanted.clear()
-                is_idle = self.engine.run_until(self.clock.now_us(), _AT_ONCE)
+                self.engine.run_until(self.clock.now_us(), self._behind_us)
+                next_us = self.engine.next_us()
                 for turn in self.on_turn:
-                    turn(is_idle)
-                if not is_idle:
-                    await asyncio.sleep(0)
-                    continue
-                await self._sleep_until(self.engine.next_us())
+                    turn(next_us > self.clock.now_us())
+                await self._sleep_until(next_us)
         except Exception as error:
             self.failure = error
             raise

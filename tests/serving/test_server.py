@@ -279,13 +279,14 @@ def test_a_client_that_goes_away_is_counted_and_disturbs_nobody() -> None:
         body = {"model": "sim", "prompt": "a", "max_tokens": 900, "ignore_eos": True, "stream": True}
         async with client.session.post(client.url("/v1/completions"), json=body) as response:
             await response.content.readany()
-        other = await client.post("/v1/completions", {**ANSWER, "prompt": "b"})
+        other = await client.post("/v1/completions", {**ANSWER, "prompt": "b", "max_tokens": 1})
         front = client.ports.fronts[0]
         while not front.counts.disconnected:
             await asyncio.sleep(0.01)
         return other, front
 
-    (status, _), front = talk(settings(), ask)
+    # So slow that the long answer cannot end before its client has gone.
+    (status, _), front = talk(settings(speed=0.05), ask)
 
     assert status == 200
     assert front.counts.answered == 1
