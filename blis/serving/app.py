@@ -28,6 +28,8 @@ def application(front: Front) -> web.Application:
         [
             web.post("/v1/completions", routes.completions),
             web.post("/v1/chat/completions", routes.chat),
+            web.post("/v1/completions/render", routes.rendered_completions),
+            web.post("/v1/chat/completions/render", routes.rendered_chat),
             web.get("/v1/models", routes.models),
             web.get("/v1/models/{name:.+}", routes.model),
             web.get("/health", routes.health),
@@ -74,6 +76,12 @@ class _Routes:
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, is_chat=True)
+
+    async def rendered_completions(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(await self._rendered(request, is_chat=False))
+
+    async def rendered_chat(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response((await self._rendered(request, is_chat=True))[0])
 
     async def models(self, request: web.Request) -> web.StreamResponse:
         return web.json_response({"object": "list", "data": [self._card(name) for name in self._front.models]})
@@ -149,6 +157,15 @@ class _Routes:
             raise
         front.counts.answered += 1
         return response
+
+    async def _rendered(self, request: web.Request, *, is_chat: bool) -> list[dict[str, Any]]:
+        """The ids of prompts, as routers ask for them that look for a prompt's blocks in what instances have cached."""
+        asked = asked_of(parsed(await request.read()), self._front.tokenizer, is_chat=is_chat)
+        name = asked.model or self._front.models[0]
+        return [
+            {"request_id": f"render-{place}", "token_ids": ids, "model": name, "sampling_params": {}, "stream": False}
+            for place, ids in enumerate(asked.prompts)
+        ]
 
     async def _whole(self, call: Call) -> web.StreamResponse:
         await call.ended

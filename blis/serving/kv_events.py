@@ -71,6 +71,13 @@ class Publisher:
         self._topic = topic.encode()
         self.n_sent = 0
 
+    @property
+    def address(self) -> str:
+        """Where it is bound."""
+        import zmq
+
+        return self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
     def publish(self, events: list[Any], at_unix_s: float) -> None:
         """Send a batch, if there is anything in it."""
         if not events:
