@@ -13,7 +13,8 @@ import numpy as np
 from blis.cluster.served_models import served_models
 from blis.engine import codes
 from blis.engine._jit import plain
-from blis.engine.fields import SETTING_NAMES, WORKLOAD_COLUMNS, Records, setting_record, workload_table
+from blis.engine.fields import SETTING_NAMES, WORKLOAD_COLUMNS, setting_record, workload_table
+from blis.engine.records import Records
 from blis.engine.start import copy_state
 from blis.engine.state import State, Workload
 from blis.engine.transfers import next_transfer_us

@@ -58,7 +58,7 @@ def test_what_is_cached_is_told_once_and_what_is_evicted_is_taken_back() -> None
     # 12 prompt tokens are three whole blocks of 4.
     assert first == ((tuple(range(12 // BLOCK)),), ())
     assert all(not one.stored and not one.removed for one in again)
-    # Of 33 blocks 24 have room: the first three go, and the last six of the prompt behind them, which nobody was told of.
+    # Of 33 blocks 24 have room: the first three go, and the last six of the next prompt, which nobody was told of.
     assert [len(chain) for chain in last.stored] == [4, 10, 10]
     assert last.removed == (0, 1, 2)
 
