@@ -153,9 +153,11 @@ class _Routes:
             response = await (self._stream(request, call) if asked.streams else self._whole(call))
         except (asyncio.CancelledError, ConnectionError):
             call.is_abandoned = True
-            front.counts.disconnected += 1
+            if not front.is_ending:
+                front.counts.disconnected += 1
             raise
-        front.counts.answered += 1
+        if call.refusal is None:
+            front.counts.answered += 1
         return response
 
     async def _rendered(self, request: web.Request, *, is_chat: bool) -> list[dict[str, Any]]:
@@ -181,6 +183,10 @@ class _Routes:
         if transport is None:
             raise ConnectionResetError("the client has gone")
         call.connect(transport, is_chunked=is_chunked)
-        await call.ended
+        try:
+            await call.ended
+        except Refusal as refusal:  # it is too late for another status
+            self._front.counts.refused += 1
+            call.tell(refusal)
         await response.write_eof()
         return response

@@ -1,6 +1,7 @@
 """One HTTP request on its way: its sequences, and what has been sent of their answers."""
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -60,6 +61,7 @@ class Call:
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.is_abandoned = False
+        self.refusal: Refusal | None = None
         self._engine, self._clock, self._lateness = engine, clock, lateness
         self._n_open = len(self.choices)
         self._transport: asyncio.WriteTransport | None = None
@@ -82,11 +84,16 @@ class Call:
             self.ended.set_result(None)
 
     def refuse(self, refusal: Refusal) -> None:
-        """End without an answer."""
+        """End without an answer, or in the midst of it."""
+        self.refusal = refusal
         for future in (self.begun, self.ended):
             if not future.done():
                 future.set_exception(refusal)
                 future.exception()  # nobody may be waiting for it any more
+
+    def tell(self, refusal: Refusal) -> None:
+        """End a stream with an error."""
+        self._send(b"data: " + json.dumps(refusal.body()).encode() + b"\n\n" + DONE, 0, 0)
 
     def connect(self, transport: asyncio.WriteTransport, *, is_chunked: bool) -> None:
         """Send what is there already, and from now on at once: chunks are written to the connection directly."""

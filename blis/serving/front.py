@@ -55,6 +55,7 @@ class Front:
         self.engine = pacer.engine
         self.lateness = Lateness()
         self.counts = Counts()
+        self.is_ending = False  #: whether it cuts off what has not been answered
         self.tokenizer = Tokenizer()
         instances = self.engine.prepared.cluster.instances
         self._served = served_models(instances)
@@ -134,9 +135,9 @@ class Front:
                 "which leaves none for the answer. Please shorten it.",
                 "messages" if asked.is_chat else "prompt",
             )
+        cluster = self.engine.prepared.cluster
+        room = max(one.kv_blocks for one in cluster.instances) * cluster.block_size_tokens - n_prompt
         if asked.most_tokens is None:
-            blocks = max(one.kv_blocks for one in self.engine.prepared.cluster.instances)
-            room = blocks * self.engine.prepared.cluster.block_size_tokens - n_prompt
             return max(1, min(longest - n_prompt if longest else room, room))
         if longest and n_prompt + asked.most_tokens > longest:
             raise bad_request(
@@ -144,7 +145,9 @@ class Front:
                 f" requested: {n_prompt} in the prompt, {asked.most_tokens} for the answer. Please reduce either.",
                 "max_tokens",
             )
-        return asked.most_tokens
+        if asked.ignores_end and asked.most_tokens > room + 1:  # the last token need not be stored
+            raise bad_request(f"The KV cache has room for {max(room, 0)} tokens behind the prompt.", "max_tokens")
+        return max(1, min(asked.most_tokens, room + 1))
 
     def _tenant(self, name: str) -> int:
         """The number of a tenant; those beyond the last that are told apart share it."""

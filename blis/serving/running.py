@@ -103,6 +103,8 @@ async def _serve(settings: ServeSettings, prepared: Several[PreparedRun]) -> Ser
             for site in list(runner.sites):
                 await site.stop()
         await _drain(ports.fronts, settings.drain_s, stop)
+        for front in ports.fronts:
+            front.is_ending = True
         return Served(ports.fronts, real_s, sum(front.engine.n_in_flight for front in ports.fronts))
 
 

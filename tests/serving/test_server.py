@@ -100,7 +100,7 @@ def test_a_completion_has_as_many_words_as_tokens() -> None:
     }
 
 
-def test_a_stream_has_a_chunk_for_each_token_and_tells_the_usage_at_its_end() -> None:
+def test_a_stream_has_all_tokens_and_tells_the_usage_at_its_end() -> None:
     async def ask(client: Client) -> Any:
         body = {**ANSWER, "messages": [{"role": "user", "content": "hi"}], "stream_options": {"include_usage": True}}
         return await client.events("/v1/chat/completions", body)
@@ -109,8 +109,9 @@ def test_a_stream_has_a_chunk_for_each_token_and_tells_the_usage_at_its_end() ->
 
     assert first["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert first["object"] == "chat.completion.chunk"
-    assert len(chunks) == 6
-    assert [one["choices"][0]["finish_reason"] for one in chunks] == [None] * 5 + ["length"]
+    # A server that is behind puts several tokens into a chunk.
+    assert len("".join(one["choices"][0]["delta"]["content"] for one in chunks).split()) == 6
+    assert [one["choices"][0]["finish_reason"] for one in chunks] == [None] * (len(chunks) - 1) + ["length"]
     assert last["choices"] == []
     assert last["usage"]["completion_tokens"] == 6
 
@@ -194,6 +195,7 @@ def test_answers_end_by_themselves_unless_the_client_says_otherwise() -> None:
         ("/v1/completions", {"prompt": "a", "model": "other"}, 404, "The model `other` does not exist"),
         ("/v1/completions", {"prompt": "a " * 999, "max_tokens": 2}, 400, "maximum context length is 1000 tokens"),
         ("/v1/completions", {"prompt": "a " * 1000}, 400, "maximum context length is 1000 tokens"),
+        ("/v1/completions", {"prompt": "a", "max_tokens": 990, "ignore_eos": True}, 400, "has room for 799 tokens"),
         ("/v1/chat/completions", {"messages": []}, 400, "at least one message"),
         ("/v1/chat/completions", {"messages": [{"content": "a"}]}, 400, "messages[0] must be an object with a role"),
         ("/v1/nothing", {}, 404, "Not Found"),
@@ -203,7 +205,7 @@ def test_what_cannot_be_served_is_refused_in_words(path: str, body: Any, status:
     async def ask(client: Client) -> Any:
         return await client.post(path, body)
 
-    got, answer = talk(settings(), ask)
+    got, answer = talk(settings(cluster={"kv_blocks": 50}), ask)
 
     assert got == status
     assert words in answer["error"]["message"]
