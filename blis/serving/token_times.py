@@ -18,6 +18,7 @@ from blis.engine.codes import (
     LOST,
     REJECTED,
     RUNNING,
+    STATUS_NAMES,
     TIMED_OUT,
     UNROUTABLE,
 )
@@ -27,7 +28,8 @@ from blis.online import OnlineSimulation
 #: Ends without an answer.
 REFUSALS = (REJECTED, GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, GATEWAY_EVICTED, TIMED_OUT)
 FAILURES = (DROPPED, UNROUTABLE, LOST)
-_ENDS = np.array([*REFUSALS, *FAILURES])
+#: By status, whether it is one of these.
+_HAS_FAILED = np.isin(np.arange(len(STATUS_NAMES)), [*REFUSALS, *FAILURES])
 
 
 class Tokens(NamedTuple):
@@ -60,8 +62,8 @@ class TokenTimes:
 
     def refused(self) -> list[tuple[int, int]]:
         """Requests that have ended without an answer since this was last asked, each with the code of its end."""
-        status = self._simulation.state.requests.status[self._rows]
-        ended = np.isin(status, _ENDS)
+        status = self._simulation.state.requests.view(np.ndarray)["status"][self._rows]
+        ended = _HAS_FAILED[status]
         if not ended.any():
             return []
         told = list(zip(self._rows[ended].tolist(), status[ended].tolist(), strict=True))

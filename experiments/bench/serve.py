@@ -16,9 +16,10 @@ from typing import Any
 
 from experiments.bench import Measurement
 
-STREAMS, TOKENS = 1_000, 200
+STREAMS, TOKENS = 1_000, 300
 ALONE_TOKENS = 300
 _HOST = "127.0.0.1"
+_RAMP_S = 4.0  #: in which the streams begin; they last longer
 
 
 def measure() -> Measurement:
@@ -70,11 +71,14 @@ def _served(folder: str, n_streams: int, n_tokens: int) -> dict[str, Any]:
 
 
 async def _streams(port: int, n_streams: int, n_tokens: int) -> None:
-    await asyncio.gather(*(_stream(port, number, n_tokens) for number in range(n_streams)))
+    await asyncio.gather(
+        *(_stream(port, number, n_tokens, _RAMP_S * number / n_streams) for number in range(n_streams))
+    )
 
 
-async def _stream(port: int, number: int, n_tokens: int) -> None:
+async def _stream(port: int, number: int, n_tokens: int, after_s: float) -> None:
     """One answer, read as it comes; what clients do with chunks costs them, not the server, so nothing is parsed."""
+    await asyncio.sleep(after_s)
     prompt = [number % 1000 + 1] * 64 + [number % 97] * 64
     body = json.dumps({"prompt": prompt, "max_tokens": n_tokens, "ignore_eos": True, "stream": True}).encode()
     reader, writer = await asyncio.open_connection(_HOST, port)
