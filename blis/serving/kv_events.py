@@ -12,6 +12,11 @@ from blis.serving.block_numbers import BlockNumbers
 from blis.serving.cache_changes import Changes
 
 _MEDIUM = "GPU"
+#: Fields that vLLM has had since it packs maps: one group of layers, all of which attend to everything.
+_SINCE_MAPS = {
+    "BlockStored": {"group_idx": 0, "kv_cache_spec_kind": "full_attention"},
+    "BlockRemoved": {"group_idx": 0},
+}
 
 
 def events_of(changes: Changes, blocks: BlockNumbers, block_size_tokens: int, form: str) -> list[Any]:
@@ -49,7 +54,9 @@ def cleared(form: str) -> Any:
 
 
 def _packed(name: str, fields: dict[str, Any], form: str) -> Any:
-    return [name, *fields.values()] if form == "array" else {"type": name, **fields}
+    if form == "array":
+        return [name, *fields.values()]
+    return {"type": name, **fields, **_SINCE_MAPS.get(name, {})}
 
 
 class Publisher:

@@ -83,7 +83,10 @@ def test_events_are_packed_as_vllm_packs_them(form: str) -> None:
         "medium": "GPU",
         "lora_name": None,
     }
-    assert event == (["BlockStored", *fields.values()] if form == "array" else {"type": "BlockStored", **fields})
+    later = {"group_idx": 0, "kv_cache_spec_kind": "full_attention"}
+    assert event == (
+        ["BlockStored", *fields.values()] if form == "array" else {"type": "BlockStored", **fields, **later}
+    )
     assert cleared(form) == (["AllBlocksCleared"] if form == "array" else {"type": "AllBlocksCleared"})
 
 
