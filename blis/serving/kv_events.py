@@ -13,7 +13,7 @@ from blis.serving.cache_changes import Changes
 
 _MEDIUM = "GPU"
 #: Fields that vLLM has had since it packs maps: one group of layers, all of which attend to everything.
-_SINCE_MAPS = {
+_SINCE_MAPS: dict[str, dict[str, Any]] = {
     "BlockStored": {"group_idx": 0, "kv_cache_spec_kind": "full_attention"},
     "BlockRemoved": {"group_idx": 0},
 }
