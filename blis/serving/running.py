@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from blis.engine.loop import compiled_loop
 from blis.foundation.errors import ConfigError
 from blis.prepare import PreparedRun
 from blis.serving.clock import Clock
@@ -57,18 +56,17 @@ def serve(settings: ServeSettings) -> Served:
     """
     _check_packages(settings)
     prepared = deployments(settings.scenario, settings.behind)
-    compiled_loop()  # made or loaded before the clock starts
     return asyncio.run(_serve(settings, prepared))
 
 
 @asynccontextmanager
 async def serving(settings: ServeSettings, prepared: Several[PreparedRun]) -> AsyncIterator[Ports]:
     """The ports of a server, which answers until the context ends."""
-    clock, ports = Clock(settings.speed), Ports()
     with_hashes = settings.kv_events is not None
-    for place, one in enumerate(prepared):
-        engine = Engine(one, seed=settings.scenario.seed, with_hashes=with_hashes)
-        ports.fronts.append(Front(Pacer(engine, clock), settings, place))
+    engines = [Engine(one, seed=settings.scenario.seed, with_hashes=with_hashes) for one in prepared]
+    # The kernels have been made or loaded by now, before the clock starts.
+    clock, ports = Clock(settings.speed), Ports()
+    ports.fronts = [Front(Pacer(engine, clock), settings, place) for place, engine in enumerate(engines)]
     try:
         for front in ports.fronts:
             await _listen(front, settings, ports)
