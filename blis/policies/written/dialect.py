@@ -1,6 +1,7 @@
 """Reads the source of a written policy, and refuses what is not in its dialect."""
 
 import ast
+import copy
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ class Program:
 
     question: str
     source: str
-    digest: str  #: content address of question and source
+    digest: str  #: content address of question and syntax: comments and docstrings do not count
     tree: ast.Module = field(compare=False, repr=False)
     functions: tuple[str, ...]  #: that it defines, its verb among them
     reads: frozenset[str]  #: fields of its views that it reads
@@ -47,6 +48,12 @@ class Program:
         place = ASKED[self.question].arguments.index("memory")
         name = verb.args.args[place].arg
         return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(verb))
+
+    @property
+    def summary(self) -> str:
+        """What its docstring says, or that of its verb; "" without any."""
+        verb = next(node for node in self.tree.body if isinstance(node, ast.FunctionDef) and node.name == self.verb)
+        return (ast.get_docstring(self.tree) or ast.get_docstring(verb) or "").strip()
 
     @property
     def name(self) -> str:
@@ -83,7 +90,7 @@ def _checked(question: str, where: str, source: str) -> Program:
         found = _Module(question, tree)
     except OutsideError as error:
         raise ConfigError(f"{where}.source, line {error.line}: {error.rule}.") from error
-    digest = hashlib.sha256(f"{question}\0{source}".encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hashlib.sha256(f"{question}\0{ast.dump(_without_words(tree))}".encode("utf-8", "replace")).hexdigest()
     return Program(question, source, digest, tree, tuple(found.functions), found.reads)
 
 
@@ -237,6 +244,15 @@ def _inside(function: ast.FunctionDef) -> Iterator[ast.AST]:
         is_docstring = place == 0 and isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
         if not is_docstring:
             yield from names.walk(statement)
+
+
+def _without_words(tree: ast.Module) -> ast.Module:
+    """The tree without docstrings."""
+    bare = copy.deepcopy(tree)
+    for node in ast.walk(bare):
+        if isinstance(node, ast.Module | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return bare
 
 
 def _called_in(function: ast.FunctionDef, functions: Mapping[str, ast.FunctionDef]) -> set[str]:

@@ -62,9 +62,8 @@ class WrittenVerb:
         """
         views, memory = given[: len(self._layout)], given[len(self._layout) + 1]
         vector = given[-1] if self._asked.fills else None
-        if self._process is None:
-            self._process = _Process(self._setup())
-            self._known[:] = 0.0
+        self.start()
+        assert self._process is not None
         content = self._question(views, memory[:MEMORY_NUMBERS], vector)
         try:
             reply = self._process.ask(content)
@@ -72,6 +71,18 @@ class WrittenVerb:
         except BaseException:
             self.close()
             raise
+
+    def start(self) -> None:
+        """Start the process, if there is none.
+
+        Raises
+        ------
+        ContractError
+            If it does not become ready.
+        """
+        if self._process is None:
+            self._process = _Process(self._setup())
+            self._known[:] = 0.0
 
     def close(self) -> None:
         """End the process, if there is one."""
