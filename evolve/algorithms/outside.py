@@ -34,6 +34,7 @@ class Desk:
         self._changed = threading.Condition()
         self._waiting: list[Ticket] = []
         self._why_closed: str | None = None
+        self.closed = threading.Event()  #: set once nothing is taken any more
         self._is_complete = False
 
     def hand_in(self, ticket: Ticket) -> None:
@@ -68,6 +69,7 @@ class Desk:
         """Take nothing any more, and disappoint whoever waits."""
         with self._changed:
             self._why_closed = self._why_closed or why
+            self.closed.set()
             left, self._waiting = self._waiting, []
             self._changed.notify_all()
         for ticket in left:

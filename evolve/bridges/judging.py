@@ -62,9 +62,7 @@ class Judging:
         try:
             genome = self.plan.problem.check("candidate", dict(sources))
         except ConfigError as error:
-            verdict = self._refusal(str(error))
-            self._keep(sources, parents, verdict)
-            return verdict
+            return self.refusal(sources, str(error), parents)
         digest = self.plan.problem.digest(genome)
         with self._lock:
             ticket = self._known.get(digest)
@@ -79,11 +77,23 @@ class Judging:
         """The problem's seeds: candidates to begin with."""
         return [dict(genome) for genome in self.plan.first]
 
-    def _refusal(self, why: str) -> Verdict:
+    def refusal(self, sources: Mapping[str, str], why: str, parents: Sequence[str] = ()) -> Verdict:
+        """The verdict on what is no candidate, kept like every other."""
         with self._lock:
             self.refused += 1
         text = f"# The candidate was refused before it ran\n\n- {why}\n"
-        return Verdict(REFUSED, LEAST_MERIT, dict.fromkeys(self.parts, LEAST_MERIT), feedback=text)
+        verdict = Verdict(REFUSED, LEAST_MERIT, dict.fromkeys(self.parts, LEAST_MERIT), feedback=text)
+        self._keep(sources, parents, verdict)
+        return verdict
+
+    def digest_of(self, sources: Mapping[str, str]) -> tuple[str, ...]:
+        """The digest of a candidate that was handed in before, as the only parent; none of anything else."""
+        try:
+            digest = self.plan.problem.digest(self.plan.problem.check("candidate", dict(sources)))
+        except ConfigError:
+            return ()
+        with self._lock:
+            return (digest,) if digest in self._known else ()
 
     def _verdict(self, genome: Genome, score: Score) -> Verdict:
         """In the search's thread, as what it asks of the judge is known already."""
@@ -93,7 +103,8 @@ class Judging:
         (judgement,) = plan.judge.score([phenotype], "train", seeds, top.num_requests)
         parts = self._merits(judgement)
         errors = [record.error for _, record in judgement.records if record.error is not None]
-        is_lost = len(errors) == len(judgement.records)
+        if len(errors) == len(judgement.records):
+            return self._failure(genome, errors)
         worst = min(parts, key=lambda name: parts[name])
         explained = "" if errors else self._explained(phenotype, worst, judgement)
         known = plan.judge.baselines("train", seeds, top.num_requests)
@@ -101,8 +112,13 @@ class Judging:
             judgement, parts, {name: one.score.fitness for name, one in known.items()}, explained, worst, errors[:1]
         )
         figures = {name: float(value) for name, value in judgement.figures.items() if value is not None}
-        merit = LEAST_MERIT if is_lost else float(score.values[0])
-        return Verdict(FAILED if is_lost else JUDGED, merit, parts, figures, text, plan.problem.digest(genome))
+        return Verdict(JUDGED, float(score.values[0]), parts, figures, text, plan.problem.digest(genome))
+
+    def _failure(self, genome: Genome, errors: Sequence[str]) -> Verdict:
+        """The verdict on a candidate of which every run failed."""
+        text = "# Every run of the candidate failed\n\n" + "".join(f"- {error}\n" for error in dict.fromkeys(errors))
+        lost = dict.fromkeys(self.parts, LEAST_MERIT)
+        return Verdict(FAILED, LEAST_MERIT, lost, feedback=text, digest=self.plan.problem.digest(genome))
 
     def _merits(self, judgement: Judgement) -> dict[str, float]:
         """Of each part the mean over its scenarios; where a constraint is broken, or a run failed, what that costs."""

@@ -20,7 +20,6 @@ class Verdict:
     figures: Mapping[str, float] = field(default_factory=dict)  #: mean figures of its runs
     feedback: str = ""  #: for whoever writes the next candidate
     digest: str = ""  #: of the genome; "" if it was refused
-    evaluations: int = 0  #: that the search had spent when it was judged
 
     def plain(self) -> dict[str, Any]:
         """Ready for JSON."""

@@ -5,7 +5,6 @@ simulation does not need (`blis.policies.written.confinement`), runs its tasks, 
 Whatever it writes is checked; what it does not write in time is a failure.
 """
 
-import ctypes
 import json
 import math
 import os
@@ -35,7 +34,6 @@ MEMORY_BYTES = 2 << 30
 START_S = 60.0
 _MOST_LINE = 1 << 20
 _MOST_TEXT = 60_000
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 #: A small policy that makes the compiler load all that it needs for one.
 _SAMPLE = """
@@ -122,7 +120,7 @@ def _be_a_candidate(
     """In the forked process: get ready, give up everything else, work, and end without looking back."""
     status = 1
     try:
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+        confinement.end_with_parent()
         confinement.close_all_but((pipe, 2))
         with suppress(BlisError):  # which the run itself reports
             for policy in prepared[0].preparations.policies(tasks[0].phenotype).policies.values():

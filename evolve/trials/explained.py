@@ -1,5 +1,7 @@
 """Why a policy did as it did in one scenario, as text: the summary of a traced run."""
 
+from dataclasses import replace
+
 from blis.explaining.explanation import explanation
 from blis.explaining.summary import summary_text
 from blis.outcome import outcome
@@ -22,7 +24,8 @@ def explained(task: Task, prepared: Prepared) -> str:
     stage = stage_of(prepared, task.phenotype.limits, True)
     simulation = Simulation.on(stage, prepared_run(stage.cluster, prepared.preparations.policies(task.phenotype)))
     simulation.run()
-    result = Result(prepared.scenario, prepared.scenario.seed, simulation, outcome(simulation), engine_s=0.0)
+    scenario = replace(prepared.scenario, policies=dict(task.phenotype.policies))
+    result = Result(scenario, prepared.scenario.seed, simulation, outcome(simulation), engine_s=0.0)
     text = summary_text(result, result.metrics(), explanation(result))
     simulation.leave()
     return text

@@ -152,6 +152,7 @@ def main() -> NoReturn:
     """Be confined, read the policy, and answer until nobody asks any more."""
     limits = json.loads(read_frame())
     confinement.close_all_but((0, 1))
+    confinement.end_with_parent()
     confinement.limit(limits["memory_bytes"], limits["cpu_s"])
     is_filtered = confinement.only_compute()
     setup = json.loads(read_frame())

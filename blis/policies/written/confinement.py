@@ -8,6 +8,7 @@ import ctypes
 import os
 import platform
 import resource
+import signal
 import struct
 from collections.abc import Iterable
 
@@ -16,7 +17,7 @@ _X86_64 = 0xC000003E
 _KILL, _ALLOW, _REFUSE = 0x80000000, 0x7FFF0000, 0x00050001  # the last with errno EPERM
 _LOAD, _EQUAL, _HAS_BITS, _RETURN = 0x20, 0x15, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
-_NO_NEW_PRIVILEGES, _SET_FILTER, _FILTER_MODE = 38, 22, 2
+_NO_NEW_PRIVILEGES, _SET_FILTER, _FILTER_MODE, _DIE_WITH_PARENT = 38, 22, 2, 1
 _EXECUTABLE = 4  # PROT_EXEC
 _WRITES = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000  # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC, O_APPEND
 
@@ -74,6 +75,12 @@ def only_simulate() -> bool:
         *_each(_ALIEN, _REFUSE),
     ]
     return _install(rules, _ALLOW)
+
+
+def end_with_parent() -> None:
+    """Let this process be killed when whoever started it ends; nothing where there is no such thing."""
+    if platform.system() == "Linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
 
 
 def close_all_but(kept: Iterable[int]) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -199,11 +200,12 @@ class _Process:
 
     def end(self) -> None:
         """Stop it, whatever it does."""
-        self._process.kill()
-        self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+        with suppress(PermissionError):  # where the simulator is confined itself, the process ends with it
+            self._process.kill()
+            self._process.wait()
 
     def _send(self, content: bytes) -> None:
         pipe = self._process.stdin
