@@ -48,8 +48,9 @@ def with_source(where: str, choice: Mapping[str, Any], folder: Path | None = Non
         raise ConfigError(f"{where}: a written policy has either source or file; got {shown(sorted(given))}.")
     if file is None:
         return {"policy": WRITTEN, "source": source}
-    path = check_path(f"{where}.file", file)
-    return {"policy": WRITTEN, "source": read_text(path if folder is None or path.is_absolute() else folder / path)}
+    if folder is not None and isinstance(file, str) and file:
+        file = str(folder / file)  # which an absolute one stays
+    return {"policy": WRITTEN, "source": read_text(check_path(f"{where}.file", file))}
 
 
 def known_of(program: Program) -> ModuleType:

@@ -89,7 +89,8 @@ class Outside:
     """
 
     def __init__(self, problem: Problem, first: Sequence[Genome], most: int) -> None:
-        self.problem, self.first, self.most = problem, first, most
+        self.problem, self.most = problem, most
+        self.first = [Ticket(Proposal(genome), problem.digest(genome)) for genome in first]
         self.desk = Desk()
         self.generation = 0
         #: What is handed out for a score; worked out in the search's own thread.
@@ -99,10 +100,8 @@ class Outside:
     def ask(self) -> list[Proposal]:
         """The first genomes, then what has been proposed."""
         if self._asked is None:
-            if self.generation == 0 and self.first:
-                self._asked = [Ticket(Proposal(genome), self.problem.digest(genome)) for genome in self.first]
-            else:
-                self._asked = self.desk.take(self.most)
+            is_beginning = self.generation == 0 and self.first
+            self._asked = list(self.first) if is_beginning else self.desk.take(self.most)
         return [ticket.proposal for ticket in self._asked]
 
     def tell(self, scores: Sequence[Score]) -> None:

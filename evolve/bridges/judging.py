@@ -40,7 +40,7 @@ class Judging:
         self.questions = tuple(gene.name for gene in plan.problem.genes)
         self.parts = tuple(plan.judge.parts("train"))
         self._lock = threading.Lock()
-        self._known: dict[str, Ticket] = {}
+        self._known: dict[str, Ticket] = {ticket.digest: ticket for ticket in plan.algorithm.first}
         self._count = 0
         self.refused = 0
 

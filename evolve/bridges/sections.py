@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import listed
 
+#: What OpenEvolve puts around the part that a model may change.
+_MARKER = re.compile(r"^\s*# EVOLVE-BLOCK-(START|END)\s*$\n?", re.MULTILINE)
 _HEADING = re.compile(r"^# === (\w+) ===\s*$")
 
 
@@ -24,8 +26,10 @@ def parted(questions: Sequence[str], text: str) -> dict[str, str]:
     ConfigError
         If a question has no section, two, or is none of these.
     """
+    text = _MARKER.sub("", text)
     if len(questions) == 1:
-        return {questions[0]: _HEADING.sub("", text) if text.count("# ===") == 1 else text}
+        lines = text.splitlines(keepends=True)
+        return {questions[0]: "".join(lines[1:] if lines and _HEADING.match(lines[0]) else lines)}
     sections: dict[str, list[str]] = {}
     current: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):

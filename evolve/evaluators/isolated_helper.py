@@ -30,8 +30,8 @@ from evolve.trials.workloads import Prepared, Workloads, key_of
 
 #: Memory that a candidate's process may take beside what the helper has [bytes].
 MEMORY_BYTES = 2 << 30
-#: Wall clock and processor time that compiling a candidate may take [s].
-START_S = 60.0
+#: Wall clock until a candidate's process is ready, its policies compiled, and beyond what its run watches itself [s].
+START_S, SLACK_S = 300.0, 60.0
 _MOST_LINE = 1 << 20
 _MOST_TEXT = 60_000
 
@@ -168,7 +168,7 @@ def _lines(pipe: int, wanted: int, timeout_s: float) -> Iterator[bytes]:
         end = buffer.find(b"\n")
         if end >= 0:
             one, buffer = buffer[:end], buffer[end + 1 :]
-            deadline_s = time.monotonic() + 1.5 * timeout_s  # a run that looks at the clock ends by itself before
+            deadline_s = time.monotonic() + timeout_s + SLACK_S  # a run that looks at the clock ends by itself before
             if count >= 0:
                 yield one
             count += 1
