@@ -1,7 +1,7 @@
 """Compiles a written policy into an answer that kernels call by its address.
 
-Its source has been checked and metered by `blis.policies.written`: what is compiled reads its arguments, and writes to its
-own memory and to what it is asked to fill. Every index is checked, and a division by zero is an error as it is in
+Its source has been checked and metered by `blis.policies.written`: what is compiled reads its arguments, and writes to
+its own memory and to what it is asked to fill. Every index is checked, and a division by zero is an error as it is in
 Python, so that a policy that is wrong is stopped, and blamed.
 """
 

@@ -1,4 +1,4 @@
-"""A policy whose choice is its own Python source: `{policy: written, source: TEXT}`, or `{policy: written, file: PATH}`."""
+"""A policy whose choice is its own source: `{policy: written, source: TEXT}`, or `{policy: written, file: PATH}`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,4 +70,6 @@ def fallback_note(question: str, where: str, choice: Mapping[str, Any]) -> str:
     found = ready(written_program(question, where, choice))
     if found.is_compiled:
         return ""
-    return f"{question}: a process of its own runs the written policy, ten times slower than compiled: it {found.why_not}."
+    return (
+        f"{question}: a process of its own runs the written policy, ten times slower than compiled: it {found.why_not}."
+    )

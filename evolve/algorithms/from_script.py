@@ -25,7 +25,11 @@ class Params:
         """Strict: unknown and absent keys are errors."""
         given = check_keys(where, mapping, ("candidates", "most"), ("candidates", "most"))
         listed = [given["candidates"]] if isinstance(given["candidates"], str) else given["candidates"]
-        if not isinstance(listed, list | tuple) or not listed or not all(isinstance(one, str) and one for one in listed):
+        if (
+            not isinstance(listed, list | tuple)
+            or not listed
+            or not all(isinstance(one, str) and one for one in listed)
+        ):
             raise ConfigError(
                 f"{where}.candidates must be files of policies' source, or a folder of them; got {shown(listed)}."
             )

@@ -30,8 +30,8 @@ _MEANS = {
 def contract(questions: Sequence[str]) -> str:
     """The text, in Markdown."""
     lines = [
-        "You write policies of a cluster of LLM inference servers (vLLM-like), in a small dialect of Python. A simulator "
-        "runs them and judges by how late answers are, against the best known policies on the same requests.",
+        "You write policies of a cluster of LLM inference servers (vLLM-like), in a small dialect of Python. A "
+        "simulator runs them and judges by how late answers are, against the best known policies on the same requests.",
         "",
         "## The dialect",
         "",
@@ -39,14 +39,14 @@ def contract(questions: Sequence[str]) -> str:
         "- Imports: `import math`, `from blis.engine.choice import best_instance`. Nothing else.",
         f"- Python's functions: {', '.join(sorted(BUILTINS))}. Methods: {', '.join(sorted(METHODS))}.",
         f"- math: {', '.join(sorted(IMPORTS['math']))}.",
-        "- No classes, try, with, raise, assert, global, recursion, decorators, formatted texts, functions in functions.",
+        "- No classes, try, with, raise, assert, global, recursion, decorators, formatted texts, inner functions.",
         "- Views are read-only; `memory` is a vector of "
         f"{MEMORY_NUMBERS} numbers of your own that start as 0 and stay from decision to decision; `params` is unused.",
         f"- A decision may take {MOST_STEPS:,} steps (turns of loops, calls of own functions).",
-        "- Numbers, tuples and lists of numbers, loops and conditions are compiled and cost nothing; dictionaries, mixed "
-        "lists and lambdas work too, and are sixty times slower.",
-        "- Whole numbers have 64 bits. A division by zero, an index that does not exist or a wrong answer is a failure.",
-        "- `best_instance(scores, view.candidates, view.tie_draw)` is the candidate of the largest score; ties are drawn.",
+        "- Numbers, tuples and lists of numbers, loops and conditions are compiled and cost nothing; dictionaries, "
+        "mixed lists and lambdas work too, and are sixty times slower.",
+        "- Whole numbers have 64 bits. A division by zero, a wrong index or a wrong answer is a failure.",
+        "- `best_instance(scores, view.candidates, view.tie_draw)`: the candidate with the largest score; ties drawn.",
     ]
     for question in questions:
         asked, verb = ASKED[question], FOLDERS[question].verb

@@ -43,8 +43,8 @@ def feedback(
     lines = [
         "# How the candidate did",
         "",
-        f"- Fitness {score.fitness:.4f}: 1 is as good as the best known policy of each scenario, more is better; below 0 "
-        "a constraint is broken.",
+        f"- Fitness {score.fitness:.4f}: 1 is as good as the best known policy of each scenario, more is better; below "
+        "0 a constraint is broken.",
         f"- Known policies: {', '.join(f'{name} {value:.4f}' for name, value in best)}.",
         *(f"- In {name}: {value:.4f}." for name, value in parts.items()),
         *(f"- {reason}" for reason in judgement.reasons[:_MOST_REASONS]),

@@ -69,7 +69,7 @@ class Judging:
             if ticket is None:
                 ticket = self._known[digest] = Ticket(Proposal(genome, tuple(parents)), digest)
                 self.outside.desk.hand_in(ticket)
-        verdict = ticket.verdict.result()
+        verdict: Verdict = ticket.verdict.result()
         self._keep(genome, parents, verdict)
         return verdict
 

@@ -45,5 +45,7 @@ def parted(questions: Sequence[str], text: str) -> dict[str, str]:
         current = sections[name] = []
     missing = [question for question in questions if question not in sections]
     if missing:
-        raise ConfigError(f"candidate: a line '# === {missing[0]} ===' must begin the source that answers it; got none.")
+        raise ConfigError(
+            f"candidate: a line '# === {missing[0]} ===' must begin the source that answers it; got none."
+        )
     return {question: "\n".join(lines) + "\n" for question, lines in sections.items()}

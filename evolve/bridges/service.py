@@ -70,5 +70,3 @@ class _Handler(socketserver.StreamRequestHandler):
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reply = {"closed": f"the judge was asked what is no question: {type(error).__name__}"}
         self.wfile.write(json.dumps(reply).encode() + b"\n")
-
-

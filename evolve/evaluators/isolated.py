@@ -49,8 +49,7 @@ class Pool:
         records: dict[int, Record] = {}
         for together in places.values():
             batch = [tasks[place] for place in together]
-            for place, record in zip(together, self._ask("judge", batch, done), strict=True):
-                records[place] = record
+            records |= zip(together, self._ask("judge", batch, done), strict=True)
         return [records[place] for place in range(len(tasks))]
 
     def explain(self, task: Task) -> str:
@@ -91,6 +90,9 @@ class Pool:
             rest = tasks[len(found) :]
             found += [failure(task, why) if what == "judge" else why for task in rest]
             done(len(rest))
+        except BaseException:  # what it would still say belongs to nobody
+            self.close()
+            raise
         return found
 
     def _start(self) -> None:

@@ -21,6 +21,7 @@ from blis.foundation.errors import BlisError, ConfigError
 from blis.policies.written import confinement
 from blis.policies.written.dialect import check_source
 from blis.policies.written.ready import ready
+from blis.policies.written.sandbox import WrittenVerb
 from evolve.evaluators.warming import warm
 from evolve.records import Phenotype, Record, Task
 from evolve.trials.evaluation import evaluate, failure, timeout_error
@@ -124,7 +125,7 @@ def _be_a_candidate(
         confinement.close_all_but((pipe, 2))
         with suppress(BlisError):  # which the run itself reports
             for policy in prepared[0].preparations.policies(tasks[0].phenotype).policies.values():
-                if policy.program is not None and policy.is_python:
+                if isinstance(policy.decide, WrittenVerb):
                     policy.decide.start()
         confinement.limit(MEMORY_BYTES, math.ceil(START_S + len(tasks) * timeout_s))
         confinement.only_simulate()
@@ -216,7 +217,9 @@ def _record(task: Task, document: Mapping[str, Any]) -> Record:
     if error is None and (not figures or document["simulated_requests"] != task.num_requests):
         raise ValueError("a run has figures, of all its requests")
     for name, value in figures.items():
-        if not isinstance(name, str) or not (value is None or (isinstance(value, int | float) and math.isfinite(value))):
+        if not isinstance(name, str) or not (
+            value is None or (isinstance(value, int | float) and math.isfinite(value))
+        ):
             raise ValueError("a figure is a finite number")
     if not (error is None or isinstance(error, str)):
         raise TypeError("an error is a text")

@@ -6,8 +6,8 @@ from typing import Any
 
 from blis.foundation.answers import answer
 from blis.policies.binding import fields
-from blis.policies.written_source import is_written
 from blis.policies.parameters import Bounds
+from blis.policies.written_source import is_written
 from evolve.comparing import Effect, Objective
 from evolve.comparing.gains import gains
 from evolve.comparing.intervals import effect

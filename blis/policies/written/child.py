@@ -12,7 +12,7 @@ import sys
 from typing import Any, NoReturn
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import confinement
+import confinement  # type: ignore[import-not-found]
 
 sys.path.clear()
 
@@ -141,7 +141,9 @@ def namespace(setup: dict[str, Any]) -> dict[str, Any]:
 
     allowed = {name: getattr(builtins, name) for name in setup["builtins"]}
     known = {name: getattr(math, name) for name in setup["math"]}
-    module = type("math", (), {name: value if isinstance(value, float) else staticmethod(value) for name, value in known.items()})
+    module = type(
+        "math", (), {name: value if isinstance(value, float) else staticmethod(value) for name, value in known.items()}
+    )
     known |= {"math": module, "best_instance": best_instance}
     space: dict[str, Any] = {"__builtins__": allowed}
     space |= {given: known[name] for given, name in setup["imported"]}
@@ -160,7 +162,7 @@ def main() -> NoReturn:
     try:
         exec(compile(setup["source"], "policy", "exec"), space)
         decide = space[setup["verb"]]
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  (whatever it is, it is told)
         write_frame(2, failure(error))
         os._exit(1)
     write_frame(0, bytes([is_filtered]))
@@ -170,7 +172,7 @@ def main() -> NoReturn:
         content = read_frame()
         try:
             reply = decided(decide, setup, views, memory, content)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (as above)
             write_frame(2, failure(error))
         else:
             write_frame(1, reply)

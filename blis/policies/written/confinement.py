@@ -11,6 +11,7 @@ import resource
 import signal
 import struct
 from collections.abc import Iterable
+from itertools import pairwise
 
 #: linux/audit.h, linux/seccomp.h and linux/filter.h.
 _X86_64 = 0xC000003E
@@ -26,11 +27,11 @@ _WRITES = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000  # O_WRONLY, O_RDWR, O_CREAT, O_TR
 _READ, _WRITE, _MMAP, _MPROTECT = 0, 1, 9, 10
 _COMPUTING = (11, 12, 13, 14, 15, 25, 28, 60, 131, 202, 228, 231)
 #: What a simulation never does: processes (clone, fork, vfork, execve, execveat, clone3, kill, tkill, tgkill, ptrace,
-#: process_vm_readv, process_vm_writev, pidfd_open, pidfd_send_signal, pidfd_getfd, unshare, setns), the network (socket,
-#: connect, accept, sendto, sendmsg, bind, listen, socketpair, accept4), changes of files (creat, unlink, unlinkat,
-#: rename, renameat, renameat2, mkdir, mkdirat, rmdir, link, linkat, symlink, symlinkat, chmod, fchmod, fchmodat, chown,
-#: fchown, lchown, fchownat, truncate, mknod, mknodat, mount, umount2, chroot, pivot_root), and doors to the kernel
-#: (bpf, io_uring_setup, memfd_create, userfaultfd, perf_event_open, openat2, keyctl).
+#: process_vm_readv, process_vm_writev, pidfd_open, pidfd_send_signal, pidfd_getfd, unshare, setns), the network
+#: (socket, connect, accept, sendto, sendmsg, bind, listen, socketpair, accept4), changes of files (creat, unlink,
+#: unlinkat, rename, renameat, renameat2, mkdir, mkdirat, rmdir, link, linkat, symlink, symlinkat, chmod, fchmod,
+#: fchmodat, chown, fchown, lchown, fchownat, truncate, mknod, mknodat, mount, umount2, chroot, pivot_root), and
+#: doors to the kernel (bpf, io_uring_setup, memfd_create, userfaultfd, perf_event_open, openat2, keyctl).
 _ALIEN = (
     *(56, 57, 58, 59, 322, 435, 62, 200, 234, 101, 310, 311, 434, 424, 438, 272, 308),
     *(41, 42, 43, 44, 46, 49, 50, 53, 288),
@@ -86,7 +87,7 @@ def end_with_parent() -> None:
 def close_all_but(kept: Iterable[int]) -> None:
     """Close every file that this process has been handed but these."""
     wanted = sorted({-1, *kept, os.sysconf("SC_OPEN_MAX")})
-    for low, high in zip(wanted, wanted[1:], strict=False):
+    for low, high in pairwise(wanted):
         if low + 1 < high:  # an empty range would mean everything
             os.closerange(low + 1, min(high, 1 << 20))
 

@@ -208,10 +208,7 @@ class _Module:
 
     def _check_recursion(self) -> None:
         """Refuse functions that call themselves, by whatever way: the machine's stack would end before the count."""
-        calls = {
-            name: _called_in(function, self.functions)
-            for name, function in self.functions.items()
-        }
+        calls = {name: _called_in(function, self.functions) for name, function in self.functions.items()}
         for name, function in self.functions.items():
             reached = set(calls[name])
             for _ in self.functions:
@@ -231,9 +228,7 @@ class _Module:
             if node.attr not in IMPORTS["math"]:
                 raise OutsideError(node, f"math has no {node.attr!r} here{close_to(node.attr, IMPORTS['math'])}")
         elif node.attr not in self.fields and node.attr not in METHODS:
-            raise OutsideError(
-                node, f"no view has a field {node.attr!r}{close_to(node.attr, self.fields)}"
-            )
+            raise OutsideError(node, f"no view has a field {node.attr!r}{close_to(node.attr, self.fields)}")
 
 
 def _inside(function: ast.FunctionDef) -> Iterator[ast.AST]:
@@ -269,4 +264,3 @@ def _check_name(node: ast.AST, name: str) -> str:
 
 def _importable() -> str:
     return "math and best_instance of blis.engine.choice"
-

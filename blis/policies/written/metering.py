@@ -14,7 +14,7 @@ CELL, SPEND, COUNTED_RANGE = "steps__", "spend__", "range__"
 
 def metered(program: Program) -> ast.Module:
     """The program's tree with the count, without annotations and docstrings."""
-    tree = _Metered(set(program.functions)).visit(copy.deepcopy(program.tree))
+    tree: ast.Module = _Metered(set(program.functions)).visit(copy.deepcopy(program.tree))
     return ast.fix_missing_locations(tree)
 
 
@@ -27,7 +27,7 @@ class _Metered(ast.NodeTransformer):
     def __init__(self, functions: set[str]) -> None:
         self.functions = functions
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         for argument in node.args.args:
             argument.annotation = None
         node.returns = None
@@ -36,19 +36,19 @@ class _Metered(ast.NodeTransformer):
         node.body = [_spend_statement(), *node.body]
         return node
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
         self.generic_visit(node)
         if node.value is None:
             return ast.Pass()
         return ast.Assign([node.target], node.value)
 
-    def visit_For(self, node: ast.For) -> ast.For:  # noqa: N802
+    def visit_For(self, node: ast.For) -> ast.For:
         node.iter = self._iterable(node.iter)
         node.target, node.orelse = self.visit(node.target), [self.visit(one) for one in node.orelse]
         node.body = [_spend_statement(), *(self.visit(one) for one in node.body)]
         return node
 
-    def visit_While(self, node: ast.While) -> ast.While:  # noqa: N802
+    def visit_While(self, node: ast.While) -> ast.While:
         self.generic_visit(node)
         node.body = [_spend_statement(), *node.body]
         return node
@@ -58,7 +58,7 @@ class _Metered(ast.NodeTransformer):
         node.ifs = [_spend(), *(self.visit(one) for one in node.ifs)]
         return node
 
-    def visit_Call(self, node: ast.Call) -> ast.Call:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.Call:
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id in self.functions:
             node.args.insert(0, _cell())

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -20,14 +21,22 @@ from blis.policies.written.dialect import Program
 from blis.policies.written.metering import COUNTED_RANGE, SPEND, metered
 from blis.policies.written.vocabulary import ASKED, BUILTINS, IMPORTS, MEMORY_NUMBERS, MOST_STEPS, fields_of
 
-#: Wall clock that one decision may take [s]: a thousand times what it usually takes.
-DECISION_S = 2.0
+#: Wall clock that one decision may take [s]: long, because a machine may have other things to do.
+DECISION_S = 20.0
 #: Wall clock until the process must be ready [s].
 START_S = 20.0
 #: What the process may take beside what it starts with [bytes], and its processor time for one simulation [s].
 MEMORY_BYTES, CPU_S = 256 << 20, 120
 #: No message of the process is longer [bytes].
 _MOST_BYTES = 1 << 22
+
+#: How a process ends by itself, by what `Popen.wait` says.
+_ENDINGS = {
+    -signal.SIGSYS: "asked the system for what it may not (a forbidden system call)",
+    -signal.SIGKILL: "was killed",
+    -signal.SIGXCPU: "used up its processor time",
+    -signal.SIGSEGV: "crashed (segmentation fault)",
+}
 
 _READY, _ANSWER, _FAILURE = 0, 1, 2
 
@@ -50,7 +59,7 @@ class WrittenVerb:
         self._known = np.zeros(MEMORY_NUMBERS)  #: the memory that the process has
 
     @property
-    def __name__(self) -> str:  # noqa: D105
+    def __name__(self) -> str:
         return self.program.name
 
     def __call__(self, *given: Any) -> Any:
@@ -246,6 +255,5 @@ class _Process:
 
     def _how_it_ended(self) -> str:
         status = self._process.wait()
-        how = {-31: "asked the system for what it may not (a forbidden system call)", -9: "was killed",
-               -24: "used up its processor time", -11: "crashed (segmentation fault)"}.get(status, f"ended with status {status}")  # fmt: skip
+        how = _ENDINGS.get(status, f"ended with status {status}")
         return f"its process {how}"

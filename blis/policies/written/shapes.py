@@ -40,7 +40,7 @@ def check_node(node: ast.AST) -> None:
         If it is not.
     """
     if not isinstance(node, (*_STATEMENTS, *_EXPRESSIONS, *_PARTS)):
-        word = _WORDS.get(type(node), type(node).__name__)  # type: ignore[call-overload]
+        word = _WORDS.get(type(node), type(node).__name__)
         raise OutsideError(node, f"a policy has numbers, conditions, loops and calls only; {word} has no place here")
     if isinstance(node, ast.Constant):
         _check_literal(node)

@@ -16,7 +16,7 @@ def drive(judging: Judging, params: Params, folder: Path) -> None:
         try:
             sources = parted(judging.questions, text)
         except ConfigError:
-            sources = {question: text for question in judging.questions}
+            sources = dict.fromkeys(judging.questions, text)
         verdict = judging.judge(sources, parents)
         parents = (verdict.digest,) if verdict.digest else parents
 

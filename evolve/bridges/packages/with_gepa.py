@@ -100,7 +100,7 @@ class Adapter:
             {"Inputs": {"scenarios": ", ".join(one.parts)}, "Generated Outputs": one.status, "Feedback": one.feedback}
             for one in verdicts
         ]
-        return {component: rows for component in components_to_update}
+        return dict.fromkeys(components_to_update, rows)
 
     def _parents_of(self, candidate: Mapping[str, str]) -> tuple[str, ...]:
         """The candidate that was reflected on before this one came."""
