@@ -1,6 +1,7 @@
 """A small search whose candidates are source."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,29 @@ def document(scenarios: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def searched(document: dict[str, Any], folder: Path, algorithm: dict[str, Any], **changes: Any) -> Judging:
+    """Run a search with this algorithm in a folder."""
+    settings = Settings.from_mapping({**document, "algorithm": algorithm, **changes})
+    return run_bridge(settings, folder, Listening(), lambda: None)
+
+
+def script(folder: Path, *sources: str) -> dict[str, Any]:
+    """The algorithm that proposes these sources, which are kept in a folder."""
+    folder.mkdir()
+    for place, source in enumerate(sources):
+        (folder / f"{place}.py").write_text(source)
+    return {"name": "script", "candidates": str(folder), "most": 1}
+
+
 @pytest.fixture
 def search(document: dict[str, Any], tmp_path: Path) -> Callable[..., Judging]:
     """Run a search with this algorithm in `tmp_path`."""
+    return partial(searched, document, tmp_path)
 
-    def run(algorithm: dict[str, Any], **changes: Any) -> Judging:
-        settings = Settings.from_mapping({**document, "algorithm": algorithm, **changes})
-        return run_bridge(settings, tmp_path, Listening(), lambda: None)
 
-    return run
+@pytest.fixture(scope="session")
+def rehearsal(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Judging]:
+    """The folder of a search with scripted candidates, one of them three times, and who judged them."""
+    folder = tmp_path_factory.mktemp("rehearsal")
+    sources = (REFUSED, FAILING, BETTER, f"{BETTER}# again\n", BETTER)
+    return folder, searched(document, folder, script(folder / "candidates", *sources))

@@ -1,6 +1,7 @@
 """Searches to which somebody outside proposes source, from the first candidate to a champion that runs again."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ from blis.foundation.errors import ConfigError
 from blis.policies.bundle import read_bundle
 from evolve.bridges.judging import Judging, read_proposals
 from evolve.bridges.verdict import FAILED, JUDGED, LEAST_MERIT, REFUSED
+from evolve.evidence.options import Options
+from evolve.evidence.rivals import random_search_rival
+from evolve.evidence.searched import read_run
+from evolve.evidence.sensitivity import changed_numbers
 from evolve.judging.baselines import bundle_policies
 from evolve.records import Task
 from evolve.trials.evaluation import evaluate
-from evolve.trials.workloads import WorkloadKey, Workloads, key_of
-from tests.bridges.conftest import BETTER, FAILING
+from evolve.trials.workloads import Workloads, key_of
+from tests.bridges.conftest import BETTER, FAILING, script
 from tests.bridges.conftest import REFUSED as NOT_IN_THE_DIALECT
 from tests.bridges.scripted_model import scripted_model
 
@@ -25,14 +30,6 @@ ASKING = {"iterations": 4, "model": "scripted", "temperature": 0.5, "max_tokens"
 GEPA = {"name": "gepa", **ASKING, "minibatch": 2}
 OPENEVOLVE = {"name": "openevolve", **ASKING, "population": 10, "islands": 1, "diff": False}
 KEY = "a-key-that-must-not-be-kept"
-
-
-def script(tmp_path: Path, *sources: str) -> dict[str, Any]:
-    folder = tmp_path / "candidates"
-    folder.mkdir()
-    for place, source in enumerate(sources):
-        (folder / f"{place}.py").write_text(source)
-    return {"name": "script", "candidates": str(folder), "most": 1}
 
 
 def answers(*sources: str) -> list[str]:
@@ -51,33 +48,30 @@ def assert_is_champion(folder: Path, judging: Judging, source: str) -> None:
     assert (folder / "champion-routing.py").read_text() == source
     (run,) = bundle.lineage["runs"]
     workloads = Workloads(judging.plan.suite)
-    key = WorkloadKey(run["scenario"], run["seed"], run["num_requests"])
     phenotype = bundle_policies("champion", folder / "champion.yaml")
     task = Task(phenotype, run["scenario"], run["seed"], run["num_requests"], "again")
     again = evaluate(task, workloads.prepared(key_of(task)))
     assert {name: value for name, value in again.figures.items() if value is not None} == run["figures"]
-    assert key.num_requests == run["num_requests"]
 
 
-def test_scripted_candidates_end_in_a_champion(search: Searching, tmp_path: Path) -> None:
-    judging = search(script(tmp_path, NOT_IN_THE_DIALECT, FAILING, BETTER))
+def test_scripted_candidates_end_in_a_champion(rehearsal: tuple[Path, Judging]) -> None:
+    folder, judging = rehearsal
 
-    rows = read_proposals(tmp_path)
-    assert [row["status"] for row in rows] == [REFUSED, FAILED, JUDGED]
+    rows = read_proposals(folder)
+    assert [row["status"] for row in rows] == [REFUSED, FAILED, JUDGED, JUDGED, JUDGED]
     assert [row["merit"] for row in rows[:2]] == [LEAST_MERIT, LEAST_MERIT]
-    assert rows[2]["merit"] > 0.0
+    assert rows[2]["merit"] == rows[3]["merit"] == rows[4]["merit"] > 0.0
     assert "got 'os'" in rows[0]["feedback"]
     assert "chose instance 77" in rows[1]["feedback"]
     assert "## Worst decisions" in rows[2]["feedback"]
     assert rows[2]["parents"] == [rows[1]["digest"]]
     assert judging.refused == 1
-    assert_is_champion(tmp_path, judging, BETTER)
+    assert_is_champion(folder, judging, BETTER)
 
 
-def test_the_budget_counts_what_was_simulated(search: Searching, tmp_path: Path) -> None:
-    search(script(tmp_path, NOT_IN_THE_DIALECT, FAILING, BETTER, BETTER + "# again\n", BETTER))
+def test_the_budget_counts_what_was_simulated(rehearsal: tuple[Path, Judging]) -> None:
+    rows = pq.read_table(rehearsal[0] / "history.parquet").to_pylist()
 
-    rows = pq.read_table(tmp_path / "history.parquet").to_pylist()
     own = [row for row in rows if row["stage"] == "search"]
     assert sum(not row["cache_hit"] for row in own) == 2 * 2  # scenarios, of the two that ran and decide differently
     assert {row["error"] is not None for row in own if row["generation"] == 1} == {True}
@@ -86,7 +80,7 @@ def test_the_budget_counts_what_was_simulated(search: Searching, tmp_path: Path)
 def test_a_spent_budget_ends_the_package(search: Searching, tmp_path: Path) -> None:
     others = [BETTER.replace("0.001", f"0.{number}") for number in range(2, 9)]
 
-    search(script(tmp_path, *others), budget={"evaluations": 4})
+    search(script(tmp_path / "candidates", *others), budget={"evaluations": 4})
 
     assert len(read_proposals(tmp_path)) == 2
     assert (tmp_path / "champion.yaml").exists()
@@ -94,7 +88,7 @@ def test_a_spent_budget_ends_the_package(search: Searching, tmp_path: Path) -> N
 
 def test_without_isolation_nothing_begins(search: Searching, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="evaluator must be isolated"):
-        search(script(tmp_path, BETTER), evaluator="serial")
+        search(script(tmp_path / "candidates", BETTER), evaluator="serial")
 
     assert not (tmp_path / "config.yaml").exists()
 
@@ -166,14 +160,24 @@ def test_a_scripted_model_finds_a_champion(
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
 
 
-def test_a_broken_champion_is_told(search: Searching, tmp_path: Path) -> None:
-    search(script(tmp_path, BETTER))
-    (tmp_path / "champion-routing.py").write_text(NOT_IN_THE_DIALECT)
-    bundle = read_bundle(tmp_path / "champion.yaml")
+def test_a_champion_whose_source_is_another_is_told(rehearsal: tuple[Path, Judging], tmp_path: Path) -> None:
+    champion, source = tmp_path / "champion.yaml", tmp_path / "champion-routing.py"
+    shutil.copy(rehearsal[0] / "champion.yaml", champion)
 
-    with pytest.raises(ConfigError, match="got 'os'"):
-        bundle_policies("champion", tmp_path / "champion.yaml")
-    assert bundle.policies["routing"]["source"] == NOT_IN_THE_DIALECT
-    (tmp_path / "champion-routing.py").unlink()
     with pytest.raises(ConfigError, match="must be the path of a file"):
-        read_bundle(tmp_path / "champion.yaml")
+        read_bundle(champion)
+    source.write_text(NOT_IN_THE_DIALECT)
+    with pytest.raises(ConfigError, match="got 'os'"):
+        bundle_policies("champion", champion)
+
+
+def test_a_report_is_written_of_source(rehearsal: tuple[Path, Judging]) -> None:
+    document, settings, champion, lineage = read_run(rehearsal[0])
+
+    assert champion.policies["routing"] == {"policy": "written", "source": BETTER}
+    assert list(changed_numbers(champion, ["routing"], 0.75)) == []
+    notes: list[str] = []
+    options = Options("serial", "none", sweep_seeds=1, random_search=True)
+    assert random_search_rival(rehearsal[0], document, settings, options, lambda name, count: None, notes) is None
+    assert notes == ["NOT compared with random search, because source cannot be drawn at random."]
+    assert lineage["genome"] == {"routing": {"file": "champion-routing.py"}}
