@@ -71,5 +71,5 @@ def fallback_note(question: str, where: str, choice: Mapping[str, Any]) -> str:
     if found.is_compiled:
         return ""
     return (
-        f"{question}: a process of its own runs the written policy, ten times slower than compiled: it {found.why_not}."
+        f"{question}: a process of its own runs the written policy, forty times slower than compiled: it {found.why_not}."
     )

@@ -10,6 +10,9 @@ from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
 from evolve.records import Genome
 
+#: Whether `evolve.bridge` has to run beside the search.
+NEEDS_BRIDGE = True
+
 _KEYS = (*outside_params.COMMON, "minibatch")
 
 

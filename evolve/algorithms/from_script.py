@@ -12,6 +12,9 @@ from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
 from evolve.records import Genome
 
+#: Whether `evolve.bridge` has to run beside the search.
+NEEDS_BRIDGE = True
+
 
 @dataclass(frozen=True, slots=True)
 class Params:
@@ -25,6 +28,8 @@ class Params:
         """Strict: unknown and absent keys are errors."""
         given = check_keys(where, mapping, ("candidates", "most"), ("candidates", "most"))
         listed = [given["candidates"]] if isinstance(given["candidates"], str) else given["candidates"]
+        if listed is None:
+            raise ConfigError(f"{where}.candidates must be files of policies' source, or a folder of them; got null.")
         if (
             not isinstance(listed, list | tuple)
             or not listed

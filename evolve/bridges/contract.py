@@ -44,7 +44,7 @@ def contract(questions: Sequence[str]) -> str:
         f"{MEMORY_NUMBERS} numbers of your own that start as 0 and stay from decision to decision; `params` is unused.",
         f"- A decision may take {MOST_STEPS:,} steps (turns of loops, calls of own functions).",
         "- Numbers, tuples and lists of numbers, loops and conditions are compiled and cost nothing; dictionaries, "
-        "mixed lists and lambdas work too, and are sixty times slower.",
+        "mixed lists and lambdas work too, and are forty times slower.",
         "- Whole numbers have 64 bits. A division by zero, a wrong index or a wrong answer is a failure.",
         "- `best_instance(scores, view.candidates, view.tie_draw)`: the candidate with the largest score; ties drawn.",
     ]
