@@ -70,6 +70,5 @@ def fallback_note(question: str, where: str, choice: Mapping[str, Any]) -> str:
     found = ready(written_program(question, where, choice))
     if found.is_compiled:
         return ""
-    return (
-        f"{question}: a process of its own runs the written policy, forty times slower than compiled: it {found.why_not}."
-    )
+    slower = "a process of its own runs the written policy, forty times slower than compiled"
+    return f"{question}: {slower}: it {found.why_not}."

@@ -70,23 +70,30 @@ def serve(line: Any, suite: Suite, timeout_s: float) -> None:
     warm()
     ready(check_source("routing", "sample", _SAMPLE))
     tried: set[str] = set()
-    while True:
-        try:
-            what, tasks = line.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            prepared = [workloads.prepared(key_of(task)) for task in tasks]
-            for task, one in zip(tasks, prepared, strict=True):
-                if one.digest not in tried:  # loads what only this scenario calls, which a fork could not keep
-                    tried.add(one.digest)
-                    evaluate(replace(task, phenotype=Phenotype({})), one, timeout_s)
-        except ConfigError as error:
-            for _ in tasks:
-                line.send(error)
-            continue
-        for reply in _replies(what, tasks, prepared, timeout_s):
-            line.send(reply)
+    with suppress(BrokenPipeError):  # the search has gone, and wants nothing any more
+        while True:
+            try:
+                what, tasks = line.recv()
+            except (EOFError, OSError):
+                return
+            for reply in _answers(what, tasks, workloads, tried, timeout_s):
+                line.send(reply)
+
+
+def _answers(
+    what: str, tasks: Sequence[Task], workloads: Workloads, tried: set[str], timeout_s: float
+) -> Iterator[Any]:
+    """A reply for each task: an error instead, where its scenario cannot be built."""
+    try:
+        prepared = [workloads.prepared(key_of(task)) for task in tasks]
+        for task, one in zip(tasks, prepared, strict=True):
+            if one.digest not in tried:  # loads what only this scenario calls, which a fork could not keep
+                tried.add(one.digest)
+                evaluate(replace(task, phenotype=Phenotype({})), one, timeout_s)
+    except ConfigError as error:
+        yield from [error] * len(tasks)
+        return
+    yield from _replies(what, tasks, prepared, timeout_s)
 
 
 def _replies(what: str, tasks: Sequence[Task], prepared: Sequence[Prepared], timeout_s: float) -> Iterator[Any]:
