@@ -15,7 +15,7 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
 from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind, bind_all
 from blis.policies.bundle import check_limits, complete_policy, without_unasked
-from evolve.genomes import Gene, answer, either, number, program, weights
+from evolve.genomes import Gene, answer, either, number, program, source, weights
 from evolve.genomes.foresight import bind_without_foresight
 from evolve.genomes.tuned import published_policies, tuned_genes
 from evolve.records import Genome, Phenotype
@@ -27,6 +27,7 @@ KINDS: dict[str, Callable[[str, str, Mapping[str, Any]], Gene]] = {
     "answer": answer.GeneKind.from_mapping,
     "number": number.GeneKind.from_mapping,
     "either": either.GeneKind.from_mapping,
+    "source": source.GeneKind.from_mapping,
 }
 
 #: Name of the seed of a problem that tunes a known policy: the policy as it was.

@@ -13,6 +13,7 @@ from blis.command.composition import command, output_folder, python_is_allowed, 
 from blis.command.ending import termination_as_interrupt
 from blis.command.overrides import members_quoted
 from blis.command.short_lived import short_start
+from blis.foundation.errors import ConfigError
 from blis.foundation.files import read_text
 
 #: How much evidence a search gathers by itself; a rival at random would cost as much as the search.
@@ -86,6 +87,9 @@ def _search(settings: Any, folder: Path, started: Callable[[], None]) -> None:
     from evolve.search.setup import open_plan
     from evolve.trackers.opening import open_tracker
 
+    if getattr(settings.algorithm, "NEEDS_BRIDGE", False):
+        name = settings.labels.algorithm
+        raise ConfigError(f"algorithm: {name} proposes from outside; python -m evolve.bridge package={name} runs it.")
     tracker = open_tracker("tracker", settings.tracker)
     plan, evaluator = open_plan(settings, folder)
     try:

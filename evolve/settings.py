@@ -30,6 +30,9 @@ ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {
     "policy_iteration": ("policy_iteration", frozenset({"one"})),
     "tpe": ("tpe", frozenset({"one"})),
     "cma_mae": ("cma_mae", frozenset({"one"})),
+    "openevolve": ("from_openevolve", frozenset({"one"})),
+    "gepa": ("from_gepa", frozenset({"one"})),
+    "script": ("from_script", frozenset({"one"})),
 }
 
 #: Keys that say what is searched and how: a search that goes on keeps them.

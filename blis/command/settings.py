@@ -15,6 +15,7 @@ from blis.foundation.words import shown
 from blis.policies.binding import check_policy
 from blis.policies.bundle import read_bundle, with_limits
 from blis.policies.users import load_callable
+from blis.policies.written_source import fallback_note, is_written, with_source
 from blis.scenario import Policy, Scenario
 from blis.stage import TRACE_LEVELS
 
@@ -94,11 +95,13 @@ def settings_from_config(
         limited = f", and limits {', '.join(limits)}" if limits else ""
         notes += (f"policies: {given['policies']} answers {answered_there}{limited}.",)
         policies |= {question: dict(policy) for question, policy in bundle.policies.items()}
+    policies = {name: with_source(name, one) if is_written(one) else one for name, one in policies.items()}
     given["seed"] = given["seed"] if given.get("seed") is not None else 42
     mapping = {key: given[key] for key in _SCENARIO_KEYS if given.get(key) is not None}
     check_flag("allow_python", given.pop("allow_python", False))
     scenario = Scenario.from_mapping({**mapping, "policies": _loaded(policies, allow_python)})
     given["slo"] = scenario.slo.document()
+    notes += tuple(filter(None, (fallback_note(name, name, one) for name, one in policies.items() if is_written(one))))
     weights = {} if given.get("fitness") is None else parse_weights("fitness", given["fitness"])
     if weights and (n_replaced := given["fitness"].count(",") + 1 - len(weights)):
         notes += (f"fitness: {n_replaced} weight(s) replaced by a later one of the same key.",)

@@ -27,8 +27,10 @@ def is_compiled(function: Any) -> bool:
 
 
 @cache
-def compiled_callable(question: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled_callable(question: str, function: Callable[..., Any], is_checked: bool = False) -> Callable[..., Any]:
     """A user's function as an answer to a question.
+
+    `is_checked` says that every index and division is to be checked, as Python does.
 
     Raises
     ------
@@ -38,13 +40,13 @@ def compiled_callable(question: str, function: Callable[..., Any]) -> Callable[.
     signature, arguments = SIGNATURES[question], _arguments(question)
     wanted = signature.return_type
     try:
-        compiled = _compiled(arguments, function)
+        compiled = _compiled(arguments, function, is_checked)
         (found,) = compiled.overloads.values()
         got = found.signature.return_type
         if not _is_fit(got, wanted):
             raise ContractError(f"must return {'an int' if wanted == types.int64 else 'a number'}; got {got}")
         # Kernels call by address, so the machine code must return exactly what they expect.
-        return compiled if got == wanted else _compiled(wanted(*arguments), function)
+        return compiled if got == wanted else _compiled(wanted(*arguments), function, is_checked)
     except NumbaError as error:
         raise ContractError(f"cannot be compiled: {_in_words(error)}") from error
 
@@ -71,12 +73,15 @@ def _read_only(kind: Any) -> Any:
     return kind
 
 
-def _compiled(signature: Any, function: Any) -> Any:
-    return numba.njit(signature, nogil=True, error_model="numpy")(function.py_func)
+def _compiled(signature: Any, function: Any, is_checked: bool) -> Any:
+    flags = {"error_model": "python", "boundscheck": True} if is_checked else {"error_model": "numpy"}
+    return numba.njit(signature, nogil=True, **flags)(function.py_func)
 
 
 def _is_fit(got: Any, wanted: Any) -> bool:
     """Whether the returned type says what is wanted without loss: a truth value is no number."""
+    if wanted == types.void:
+        return bool(got == wanted)
     if isinstance(got, types.Boolean):
         return False
     return isinstance(got, types.Integer) or (wanted == types.float64 and isinstance(got, types.Float))

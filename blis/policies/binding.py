@@ -18,6 +18,9 @@ from blis.foundation.words import listed, shown
 from blis.policies.needs import COSTLY_SIGNALS
 from blis.policies.parameters import Bounds, FilterList, Formula, OneOf, ScorerWeights
 from blis.policies.users import callable_memory, load_callable, name_of, taken_over
+from blis.policies.written.dialect import Program
+from blis.policies.written.ready import ready
+from blis.policies.written_source import WRITTEN, known_of, written_program
 
 #: The policies of a cluster whose operator chose nothing.
 DEFAULT_POLICIES: dict[str, str] = {
@@ -48,6 +51,7 @@ class BoundPolicy(NamedTuple):
     parameters: Float64Vector
     scorers: tuple[str, ...]  #: of weighted routing
     chained: tuple["BoundPolicy", ...] = ()  #: of filtering by a chain: its filters in their order
+    program: Program | None = None  #: of a written policy, which `made_ready` makes run
 
     @property
     def is_python(self) -> bool:
@@ -122,6 +126,9 @@ def bind(
     if ":" in name:
         _refuse_python_filters(question, where, name)
         return _bound_callable(question, where, name, load_callable(where, name))
+    if name == WRITTEN:
+        program = written_program(question, where, {"policy": name, **given})
+        return BoundPolicy(program.name, known_of(program), _not_ready, np.zeros(1), (), program=program)
     if question == "filtering" and name == CHAIN:
         values, scorers = _encode(where, answer(question, name), given)
         parts = enumerate(_chain(f"{where}.filters", given.get("filters")))
@@ -130,6 +137,18 @@ def bind(
     if not given:
         return _bound_to_defaults(question, name)
     return _bound(question, name, *_encode(where, answer(question, name), given))
+
+
+def made_ready(policy: BoundPolicy) -> BoundPolicy:
+    """The policy, with its function: a written one is compiled, or given a process of its own, once it is to run."""
+    if policy.program is None:
+        return policy
+    found = ready(policy.program)
+    return policy._replace(decide=found.decide, module=policy.module if found.is_compiled else None)
+
+
+def _not_ready(*views: Any) -> Any:
+    raise ContractError("a written policy must be made ready before it decides.")
 
 
 def check_policy(
@@ -143,7 +162,9 @@ def check_policy(
         As `bind`.
     """
     name, given = _named(question, where, choice, allow_python)
-    if ":" not in name:
+    if name == WRITTEN:
+        written_program(question, where, {"policy": name, **given})
+    elif ":" not in name:
         _encode(where, answer(question, name), given)
     return name, given
 
@@ -164,6 +185,8 @@ def _named(
             raise ConfigError(f"{where} must be 'module:function'; got {shown(name)}.")
         if given:
             raise ConfigError(f"{where}: a Python callable has no parameters; got {listed(given)}.")
+        return name, given
+    if name == WRITTEN:
         return name, given
     return check_choice(where, name, choices(question)), given
 
@@ -217,7 +240,7 @@ def memory_of_all(
 
 def _memory_size(policy: BoundPolicy, n_instances: int, n_requests: int, n_tenants: int) -> int:
     if policy.is_python:
-        return callable_memory(n_requests)
+        return max(callable_memory(n_requests), getattr(policy.decide, "memory_size", 0))
     size, per_tenant = policy.flag("memory_size", None), policy.flag("MEMORY_PER_TENANT", 0)
     own = size(n_instances, n_requests) if size else 0
     return max(1, int(per_tenant * n_tenants + own))

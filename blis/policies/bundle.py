@@ -18,6 +18,7 @@ from blis.policies.binding import DEFAULT_POLICIES, fields
 from blis.policies.endpoint_picker import is_endpoint_picker
 from blis.policies.published import is_published, translated
 from blis.policies.users import name_of
+from blis.policies.written_source import is_written, with_source
 
 VERSION = 1
 
@@ -43,14 +44,14 @@ def read_bundle(path: str | Path) -> Bundle:
     document = read_yaml(where)
     if document is None:
         raise ConfigError(f"{where} must be a policy bundle with 'version: {VERSION}'; it is empty.")
-    return bundle_from_mapping(str(where), document)
+    return bundle_from_mapping(str(where), document, where.parent)
 
 
-def bundle_from_mapping(where: str, mapping: object) -> Bundle:
+def bundle_from_mapping(where: str, mapping: object, folder: Path | None = None) -> Bundle:
     """The bundle that a plain mapping describes; the values of parameters are checked when they are bound.
 
     A document without a version may be a policy file of the reference simulator, see `blis.policies.published`, or one
-    of llm-d's router, see `blis.policies.endpoint_picker`.
+    of llm-d's router, see `blis.policies.endpoint_picker`. The files of written policies are looked for in `folder`.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def bundle_from_mapping(where: str, mapping: object) -> Bundle:
     if lineage is not None and not isinstance(lineage, Mapping):
         raise ConfigError(f"{where}: lineage must be a mapping; got {lineage!r}.")
     policies = {
-        question: _policy(f"{where}: {question}", question, given[question])
+        question: _policy(f"{where}: {question}", question, given[question], folder)
         for question in QUESTIONS
         if given.get(question) is not None
     }
@@ -132,6 +133,8 @@ def complete_policy(question: str, choice: Mapping[str, Any] | str | Callable[..
     name = str(given["policy"])
     if ":" in name:
         return given
+    if is_written(given):
+        return with_source(question, given)
     described = fields(answer(question, name))
     values = {key: given[key] if given.get(key) is not None else default for key, (_, default) in described.items()}
     return {"policy": name, **{key: _plain(value) for key, value in values.items()}}
@@ -150,9 +153,11 @@ def without_unasked(policies: Mapping[str, Mapping[str, Any]], has_gateway: bool
     }
 
 
-def _policy(where: str, question: str, value: object) -> dict[str, Any]:
+def _policy(where: str, question: str, value: object, folder: Path | None) -> dict[str, Any]:
     given = as_mapping(where, value)
     name = given.get("policy")
+    if is_written(given):
+        return with_source(where, given, folder)
     if isinstance(name, str) and ":" in name:
         return check_keys(where, given, ("policy",))
     check_choice(f"{where}.policy", name, choices(question))

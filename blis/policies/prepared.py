@@ -11,7 +11,7 @@ from blis.engine.answers import compiled_answer, compiled_queues
 from blis.foundation.answers import DISAGGREGATION_QUESTIONS, GATEWAY_QUESTIONS, QUESTIONS
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
-from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind_all
+from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind_all, made_ready
 from blis.policies.needs import settings_of
 
 
@@ -46,7 +46,7 @@ def prepare_policies(
     ConfigError
         If a policy or its parameters are wrong.
     """
-    bound = bind_all(policies)
+    bound = {question: made_ready(policy) for question, policy in bind_all(policies).items()}
     for question in (*GATEWAY_QUESTIONS, *DISAGGREGATION_QUESTIONS):
         if bound[question].is_python:
             who = "the gateway" if question in GATEWAY_QUESTIONS else "the router"

@@ -9,7 +9,7 @@ from evolve.evaluators import Evaluator, serial, threads
 from evolve.trials.evaluation import TIMEOUT_S
 from evolve.trials.workloads import Workloads
 
-NAMES = ("serial", "threads", "ray")
+NAMES = ("serial", "threads", "ray", "isolated")
 MOST_WORKERS = 10_000
 #: A month [s].
 MOST_TIMEOUT_S = 30 * 24 * 3600.0
@@ -59,5 +59,9 @@ def open_evaluator(where: str, choice: Mapping[str, Any] | str, workloads: Workl
     if name == "threads":
         return threads.Pool(workloads, workers, timeout_s)
     if workers not in (None, 1):
-        raise ConfigError(f"{where}.workers must be 1 or null with evaluator 'serial'; got {workers!r}.")
+        raise ConfigError(f"{where}.workers must be 1 or null with evaluator {name!r}; got {workers!r}.")
+    if name == "isolated":
+        from evolve.evaluators import isolated
+
+        return isolated.Pool(workloads, timeout_s)
     return serial.Pool(workloads, timeout_s)

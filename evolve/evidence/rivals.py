@@ -9,6 +9,7 @@ from evolve.evidence.applying import TODAY
 from evolve.evidence.options import Options
 from evolve.evidence.random_rival import rival_of, search_rival, stored_rival
 from evolve.evidence.sweep_table import is_random
+from evolve.genomes import source
 from evolve.records import Phenotype
 from evolve.settings import Settings
 
@@ -41,6 +42,9 @@ def random_search_rival(
     if found is not None:
         notes.append(f"random search with the same budget: {found[1]}.")
         return found[0]
+    if any(isinstance(gene, source.GeneKind) for gene in settings.problem.genes):
+        notes.append("NOT compared with random search, because source cannot be drawn at random.")
+        return None
     if not options.random_search:
         notes.append("NOT compared with random search (random_search=false, and no such search was found).")
         return None

@@ -7,6 +7,7 @@ from typing import Any
 from blis.foundation.answers import answer
 from blis.policies.binding import fields
 from blis.policies.parameters import Bounds
+from blis.policies.written_source import is_written
 from evolve.comparing import Effect, Objective
 from evolve.comparing.gains import gains
 from evolve.comparing.intervals import effect
@@ -75,6 +76,8 @@ def changed_numbers(champion: Phenotype, genes: Sequence[str], factor: float) ->
 def _changed_policy(
     question: str, policy: Mapping[str, Any], factor: float
 ) -> Iterator[tuple[str, float, dict[str, Any]]]:
+    if is_written(policy):  # its numbers are its own
+        return
     bounds = fields(answer(question, str(policy["policy"])))
     for key, value in policy.items():
         if key == "scorers" and len(value) > 1:

@@ -1,11 +1,11 @@
 """What is a candidate made of?
 
-A genome maps gene names to plain values. The files `weights`, `program`, `answer`, `number` and `either` are a kind of
-gene each, with a class `GeneKind` that fulfils `Gene`: `from_mapping(name, where, mapping)` reads its description in a
-problem; `sample`, `mate` and `mutate` are the operators; `decode` says what the value means to the simulator, `encode`
-finds the value of given policies, if there is one. A gene's name is the question that it answers, or `cluster.<limit>`
-for a limit of the batch. All values that the operators return are in canonical form; policies that are handed to
-`encode` must have been bound once, so that they are known to be right.
+A genome maps gene names to plain values. The files `weights`, `program`, `answer`, `number`, `either` and `source` are
+a kind of gene each, with a class `GeneKind` that fulfils `Gene`: `from_mapping(name, where, mapping)` reads its
+description in a problem; `sample`, `mate` and `mutate` are the operators; `decode` says what the value means to the
+simulator, `encode` finds the value of given policies, if there is one. A gene's name is the question that it answers,
+or `cluster.<limit>` for a limit of the batch. All values that the operators return are in canonical form; policies that
+are handed to `encode` must have been bound once, so that they are known to be right.
 
 `phenotype` tells which candidates behave alike: those whose `choices` in the same `situations` are equal. `coordinates`
 are the form in which optimisers from outside search genomes, and `tuned` makes genes of a known policy's own numbers.

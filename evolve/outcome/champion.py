@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from blis.policies.bundle import Bundle, bundle_text
+from blis.policies.written_source import WRITTEN, is_written
 from evolve.outcome import Finalist, Finals
 from evolve.outcome.endpoint_picker import FILE as ENDPOINT_PICKER
 from evolve.outcome.endpoint_picker import endpoint_picker
@@ -85,8 +86,19 @@ def _write(plan: Plan, individual: Individual, lineage: Mapping[str, Any], path:
     phenotype = plan.problem.decode(individual.genome)
     policies = {question: dict(policy) for question, policy in phenotype.policies.items()}
     apart = json.loads(json.dumps(lineage))  # YAML would write what policies and genome share as an anchor
+    for question, policy in policies.items():
+        if is_written(policy):
+            name = f"{path.stem}-{question}.py"
+            write_text_whole(path.with_name(name), policy["source"])
+            policies[question] = {"policy": WRITTEN, "file": name}
+            apart["genome"][question] = {"file": name}
     write_text_whole(path, bundle_text(Bundle(policies, apart, limits=dict(phenotype.limits))))
     return path
+
+
+def source_files(champion: Path) -> list[Path]:
+    """The source of the written policies of a champion, beside its file."""
+    return sorted(champion.parent.glob(f"{champion.stem}-*.py"))
 
 
 def _lineage(plan: Plan, individual: Individual) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from blis.output.run_folder import source_commit
 from evolve.judging.fitness import Judgement
 from evolve.outcome import Finals
 from evolve.outcome.champion import (
+    source_files,
     write_best_so_far,
     write_champion,
     write_endpoint_picker,
@@ -71,6 +72,7 @@ def leave(
     if len(plan.objectives) > 1:
         written += write_front(plan, finals.front)
     write_text_whole(plan.folder / SUMMARY, summary_text(plan, spending, finals))
+    written += source_files(written[0])
     story = _story(plan, rows, baselines, finals)
     written += [*write_endpoint_picker(plan, finals), *write_scorer_port(plan, finals)]
     written += [plan.folder / SUMMARY, *tables, *write_figures(plan.folder / FIGURES, story)]
@@ -96,7 +98,7 @@ def leave_unfinished(
     tables = write_history(rows, plan.folder)
     champion = write_best_so_far(plan, best[0], status)
     write_text_whole(plan.folder / SUMMARY, unfinished_text(plan, best[0], status))
-    return [champion, plan.folder / SUMMARY, *tables]
+    return [champion, *source_files(champion), plan.folder / SUMMARY, *tables]
 
 
 def _story(plan: Plan, rows: Iterable[Mapping[str, Any]], baselines: Mapping[str, Judgement], finals: Finals) -> Story:
