@@ -51,6 +51,7 @@ navigation = {
         "docs/metrics",
         "docs/explaining",
         "docs/report",
+        "docs/calibration",
         "docs/evolution",
         "docs/*",
     ],

@@ -11,6 +11,7 @@ from blis.cluster.failures import Failure, failures_from
 from blis.cluster.gateway import Gateway
 from blis.cluster.kv_capacity import KV_CACHE_DTYPES
 from blis.cluster.kv_tiers import TierPlan
+from blis.cluster.latency_file import is_latency_file, read_latency
 from blis.cluster.lora import Lora
 from blis.cluster.speculative import Speculative
 from blis.foundation.answers import answer, choices
@@ -224,12 +225,14 @@ def _disaggregation(mapping: object, pools: Sequence[Pool], where: str) -> Disag
 
 
 def _latency(own: object, shared: object, where: str) -> tuple[str, Any]:
-    """Kind and `Params`; a pool that gives parameters without a kind has the cluster's kind."""
+    """Kind and `Params`, of a mapping or a file; parameters without a kind are of the cluster's kind."""
+    own = read_latency(where, str(own)) if is_latency_file(own) else own
+    shared = read_latency(where, str(shared)) if is_latency_file(shared) else shared
     values = {"kind": own} if isinstance(own, str) else own
     if values is None:
         values = {}
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{where} must be a mapping with a kind, or a kind; got {own!r}.")
+        raise ConfigError(f"{where} must be a mapping with a kind, a kind, or the path of a .yaml file; got {own!r}.")
     given = {str(key): value for key, value in values.items() if value is not None}
     kind = given.pop("kind", None)
     if kind is None:

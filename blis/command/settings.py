@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from blis.cluster.latency_file import is_latency_file, read_latency
 from blis.command.scenario_choice import drawn_notes, with_given_bounds, with_scenario
 from blis.explaining.counterfactual.sampling import Sampling
 from blis.fitness.weighted import parse_weights
@@ -134,7 +135,9 @@ def _loaded(policies: Mapping[str, Mapping[str, Any]], allow_python: bool) -> di
 def _repeatable(given: Mapping[str, Any], policies: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with the bundle's answers in place, and paths that hold in every folder."""
     document = {key: given[key] for key in _KEYS if key in given} | {**policies, "policies": None}
-    workload = document["workload"]
+    workload, cluster = document["workload"], document["cluster"]
+    if isinstance(cluster, Mapping) and is_latency_file(cluster.get("latency")):
+        document["cluster"] = {**cluster, "latency": read_latency("cluster.latency", cluster["latency"])}
     if isinstance(workload, Mapping):
         named = {key: workload[key] for key in ("path", "data_path") if workload.get(key) is not None}
         absolute = {key: os.path.abspath(str(value)) for key, value in named.items()}

@@ -58,6 +58,7 @@ FOLDERS = {
     "prefill_routing": Folder("blis.policies.prefill_routing", "route", "blis.policies.routing"),
     "latency": Folder("blis.cluster.latency", "step_time"),
     "workload": Folder("blis.workload.kinds", "generate"),
+    "measured": Folder("blis.calibrating.formats", "read"),
     "anomalies": Folder("blis.explaining.anomalies", "find"),
     "trace": Folder("blis.explaining.trace", "table"),
 }

@@ -1,0 +1,179 @@
+"""One fit: learn, say how sure, try on what was held out, and write down."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from blis.calibrating.measured_run import MeasuredRun
+from blis.calibrating.pairing import warm_up_of
+from blis.cluster.plan import ClusterPlan
+from blis.fitting.certainty import Certainty, certainty
+from blis.fitting.judgement import Judgement, Part, judged
+from blis.fitting.objective import Objective, Simulator, learned_from
+from blis.fitting.parameters import Parameter, latency_mapping, values_of, with_values
+from blis.fitting.search import Found, better_start, search
+from blis.fitting.settings import FitSettings
+from blis.fitting.start import guessed
+from blis.foundation.errors import ConfigError
+from blis.foundation.units import BoolVector
+from blis.scenario import Scenario
+
+#: Fewer requests determine nothing.
+FEWEST_REQUESTS = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """What was learned, and how good it is."""
+
+    plan: ClusterPlan  #: the cluster with the learned coefficients
+    parameters: tuple[Parameter, ...]
+    start: dict[str, float]  #: what the cluster had
+    found: Found
+    certainty: Certainty
+    judgement: Judgement
+    parts: tuple[Part, ...]
+    n_simulations: int
+    warnings: tuple[str, ...]
+
+    def latency(self) -> dict[str, Any]:
+        """The latency model as a configuration has it."""
+        return latency_mapping(self.plan)
+
+    def plain(self) -> dict[str, Any]:
+        """The whole of it for JSON: the same bytes for the same files, settings and seeds."""
+        return {
+            "latency": self.latency(),
+            "parameters": {
+                one.name: {
+                    "unit": one.unit,
+                    "start": self.start[one.name],
+                    "value": self.certainty.sure[one.name].value,
+                    "low": self.certainty.sure[one.name].low,
+                    "high": self.certainty.sure[one.name].high,
+                }
+                for one in self.parameters
+            },
+            "flat_directions": [
+                {"names": list(one.names), "half_width": one.half_width} for one in self.certainty.flat
+            ],
+            "condition": self.certainty.condition,
+            "errors": {
+                "learned": {name: one._asdict() for name, one in self.judgement.learned.items()},
+                "held_out": {name: one._asdict() for name, one in self.judgement.held_out.items()},
+            },
+            "runs": [
+                {
+                    "name": part.run.name,
+                    "file": str(part.run.path),
+                    "requests": len(part.run),
+                    "learned": int(part.learned.sum()),
+                    "held_out": int(part.held_out.sum()),
+                }
+                for part in self.parts
+            ],
+            "simulations": self.n_simulations,
+            "mean_square_difference": self.found.loss,
+            "warnings": list(self.warnings),
+        }
+
+
+def fit(settings: FitSettings, scenario: Scenario, tick: Callable[[], object] = lambda: None) -> Fit:
+    """Learn the coefficients of a scenario's cluster from measured runs.
+
+    Parameters
+    ----------
+    settings : FitSettings
+    scenario : Scenario
+        Its workload plays no part.
+    tick : callable
+        Called after each evaluation.
+
+    Raises
+    ------
+    ConfigError
+        If nothing of the latency model can be learned, or there is too little to learn from.
+    """
+    parameters = settings.parameters(scenario.cluster)
+    parts = tuple(_parts(settings))
+    start = values_of(scenario.cluster)
+    simulator = Simulator(scenario)
+    simulator.prepared(start)  # what is wrong with the cluster is said before anything else
+    trained = [part for part in parts if part.learned.any()]
+    n_learned = sum(int(part.learned.sum()) for part in trained)
+    if n_learned < FEWEST_REQUESTS:
+        raise ConfigError(
+            f"real must hold at least {FEWEST_REQUESTS} answered requests to learn from; got {n_learned}."
+        )
+    learned = tuple(
+        learned_from(simulator, part.run, part.learned, settings.options, settings.replays) for part in trained
+    )
+    objective = Objective(simulator, learned, settings.options)
+    starts = [start]
+    if scenario.cluster.latency == "affine":
+        guess = guessed([part.run for part in trained], [part.learned for part in trained], simulator.instances)
+        if guess is not None:
+            chosen = {one.name for one in parameters}
+            starts.append({name: guess[name] if name in chosen else value for name, value in start.items()})
+    found = search(objective, parameters, better_start(objective, starts, tick), tick)
+    sure = certainty(objective, parameters, found, settings.options.draws, settings.options.confidence)
+    judgement = judged(simulator, parts, start, found.values, settings.options)
+    return Fit(
+        plan=with_values(scenario.cluster, found.values),
+        parameters=parameters,
+        start=start,
+        found=found,
+        certainty=sure,
+        judgement=judgement,
+        parts=parts,
+        n_simulations=simulator.n_runs,
+        warnings=(*_doubts(parameters, found, sure), *judgement.warnings),
+    )
+
+
+def entry_notes(fit: Fit) -> dict[str, Any]:
+    """How the coefficients were learned, for the file that holds them."""
+    told = fit.plain()
+    return {
+        "parameters": {name: [one["low"], one["high"]] for name, one in told["parameters"].items()},
+        "held_out_errors": {name: one.fitted for name, one in fit.judgement.held_out.items()},
+        "runs": [{key: run[key] for key in ("name", "learned", "held_out")} for run in told["runs"]],
+        "warnings": told["warnings"],
+    }
+
+
+def _parts(settings: FitSettings) -> list[Part]:
+    """Of each run, the requests that are learned from, and those that are held out: the last ones."""
+    parts = []
+    for run in settings.runs:
+        usable = _usable(run, settings)
+        rows = np.flatnonzero(usable)
+        n_kept_back = round(settings.share * len(rows))
+        held_out = np.zeros(len(run), np.bool_)
+        held_out[rows[len(rows) - n_kept_back :]] = True
+        parts.append(Part(run, usable & ~held_out, held_out))
+    nobody = [Part(run, np.zeros(len(run), np.bool_), _usable(run, settings)) for run in settings.held_out]
+    return [*parts, *nobody]
+
+
+def _usable(run: MeasuredRun, settings: FitSettings) -> BoolVector:
+    """Answered, with a prompt, and not of the warm-up."""
+    options = settings.options
+    warm_up = warm_up_of(run, options.warm_up_requests, options.warm_up_s)
+    return np.asarray(run.is_ok & ~warm_up & (run.input_tokens > 0))
+
+
+def _doubts(parameters: tuple[Parameter, ...], found: Found, sure: Certainty) -> list[str]:
+    """What the runs do not determine, and what ended on a bound."""
+    told = [
+        f"the runs hardly determine {', '.join(flat.names)} changed together: add load levels, from an idle server to "
+        "one that has a queue, or learn fewer parameters"
+        for flat in sure.flat
+    ]
+    for one in parameters:
+        value = found.values[one.name]
+        if value <= one.least + 1e-9 * one.scale or value >= one.most:
+            told.append(f"{one.name} ended on its bound, {value:g}")
+    return told

@@ -1,0 +1,1 @@
+"""How well does a fit find coefficients that are known?"""

@@ -1,0 +1,67 @@
+"""Measured runs whose server is the simulator with coefficients that are known."""
+
+import csv
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from blis.result import simulate
+from blis.scenario import Scenario
+from blis.workload.logs.trace_v2_records import COLUMNS
+
+CLUSTER: dict[str, Any] = {"instances": 1, "kv_blocks": 60000, "hardware": "H100", "tensor_parallel": 1}
+ALPHA_US, BETA_US = [2000.0, 4.0, 900.0], [8200.0, 21.0, 31.0]
+TRUE = {"kind": "affine", "alpha_us": ALPHA_US, "beta_us": BETA_US}
+
+Changed = Callable[[list[dict[str, Any]]], None]
+
+
+def write_trace(
+    path: Path,
+    rate: float,
+    n: int,
+    seed: int = 1,
+    latency: Mapping[str, Any] = TRUE,
+    noise: float = 0.0,
+    change: Changed | None = None,
+    header: Mapping[str, Any] | None = None,
+    prompt: int = 400,
+    output: int = 60,
+) -> Path:
+    """Write the trace of a simulated server as a measured one; `change` may alter its rows."""
+    lengths = {"prompt_tokens_mean": prompt, "prompt_tokens_stdev": prompt / 2, "prompt_tokens_max": 4 * prompt}
+    lengths |= {"output_tokens_mean": output, "output_tokens_stdev": output / 2, "output_tokens_max": 4 * output}
+    workload = {"kind": "distribution", "rate": rate, "num_requests": n, "prompt_tokens_min": 20, **lengths}
+    cluster = {**CLUSTER, "latency": dict(latency)}
+    scenario = Scenario.from_mapping({"cluster": cluster, "workload": workload, "seed": seed})
+    result = simulate(scenario)
+    random = np.random.default_rng(seed)
+    rows = [_row(result, k, random, noise) for k in range(n)]
+    if change is not None:
+        change(rows)
+    path.write_text(yaml.safe_dump({"trace_version": 2, "time_unit": "us", "mode": "real", **(header or {})}))
+    with path.with_suffix(".csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def _row(result: Any, k: int, random: np.random.Generator, noise: float) -> dict[str, Any]:
+    requests, done = result.requests, result.outcome.requests
+    sent_us, output_tokens = int(requests.arrival_us[k]), int(requests.output_tokens[k])
+    first_us = sent_us + int(done.ttft_us[k] * np.exp(noise * random.standard_normal()))
+    last_us = first_us + int((done.e2e_us[k] - done.ttft_us[k]) * np.exp(noise * random.standard_normal()))
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, 0)
+    row |= dict.fromkeys(("client_id", "tenant_id", "slo_class", "session_id", "prefix_group", "error_message"), "")
+    row |= {"request_id": k, "streaming": "true", "input_tokens": int(requests.input_tokens[k]), "status": "ok"}
+    row |= {"output_tokens": output_tokens, "text_tokens": row["input_tokens"], "num_chunks": output_tokens}
+    return row | {
+        "arrival_time_us": sent_us,
+        "send_time_us": sent_us,
+        "first_chunk_time_us": first_us,
+        "last_chunk_time_us": last_us,
+    }
