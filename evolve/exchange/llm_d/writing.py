@@ -1,7 +1,7 @@
 """A champion as an EndpointPickerConfig: plugins, profiles, admission, saturation detector and flow control."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from blis.policies.endpoint_picker_admission import ADMITTERS
@@ -85,11 +85,17 @@ def _two_profiles(
     if not prefill.picker:
         prefill = Routing((), (), "random-picker", ())
         of_prefill = [*of_prefill, Signal("prefill_routing", "picker", MISSING, "random-picker", "any of all instead")]
+    prefill = replace(prefill, first=tuple(_named_apart(part) for part in prefill.first))
     profiles = [
         _profile("prefill", [PREFILL_FILTER], prefill, ()),
         _profile("decode", [DECODE_FILTER], decode, first),
     ]
     return [*first, *_plugins(decode), *_plugins(prefill), own.plugins], profiles, [own.signal, *of_prefill]
+
+
+def _named_apart(part: Plugins) -> Plugins:
+    """A filter of who computes prompts, by another name than that of who decodes: their parameters may differ."""
+    return (*part[:-1], {"type": part[-1]["type"], "name": f"prefill-{reference_of(part)}", **part[-1]})
 
 
 def _admission(policy: Mapping[str, Any], flow: Flow) -> tuple[list[dict[str, Any]], dict[str, Any], list[Signal]]:
