@@ -87,15 +87,20 @@ def read_entry(path: Path) -> Entry:
         kind = check_choice(f"{path}: lineage.{LINEAGE}.kind", own.get("kind", KINDS[0]), KINDS)
         digest, source = str(own.get("digest", "")), str(own.get("source", ""))
     except BlisError as error:
-        return Entry(path.stem, KINDS[0], "", None, f"policy refused: {error}")
+        return Entry(path.stem, KINDS[0], "", None, _refusal(path, error))
     try:
         phenotype = bundle_policies("entry", str(path))
     except BlisError as error:
-        return Entry(path.stem, kind, digest, None, f"policy refused: {error}", source)
+        return Entry(path.stem, kind, digest, None, _refusal(path, error), source)
     if digest_of_policy(phenotype) != digest:
         why = f"different digest: {digest_of_policy(phenotype)}, not {digest or 'any'} as when it was added"
         return Entry(path.stem, kind, digest, None, why, source)
     return Entry(path.stem, kind, digest, phenotype, source=source)
+
+
+def _refusal(path: Path, error: BlisError) -> str:
+    """Why a policy is refused, wherever the board lies."""
+    return f"policy refused: {str(error).replace(str(path), path.name)}"
 
 
 def read_standings(folder: Path) -> Standings | None:

@@ -159,7 +159,8 @@ def test_wrong_flags_are_refused_in_one_line(text: str, message: str) -> None:
         ("--router-mode kv --router-kv-overlap-score-credit-decay 1", "must be 0, as here; got 1"),
         ("--router-conditional-disagg", "must come with --router-mode kv; got round-robin"),
         (
-            '--router-mode kv --router-conditional-disagg --router-conditional-disagg-config \'{"policy": "prefill_load"}\'',
+            "--router-mode kv --router-conditional-disagg "
+            """--router-conditional-disagg-config '{"policy": "prefill_load"}'""",
             "prefill_busy_threshold must be given",
         ),
         ("--router-policy-config a.yaml", "must not be given"),
