@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from blis.command.ending import Arguments, ending
+from blis.command.ending import Arguments, ending, termination_as_interrupt
 from blis.foundation.errors import BlisError
 
 OUTPUTS = ("text", "json", "markdown", "html")
@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("words", nargs="*", metavar="ACTION, key=value", help="see below")
     words = parser.parse_args(arguments).words
-    return ending(lambda: _run(words))
+    with termination_as_interrupt():
+        return ending(lambda: _run(words))
 
 
 def _run(words: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from blis.output.printing import json_text
 from evolve.comparing import Effect
 from evolve.evidence.pairs import shares
-from evolve.league import STANDINGS, Board, Entry, Standings
+from evolve.league import STANDINGS, Board, Entry, Row, Standings
 from evolve.league.measuring import Measured
 from evolve.outcome.files import write_text_whole
 
@@ -33,8 +33,14 @@ def judged(board: Board, evaluator: str, done: Callable[[int], None] = lambda co
     finally:
         full.close()
         check.close()
-    out = [name for name in rows if name not in order]
-    return Standings(board.digest, tuple(rows[name] for name in (*order, *out)))
+    return Standings(board.digest, tuple(sorted(rows.values(), key=_place)))
+
+
+def _place(row: Row) -> tuple[bool, int, float, str]:
+    """The best ranks first, of equal ones the largest gain; the disqualified last."""
+    if row["disqualified"]:
+        return True, 0, 0.0, row["name"]
+    return False, row["rank"], -row["measured"]["gain"], row["name"]
 
 
 def write_standings(board: Board, standings: Standings) -> None:

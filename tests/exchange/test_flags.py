@@ -12,7 +12,7 @@ from blis.policies.binding import bind
 from blis.policies.bundle import complete_policy
 from evolve.exchange import APPROXIMATE, EXACT, MISSING, Champion, Imported
 from evolve.exchange.flags.choosing import FEWEST_IN_FLIGHT, RANDOM, SESSION
-from evolve.exchange.routers import dynamo, sglang, vllm
+from evolve.exchange.routers import dynamo, production_stack, sglang, vllm
 
 CACHE_AWARE = {
     "policy": "cache-aware",
@@ -49,6 +49,16 @@ def same(question: str, one: Any, other: Any) -> bool:
         *((router, policies) for router in (sglang, vllm, dynamo) for policies in EVERYWHERE),
         *((router, policies) for router in (sglang, vllm) for policies in GATEWAYS),
         *((dynamo, policies) for policies in FRONTENDS),
+        (production_stack, EVERYWHERE[0]),
+        (production_stack, EVERYWHERE[5]),
+        (
+            production_stack,
+            {
+                "routing": {"policy": "round-robin"},
+                "disaggregation": {"policy": "always"},
+                "prefill_routing": {"policy": "round-robin"},
+            },
+        ),
     ],
 )
 def test_what_can_be_said_comes_back_unchanged(router: Any, policies: dict[str, Any]) -> None:

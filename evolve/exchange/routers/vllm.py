@@ -64,7 +64,8 @@ def export(champion: Champion) -> Exported:
 
 def recognises(name: str, text: str) -> bool:
     """Whether the text starts vLLM's router, or the file is called so."""
-    return "vllm-router" in text or "vllm_router" in text or ("vllm" in name and text.lstrip().startswith("-"))
+    is_named = "vllm-router" in text or "vllm_router" in text or ("vllm" in name and text.lstrip().startswith("-"))
+    return is_named and "--routing-logic" not in text
 
 
 def read(where: str, text: str, n_instances: int | None) -> Imported:
