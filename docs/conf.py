@@ -34,6 +34,7 @@ include_patterns = [
     "docs/**.md",
     "docs/reference/**.rst",
     "experiments/*/README.md",
+    "leaderboard/README.md",
     "hardware/steps/README.md",
     "blis/workload/data/README.md",
 ]
@@ -45,6 +46,7 @@ navigation = {
     "Guides": [
         "docs/policies",
         "docs/fleet",
+        "docs/exchange",
         "docs/workloads",
         "docs/logs",
         "docs/scenarios",
@@ -62,6 +64,7 @@ navigation = {
         "docs/performance",
         "docs/scale",
         "experiments/*/README",
+        "leaderboard/README",
     ],
     "Python reference": ["docs/reference/blis", "docs/reference/blis.engine.views", "docs/reference/evolve"],
     "Project": ["CONTRIBUTING", "CHANGELOG"],

@@ -2,8 +2,8 @@
 
 Plugin types, parameters and defaults are those of llm-d-router 0.9. What changes where a request goes and has no
 counterpart here is refused. Where flow control is on, the bundle answers the gateway's questions as well, and its
-lineage tells, as `gateway`, what `cluster.gateway` must be. What is no router's business (producers, admission, and
-without flow control detectors) is left out and named in the lineage.
+lineage tells, as `gateway`, what `cluster.gateway` must be. What is no router's business (producers, and without flow
+control detectors) is left out and named in the lineage.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,14 @@ from blis.foundation.checks import check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
 from blis.policies import flow_control
+from blis.policies.endpoint_picker_admission import ADMITTERS, admission
 from blis.policies.endpoint_picker_divided import HANDLERS, PREFILL_FILTER, decider, two_profiles
 from blis.policies.endpoint_picker_filters import AFFINITY, FILTERS, PASSING, affinity, filtering
 
 KIND = "EndpointPickerConfig"
 _KEYS = (
     *("apiVersion", "kind", "featureGates", "plugins", "schedulingProfiles", "flowControl", "saturationDetector"),
-    *("dataLayer", "requestHandler"),
+    *("dataLayer", "requestHandler", "parser"),
 )
 #: What is left out, by the end of a plugin's type.
 _NOT_ROUTING = (
@@ -92,7 +93,10 @@ def translated(where: str, mapping: Mapping[str, Any]) -> dict[str, Any]:
         policies |= {"disaggregation": decider(where, plugins), "prefill_routing": _prefill(where, plugins, prefill)}
     used = [name for name in listed if plugins[name].type in FILTERS]
     left_out = [plugin.type for name, plugin in plugins.items() if name not in used]
-    left_out = [kind for kind in left_out if kind.endswith(_NOT_ROUTING)]
+    left_out = [kind for kind in left_out if kind.endswith(_NOT_ROUTING) and kind not in ADMITTERS]
+    admits = admission(where, plugins)
+    if admits is not None:
+        policies = {"admission": admits, **policies}
     if places is not None:
         left_out = [kind for kind in left_out if not kind.endswith(("-decider", *HANDLERS))]
     lineage: dict[str, Any] = {"source": KIND, "left_out": left_out}

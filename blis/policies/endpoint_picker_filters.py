@@ -59,8 +59,9 @@ def _utilization(where: str, given: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"{where}: utilization-filter.conditions must be a list; got {shown(conditions)}.")
     for place, condition in enumerate(conditions):
         path = f"{where}: utilization-filter.conditions[{place}]"
-        entry = check_keys(path, condition, ("type", "maxValue"), ("type", "maxValue"))
-        name = _CONDITIONS[check_choice(f"{path}.type", entry["type"], _CONDITIONS)]
+        key = "type" if isinstance(condition, Mapping) and "type" in condition else "metric"  # as this program wrote
+        entry = check_keys(path, condition, (key, "maxValue"), (key, "maxValue"))
+        name = _CONDITIONS[check_choice(f"{path}.{key}", entry[key], _CONDITIONS)]
         limit = check_number(f"{path}.maxValue", entry["maxValue"], 0)
         own[name] = min(limit, own.get(name, limit), 1.0 if name == "kv_cache_utilization" else limit)
     return own

@@ -56,7 +56,13 @@ PLUGINS: Mapping[str, Mapping[str, _Meaning]] = {
     "fairness": {
         "global-strict-fairness-policy": _Meaning("strict", {}),
         "round-robin-fairness-policy": _Meaning("round-robin", {}),
-        "program-aware-fairness": _Meaning("least-attained", {}),
+        "program-aware-fairness": _Meaning(
+            "least-attained",
+            {
+                "strategy": None, "weightService": "service_weight", "weightServiceHeadWait": "wait_weight",
+                "serviceHalfLifeSeconds": "half_life_s",
+            },
+        ),
     },
     "queue_order": {
         "fcfs-ordering-policy": _Meaning("fcfs", {}),
@@ -150,6 +156,10 @@ def _policy(
         raise ConfigError(f"{where}: {question} must be one of {', '.join(PLUGINS[question])}; got {shown(kind)}.")
     meaning = PLUGINS[question][kind]
     given = check_keys(f"{where}: plugin {shown(name)}", parameters, meaning.parameters)
+    if given.get("strategy") not in (None, "las"):
+        raise ConfigError(
+            f"{where}: plugin {shown(name)}: strategy must be 'las', as here; got {shown(given['strategy'])}."
+        )
     policy: dict[str, Any] = {"policy": meaning.policy}
     for there, value in given.items():
         here = meaning.parameters[there]

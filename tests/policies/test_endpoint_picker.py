@@ -181,7 +181,8 @@ def test_the_guide_by_predicted_latency_is_three_filters_and_a_scorer() -> None:
     assert [one["policy"] for one in chain] == ["prefix-cache-affinity", "slo-headroom", "prefix-cache-affinity"]
     assert [one.get("affinity_threshold") for one in chain] == [0.99, None, 0.8]
     assert [one.get("most_extra_ttft_ms") for one in chain] == [5_000, None, 5_000]
-    assert bundle.lineage["left_out"] == ["latency-slo-admitter"]
+    assert bundle.policies["admission"] == {"policy": "latency-slo"}
+    assert bundle.lineage["left_out"] == []
     bind("filtering", "filtering", bundle.policies["filtering"])
 
 
@@ -199,7 +200,7 @@ def test_an_affinity_filter_before_other_scorers_is_a_filter() -> None:
 
 
 def test_conditions_must_all_hold() -> None:
-    conditions = [{"type": "waiting-queue", "maxValue": 8}, {"type": "kv-cache-utilization", "maxValue": 0.9}]
+    conditions = [{"metric": "waiting-queue", "maxValue": 8}, {"metric": "kv-cache-utilization", "maxValue": 0.9}]
     given = {"type": "utilization-filter", "parameters": {"conditions": conditions, "fallbackOnEmpty": True}}
 
     assert read([given, {"type": "queue-scorer"}]).policies["filtering"] == {
@@ -339,8 +340,16 @@ def test_two_profiles_without_a_handler_are_refused() -> None:
         bundle_from_mapping("file", DIVIDED | {"plugins": plugins})
 
 
-def test_who_divides_requests_is_not_written() -> None:
-    text, why = endpoint_picker({"routing": {"policy": "weighted"}, "disaggregation": {"policy": "always"}})
+def test_who_divides_requests_is_written_as_two_profiles_and_read_back() -> None:
+    policies = bundle_from_mapping("file", DIVIDED).policies
+
+    text, _ = endpoint_picker(policies)
+
+    assert bundle_from_mapping("file", yaml.safe_load(text or "")).policies == policies
+
+
+def test_a_decider_that_the_router_lacks_is_not_written() -> None:
+    text, why = endpoint_picker({"routing": "lmetric", "disaggregation": "drift-plus-penalty"})
 
     assert text is None
-    assert "two profiles" in why
+    assert "no decider that is drift-plus-penalty" in why
