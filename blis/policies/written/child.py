@@ -11,10 +11,13 @@ import struct
 import sys
 from typing import Any, NoReturn
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import confinement  # type: ignore[import-not-found]
+if __name__ == "__main__":  # a script without this package: it finds the file beside it, and nothing after that
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import confinement  # type: ignore[import-not-found]
 
-sys.path.clear()
+    sys.path.clear()
+else:
+    from blis.policies.written import confinement
 
 _LOW_32_BITS = 0xFFFFFFFF
 _MOST_LETTERS = 400
