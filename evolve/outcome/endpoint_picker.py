@@ -4,12 +4,13 @@ What is written beside `champion.yaml` routes as the champion does, or there is 
 also writes what can be said of a champion in part, with a grade for each signal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
 
-from evolve.exchange import EXACT, MISSING, Champion
+from evolve.exchange import EXACT, MISSING, Champion, Signal
+from evolve.exchange.llm_d.scorers import NO_SUCH_SCORER
 from evolve.exchange.llm_d.writing import written
 
 FILE = "endpoint-picker.yaml"
@@ -17,6 +18,7 @@ FILE = "endpoint-picker.yaml"
 _ROUTING = ("routing", "filtering", "disaggregation", "prefill_routing")
 #: Routers that are llm-d's own, whatever their signals are measured by.
 _THEIRS = ("weighted", "lmetric", "sticky-until-saturated")
+
 
 
 def endpoint_picker(
@@ -35,7 +37,7 @@ def endpoint_picker(
     found = written(champion)
     missing = [one for one in found.signals if one.question in _ROUTING and one.grade == MISSING]
     if missing or found.document is None:
-        return None, f"{'; '.join(one.why for one in missing)}."
+        return None, f"{'; '.join(_reasons(missing))}."
     nearly = champion.policy("routing")["policy"] not in _THEIRS or any(
         one.question == "disaggregation" and one.grade != EXACT for one in found.signals
     )
@@ -48,3 +50,11 @@ def endpoint_picker(
     if others:
         notes.append(f"What is no router's business must be set in the engines or the gateway: {', '.join(others)}.")
     return yaml.safe_dump(found.document, sort_keys=False), " ".join(notes)
+
+
+def _reasons(missing: Sequence[Signal]) -> Iterator[str]:
+    """Why each cannot be said there."""
+    scorers = [one.name for one in missing if one.why == NO_SUCH_SCORER]
+    if scorers:
+        yield f"it has no scorer for {', '.join(scorers)} (problem=llm_d searches those that it has)"
+    yield from (one.why for one in missing if one.why != NO_SUCH_SCORER)

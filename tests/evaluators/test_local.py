@@ -78,7 +78,10 @@ def test_tasks_of_a_workload_stay_together_in_their_order(workloads):
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ("thread", "evaluator: no choice named 'thread'; did you mean 'threads'? Choices: ray, serial, threads."),
+        (
+            "thread",
+            "evaluator: no choice named 'thread'; did you mean 'threads'? Choices: isolated, ray, serial, threads.",
+        ),
         ({"name": "serial", "worker": 2}, "evaluator: unknown key 'worker'; did you mean 'workers'?"),
         ({"workers": 2}, "evaluator: no choice named None"),
         ({"name": "threads", "workers": 0}, "evaluator.workers must be an int in [1, 10000]; got 0"),

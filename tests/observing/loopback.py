@@ -60,7 +60,7 @@ def serving(server: Server) -> Iterator[Server]:
 
 
 async def _serve(server: Server, is_ready: threading.Event, stop: asyncio.Event) -> None:
-    runner = web.AppRunner(_application(server), handler_cancellation=True, shutdown_timeout=0)
+    runner = web.AppRunner(_application(server), handler_cancellation=True, shutdown_timeout=0, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -50,6 +50,8 @@ _DIFFERENT = {
     "token-load": _IN_BLOCKS,
     "latency-slack": _LEARNED,
 }
+#: Why one that is not among them is missing.
+NO_SUCH_SCORER = "it has no such scorer (problem=llm_d searches those that it has)"
 _LMETRIC = (_LOAD, _INDEX, {"type": "lmetric-scorer"})
 #: Picker -> the plugin; random-picker takes any of all.
 PICKERS = {
@@ -113,8 +115,7 @@ def _weighted(question: str, policy: Mapping[str, Any]) -> Routing:
             scored += [(PLUGINS[name], weight)] if name in PLUGINS and weight > 0.0 else []
             continue
         if name not in PLUGINS:
-            why = f"it has no scorer for {name} (problem=llm_d searches those that it has)"
-            signals.append(Signal(question, name, MISSING, why=why))
+            signals.append(Signal(question, name, MISSING, why=NO_SUCH_SCORER))
             continue
         grade, there = (APPROXIMATE if name in _DIFFERENT else EXACT), reference_of(PLUGINS[name])
         signals.append(Signal(question, name, grade, f"{there}, weight {weight:g}", _DIFFERENT.get(name, "")))
