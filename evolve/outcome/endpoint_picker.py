@@ -20,7 +20,6 @@ _ROUTING = ("routing", "filtering", "disaggregation", "prefill_routing")
 _THEIRS = ("weighted", "lmetric", "sticky-until-saturated")
 
 
-
 def endpoint_picker(
     policies: Mapping[str, Mapping[str, Any]], gateway: Mapping[str, Any] | None = None
 ) -> tuple[str | None, str]:
