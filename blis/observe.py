@@ -88,7 +88,7 @@ def _run(config: Any) -> None:
 
 
 def _tell(settings: Any, metrics: Any, notes: Sequence[str]) -> None:
-    from blis.observing.printing import print_text
+    from blis.output.observation import print_text
     from blis.output.printing import print_json
 
     if settings.output == "json":

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from blis.output.text_tables import number, percent, text_table
+
 #: Rows of the cluster's table: words, then the keys that fill them.
 _COUNTS = (
     *("injected", "completed", "running", "queued", "rejected", "dropped", "unroutable", "lost", "not_started"),
@@ -58,41 +60,41 @@ def print_text(metrics: Mapping[str, Any], engine_s: float) -> None:
 
 
 def _cluster_table(metrics: Mapping[str, Any]) -> Any:
-    table = _table("cluster", "")
+    table = text_table("cluster", "")
     shown = [name for name in _COUNTS if name in _COUNTS[:2] or metrics.get(f"{name}_requests")]
-    rows = [(name.replace("_", " "), _number(metrics[f"{name}_requests"])) for name in shown]
+    rows = [(name.replace("_", " "), number(metrics[f"{name}_requests"])) for name in shown]
     rows += [
         ("simulated time", f"{metrics['vllm_estimated_duration_s']:,.1f} s"),
-        ("requests/s", _number(metrics["responses_per_sec"], 2)),
-        ("output tokens/s", _number(metrics["tokens_per_sec"], 1)),
-        ("within SLO targets", _percent(metrics["slo_attainment"])),
-        ("good requests/s", _number(metrics["goodput_rps"], 2)),
-        ("cache hit rate", _percent(metrics["cache_hit_rate"])),
-        ("KV use, peak and mean", f"{_percent(metrics['kv_peak_use'])}, {_percent(metrics['kv_mean_use'])}"),
-        ("preemptions", f"{_number(metrics['preemptions'])} ({_number(metrics['preemption_rate'], 3)} per request)"),
+        ("requests/s", number(metrics["responses_per_sec"], 2)),
+        ("output tokens/s", number(metrics["tokens_per_sec"], 1)),
+        ("within SLO targets", percent(metrics["slo_attainment"])),
+        ("good requests/s", number(metrics["goodput_rps"], 2)),
+        ("cache hit rate", percent(metrics["cache_hit_rate"])),
+        ("KV use, peak and mean", f"{percent(metrics['kv_peak_use'])}, {percent(metrics['kv_mean_use'])}"),
+        ("preemptions", f"{number(metrics['preemptions'])} ({number(metrics['preemption_rate'], 3)} per request)"),
     ]
     if "scale_ups" in metrics:  # where instances come and go
         rows += [
-            ("GPU hours", _number(metrics["gpu_hours"], 2)),
-            ("good requests per GPU hour", _number(metrics["good_requests_per_gpu_hour"])),
-            ("instances added, taken away", f"{_number(metrics['scale_ups'])}, {_number(metrics['scale_downs'])}"),
+            ("GPU hours", number(metrics["gpu_hours"], 2)),
+            ("good requests per GPU hour", number(metrics["good_requests_per_gpu_hour"])),
+            ("instances added, taken away", f"{number(metrics['scale_ups'])}, {number(metrics['scale_downs'])}"),
         ]
         if metrics["instance_failures"]:
-            words = f"{_number(metrics['instance_failures'])}, {_number(metrics['rerouted_requests'])}"
+            words = f"{number(metrics['instance_failures'])}, {number(metrics['rerouted_requests'])}"
             rows.append(("instances that died, requests rerouted", words))
     if metrics["cost_usd"] is not None:
         rows.append(("cost, per good request [US $]", f"{metrics['cost_usd']:.2f}, {_cost(metrics)}"))
     if "mean_acceptance_length" in metrics:
         length, rate = metrics["mean_acceptance_length"], metrics["draft_acceptance_rate"]
-        rows.append(("acceptance length", f"{_number(length, 2)} ({_percent(rate)} of the drafts)"))
+        rows.append(("acceptance length", f"{number(length, 2)} ({percent(rate)} of the drafts)"))
     if "adapter_requests" in metrics:
-        loads = f"{_number(metrics['adapter_loads'])} ({_number(metrics['adapter_disk_loads'])} from disk)"
+        loads = f"{number(metrics['adapter_loads'])} ({number(metrics['adapter_disk_loads'])} from disk)"
         rows.append(("adapters loaded", loads))
         if metrics["adapter_hit_rate"] is not None:
-            rows.append(("requests whose adapter had a slot", _percent(metrics["adapter_hit_rate"])))
-        rows.append(("requests that waited for a slot", _number(metrics["adapter_slot_wait_requests"])))
+            rows.append(("requests whose adapter had a slot", percent(metrics["adapter_hit_rate"])))
+        rows.append(("requests that waited for a slot", number(metrics["adapter_slot_wait_requests"])))
     if "retries" in metrics:
-        rows.append(("retries", f"{_number(metrics['retries'])} of {_number(metrics['retried_requests'])} requests"))
+        rows.append(("retries", f"{number(metrics['retries'])} of {number(metrics['retried_requests'])} requests"))
     for row in rows:
         table.add_row(*row)
     return table
@@ -104,19 +106,19 @@ def _cost(metrics: Mapping[str, Any]) -> str:
 
 
 def _latency_table(metrics: Mapping[str, Any]) -> Any:
-    table = _table("latency [ms]", *_FIGURES)
+    table = text_table("latency [ms]", *_FIGURES)
     for words, name in _LATENCIES:
         if f"{name}_mean_ms" not in metrics:
             continue
-        table.add_row(words, *(_number(metrics[f"{name}_{figure}_ms"], 1) for figure in _FIGURES))
+        table.add_row(words, *(number(metrics[f"{name}_{figure}_ms"], 1) for figure in _FIGURES))
     return table
 
 
 def _target_table(blocks: Sequence[Mapping[str, Any]]) -> Any:
     names = {"ttft_ms": "TTFT [ms]", "itl_ms": "between tokens, mean [ms]", "e2e_ms": "E2E [ms]"}
-    table = _table("promised to class", *names.values())
+    table = text_table("promised to class", *names.values())
     for one in blocks[:MOST_SHOWN]:
-        bounds = (_number(one["slo_targets"][name], 1) for name in names)
+        bounds = (number(one["slo_targets"][name], 1) for name in names)
         table.add_row(one["slo_class"] or "(unnamed)", *bounds)
     return table
 
@@ -125,13 +127,13 @@ def _group_table(words: str, name: str, blocks: Sequence[Mapping[str, Any]]) -> 
     from rich.markup import escape
 
     columns = ("requests", "completed", "rejected", "within\nSLO", "good\nreq/s", "TTFT p50\n[ms]", "TTFT p99\n[ms]")
-    table = _table(words, *columns, "E2E p99\n[ms]")
+    table = text_table(words, *columns, "E2E p99\n[ms]")
     for one in blocks[:MOST_SHOWN]:
         table.add_row(
             escape(one[name]) if one[name] else "(unnamed)",
-            *(_number(one["arrived_requests"]), _percent(one["completion_ratio"]), _percent(one["rejection_ratio"])),
-            *(_percent(one["slo_attainment"]), _number(one["goodput_rps"], 2)),
-            *(_number(one["ttft_p50_ms"], 1), _number(one["ttft_p99_ms"], 1), _number(one["e2e_p99_ms"], 1)),
+            *(number(one["arrived_requests"]), percent(one["completion_ratio"]), percent(one["rejection_ratio"])),
+            *(percent(one["slo_attainment"]), number(one["goodput_rps"], 2)),
+            *(number(one["ttft_p50_ms"], 1), number(one["ttft_p99_ms"], 1), number(one["e2e_p99_ms"], 1)),
         )
     return table
 
@@ -140,23 +142,23 @@ def _pool_table(pools: Sequence[Mapping[str, Any]]) -> Any:
     from rich.markup import escape
 
     columns = ("instances", "requests", "within\nSLO", "GPU\nhours", "cost\n[$]", "$ per 1000\ngood requests", "busy")
-    table = _table("pool", "GPUs", *columns)
+    table = text_table("pool", "GPUs", *columns)
     for one in pools[:MOST_SHOWN]:
         per_good = one["cost_per_good_request_usd"]
         table.add_row(
             str(one["pool"]),
             escape(f"{one['tensor_parallel']} {one['hardware'] or '(unnamed)'}"),
-            *(_number(one["n_instances"]), _number(one["injected_requests"]), _percent(one["slo_attainment"])),
-            *(_number(one["gpu_hours"], 3), _number(one["cost_usd"], 3)),
-            *("-" if per_good is None else _number(1000 * per_good, 3), _percent(one["busy_share"])),
+            *(number(one["n_instances"]), number(one["injected_requests"]), percent(one["slo_attainment"])),
+            *(number(one["gpu_hours"], 3), number(one["cost_usd"], 3)),
+            *("-" if per_good is None else number(1000 * per_good, 3), percent(one["busy_share"])),
         )
     return table
 
 
 def _fitness_table(fitness: Mapping[str, Any]) -> Any:
-    table = _table("fitness", _number(fitness["score"], 6))
+    table = text_table("fitness", number(fitness["score"], 6))
     for key, value in fitness["components"].items():
-        table.add_row(key, _number(value, 6))
+        table.add_row(key, number(value, 6))
     return table
 
 
@@ -167,34 +169,14 @@ def _say_more(console: Any, blocks: Sequence[Mapping[str, Any]], words: str) -> 
 
 def _instance_table(instances: list[Mapping[str, Any]]) -> Any:
     columns = ("requests", "completed", "TTFT p99\n[ms]", "E2E p99\n[ms]", "hit\nrate", "KV\npeak")
-    table = _table("instance", *columns, "batch", "queue", "busy")
+    table = text_table("instance", *columns, "batch", "queue", "busy")
     for one in instances[:MOST_SHOWN]:
         table.add_row(
             one["instance_id"].removeprefix("instance_"),
-            *(_number(one["injected_requests"]), _number(one["completed_requests"])),
-            *(_number(one["ttft_p99_ms"], 1), _number(one["e2e_p99_ms"], 1)),
-            *(_percent(one["cache_hit_rate"]), _percent(one["kv_peak_use"])),
-            *(_number(one["batch_mean_requests"], 1), _number(one["queue_mean_requests"], 1)),
-            _percent(one["busy_share"]),
+            *(number(one["injected_requests"]), number(one["completed_requests"])),
+            *(number(one["ttft_p99_ms"], 1), number(one["e2e_p99_ms"], 1)),
+            *(percent(one["cache_hit_rate"]), percent(one["kv_peak_use"])),
+            *(number(one["batch_mean_requests"], 1), number(one["queue_mean_requests"], 1)),
+            percent(one["busy_share"]),
         )
     return table
-
-
-def _table(first: str, *others: str) -> Any:
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0 if len(others) > 6 else (0, 1))
-    table.add_column(escape(first), no_wrap=True)
-    for name in others:
-        table.add_column(escape(name), justify="right", no_wrap=True)
-    return table
-
-
-def _number(value: float | None, digits: int = 0) -> str:
-    return "-" if value is None else f"{value:,.{digits}f}"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f}%"

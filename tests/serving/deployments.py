@@ -7,34 +7,11 @@ from typing import Any
 import numpy as np
 
 from blis.cluster.instances import Cluster, Instance
-from blis.cluster.latency import affine
 from blis.online import UNKNOWN_US, Arrival, OnlineSimulation
 from blis.prepare import PreparedRun, bind_run
 from blis.serving.token_times import TokenTimes
-from blis.workload.labels import Labels
-from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
-from blis.workload.table import requests_of
-
-BLOCK = 4
-LATENCY = affine.prepare(affine.Params(alpha_us=(50.0, 1.5, 7.0), beta_us=(100.0, 10.0, 5.0)), None, None, 1)
-
-
-def random_requests(seed: int, count: int = 60) -> Requests:
-    """Bursts of small requests, half of them with one of three shared prefixes."""
-    draw = np.random.default_rng(seed)
-    group = draw.integers(-1, 3, count)
-    prefix = np.where(group >= 0, draw.integers(4, 20, count), 0)
-    prompt = prefix + draw.integers(1, 25, count)
-    output = draw.integers(0, 20, count)
-    return requests_of(
-        arrival_us=np.sort(draw.integers(0, 6_000, count)),
-        input_tokens=prompt,
-        output_tokens=output,
-        keys=keys_of_groups(prompt, output, group, prefix, BLOCK),
-        block_size_tokens=BLOCK,
-        session=Labels((np.arange(count) % 9 - 1).astype(np.int32), tuple("abcdefgh")),
-    )
+from tests.laws.test_simulation_is_a_value import BLOCK, LATENCY
 
 
 def prepared(

@@ -11,7 +11,8 @@ from blis.foundation.errors import ConfigError
 from blis.online import Arrival, OnlineSimulation
 from blis.outcome import outcome
 from blis.simulate import Simulation
-from tests.serving.deployments import Fed, fed, prepared, random_requests
+from tests.laws.test_simulation_is_a_value import random_requests
+from tests.serving.deployments import Fed, fed, prepared
 
 FIELDS = (
     *("status", "instance", "scheduled_us", "first_token_us", "finished_us", "preemptions", "cached_blocks"),
