@@ -5,7 +5,7 @@ Searches, judges and tabulates.
 Each search is one call of the command that users call; what is there already is not done again. Champions meet the
 baselines of their search, and where routing is searched also the rivals of `conf/baselines/tuned.yaml`, by the judge
 and the seeds of `python -m evolve.report`, which tells more of each. What champions are worth under other prices
-measures `experiments.e004_discovery.prices`.
+measures `experiments.e004_discovery.elsewhere`.
 """
 
 import sys

@@ -14,6 +14,8 @@ lessons
     `algorithm=policy_iteration` on drawn members, with a tenth of the budget.
 tenth
     As drawn, with a tenth of the budget too.
+wide
+    As drawn, of seven families with two members each in place of four with three (`suite=families-wide`).
 """
 
 import sys
@@ -45,7 +47,7 @@ DEFAULTS = {
     "folder": "outputs/ways",
     "seeds": "3",
     "problems": "routing_weights,routing_program",
-    "ways": "drawn,fixed,by-hand,lessons,tenth",
+    "ways": "drawn,fixed,by-hand,lessons,tenth,wide",
     "requests": str(REQUESTS),
 }
 
@@ -86,7 +88,7 @@ def searched(folder: Path, problem: str, way: str, seed: int, requests: int) -> 
         words = [
             f"problem={problem}",
             f"algorithm={'policy_iteration' if way == 'lessons' else PROBLEMS[problem]}",
-            f"suite={SUITE}",
+            f"suite={SUITE}{'-wide' if way == 'wide' else ''}",
             f"seed={seed}",
             *scenarios(way),
             *("budget.generations=null", f"budget.requests={requests // 10 if is_short else requests}"),

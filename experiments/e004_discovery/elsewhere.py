@@ -1,7 +1,8 @@
-"""`python -m experiments.e004_discovery.prices [folder=outputs/e004] [suite=families-other-prices] [first_seeds=3]`.
+"""`python -m experiments.e004_discovery.elsewhere [folder=outputs/e004] [suite=families-other-prices] [first_seeds=3]`.
 
-Champions under prices that they were not trained on: every search in the folder, its champion against all baselines of
-the search, on the test of a suite whose steps cost what another latency model says. Seeds are this comparison's own.
+Champions where they were not trained: every search in the folder, its champion against all baselines of the search, on
+the test of another suite: one whose steps cost what another latency model says, or `suite=families-elsewhere`, whose
+families no search has met. Seeds are this comparison's own.
 """
 
 import sys
@@ -45,22 +46,32 @@ def main(words: Sequence[str]) -> int:
         found.setdefault(problem, []).append((seed, compared(folder, {}, precision, scenarios, own_seeds("prices"))))
         print(f"{folder.name} is done", file=sys.stderr, flush=True)
     text = "\n".join(lines(found)) + "\n"
-    write_text_whole(Path(given["folder"]) / "prices.md", text)
+    write_text_whole(Path(given["folder"]) / f"{given['suite']}.md", text)
     print(text, end="")
     return 0
 
 
 def lines(found: Mapping[str, Sequence[tuple[str, Sequence[Comparison]]]]) -> list[str]:
     """One line for each search, and one for the median of each problem."""
-    text = ["| problem | seed | over the strongest rival | which is | over llm-d 3:2:2 |", "|---|---|---|---|---|"]
+    head = (
+        "problem",
+        "seed",
+        "over the strongest rival",
+        "which is",
+        "over llm-d 3:2:2",
+        "other families, over the strongest",
+    )
+    text = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for problem, searches in found.items():
         gains = []
         for seed, comparisons in searches:
             hardest = strongest(comparisons)
             yardstick = next((str(one.overall) for one in comparisons if one.rival == YARDSTICK), "-")
-            text.append(f"| {problem} | {seed} | {hardest.overall} | {hardest.rival} | {yardstick} |")
+            found_elsewhere = hardest.generalisation
+            families = "-" if found_elsewhere is None else str(found_elsewhere.families or "-")
+            text.append(f"| {problem} | {seed} | {hardest.overall} | {hardest.rival} | {yardstick} | {families} |")
             gains.append(hardest.overall.gain_percent)
-        text.append(f"| **{problem}** | median | **{median(gains):+.1f} %** | | |")
+        text.append(f"| **{problem}** | median | **{median(gains):+.1f} %** | | | |")
     return text
 
 
