@@ -14,6 +14,7 @@ from blis.cluster.served_models import served_models
 from blis.engine import codes
 from blis.engine._jit import plain
 from blis.engine.fields import SETTING_NAMES, WORKLOAD_COLUMNS, setting_record, workload_table
+from blis.engine.outside import compiled_abort
 from blis.engine.records import Records
 from blis.engine.start import copy_state
 from blis.engine.state import State, Workload
@@ -23,7 +24,7 @@ from blis.foundation.slo import CLASSES
 from blis.foundation.units import Int64Vector
 from blis.policies.binding import memory_of_all
 from blis.prepare import PreparedRun
-from blis.simulate import Simulation
+from blis.simulate import Cancellation, Simulation
 from blis.stage import Stage
 from blis.workload.prefixes.keys import PrefixKeys
 from blis.workload.table import requests_of
@@ -98,6 +99,7 @@ class OnlineSimulation:
         self._n_blocks = 0
         self._grow(max(_FIRST_ROOM, min(4096, int(prepared.prepared_cluster.limits.max_running_requests.max()))))
         self._show()
+        compiled_abort()  # before a clock starts
 
     def __len__(self) -> int:
         """How many requests have come."""
@@ -177,6 +179,14 @@ class OnlineSimulation:
         self._n += 1
         self._show()
         return request
+
+    def cancel(self, request: int, now_us: int) -> Cancellation:
+        """Take a request away, because nobody waits for its answer any more; run all events before `now_us` first.
+
+        What it holds is free, and where it ran or waited others may; what it has got stays known until then alone.
+        """
+        self._simulation.advance(now_us)
+        return self._simulation.cancel(request, now_us)
 
     def fork(self) -> "OnlineSimulation":
         """An independent copy: both continue, and take in requests, without knowing of each other."""

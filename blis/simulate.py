@@ -1,12 +1,15 @@
 """One simulation as a value: start it, advance it, stop it at a decision, copy it, continue both."""
 
 from collections.abc import Callable
+from enum import IntEnum
 
 from blis.engine import codes
+from blis.engine.aborting import ABORTED, LACKS_ROOM, TOO_EARLY, TOO_LATE
 from blis.engine.codes import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STOP_AT_ROUTING, STUCK_INSTANCE
 from blis.engine.growth import grown
 from blis.engine.laws import n_past
 from blis.engine.loop import compiled_loop
+from blis.engine.outside import compiled_abort
 from blis.engine.reset import Resetting
 from blis.engine.start import copy_state
 from blis.engine.state import State
@@ -18,6 +21,15 @@ from blis.policies.callables import decide_admission, decide_order, decide_routi
 from blis.prepare import PreparedRun
 from blis.stage import Stage
 from blis.workload.requests import Requests
+
+
+class Cancellation(IntEnum):
+    """What comes of taking a request away."""
+
+    DONE = ABORTED
+    TOO_LATE = TOO_LATE  #: it has ended, or its last token is known: it ends by itself
+    TOO_EARLY = TOO_EARLY  #: it cannot be taken away where it is: not there yet, on its way, its KV moves; ask again
+
 
 _STATUS_ERRORS = {codes.OUT_OF_EVENTS, codes.STALLED, codes.BAD_TARGET}
 
@@ -130,6 +142,22 @@ class Simulation:
                 self.state = grown(self.state)
             elif self.decide(status):
                 return False
+
+    def cancel(self, request: int, now_us: int) -> Cancellation:
+        """Take a request away at `now_us`, as when its client has gone: up to then the simulation must have advanced.
+
+        Its blocks and its place are free for others; it has ended as `cancelled`, and requests that wait for its end
+        come as after a refusal.
+        """
+        prepared = self.prepared
+        while True:
+            found = compiled_abort()(
+                self.workload, self.settings, prepared.limits, prepared.answers, prepared.parameters, self.memory,
+                prepared.coefficients, self.state, request, now_us,
+            )  # fmt: skip
+            if found != LACKS_ROOM:
+                return Cancellation(found)
+            self.state = grown(self.state)
 
     def decide(self, status: int) -> bool:
         """Let Python answer what the kernel stopped for; True if this is the decision that a stop was asked for.

@@ -13,10 +13,11 @@ GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED 
 # Of requests whose KV moves: where it will be used, with blocks for it; and where it was computed, until it leaves.
 AWAITING_KV, AWAITING_TRANSFER = range(13, 15)
 GATEWAY_EVICTED = 15  # taken away from an instance for a more urgent one
+CLIENT_LEFT = 16  # its client has gone before the answer had ended: cancelled from outside, see `blis.engine.aborting`
 STATUS_NAMES = (
     *("not_started", "queued", "running", "completed", "rejected", "dropped", "unroutable", "lost"),
     *("gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out", "gateway_queued"),
-    *("awaiting_kv", "awaiting_transfer", "gateway_evicted"),
+    *("awaiting_kv", "awaiting_transfer", "gateway_evicted", "cancelled"),
 )
 #: Those of the gateway: without one nobody is ever in them.
 GATEWAY_STATUSES = (
@@ -26,6 +27,9 @@ GATEWAY_STATUSES = (
 
 #: Those of clusters in which KV moves: elsewhere nobody is ever in them.
 MOVING_STATUSES = (AWAITING_KV, AWAITING_TRANSFER)
+
+#: Those of simulations whose requests come from outside: elsewhere no client goes away.
+ONLINE_STATUSES = (CLIENT_LEFT,)
 
 # Where the KV of a request's prompt is, if another instance computes it than decodes.
 (
@@ -140,8 +144,10 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     SCALING_STAGE,  # NOT_ASKED; ASKED, in the middle of an event of the fleet; ANSWERED, by a Python policy of scaling
     N_RETRIES,  # arrivals of requests that had been refused before
     N_TURNED_AWAY,  # refusals by admission of requests that come again
+    N_CANCELLED,  # requests whose clients have gone
+    N_CANCELLED_SENT,  # of those, the ones that were taken away from an instance
     N_CLUSTER_PLACES,
-) = range(47)
+) = range(49)
 
 NOT_ASKED, ASKED, ANSWERED = range(3)
 

@@ -213,7 +213,7 @@ def _stays(world: World, state: State, request: int) -> bool:
 
 
 @kernel
-def _leave_queue(world: World, state: State, instance: int, request: int) -> None:
+def leave_queue(world: World, state: State, instance: int, request: int) -> None:
     """Count a request as waiting no more, which has been taken out of the queue itself."""
     forget_waiting(world, state, instance, request)
     if world.settings.needs_service:
@@ -236,7 +236,7 @@ def _hand_back_ordered(world: World, state: State, instance: int, now_us: int) -
         if _stays(world, state, request):
             staying = meld(AS_TAKEN, world.workload, requests, staying, request)
         else:
-            _leave_queue(world, state, instance, request)
+            leave_queue(world, state, instance, request)
             _hand_back_one(world, state, instance, request, now_us)
     instances.waiting_head[instance] = staying
 
@@ -250,7 +250,7 @@ def _hand_back_listed(world: World, state: State, instance: int, now_us: int) ->
         after = requests.link[request]
         if not _stays(world, state, request):
             unlink_waiting(state, instance, request)
-            _leave_queue(world, state, instance, request)
+            leave_queue(world, state, instance, request)
             _hand_back_one(world, state, instance, request, now_us)
         request = after
 

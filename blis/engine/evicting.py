@@ -13,27 +13,19 @@ engine has not begun.
 import numpy as np
 
 from blis.engine._jit import kernel
+from blis.engine.aborting import take_from_batch
 from blis.engine.codes import (
     GATEWAY_EVICTED,
     LAST_EVICTION_US,
     N_EVICTIONS,
     NEVER_US,
-    NOW_US,
     TRANSIT_REQUESTS,
-    UNDER_WAY,
 )
-from blis.engine.emptying import begin_life
 from blis.engine.gate import end_at_gateway
 from blis.engine.gate_queue import band_of
-from blis.engine.gate_record import forget_running
-from blis.engine.next_event import set_next_event
-from blis.engine.outgoing import forget_leg
 from blis.engine.own_blocks import new_own_segments
-from blis.engine.preempting import leave_batch
 from blis.engine.room import has_room_beside
-from blis.engine.sent_prompts import note_dropped
-from blis.engine.state import LOST_ENTRIES, PAUSES, State
-from blis.engine.step_end import note_event
+from blis.engine.state import LOST_ENTRIES, State
 from blis.engine.views import World
 
 _NOBODY = -1
@@ -113,50 +105,7 @@ def _next_victim(world: World, state: State, band: int, before: int) -> int:
 
 @kernel
 def _evict(world: World, state: State, request: int, now_us: int) -> None:
-    """Take a request out of its batch, as at the composition of the step that comes next, and refuse it."""
-    instances, requests, step = state.instances, state.requests, state.scratch.step
-    instance = requests.instance[request]
-    before = state.log.counters[LOST_ENTRIES]
-    instances.step_number[instance] += 1
-    step[UNDER_WAY] = 1 if instances.steps_under_way[instance] > 0 else 0
-    step[NOW_US] = now_us
-    leave_batch(world, state, instance, request, False)
-    instances.step_number[instance] -= 1
-    step[UNDER_WAY] = 0
-    forget_running(world, state, request)
-    if (
-        world.settings.resume_keeps_output
-        and requests.text_tokens[request] > world.workload.table.input_tokens[request]
-    ):
-        instances.resuming_requests[instance] -= 1
-    instances.in_flight_requests[instance] -= 1
-    instances.taken_away_requests[instance] += 1
-    state.gateway.in_flight_tokens[instance] -= world.workload.table.input_tokens[request]
+    """Take a request out of its batch, and refuse it."""
+    take_from_batch(world, state, request, now_us)
     state.gateway.places[N_EVICTIONS] += 1
-    if world.settings.needs_prompts and requests.sent_tokens[request] >= 0:
-        note_dropped(world, state, instance, request)
-    for entry in range(before, state.log.counters[LOST_ENTRIES]):
-        state.log.lost.request[entry] = _NOBODY
-    if requests.preemptions[request] > 0 or state.log.counters[PAUSES] > 0:
-        _forget_logged(state, request)
-    if world.settings.disaggregates:
-        forget_leg(world, state, request, now_us)
-    begin_life(world, state, request)
-    if instances.running_requests[instance] + instances.queued_requests[instance] == 0:
-        if instances.steps_under_way[instance] == 0:
-            instances.next_step_us[instance] = NEVER_US
-    note_event(state, instance, now_us)
-    set_next_event(state, instance)
     end_at_gateway(world, state, request, GATEWAY_EVICTED, now_us)
-
-
-@kernel
-def _forget_logged(state: State, request: int) -> None:
-    """Let what the log says of the life that ends count for nobody."""
-    lost, pauses = state.log.lost, state.log.pauses
-    for entry in range(state.log.counters[LOST_ENTRIES]):
-        if lost.request[entry] == request:
-            lost.request[entry] = _NOBODY
-    for entry in range(state.log.counters[PAUSES]):
-        if pauses.request[entry] == request:
-            pauses.request[entry] = _NOBODY

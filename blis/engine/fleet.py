@@ -22,6 +22,8 @@ from blis.engine.codes import (
     FAILED,
     GROW,
     LOADING,
+    N_CANCELLED,
+    N_CANCELLED_SENT,
     N_EVICTIONS,
     N_FLEET_EVENTS,
     N_GATEWAY_EVICTED,
@@ -102,7 +104,7 @@ def _is_over(world: World, state: State) -> bool:
     """Whether every request has ended."""
     cluster = state.scratch.cluster
     past = cluster[N_ROUTED] - cluster[N_RETURNED] - state.gateway.places[N_EVICTIONS]
-    past += cluster[N_REJECTED] + cluster[N_UNROUTABLE]
+    past += cluster[N_REJECTED] + cluster[N_UNROUTABLE] + cluster[N_CANCELLED] - cluster[N_CANCELLED_SENT]
     for place in range(N_GATEWAY_REJECTED, N_GATEWAY_EVICTED + 1):
         past += state.gateway.places[place]
     if past < world.workload.table.shape[0]:

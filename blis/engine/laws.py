@@ -8,6 +8,8 @@ from blis.engine.codes import (
     AWAITING_TRANSFER,
     DROPPED,
     GATE_REQUESTS,
+    N_CANCELLED,
+    N_CANCELLED_SENT,
     N_EVICTIONS,
     N_GATEWAY_EVICTED,
     N_GATEWAY_REJECTED,
@@ -44,12 +46,14 @@ def check_conservation(state: State) -> None:
     instances, requests = state.instances.view(np.ndarray), state.requests.view(np.ndarray)
     pending, queued, running, completed, dropped, *moving = (sum(instances[name].tolist()) for name in counters)
     cluster = state.scratch.cluster
-    rejected, unroutable, lost = (int(cluster[place]) for place in (N_REJECTED, N_UNROUTABLE, N_LOST))
+    rejected, unroutable, lost, cancelled = (
+        int(cluster[place]) for place in (N_REJECTED, N_UNROUTABLE, N_LOST, N_CANCELLED)
+    )
     ended, held = _ends_at_gateway(state), int(state.gateway.places[GATE_REQUESTS])
-    not_started = len(requests) - _routed(state) - rejected - unroutable - sum(ended) - held + pending
+    not_started = len(requests) - _routed(state) - rejected - unroutable - sum(ended) - held - cancelled + pending
     counted = (
         *(not_started, queued, running, completed, rejected, dropped, unroutable, lost),
-        *(*ended[:4], held, *moving, ended[4]),
+        *(*ended[:4], held, *moving, ended[4], cancelled),
     )
     counts = np.bincount(requests["status"], minlength=len(STATUS_NAMES)).tolist()
     for name, expected, got in zip(STATUS_NAMES, counts, counted, strict=True):
@@ -62,14 +66,16 @@ def check_conservation(state: State) -> None:
 
 def _routed(state: State) -> int:
     """How many requests have been routed and not taken away again."""
-    taken_away = int(state.scratch.cluster[N_RETURNED]) + int(state.gateway.places[N_EVICTIONS])
-    return int(state.scratch.cluster[N_ROUTED]) - taken_away
+    cluster = state.scratch.cluster
+    taken_away = int(cluster[N_RETURNED]) + int(cluster[N_CANCELLED_SENT]) + int(state.gateway.places[N_EVICTIONS])
+    return int(cluster[N_ROUTED]) - taken_away
 
 
 def n_past(state: State) -> int:
     """How many requests have been routed, for now, or will never be."""
     cluster = state.scratch.cluster
-    return _routed(state) + int(cluster[N_REJECTED]) + int(cluster[N_UNROUTABLE]) + sum(_ends_at_gateway(state))
+    refused = int(cluster[N_REJECTED]) + int(cluster[N_UNROUTABLE]) + int(cluster[N_CANCELLED])
+    return _routed(state) + refused + sum(_ends_at_gateway(state))
 
 
 def _ends_at_gateway(state: State) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, MOVING_STATUSES, STATUS_NAMES
+from blis.engine.codes import COMPLETED, MOVING_STATUSES, ONLINE_STATUSES, STATUS_NAMES
 from blis.fitness import weighted
 from blis.foundation.checks import check_choice, check_number
 from blis.foundation.units import US_PER_MS, US_PER_S, Float64Vector, Int64Vector
@@ -201,11 +201,12 @@ def _counts(outcome: Outcome, n_completed: int) -> dict[str, Any]:
     """Requests by status, and what instances add up to."""
     instances = outcome.instances
     by_status = np.bincount(outcome.requests.status, minlength=len(STATUS_NAMES)).tolist()
+    absent = (*MOVING_STATUSES, *ONLINE_STATUSES)
     preemptions = int(instances.preemptions.sum())
     rates = _hit_rates(instances)
     return {
         "injected": len(outcome.requests.status),
-        **{STATUS_NAMES[status]: n for status, n in enumerate(by_status) if status not in MOVING_STATUSES},
+        **{STATUS_NAMES[status]: n for status, n in enumerate(by_status) if status not in absent},
         "timed_out": 0,
         "preemptions": preemptions,
         "preemption_rate": preemptions / n_completed if n_completed else 0.0,

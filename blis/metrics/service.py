@@ -8,11 +8,11 @@ from blis.foundation.units import US_PER_S
 from blis.metrics.latency import latency_figures
 from blis.metrics.promise import geometric_mean
 from blis.metrics.served import Served
-from blis.metrics.states import GATEWAY_KEYS, MOVING_KEYS, named_counts
+from blis.metrics.states import GATEWAY_KEYS, MOVING_KEYS, ONLINE_KEYS, named_counts
 
 
 def service_figures(
-    served: Served, end_us: int, absent: Sequence[str] = GATEWAY_KEYS + MOVING_KEYS
+    served: Served, end_us: int, absent: Sequence[str] = GATEWAY_KEYS + MOVING_KEYS + ONLINE_KEYS
 ) -> dict[str, int | float | None]:
     """Counts, ratios, rates, latencies and SLO attainment of these requests.
 

@@ -152,9 +152,7 @@ class _Routes:
             await call.begun
             response = await (self._stream(request, call) if asked.streams else self._whole(call))
         except (asyncio.CancelledError, ConnectionError):
-            call.is_abandoned = True
-            if not front.is_ending:
-                front.counts.disconnected += 1
+            front.abandon(call)
             raise
         if call.refusal is None:
             front.counts.answered += 1

@@ -23,14 +23,17 @@ class Choice:
         self.call, self.index = call, index
         self.sequence: Sequence | None = None
         self.n_sent = 0
+        self.has_ended = False
 
     def on_tokens(self, n_tokens: int, due_us: int, is_end: bool) -> None:
         """Send the next tokens, or note that they are there."""
         start, self.n_sent = self.n_sent, self.n_sent + n_tokens
+        self.has_ended = is_end
         self.call.on_tokens(self, start, due_us, is_end)
 
     def on_refusal(self, status: int, due_us: int) -> None:
         """The cluster does not serve the sequence."""
+        self.has_ended = True
         self.call.refuse(_refusal(status, self.call.settings))
 
     def text(self, start: int) -> str:
@@ -90,6 +93,10 @@ class Call:
             if not future.done():
                 future.set_exception(refusal)
                 future.exception()  # nobody may be waiting for it any more
+
+    def open_sequences(self) -> list[Sequence]:
+        """Those whose end has not been handed out."""
+        return [one.sequence for one in self.choices if one.sequence is not None and not one.has_ended]
 
     def tell(self, refusal: Refusal) -> None:
         """End a stream with an error."""

@@ -16,6 +16,7 @@ from blis.prepare import PreparedRun
 from blis.serving.block_numbers import BlockNumbers
 from blis.serving.statistics import Statistics
 from blis.serving.token_times import TokenTimes
+from blis.simulate import Cancellation
 
 
 class Receiver(Protocol):
@@ -68,6 +69,8 @@ class Engine:
         self._times = TokenTimes(self.simulation)
         self._prompts: dict[bytes, int] = {}
         self._due: list[tuple[int, int, list[tuple[int, int]], list[int]]] = []  #: time, order, tokens, ends
+        self._unwanted: list[int] = []  #: rows to be taken away as soon as they can be
+        self.cancelled: dict[int, int] = {}  #: rows that were taken away, and how many tokens each had got
         self._n_due = 0
         self._advanced_us = 0
         self.simulation.advance(0)
@@ -109,6 +112,12 @@ class Engine:
         self.block_paths.append(whole)
         self._times.follow(request)
 
+    def cancel(self, sequence: Sequence, now_us: int) -> None:
+        """Take a sequence away now, or as soon as it can be, because nobody waits for it any more."""
+        self._advance(max(now_us, self._advanced_us))
+        self._unwanted.append(sequence.request)
+        self._cancel_unwanted()
+
     def run_until(self, now_us: int, behind_us: int = 0) -> None:
         """Hand out what is due by now, in the order of time.
 
@@ -141,6 +150,18 @@ class Engine:
             self._schedule(zip(*(column.tolist() for column in tokens), strict=True))
         for request, status in self._times.refused():
             self.served[request].receiver.on_refusal(status, event_us)
+        self._cancel_unwanted()
+
+    def _cancel_unwanted(self) -> None:
+        unwanted, self._unwanted = self._unwanted, []
+        for request in unwanted:
+            instance = int(self.simulation.state.requests.instance[request])
+            found = self.simulation.cancel(request, self._advanced_us)
+            if found == Cancellation.TOO_EARLY:
+                self._unwanted.append(request)
+            elif found == Cancellation.DONE:
+                self.cancelled[request] = self._times.forget(request)
+                self.statistics.note_end(instance, "abort")
 
     def _schedule(self, tokens: Iterable[tuple[int, int, int, bool, int]]) -> None:
         by_time: dict[int, tuple[list[tuple[int, int]], list[int]]] = {}

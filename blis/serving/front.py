@@ -94,6 +94,15 @@ class Front:
             self.pacer.add(sequence)
         return call
 
+    def abandon(self, call: Call) -> None:
+        """Its client has gone before the answer had ended: what has not ended of it is taken out of the simulation."""
+        call.is_abandoned = True
+        if self.is_ending:
+            return
+        self.counts.disconnected += 1
+        for sequence in call.open_sequences():
+            self.pacer.cancel(sequence)
+
     def _names(self) -> tuple[str, ...]:
         if self.settings.model_name is not None:
             return (self.settings.model_name,)

@@ -37,6 +37,11 @@ class Pacer:
         self.engine.add(sequence, self.clock.now_us())
         self._is_wanted.set()
 
+    def cancel(self, sequence: Sequence) -> None:
+        """Take a sequence away: its client has gone."""
+        self.engine.cancel(sequence, self.clock.now_us())
+        self._is_wanted.set()
+
     async def run(self) -> None:
         """Work until it is cancelled."""
         try:

@@ -24,10 +24,16 @@ ENDINGS = {".csv": "trace-csv", ".yaml": "trace-v2", ".yml": "trace-v2", ".jsonl
 def recorded(engine: Engine) -> Requests:
     """The requests of one engine in the order in which they came, with what they share of prompts and answers.
 
-    Two runs of them, one that knew nothing and one that knows all, have the same times.
+    Two runs of them, one that knew nothing and one that knows all, have the same times; but for those that were
+    cancelled, whose answers are as long as what they had got.
     """
     served = engine.served
     n = len(served)
+    outputs = [engine.cancelled.get(row, len(one.output)) for row, one in enumerate(served)]
+    size = engine.prepared.cluster.block_size_tokens
+    paths = list(engine.block_paths)
+    for row in engine.cancelled:
+        paths[row] = paths[row][: (len(served[row].prompt) + outputs[row]) // size]
 
     def column(values: Any, dtype: type = np.int64) -> Any:
         return np.fromiter(values, dtype, n)
@@ -35,9 +41,9 @@ def recorded(engine: Engine) -> Requests:
     return requests_of(
         arrival_us=column(one.arrival_us for one in served),
         input_tokens=column(len(one.prompt) for one in served),
-        output_tokens=column(len(one.output) for one in served),
-        keys=shared_keys(engine.block_paths, engine.prompts()),
-        block_size_tokens=engine.prepared.cluster.block_size_tokens,
+        output_tokens=column(outputs),
+        keys=shared_keys(paths, engine.prompts()),
+        block_size_tokens=size,
         slo_class=_labels(served, "slo_class"),
         tenant=_labels(served, "tenant_id"),
         session=_labels(served, "session_id", none=True),
@@ -87,6 +93,11 @@ def record_all(engines: Several[Engine], path: Path) -> tuple[list[str], tuple[s
             notes.append(f"{own}: no request came, so there is no log.")
             continue
         notes += write(recorded(engine), own)
+        if engine.cancelled:
+            notes.append(
+                f"{own}: {len(engine.cancelled)} requests were cancelled; they stand there with the tokens that they "
+                "had got, and a replay serves these to their end."
+            )
         paths.append(str(own))
     return paths, tuple(notes)
 

@@ -36,7 +36,8 @@ def summary_lines(document: dict[str, Any]) -> list[str]:
         counts = port["counts"]
         lines.append(
             f"port {place}: {counts['requests']} requests, {counts['answered']} answered, {counts['refused']} refused, "
-            f"{counts['wrong']} wrong, {counts['disconnected']} disconnected; {port['output_tokens']} tokens"
+            f"{counts['wrong']} wrong, {counts['disconnected']} disconnected ({port['cancelled']} answers cancelled); "
+            f"{port['output_tokens']} tokens"
         )
         for key in ("ttft_ms", "itl_mean_ms", "e2e_ms"):
             figures = port[key]
@@ -68,6 +69,8 @@ def _of_port(front: Front) -> dict[str, Any]:
         | {"ignored": dict(sorted(counts.ignored.items()))},
         "sequences": n,
         "completed": int(done.sum()),
+        "cancelled": len(front.engine.cancelled),
+        "cancelled_tokens": sum(front.engine.cancelled.values()),
         "input_tokens": int(table["input_tokens"].sum()),
         "output_tokens": int(outputs.sum()),
         "preemptions": int(requests["preemptions"].sum()),

@@ -60,6 +60,13 @@ class TokenTimes:
         self._rows = np.append(self._rows, request)
         self._written = np.append(self._written, 0)
 
+    def forget(self, request: int) -> int:
+        """Tell nothing more of this request, which has been taken away; how many of its tokens have been told."""
+        is_other = self._rows != request
+        told = int(self._written[~is_other].sum())
+        self._keep(is_other)
+        return told
+
     def refused(self) -> list[tuple[int, int]]:
         """Requests that have ended without an answer since this was last asked, each with the code of its end."""
         status = self._simulation.state.requests.view(np.ndarray)["status"][self._rows]

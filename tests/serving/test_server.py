@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from blis.engine.laws import check_conservation
 from blis.foundation.slo_targets import SHIPPED
 from blis.prepare import PreparedRun
 from blis.result import simulate
@@ -16,6 +17,7 @@ from blis.serving.deployment import deployments
 from blis.serving.recording import record_all, recorded
 from blis.serving.running import Ports, serving
 from blis.serving.settings import ServeSettings
+from blis.serving.summary import _of_port
 from blis.simulate import Simulation
 
 aiohttp = pytest.importorskip("aiohttp")
@@ -292,6 +294,53 @@ def test_a_client_that_goes_away_is_counted_and_disturbs_nobody() -> None:
 
     assert status == 200
     assert front.counts.answered == 1
+    assert front.engine.n_in_flight == 0
+
+
+@pytest.mark.parametrize("streams", [True, False])
+@pytest.mark.parametrize("behind", ["router", "instances"])
+def test_what_nobody_waits_for_any_more_gives_its_place_and_its_blocks_to_others(streams: bool, behind: str) -> None:
+    async def ask(client: Client) -> Any:
+        body = {"model": "sim", "prompt": "a", "max_tokens": 900, "ignore_eos": True, "n": 3, "stream": streams}
+        front = client.ports.fronts[0]
+        long = asyncio.create_task(client.post("/v1/completions", body))
+        while front.engine.n_in_flight < 3:
+            await asyncio.sleep(0.01)
+        long.cancel()
+        # Each of the three ran alone; so does this one, whose turn would come after 900 tokens of each.
+        other = await client.post("/v1/completions", {**ANSWER, "prompt": "b", "max_tokens": 1})
+        return other, front, (await client.get("/metrics"))[1]
+
+    one_by_one = {"max_running_requests": 1}
+    (status, _), front, metrics = talk(settings(behind, cluster=one_by_one, speed=0.2), ask)
+
+    assert status == 200
+    document = _of_port(front)
+    assert (document["counts"]["disconnected"], document["cancelled"], document["completed"]) == (1, 3, 1)
+    assert document["cancelled_tokens"] < 900
+    assert not front.engine.simulation.state.instances.used_blocks.any()
+    check_conservation(front.engine.simulation.state)
+    aborts = sum(front.engine.statistics.ends["abort"].tolist())
+    assert aborts == 3
+    assert 'finished_reason="abort",model_name="sim"} 3.0' in metrics
+
+
+def test_a_log_holds_what_cancelled_requests_had_got(tmp_path: Any) -> None:
+    async def ask(client: Client) -> Any:
+        body = {"model": "sim", "prompt": "a", "max_tokens": 900, "ignore_eos": True, "stream": True}
+        async with client.session.post(client.url("/v1/completions"), json=body) as response:
+            await response.content.readany()
+        front = client.ports.fronts[0]
+        while not front.counts.disconnected:
+            await asyncio.sleep(0.01)
+        return front.engine
+
+    engine = talk(settings(speed=0.05), ask)
+    _, notes = record_all([engine], tmp_path / "trace.csv")
+
+    (told,) = recorded(engine).output_tokens
+    assert 1 <= told == engine.cancelled[0] < 900
+    assert "1 requests were cancelled" in notes[-1]
 
 
 def test_what_was_served_can_be_simulated_again_with_the_same_times(tmp_path: Any) -> None:
