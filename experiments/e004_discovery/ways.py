@@ -12,6 +12,8 @@ by-hand
     The seven training scenarios of the default suite.
 lessons
     `algorithm=policy_iteration` on drawn members, with a tenth of the budget.
+all-lessons
+    The same with the whole budget.
 tenth
     As drawn, with a tenth of the budget too.
 wide
@@ -47,7 +49,7 @@ DEFAULTS = {
     "folder": "outputs/ways",
     "seeds": "3",
     "problems": "routing_weights,routing_program",
-    "ways": "drawn,fixed,by-hand,lessons,tenth,wide",
+    "ways": "drawn,fixed,by-hand,lessons,all-lessons,tenth,wide",
     "requests": str(REQUESTS),
 }
 
@@ -87,7 +89,7 @@ def searched(folder: Path, problem: str, way: str, seed: int, requests: int) -> 
         is_short = way in ("lessons", "tenth")
         words = [
             f"problem={problem}",
-            f"algorithm={'policy_iteration' if way == 'lessons' else PROBLEMS[problem]}",
+            f"algorithm={'policy_iteration' if way.endswith('lessons') else PROBLEMS[problem]}",
             f"suite={SUITE}{'-wide' if way == 'wide' else ''}",
             f"seed={seed}",
             *scenarios(way),
