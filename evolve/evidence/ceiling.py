@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from blis.foundation.units import Float64Vector
 from evolve.ceiling.lookahead import Looking
 from evolve.ceiling.measuring import Reached, reach
@@ -60,7 +62,7 @@ class Ceiling:
     """What was found."""
 
     overall: Room
-    scenarios: Mapping[str, Room]
+    scenarios: Mapping[str, Room]  #: members of a family are one, called by its name, where there are several of them
     left_out: Sequence[str]  #: scenarios that are the same for every seed, so that nobody can imagine other futures
     #: scenario -> share of the requests that wait for another's end: the look-ahead knows them once that one has come
     foreknown: Mapping[str, float]
@@ -143,9 +145,10 @@ def examine(
             rows[scenario.name] = _rows(best, CHAMPION if base is champion else best, found, objectives)
     if not rows:
         return None
+    grouped = _by_family(rows, scenarios)
     return Ceiling(
-        overall=_room(list(rows.values()), seed, "all"),
-        scenarios={name: _room([own], seed, name) for name, own in rows.items()},
+        overall=_room(list(grouped.values()), seed, "all"),
+        scenarios={name: _room([own], seed, name) for name, own in grouped.items()},
         left_out=left_out,
         foreknown={name: share for name, share in foreknown.items() if share > 0.0},
         extent=extent,
@@ -189,6 +192,29 @@ def _rows(
         gains(honest, theirs, objectives)[0],
         gains([one.clairvoyant for one in reached], theirs, objectives)[0],
     )
+
+
+def _by_family(rows: Mapping[str, _Rows], scenarios: Sequence[SuiteScenario]) -> dict[str, _Rows]:
+    """The runs of a family's members as draws of one scenario, where there are several members."""
+    groups: dict[str, list[str]] = {}
+    for one in scenarios:
+        if one.name in rows:
+            groups.setdefault(one.name if one.family is None else f"family {one.family}", []).append(one.name)
+    found = {}
+    for group, names in groups.items():
+        own = [rows[name] for name in names]
+        found[names[0] if len(own) == 1 else group.removeprefix("family ")] = _Rows(
+            _common([one.best for one in own]),
+            _common([one.built_on for one in own]),
+            np.concatenate([one.champion for one in own]),
+            np.concatenate([one.lookahead for one in own]),
+            np.concatenate([one.hindsight for one in own]),
+        )
+    return found
+
+
+def _common(names: Sequence[str]) -> str:
+    return names[0] if len(set(names)) == 1 else "the best of each member"
 
 
 def _room(rows: Sequence[_Rows], seed: int, name: str) -> Room:

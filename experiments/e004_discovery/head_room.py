@@ -1,8 +1,9 @@
-"""`python -m experiments.e004_discovery.head_room FOLDER ... [against=each] [members=2] [runs=2] [requests=500]`.
+"""`python -m experiments.e004_discovery.head_room FOLDER ... [against=each] [members=2] [runs=2] [requests=500] ...`.
 
 Which part of what a look-ahead gains has a champion? For each finished search, on `members` members of each family of
 its test (or all of its scenarios), `runs` runs of each: the champion, the honest look-ahead and hindsight, over the
 best baseline of each scenario (`against=each`), or over the one that is strongest over all of them (`against=one`).
+`futures=8` is in how many imagined futures every choice is tried. A line for all, and one for each family.
 """
 
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from blis.foundation.checks import check_choice, check_int
 from blis.foundation.errors import BlisError, ConfigError
+from evolve.ceiling.lookahead import Looking
 from evolve.comparing.comparison import strongest
 from evolve.comparing.objectives import read_objectives
 from evolve.comparing.sequential import Precision, own_seeds
@@ -20,7 +22,7 @@ from evolve.trials.suite import ROLES, SuiteScenario
 from experiments.assignments import as_number, read_assignments
 from experiments.e004_discovery.champions import compared
 
-DEFAULTS = {"against": "each", "members": "2", "runs": "2", "requests": "500"}
+DEFAULTS = {"against": "each", "members": "2", "runs": "2", "requests": "500", "futures": "8"}
 
 #: By this comparison the best baselines are chosen: a round of three seeds, and as many runs as it takes.
 CHOOSING = Precision(0.03, 3, 600)
@@ -35,30 +37,33 @@ def main(words: Sequence[str]) -> int:
             raise ConfigError("the folder of a finished search must come first; none given.")
         against = check_choice("against", given["against"], ("each", "one"))
         extent = ceiling.Extent(
-            check_int("runs", as_number(given["runs"]), 2), check_int("requests", as_number(given["requests"]), 1)
+            check_int("runs", as_number(given["runs"]), 2),
+            check_int("requests", as_number(given["requests"]), 1),
+            Looking(futures=check_int("futures", as_number(given["futures"]), 1)),
         )
         members = check_int("members", as_number(given["members"]), 1)
-        print("| search | rival | champion | honest look-ahead | hindsight | closed |\n|---|---|---|---|---|---|")
+        print(
+            "| search | where | rival | champion | honest look-ahead | hindsight | closed |\n|---|---|---|---|---|---|---|"
+        )
         for folder in folders:
-            print(line(folder, against, members, extent), flush=True)
+            print("\n".join(lines(folder, against, members, extent)), flush=True)
     except (BlisError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def line(folder: Path, against: str, members: int, extent: ceiling.Extent) -> str:
-    """What the champion of a search has of what was to be had, as a row of the table."""
+def lines(folder: Path, against: str, members: int, extent: ceiling.Extent) -> list[str]:
+    """What the champion of a search has of what was to be had, as rows of the table."""
     document, settings, champion, _ = read_run(folder, False)
     comparisons = compared(folder, {}, CHOOSING)
     if against == "one":
         comparisons = [strongest(comparisons)]
-    scenarios = some_of_each(settings.suite.scenarios[ROLES[-1]], members)
     found = ceiling.examine(
         champion,
         settings.baselines,
         comparisons,
-        scenarios,
+        some_of_each(settings.suite.scenarios[ROLES[-1]], members),
         read_objectives(settings.rules.goals),
         own_seeds(digest(document, champion)),
         extent,
@@ -67,9 +72,12 @@ def line(folder: Path, against: str, members: int, extent: ceiling.Extent) -> st
     )
     if found is None:
         raise ConfigError(f"{folder}: every scenario of its test is the same for every seed: no future to imagine.")
-    room = found.overall
-    rival = comparisons[0].rival if against == "one" else "the best of each scenario"
-    return f"| {folder.name} | {rival} | {room.champion} | {room.lookahead} | {room.hindsight} | {room.closed} |"
+    rooms = {"all": found.overall, **found.scenarios}
+    return [
+        f"| {folder.name} | {where} | {room.best} | {room.champion} | {room.lookahead} | {room.hindsight} "
+        f"| {room.closed} |"
+        for where, room in rooms.items()
+    ]
 
 
 def some_of_each(scenarios: Sequence[SuiteScenario], members: int) -> list[SuiteScenario]:
