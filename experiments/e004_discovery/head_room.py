@@ -42,9 +42,8 @@ def main(words: Sequence[str]) -> int:
             Looking(futures=check_int("futures", as_number(given["futures"]), 1)),
         )
         members = check_int("members", as_number(given["members"]), 1)
-        print(
-            "| search | where | rival | champion | honest look-ahead | hindsight | closed |\n|---|---|---|---|---|---|---|"
-        )
+        head = ("search", "where", "rival", "champion", "honest look-ahead", "hindsight", "closed")
+        print(f"| {' | '.join(head)} |\n{'|---' * len(head)}|")
         for folder in folders:
             print("\n".join(lines(folder, against, members, extent)), flush=True)
     except (BlisError, OSError) as error:
