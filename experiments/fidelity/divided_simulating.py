@@ -1,0 +1,47 @@
+"""One measured run of divided serving, simulated: every request's prompt in one pool, its answer in another."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from blis.cluster.disaggregation import Disaggregation
+from blis.cluster.instances import Cluster
+from blis.cluster.latency import LatencyModel
+from experiments.fidelity.divided_points import DividedPoint
+from experiments.fidelity.memory import kv_bytes_of
+from experiments.fidelity.simulating import BLOCK_SIZE_TOKENS, instance_of, simulate_cluster
+
+#: GB/s of one GPU's way out, nominal. DGX H100, H200 and B200: one 400 Gb/s ConnectX-7 a GPU; DGX B300: 800 Gb/s
+#: ConnectX-8; GB200 and GB300 NVL72: NVLink 5 to all 72 GPUs, 1.8 TB/s both ways together (NVIDIA's data sheets).
+_LINKS_GB_PER_S = {
+    "h100_sxm": 50.0,
+    "h200_sxm": 50.0,
+    "b200_sxm": 50.0,
+    "b300_sxm": 100.0,
+    "gb200": 900.0,
+    "gb300": 900.0,
+}
+#: What Dynamo's front end does where a recipe asks for nothing else.
+_POLICIES = {"routing": "round-robin", "disaggregation": "always"}
+
+
+def simulate_divided(
+    point: DividedPoint, kind: str, latencies: Sequence[LatencyModel], kv_blocks: Sequence[int], tables: Path
+) -> tuple[float, float]:
+    """Mean TTFT and mean time per output token [ms] over all requests that count.
+
+    Parameters
+    ----------
+    point : DividedPoint
+    kind : str                            latency model
+    latencies, kv_blocks : sequence       of an instance of each pool, as in `point.servers`
+    tables : Path                         where configurations of models are kept
+    """
+    instances = []
+    pools = zip(point.servers, ("prefill", "decode"), (point.n_prefill, point.n_decode), strict=True)
+    for (server, role, count), latency, blocks in zip(pools, latencies, kv_blocks, strict=True):
+        one = instance_of(server, latency, blocks, server.data_parallel)
+        instances += [replace(one, role=role, kv_bytes_per_token=kv_bytes_of(server, tables))] * count
+    # Every GPU has a way of its own, so transfers do not share.
+    moving = Disaggregation(bandwidth_gb_per_s=_LINKS_GB_PER_S[point.system], contention="none")
+    return simulate_cluster(point, Cluster(tuple(instances), kind, BLOCK_SIZE_TOKENS, disaggregation=moving), _POLICIES)
