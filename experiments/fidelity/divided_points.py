@@ -101,6 +101,7 @@ def _divided_point(row: dict[str, str], *, is_repeated: bool) -> DividedPoint:
     n_prefill, n_decode = (int(row[f"{pool}_num_workers"] or 0) for pool in ("prefill", "decode"))
     prefill, decode = (point_of(row, f"{pool}_") for pool in ("prefill", "decode"))
     users = decode.concurrency
+    prefill, decode = _in_ranks(prefill, most_gpus=1), _in_ranks(decode, most_gpus=_node_gpus(decode.system))
     return DividedPoint(
         id=decode.id,
         model=decode.model,
@@ -120,6 +121,23 @@ def _divided_point(row: dict[str, str], *, is_repeated: bool) -> DividedPoint:
         source=decode.source,
         is_repeated=is_repeated,
     )
+
+
+def _node_gpus(system: str) -> int:
+    return 4 if system.startswith("gb") else 8
+
+
+def _in_ranks(server: Point, most_gpus: int) -> Point:
+    """The server with ranks of attention where its recipe has them and its row does not.
+
+    InferenceMAX's rows of vLLM tell experts in parallel, but never ranks of attention. All recipes of these runs
+    (srt-slurm, `recipes/vllm/kimi-k2.5`: `dep4`, `tep4`, `dep8`, `dep16`) have them in every server that prefills, and
+    in every server that decodes on several nodes.
+    """
+    is_silent = server.engine == "vllm" and server.is_inferencemax and server.data_parallel == 1
+    if is_silent and server.tensor_parallel > most_gpus and server.expert_parallel == server.tensor_parallel:
+        return replace(server, tensor_parallel=1, data_parallel=server.tensor_parallel)
+    return server
 
 
 def _room(requests: float) -> int:

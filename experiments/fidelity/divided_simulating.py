@@ -1,4 +1,8 @@
-"""One measured run of divided serving, simulated: every request's prompt in one pool, its answer in another."""
+"""One measured run of divided serving, simulated: every request's prompt in one pool, its answer in another.
+
+Where attention is dealt out to ranks, each rank is an instance: engines give it a queue and a scheduler of its own, so
+a lone prompt is computed by one of them, while the others wait.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,6 +11,7 @@ from pathlib import Path
 from blis.cluster.disaggregation import Disaggregation
 from blis.cluster.instances import Cluster
 from blis.cluster.latency import LatencyModel
+from blis.cluster.latency.silicon import RANKS
 from experiments.fidelity.divided_points import DividedPoint
 from experiments.fidelity.memory import kv_bytes_of
 from experiments.fidelity.simulating import BLOCK_SIZE_TOKENS, instance_of, simulate_cluster
@@ -40,8 +45,18 @@ def simulate_divided(
     instances = []
     pools = zip(point.servers, ("prefill", "decode"), (point.n_prefill, point.n_decode), strict=True)
     for (server, role, count), latency, blocks in zip(pools, latencies, kv_blocks, strict=True):
-        one = instance_of(server, latency, blocks, server.data_parallel)
-        instances += [replace(one, role=role, kv_bytes_per_token=kv_bytes_of(server, tables))] * count
+        ranks = server.widths[2]
+        one = instance_of(server, _of_rank(latency, kind), blocks // ranks, server.protocol.step_token_budget)
+        instances += [replace(one, role=role, kv_bytes_per_token=kv_bytes_of(server, tables))] * (count * ranks)
     # Every GPU has a way of its own, so transfers do not share.
     moving = Disaggregation(bandwidth_gb_per_s=_LINKS_GB_PER_S[point.system], contention="none")
     return simulate_cluster(point, Cluster(tuple(instances), kind, BLOCK_SIZE_TOKENS, disaggregation=moving), _POLICIES)
+
+
+def _of_rank(latency: LatencyModel, kind: str) -> LatencyModel:
+    """Prices of what one rank of attention serves, the others being as busy: all its batch, not a share of it."""
+    if kind != "silicon":
+        return latency
+    coefficients = latency.coefficients.copy()
+    coefficients[RANKS] = 1.0
+    return replace(latency, coefficients=coefficients)

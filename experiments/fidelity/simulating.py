@@ -47,16 +47,18 @@ def requests_of_point(point: Run) -> Requests:
 
 def simulate_point(point: Point, kind: str, latency: LatencyModel, kv_blocks: int) -> tuple[float, float]:
     """Mean TTFT and mean time per output token [ms] over all requests that count."""
-    return simulate_cluster(point, Cluster((instance_of(point, latency, kv_blocks),), kind, BLOCK_SIZE_TOKENS), {})
+    budget = point.protocol.step_token_budget * point.widths[2]
+    instance = instance_of(point, latency, kv_blocks, budget)
+    return simulate_cluster(point, Cluster((instance,), kind, BLOCK_SIZE_TOKENS), {})
 
 
-def instance_of(server: Point, latency: LatencyModel, kv_blocks: int, ranks: int = 1) -> Instance:
-    """A server as an instance, whose limits hold for each of so many ranks."""
+def instance_of(server: Point, latency: LatencyModel, kv_blocks: int, step_token_budget: int) -> Instance:
+    """A server, or a rank of it, as an instance."""
     protocol = server.protocol
     return Instance(
         kv_blocks=kv_blocks,
-        max_running_requests=protocol.max_running_requests * ranks,
-        step_token_budget=protocol.step_token_budget * server.widths[2],
+        max_running_requests=protocol.max_running_requests,
+        step_token_budget=step_token_budget,
         latency=latency,
         async_scheduling=protocol.async_scheduling,
         prefix_caching=False,

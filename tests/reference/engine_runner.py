@@ -180,7 +180,7 @@ def _kv_tiers(case: Case) -> KvTiers | None:
         for name in ("own", "shared")
         if given[name]
     ]
-    plan = TierPlan.from_mapping("kv_tiers", {"tiers": tiers, "load": "step"})
+    plan = TierPlan.from_mapping("kv_tiers", {"tiers": tiers, "load": given.get("load", "step")})
     return KvTiers(plan, (1000.0,) * case["instances"], (1,) * case["instances"])
 
 

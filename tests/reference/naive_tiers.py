@@ -22,9 +22,10 @@ class Store:
 class Tiers:
     """The stores beneath one instance, the nearest first; instances may have the last one together."""
 
-    def __init__(self, stores: list[Store], minimum_blocks: int) -> None:
+    def __init__(self, stores: list[Store], minimum_blocks: int, loads_apart: bool = False) -> None:
         self.stores = stores
         self.minimum_blocks = minimum_blocks  # that must be found for a load to be worth while
+        self.loads_apart = loads_apart  # who loads waits by itself; else the step that takes it lasts longer
 
     def write(self, content: int) -> None:
         """Take in a block that has got its key."""
@@ -53,4 +54,9 @@ def tiers_of(case: dict[str, Any], n_instances: int) -> list[Tiers | None]:
         return [None] * n_instances
     shared = [Store(given["shared"])] if given["shared"] else []
     own = [[Store(given["own"])] if given["own"] else [] for _ in range(n_instances)]
-    return [Tiers(stores + shared, given["minimum_blocks"]) for stores in own]
+    return [Tiers(stores + shared, given["minimum_blocks"], loads_apart(case)) for stores in own]
+
+
+def loads_apart(case: dict[str, Any]) -> bool:
+    """Whether who loads waits by itself."""
+    return bool(case.get("kv_tiers")) and case["kv_tiers"].get("load", "step") == "request"

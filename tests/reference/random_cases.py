@@ -74,6 +74,14 @@ def random_tiers(random: Random) -> dict[str, Any]:
     return {"kv_tiers": {"own": own, "shared": shared, "minimum_blocks": random.choice((0, 1, 1, 3))}}
 
 
+def random_apart(random: Random, case: dict[str, Any]) -> dict[str, Any]:
+    """Tiers from which requests load by themselves, and routers that count who waits for that."""
+    return {
+        "kv_tiers": case["kv_tiers"] | {"load": "request"},
+        "routing": {"policy": random.choice(("least-loaded", "round-robin"))},
+    }
+
+
 def random_drafts(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Speculative decoding, and limits that drafts run into."""
     width = random.randint(1, 7)
