@@ -91,7 +91,7 @@ class AwaitingInstance(Instance):
         return not self.reserves or n_needed + (self.n_spared if self.batch else 0) <= len(self.pool.free)
 
     def _begin_load(
-        self, request: Request, hits: list[Block], loaded: list[Store], most: int, now: int
+        self, request: Request, hits: list[Block], loaded: list[Store], keys: list[int], most: int, now: int
     ) -> Share | None:
         assert self.pool.tiers is not None
         n_blocks = len(hits) + len(loaded)
@@ -111,7 +111,7 @@ class AwaitingInstance(Instance):
         request.position = n_blocks * self.block_size
         request.status = "awaiting_kv"
         self.awaiting.append(request)
-        self.begun.append((self.pool.tiers.load(loaded, now), request))
+        self.begun.append((self.pool.tiers.load(loaded, keys, now), request))
         return Share(False, 0, 0, 0)
 
     def _gives_up_kv(self) -> bool:

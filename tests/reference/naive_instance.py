@@ -327,7 +327,7 @@ class Instance:
         loaded = self.pool.tiers.find(keys[len(hits) : last]) if self.pool.tiers and self.pool.has_keys else []
         start = (len(hits) + len(loaded)) * self.block_size
         if loaded and self.pool.tiers and self.pool.tiers.loads_apart:
-            return self._begin_load(request, hits, loaded, most, now)
+            return self._begin_load(request, hits, loaded, keys[len(hits) :], most, now)
         n = min(request.known - start, most)
         held = hits if n > 0 else []  # nothing is held where nothing is computed
         n_spared = self.n_spared if self.batch else 0
@@ -341,13 +341,13 @@ class Instance:
         if loaded:
             assert self.pool.tiers is not None
             begin_us = max(now, self.busy_until_us) if self.has_two_batches else now
-            self.waits_us = max(self.waits_us, self.pool.tiers.load(loaded, begin_us) - begin_us)
+            self.waits_us = max(self.waits_us, self.pool.tiers.load(loaded, keys[len(hits) :], begin_us) - begin_us)
         request.cached_blocks = len(hits) + len(loaded)
         request.position = start
         return self._share(request, start, n, start if self.semantics.cached_tokens_are_history else 0)
 
     def _begin_load(
-        self, request: Request, hits: list[Block], loaded: list[Store], most: int, now: int
+        self, request: Request, hits: list[Block], loaded: list[Store], keys: list[int], most: int, now: int
     ) -> Share | None:
         """Reserve blocks for what a request loads, and let it wait; None: no room."""
         raise NotImplementedError

@@ -71,7 +71,10 @@ def random_tiers(random: Random) -> dict[str, Any]:
     """Tiers beneath the GPUs, some of which all instances share."""
     block_us = [random.choice((1, 2, 4, 25)) for _ in range(2)]
     own, shared = random.choice(((block_us[0], None), (None, block_us[1]), tuple(block_us)))
-    return {"kv_tiers": {"own": own, "shared": shared, "minimum_blocks": random.choice((0, 1, 1, 3))}}
+    minimum_blocks = random.choice((0, 1, 1, 3))
+    write, placement = random.choice((("through", "inclusive"), ("back", "inclusive"), ("back", "exclusive")))
+    rules = {"load": "step", "write": write, "placement": placement}
+    return {"kv_tiers": {"own": own, "shared": shared, "minimum_blocks": minimum_blocks} | rules}
 
 
 def random_apart(random: Random, case: dict[str, Any]) -> dict[str, Any]:
