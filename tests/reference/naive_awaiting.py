@@ -67,7 +67,7 @@ class AwaitingInstance(Instance):
             taken = self._taken(request, most, now)
             if taken is not None or self.batch or not self.loaded:
                 return taken
-            self._give_up()
+            self._give_up(now)
 
     def _taken(self, request: Request, most: int, now: int) -> Share | None:
         if request not in self.loaded:
@@ -114,10 +114,10 @@ class AwaitingInstance(Instance):
         self.begun.append((self.pool.tiers.load(loaded, keys, now), request))
         return Share(False, 0, 0, 0)
 
-    def _gives_up_kv(self) -> bool:
+    def _gives_up_kv(self, now: int) -> bool:
         if len(self.batch) != 1 or not self.loaded:
             return False
-        self._give_up()
+        self._give_up(now)
         return True
 
     def _has_to_wait(self, request: Request) -> bool:
@@ -125,7 +125,7 @@ class AwaitingInstance(Instance):
             self.is_stalled = True
         return self.is_stalled
 
-    def _give_up(self) -> None:
+    def _give_up(self, now: int) -> None:
         loser = self.loaded.pop()
-        self.pool.release(loser, 0)
+        self.pool.release(loser, now)
         loser.position = 0

@@ -147,7 +147,7 @@ class Instance:
         """Form a batch while another may be under way; None: none can be formed now."""
         return self._form_batch(now)
 
-    def _gives_up_kv(self) -> bool:
+    def _gives_up_kv(self, now: int) -> bool:
         """Let KV go that has come for somebody who waits, for one who runs alone; whether there was any."""
         return False
 
@@ -250,7 +250,7 @@ class Instance:
                 share = share._replace(n_drafts=share.new_tokens - 1)
             end = request.position + share.new_tokens - share.n_drafts
             while not self.pool.store(request, request.position, end, [], n_drafts=share.n_drafts):
-                if self._gives_up_kv():
+                if self._gives_up_kv(now):
                     continue
                 if self._has_to_wait(request):
                     return []

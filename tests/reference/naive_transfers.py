@@ -67,7 +67,11 @@ class DividedInstance(AwaitingInstance):
             super()._complete(request)
             return
         leg = self.legs[request.row]
-        self.batch.remove(request)
+        if request.status == "queued":  # preempted while its only step was under way: there is nothing to send
+            self.returning.remove(request)
+            leg.is_lost = True
+        else:
+            self.batch.remove(request)
         leg.blocks, leg.n_keyed, leg.is_computed = request.blocks, request.n_keyed, True
         request.blocks, request.n_keyed, request.position = [], 0, 0
         request.written = request.under_way = 0
@@ -167,7 +171,7 @@ class DividedSimulator(Simulator):
                 self._release(request, now)
                 instance.n_outgoing -= 1
             else:
-                instance.receive(request, len(request.prompt))
+                instance.receive(request, request.position)
             self._call(instance, now)
             return
         leg = self.legs.get(request.row) if request is not None else None
@@ -178,7 +182,8 @@ class DividedSimulator(Simulator):
                 self.instances[leg.decode].n_promised -= 1
             del self.legs[request.row]
         if event.kind == "step" and instance.ended:
-            end_us = instance.busy_until_us
+            # With two steps under way, what ended is known at its end; else all of a step happens at its start.
+            end_us = now if instance.has_two_batches else instance.busy_until_us
             for one in instance.ended:
                 self.legs[one.row].prefilled_us = end_us
                 self._put(end_us + 1, 0, STARTING, self.legs[one.row].rank, "starting", one)
@@ -204,6 +209,9 @@ class DividedSimulator(Simulator):
 
     def _start(self, request: Request, now: int) -> None:
         leg = self.legs[request.row]
+        if leg.is_lost:
+            self._hand_back(request, now)
+            return
         if leg.decode is None:
             those = [index for index in self._those_who("decode") if index != leg.prefill]
             if not those:
@@ -253,6 +261,10 @@ class DividedSimulator(Simulator):
         leg.started_us = leg.prefilled_us if now == leg.prefilled_us + 1 else now
         n_bytes = leg.n_sent * decode.block_size * self.divided["token_bytes"]
         moving_us = n_bytes * (leg.depth if self.divided["shares"] else 1) / self.divided["bytes_per_us"]
+        if self.divided["layers"]:  # each is sent while the next is computed; at least one is left when all are
+            assert request.scheduling_delay_us is not None
+            computing_us = leg.prefilled_us - (request.arrival_us + request.scheduling_delay_us)
+            moving_us = max(moving_us / self.divided["layers"], moving_us - computing_us)
         leg.arrives_us = leg.started_us + max(1, math.ceil(self.divided["base_us"] + moving_us))
         decode.n_promised -= 1
         prefill.n_held -= 1
