@@ -108,15 +108,18 @@ def _batch(task: tuple[list[Run], str, list[Fit], Path]) -> _Outcomes:
     """All points of one deployment: its prices are looked up once."""
     points, kind, fits, tables = task
     outcomes: _Outcomes = [(point, point.refusal) for point in points if point.refusal]
+    asked = [(point, fit) for point, fit in zip(points, fits, strict=True) if not point.refusal]
+    if not asked:
+        return outcomes
     try:
         prices = [_prices(server, kind, tables) for server in points[0].servers]
-        blocks = [[kv_blocks_of(server, tables) for server in point.servers] for point in points]
+        blocks = [[kv_blocks_of(server, tables) for server in point.servers] for point, _ in asked]
     except ConfigError as error:
-        return outcomes + [(point, str(error)) for point in points if not point.refusal]
-    for point, fit, counts in zip(points, fits, blocks, strict=True):
-        if not point.refusal:
-            latencies = [priced(fit) for priced in prices]
-            outcomes.append((point, Judged(point, *_simulate(point, kind, latencies, counts, tables))))
+        return outcomes + [(point, str(error)) for point, _ in asked]
+    for (point, fit), counts in zip(asked, blocks, strict=True):
+        # What is fitted to the time per output token is the price of who writes: the last server.
+        latencies = [*(priced(NO_FIT) for priced in prices[:-1]), prices[-1](fit)]
+        outcomes.append((point, Judged(point, *_simulate(point, kind, latencies, counts, tables))))
     return outcomes
 
 
