@@ -92,7 +92,8 @@ class Stage:
         restricts = shared["restricts_candidates"] or own["n_filters"] > 0
         looks = own["looks"] or shared["record_routing"] or shared["lookahead_us"] < codes.NEVER_US
         changed = {
-            "looks": looks or shared["has_fleet"],
+            # Where instances meet in a tier, none may run ahead to a request that is sent to it.
+            "looks": looks or shared["has_fleet"] or shared["shares_tier"],
             "restricts_candidates": restricts,
             "asks_scaling": own["asks_scaling"] and shared["scales"],
         }

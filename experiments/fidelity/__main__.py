@@ -1,7 +1,7 @@
 """`python -m experiments.fidelity [--json OUT] [--part public|judge|all] [--models NAME ...] ...`: judge by real runs.
 
-Simulates every measured run of aggregated serving, and reports how far off TPOT and TTFT are, by model, GPU, engine and
-tensor parallelism. Exit status: 0 done, 2 wrong input, 130 interrupted.
+Simulates every measured run of aggregated serving, or with --divided of divided serving, and reports how far off TPOT
+and TTFT are, by model, GPU, engine and widths. Exit status: 0 done, 2 wrong input, 130 interrupted.
 """
 
 import argparse
@@ -14,10 +14,12 @@ from blis.command.ending import Arguments, ending, termination_as_interrupt
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import write_text_whole, write_whole
+from experiments.fidelity.divided_points import read_divided_points
 from experiments.fidelity.measuring import KINDS, Measured, measure
 from experiments.fidelity.plotting import write_figure
-from experiments.fidelity.points import PARTS, Point, read_points
+from experiments.fidelity.points import PARTS, read_points
 from experiments.fidelity.printing import print_report
+from experiments.fidelity.runs import Run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,14 +37,14 @@ def _run(parsed: argparse.Namespace) -> None:
     with termination_as_interrupt():
         measured = measure(points, tuple(parsed.latency), Path(parsed.tables), parsed.processes, fit=parsed.fit)
     if parsed.json:
-        write_text_whole("--json", Path(parsed.json), json.dumps(_document(measured, parsed.part), indent=1) + "\n")
+        write_text_whole("--json", Path(parsed.json), json.dumps(_document(measured, parsed), indent=1) + "\n")
     if parsed.plot:
         write_whole("--plot", Path(parsed.plot), lambda aside: write_figure(measured, aside))
     print_report(measured, by_deployment=parsed.by_deployment)
 
 
-def _chosen(parsed: argparse.Namespace) -> list[Point]:
-    everything = read_points(parsed.part)
+def _chosen(parsed: argparse.Namespace) -> list[Run]:
+    everything: list[Run] = [*(read_divided_points if parsed.divided else read_points)(parsed.part)]
     for name, of in (("models", "model"), ("systems", "system"), ("engines", "engine")):
         wanted = getattr(parsed, name)
         for one in wanted or ():
@@ -53,14 +55,16 @@ def _chosen(parsed: argparse.Namespace) -> list[Point]:
     return everything
 
 
-def _document(measured: Measured, part: str) -> dict[str, object]:
+def _document(measured: Measured, parsed: argparse.Namespace) -> dict[str, object]:
     """Every point by itself: whoever doubts a median can look."""
     return {
-        "part": part,
+        "serving": "divided" if parsed.divided else "aggregated",
+        "part": parsed.part,
         "points": [
             {
                 "id": one.point.id,
                 "public": one.point.is_public,
+                "servers": one.point.widths_in_words,
                 "latency": kind,
                 "measured_tpot_ms": one.point.tpot_ms,
                 "simulated_tpot_ms": one.tpot_ms,
@@ -85,6 +89,9 @@ def _document(measured: Measured, part: str) -> dict[str, object]:
 def _parser() -> Arguments:
     parser = Arguments(
         prog="python -m experiments.fidelity", description="Judge the simulator by real serving runs (needs silicon)."
+    )
+    parser.add_argument(
+        "--divided", action="store_true", help="runs of divided serving instead: a pool that prefills, one that decodes"
     )
     parser.add_argument("--json", metavar="OUT", help="write every point to a file")
     parser.add_argument("--plot", metavar="OUT.png", help="draw measured against simulated")

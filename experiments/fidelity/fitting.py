@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.fidelity.judging import Judged
-from experiments.fidelity.points import Point
+from experiments.fidelity.runs import Run
 
 LEAST_POINTS = 4
 _FACTORS = (0.4, 2.5)  #: beyond which something else than a factor is wrong
@@ -29,7 +29,7 @@ class Fit(NamedTuple):
 NO_FIT = Fit(1.0, 0.0)
 
 
-def group_of(point: Point) -> tuple[str, ...]:
+def group_of(point: Run) -> tuple[str, ...]:
     """Within which one factor and one overhead are fitted."""
     return point.model, point.precision, point.system, point.engine, point.version
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.fidelity.points import Point
+from experiments.fidelity.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A point and what was simulated for it [ms]."""
 
-    point: Point
+    point: Run
     ttft_ms: float
     tpot_ms: float
 
@@ -76,7 +76,7 @@ def shape_errors(judged: Iterable[Judged]) -> list[float]:
     return errors
 
 
-def grouped(judged: Iterable[Judged], key: Callable[[Point], str]) -> dict[str, list[Judged]]:
+def grouped(judged: Iterable[Judged], key: Callable[[Run], str]) -> dict[str, list[Judged]]:
     """The points by a word of theirs, in the order of the words."""
     groups: dict[str, list[Judged]] = defaultdict(list)
     for one in judged:

@@ -12,11 +12,14 @@ from blis.cluster.latency import LatencyModel
 from blis.cluster.latency.silicon import REQUEST_US, REQUEST_US_PER_TOKEN, coefficients
 from blis.foundation.answers import answer
 from blis.foundation.errors import ConfigError
+from experiments.fidelity.divided_points import DividedPoint
+from experiments.fidelity.divided_simulating import simulate_divided
 from experiments.fidelity.fitting import NO_FIT, Fit, fitted, group_of
 from experiments.fidelity.judging import Judged
 from experiments.fidelity.memory import kv_blocks_of, model_of
 from experiments.fidelity.points import Point
 from experiments.fidelity.pricing import DEVICES, table_of
+from experiments.fidelity.runs import Run
 from experiments.fidelity.simulating import simulate_point
 
 KINDS = ("silicon", "affine", "roofline", "trained-physics")
@@ -28,7 +31,7 @@ _AFFINE = {
 }
 
 
-_Outcomes = list[tuple[Point, Judged | str]]
+_Outcomes = list[tuple[Run, Judged | str]]
 
 
 @dataclass(slots=True)
@@ -36,16 +39,16 @@ class Measured:
     """What came of the points, by latency model."""
 
     judged: dict[str, list[Judged]] = field(default_factory=dict)
-    not_priced: dict[str, list[tuple[Point, str]]] = field(default_factory=dict)
+    not_priced: dict[str, list[tuple[Run, str]]] = field(default_factory=dict)
     fitted: dict[Hashable, Fit] = field(default_factory=dict)
 
 
-def measure(points: Sequence[Point], kinds: Sequence[str], tables: Path, processes: int, *, fit: bool) -> Measured:
+def measure(points: Sequence[Run], kinds: Sequence[str], tables: Path, processes: int, *, fit: bool) -> Measured:
     """Simulate all points under each kind of prices.
 
     Parameters
     ----------
-    points : sequence of Point
+    points : sequence of Run    servers, or pools of them
     kinds : sequence of str     latency models
     tables : Path               where tables made from kernels are kept
     processes : int             at once
@@ -69,9 +72,9 @@ def measure(points: Sequence[Point], kinds: Sequence[str], tables: Path, process
 
 
 def _simulated(
-    points: Sequence[Point], kind: str, fits: Mapping[Hashable, Fit], tables: Path, processes: int
-) -> tuple[list[Judged], list[tuple[Point, str]]]:
-    batches: dict[tuple[object, ...], list[Point]] = defaultdict(list)
+    points: Sequence[Run], kind: str, fits: Mapping[Hashable, Fit], tables: Path, processes: int
+) -> tuple[list[Judged], list[tuple[Run, str]]]:
+    batches: dict[tuple[object, ...], list[Run]] = defaultdict(list)
     for point in points:
         batches[point.deployment].append(point)
     judged, refused = {}, {}
@@ -101,18 +104,32 @@ def _shown(outcomes: Iterable[_Outcomes], count: int) -> Iterable[_Outcomes]:
     return track(outcomes, "simulating", count, console=console, disable=not console.is_terminal)
 
 
-def _batch(task: tuple[list[Point], str, list[Fit], Path]) -> _Outcomes:
+def _batch(task: tuple[list[Run], str, list[Fit], Path]) -> _Outcomes:
     """All points of one deployment: its prices are looked up once."""
     points, kind, fits, tables = task
+    outcomes: _Outcomes = [(point, point.refusal) for point in points if point.refusal]
+    asked = [(point, fit) for point, fit in zip(points, fits, strict=True) if not point.refusal]
+    if not asked:
+        return outcomes
     try:
-        priced = _prices(points[0], kind, tables)
-        blocks = [kv_blocks_of(point, tables) for point in points]
+        prices = [_prices(server, kind, tables) for server in points[0].servers]
+        blocks = [[kv_blocks_of(server, tables) for server in point.servers] for point, _ in asked]
     except ConfigError as error:
-        return [(point, str(error)) for point in points]
-    outcomes: _Outcomes = []
-    for point, fit, count in zip(points, fits, blocks, strict=True):
-        outcomes.append((point, Judged(point, *simulate_point(point, kind, priced(fit), count))))
+        return outcomes + [(point, str(error)) for point, _ in asked]
+    for (point, fit), counts in zip(asked, blocks, strict=True):
+        # What is fitted to the time per output token is the price of who writes: the last server.
+        latencies = [*(priced(NO_FIT) for priced in prices[:-1]), prices[-1](fit)]
+        outcomes.append((point, Judged(point, *_simulate(point, kind, latencies, counts, tables))))
     return outcomes
+
+
+def _simulate(
+    point: Run, kind: str, latencies: list[LatencyModel], kv_blocks: list[int], tables: Path
+) -> tuple[float, float]:
+    if isinstance(point, DividedPoint):
+        return simulate_divided(point, kind, latencies, kv_blocks, tables)
+    (server,), (latency,), (count,) = point.servers, latencies, kv_blocks
+    return simulate_point(server, kind, latency, count)
 
 
 def _prices(point: Point, kind: str, tables: Path) -> Callable[[Fit], LatencyModel]:

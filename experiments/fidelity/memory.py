@@ -1,9 +1,10 @@
 """The servers that were measured, as the catalogue knows them: their models, and the KV blocks beside these."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from blis.cluster.catalog import Model, read_device, read_model
-from blis.cluster.kv_capacity import Load, kv_blocks
+from blis.cluster.kv_capacity import Load, kv_blocks, kv_bytes_per_token
 from blis.foundation.files import write_text_whole
 from experiments.fidelity.points import Point, package_folder
 from experiments.fidelity.pricing import DEVICES, shape_of
@@ -37,7 +38,7 @@ def kv_blocks_of(point: Point, folder: Path) -> int:
     ConfigError
         If the model's memory cannot be counted, or does not fit.
     """
-    model = model_of(point, folder)
+    model = _on_ranks(model_of(point, folder), point)
     protocol = point.protocol
     load = Load(protocol.step_token_budget, protocol.max_running_requests)
     device = read_device(DEVICES[point.system])
@@ -45,6 +46,26 @@ def kv_blocks_of(point: Point, folder: Path) -> int:
     return data_parallel * kv_blocks(
         model, device, tensor_parallel, BLOCK_SIZE_TOKENS, protocol.memory_utilisation, load
     )
+
+
+def kv_bytes_of(point: Point, folder: Path) -> float:
+    """Bytes of a token's KV on each of the GPUs that hold it.
+
+    Raises
+    ------
+    ConfigError
+        If the model's configuration cannot be read.
+    """
+    return kv_bytes_per_token(model_of(point, folder), point.widths[0])
+
+
+def _on_ranks(model: Model, point: Point) -> Model:
+    """The model as one rank of attention sees it: it has a copy of all weights but experts, which all ranks share."""
+    ranks = point.widths[2]
+    weights = (
+        one._replace(stored_bytes=one.stored_bytes / ranks) if one.part == "experts" else one for one in model.weights
+    )
+    return replace(model, weights=tuple(weights))
 
 
 def _configuration(name: str, folder: Path) -> Path:

@@ -1,5 +1,7 @@
 """The measured runs: `systems/silicon_sample.csv` of the package aiconfigurator-core, and how each was driven.
 
+Those of aggregated serving are here, those of divided serving in `divided_points.py`.
+
 A row is one server under one load: so many requests in flight, mean TTFT and mean time per output token. What the
 rows do not say, the public scripts of their source do (InferenceMAX, whose results most rows are): ten requests per
 user, all users start at once, lengths drawn between 0.8 and 1.0 times the nominal ones, no end-of-sequence token, the
@@ -10,11 +12,11 @@ eight users at 1,024 tokens is that of one or two prompts, not of eight, so its 
 import csv
 import re
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from blis.foundation.errors import ConfigError
+from experiments.fidelity.runs import Driven, Run
 
 PARTS = ("public", "judge", "all")
 #: Models whose scripts set --gpu-memory-utilization 0.95; the others set 0.9.
@@ -22,21 +24,8 @@ _GIVEN_MORE_MEMORY = ("MiniMaxAI/MiniMax-M2.5", "moonshotai/Kimi-K2.5")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
-    """How the load was made."""
-
-    rounds: int  #: requests per user
-    starts_at_once: bool  #: all users; else at moments of their own, and what they did first does not count
-    least_share: float  #: of the nominal lengths, from which they are drawn up to 1
-    step_token_budget: int
-    max_running_requests: int
-    async_scheduling: bool  #: the engine composes a step while the one before it runs
-    memory_utilisation: float  #: share of each GPU's memory that the server was given
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One measured run of aggregated serving."""
+    """One measured run of aggregated serving; or one server of a run of divided serving."""
 
     id: str
     model: str
@@ -50,7 +39,7 @@ class Point:
     expert_parallel: int
     expert_tensor_parallel: int
     data_parallel: int
-    concurrency: int
+    concurrency: int  #: requests in flight; of a server of divided serving: those that a rank has room for
     input_tokens: int
     output_tokens: int
     ttft_ms: float
@@ -70,6 +59,21 @@ class Point:
         if squared and self.expert_parallel == self.tensor_parallel * self.data_parallel:
             return self.tensor_parallel, self.tensor_parallel, 1
         return self.tensor_parallel, self.expert_parallel, self.data_parallel
+
+    @property
+    def servers(self) -> tuple["Point", ...]:
+        """What has prices and memory."""
+        return (self,)
+
+    @property
+    def refusal(self) -> str | None:
+        """Why it cannot be simulated, whatever prices there are; None: it can."""
+        return None
+
+    @property
+    def widths_in_words(self) -> str:
+        """Its widths as the columns have them."""
+        return f"tp{self.tensor_parallel} ep{self.expert_parallel} dp{self.data_parallel}"
 
     @property
     def is_public(self) -> bool:
@@ -99,12 +103,12 @@ class Point:
     @property
     def series(self) -> tuple[object, ...]:
         """Points that differ in nothing but the number of users."""
-        return (*self.deployment, self.version, self.input_tokens, self.output_tokens, _without_load(self.source))
+        return (*self.deployment, self.version, self.input_tokens, self.output_tokens, without_load(self.source))
 
     @property
-    def protocol(self) -> Protocol:
+    def protocol(self) -> Driven:
         """How it was driven, as far as is known; what is not known is as in the public scripts."""
-        return Protocol(
+        return Driven(
             rounds=10,
             starts_at_once=self.is_inferencemax,
             least_share=0.8 if self.is_inferencemax else 1.0,
@@ -123,8 +127,12 @@ def read_points(part: str = "all") -> list[Point]:
     ConfigError
         If the package is absent.
     """
-    points = [_point(row) for row in _rows() if row["mode"] == "agg"]
-    return [point for point in points if part == "all" or point.is_public == (part == "public")]
+    return [point for point in map(point_of, rows_of("agg")) if is_of(point, part)]
+
+
+def is_of(run: Run, part: str) -> bool:
+    """Is a run of this part?"""
+    return part == "all" or run.is_public == (part == "public")
 
 
 def package_folder() -> Path:
@@ -144,12 +152,20 @@ def package_folder() -> Path:
     return Path(next(iter(aiconfigurator_core.__path__)))
 
 
-def _rows() -> Iterator[dict[str, str]]:
+def rows_of(mode: str) -> list[dict[str, str]]:
+    """The rows of a mode, `agg` or `disagg`, in the order of the file.
+
+    Raises
+    ------
+    ConfigError
+        If the package is absent.
+    """
     with (package_folder() / "systems" / "silicon_sample.csv").open(newline="") as file:
-        yield from csv.DictReader(file)
+        return [row for row in csv.DictReader(file) if row["mode"] == mode]
 
 
-def _point(row: dict[str, str]) -> Point:
+def point_of(row: dict[str, str], pool: str = "") -> Point:
+    """The point of a row, with the widths of a pool: its columns begin with `prefill_` or `decode_`."""
     return Point(
         id=row["id"],
         model=row["model_path"],
@@ -159,11 +175,11 @@ def _point(row: dict[str, str]) -> Point:
         precision=row["precision"],
         weights=row["gemm_quant_mode"] or None,
         experts=row["moe_quant_mode"] or None,
-        tensor_parallel=_count(row["tp_size"]),
-        expert_parallel=_count(row["moe_ep_size"]),
-        expert_tensor_parallel=_count(row["moe_tp_size"]),
-        data_parallel=_count(row["attention_dp_size"]),
-        concurrency=_concurrency(row),
+        tensor_parallel=_count(row[pool + "tp_size"]),
+        expert_parallel=_count(row[pool + "moe_ep_size"]),
+        expert_tensor_parallel=_count(row[pool + "moe_tp_size"]),
+        data_parallel=_count(row[pool + "attention_dp_size"]),
+        concurrency=_concurrency(row, pool),
         input_tokens=int(row["isl"]),
         output_tokens=int(row["osl"]),
         ttft_ms=float(row["silicon_ttft_ms"]),
@@ -177,12 +193,18 @@ def _count(text: str) -> int:
     return max(1, int(text or 1))
 
 
-def _concurrency(row: dict[str, str]) -> int:
-    """Requests in flight at the whole server; `batch_size` is that of one rank."""
+def _concurrency(row: dict[str, str], pool: str) -> int:
+    """Requests in flight at all servers together; `batch_size` is that of one rank of one server.
+
+    In all 267 rows of divided serving that say both, this is the decode pool's batch, times ranks, times instances.
+    """
     found = re.search(r"silicon_concurrency=(\d+)", row["silicon_data_source"])
-    return int(found.group(1)) if found else int(row["batch_size"]) * _count(row["attention_dp_size"])
+    if found:
+        return int(found.group(1))
+    instances = _count(row[f"{pool}num_workers"]) if pool else 1
+    return _count(row[pool + "batch_size"]) * _count(row[pool + "attention_dp_size"]) * instances
 
 
-def _without_load(source: str) -> str:
-    """The source without what changes from load to load."""
+def without_load(source: str) -> str:
+    """A source without what changes from load to load."""
     return re.sub(r"(silicon_concurrency|measured|workflow_run_id|gtl_task_id|gtl_job_id)=[^;]*;?", "", source)

@@ -1,6 +1,7 @@
 """Prices of the deployments that were measured: tables made from kernels, kept in a folder from run to run."""
 
 import hashlib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +39,14 @@ _SHAPES = {
     "nvidia/Llama-3.1-8B-Instruct-FP8": "meta-llama/Meta-Llama-3.1-8B",
     "nvidia/Qwen3-32B-NVFP4": "Qwen/Qwen3-32B",
 }
+#: Models with latent attention.
+_LATENT = (
+    "deepseek-ai/DeepSeek-R1",
+    "deepseek-ai/DeepSeek-V3",
+    "moonshotai/Kimi-K2.5",
+    "nvidia/DeepSeek-R1-NVFP4",
+    "nvidia/DeepSeek-V3.1-NVFP4",
+)
 DEVICES = {system: device for device, system in reversed(SYSTEMS.items())}
 
 
@@ -49,8 +58,17 @@ def shape_of(point: Point) -> str:
 def _types(point: Point) -> Quantised:
     """Element types, where not as the checkpoint says.
 
-    Experts that blocks of 128 do not divide were never block-wise.
+    Experts that blocks of 128 do not divide were never block-wise. Latent attention over 8-bit keys was measured with
+    16-bit products alone under SGLang and TensorRT-LLM; the package asks for 8-bit ones wherever keys are of 8 bits,
+    and finds none.
     """
+    types = _stored_types(point)
+    if point.engine != "vllm" and point.model in _LATENT:
+        return replace(types, attention="bfloat16")
+    return types
+
+
+def _stored_types(point: Point) -> Quantised:
     if (point.model, point.precision) not in _CHECKPOINTS:
         return Quantised(weights=point.weights, experts=point.experts)
     if point.model == "MiniMaxAI/MiniMax-M2.5" and point.precision == "fp8" and point.expert_tensor_parallel == 8:
@@ -87,7 +105,8 @@ def table_of(point: Point, folder: Path) -> StepTable:
     )
     types = _types(point)
     shape = shape_of(point)
-    words = f"{deployed.name}--{shape.replace('/', '--')}--{types.weights or 'own'}--{types.experts or 'own'}"
+    named = (shape.replace("/", "--"), types.weights or "own", types.experts or "own", types.attention)
+    words = "--".join([deployed.name, *(word for word in named if word)])
     path = folder / f"{words}--{_made_by()}{SUFFIX}"
     if path.is_file():
         return read_table(path)

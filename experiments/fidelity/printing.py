@@ -7,7 +7,7 @@ from rich.table import Table
 
 from experiments.fidelity.judging import Figures, Judged, figures, grouped
 from experiments.fidelity.measuring import Measured
-from experiments.fidelity.points import Point
+from experiments.fidelity.runs import Run
 
 
 def print_report(measured: Measured, *, by_deployment: bool = False) -> None:
@@ -41,17 +41,17 @@ def _print_groups(console: Console, title: str, judged: list[Judged], by_deploym
     console.print(table)
 
 
-def _by_engine(point: Point) -> str:
+def _by_engine(point: Run) -> str:
     return f"{point.engine} on {point.system}"
 
 
-def _by_model(point: Point) -> str:
+def _by_model(point: Run) -> str:
     return f"{point.engine} {point.model} {point.precision or '-'} {point.system}"
 
 
-def _by_deployment(point: Point) -> str:
-    widths = f"tp{point.tensor_parallel} ep{point.expert_parallel} dp{point.data_parallel}"
-    return f"{_by_model(point)} {point.version or '-'} {widths} {point.input_tokens}/{point.output_tokens}"
+def _by_deployment(point: Run) -> str:
+    lengths = f"{point.input_tokens}/{point.output_tokens}"
+    return f"{_by_model(point)} {point.version or '-'} {point.widths_in_words} {lengths}"
 
 
 def _add(table: Table, name: str, one: Figures) -> None:

@@ -1,5 +1,6 @@
 """One measured run, simulated: a closed loop of users on one instance."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,19 @@ from blis.cluster.latency import LatencyModel
 from blis.foundation.randomness import stream
 from blis.foundation.units import Int64Vector
 from blis.prepare import bind_run
+from blis.scenario import Policy
 from blis.simulate import Simulation
 from blis.workload.prefixes.chained_keys import PrefixKeys
 from blis.workload.requests import Requests
 from blis.workload.table import requests_of
 from experiments.fidelity.points import Point
+from experiments.fidelity.runs import Run
 
 BLOCK_SIZE_TOKENS = 16
 SEED = 1
 
 
-def requests_of_point(point: Point) -> Requests:
+def requests_of_point(point: Run) -> Requests:
     """Every user's requests, one behind the other."""
     protocol = point.protocol
     users, rounds = point.concurrency, protocol.rounds
@@ -44,18 +47,29 @@ def requests_of_point(point: Point) -> Requests:
 
 def simulate_point(point: Point, kind: str, latency: LatencyModel, kv_blocks: int) -> tuple[float, float]:
     """Mean TTFT and mean time per output token [ms] over all requests that count."""
-    protocol = point.protocol
-    requests = requests_of_point(point)
-    instance = Instance(
+    budget = point.protocol.step_token_budget * point.widths[2]
+    instance = instance_of(point, latency, kv_blocks, budget)
+    return simulate_cluster(point, Cluster((instance,), kind, BLOCK_SIZE_TOKENS), {})
+
+
+def instance_of(server: Point, latency: LatencyModel, kv_blocks: int, step_token_budget: int) -> Instance:
+    """A server, or a rank of it, as an instance."""
+    protocol = server.protocol
+    return Instance(
         kv_blocks=kv_blocks,
         max_running_requests=protocol.max_running_requests,
-        step_token_budget=protocol.step_token_budget * point.widths[2],
+        step_token_budget=step_token_budget,
         latency=latency,
         async_scheduling=protocol.async_scheduling,
         prefix_caching=False,
     )
-    simulation = Simulation(requests, bind_run(Cluster((instance,), kind, BLOCK_SIZE_TOKENS)), record_steps=False).run()
-    counted = slice(0 if protocol.starts_at_once else point.concurrency, None)
+
+
+def simulate_cluster(run: Run, cluster: Cluster, policies: Mapping[str, Policy]) -> tuple[float, float]:
+    """Mean TTFT and mean time per output token [ms] of a closed loop of users, over all requests that count."""
+    requests = requests_of_point(run)
+    simulation = Simulation(requests, bind_run(cluster, policies), record_steps=False).run()
+    counted = slice(0 if run.protocol.starts_at_once else run.concurrency, None)
     return _means_ms(requests.output_tokens[counted], simulation.state.requests[counted])
 
 

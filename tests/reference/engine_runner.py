@@ -180,7 +180,8 @@ def _kv_tiers(case: Case) -> KvTiers | None:
         for name in ("own", "shared")
         if given[name]
     ]
-    plan = TierPlan.from_mapping("kv_tiers", {"tiers": tiers, "load": "step"})
+    rules = {"load": given["load"], "write": given["write"], "placement": given["placement"]}
+    plan = TierPlan.from_mapping("kv_tiers", {"tiers": tiers} | rules)
     return KvTiers(plan, (1000.0,) * case["instances"], (1,) * case["instances"])
 
 

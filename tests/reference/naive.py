@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from blis.foundation.randomness import stream
+from tests.reference.naive_awaiting import AwaitingInstance
 from tests.reference.naive_filters import serving
 from tests.reference.naive_gateway import Gateway, pause_us
 from tests.reference.naive_instance import Instance
@@ -20,11 +21,12 @@ from tests.reference.naive_request import Keys, Request, read_requests
 from tests.reference.naive_routing import Admission, Eyes, Router, draw_of, regret
 from tests.reference.naive_semantics import PRESETS, Semantics
 from tests.reference.naive_targets import targets_of
-from tests.reference.naive_tiers import tiers_of
+from tests.reference.naive_tiers import loads_apart, tiers_of
 
 REFUSED_PAUSE_US = 1_000_000  # whoever is refused waits so long before the next attempt
 # Ranks among the events of one microsecond: of the cluster, then of one instance.
 RANKS = {"arrival": 0, "admission": 1, "routing": 2, "reaching": 0, "queueing": 1, "step": 2, "leaving": 3}
+RECEIVING = -1  # before whatever else an instance does at that moment
 GATEWAY_RANKS = RANKS | {"routing": -2, "sweep": -1, "cycle": 2}
 
 
@@ -52,9 +54,7 @@ class Simulator:
             request.ttft_target_us, request.itl_target_us = targets_us[request.named_class]
         latencies = [pool["latency"] for pool in case["pools"]] if "pools" in case else [case["latency"]]
         self.latencies = [read_latency(latencies[index % len(latencies)]) for index in range(case["instances"])]
-        self.instances = [
-            Instance(index, case, self.latencies[index], keys, semantics) for index in range(case["instances"])
-        ]
+        self.instances = self._made_instances(keys)
         for instance, tiers in zip(self.instances, tiers_of(case, case["instances"]), strict=True):
             instance.pool.tiers = tiers
         self.admission = Admission(case["admission"], draw_of(case, semantics))
@@ -70,6 +70,14 @@ class Simulator:
         self.n_decisions = 0
         self.events: list[Event] = []
         self.sequence = count()
+        self.rank_of: dict[int, int] = {}  # which routing decision a request's was, by its row
+
+    def _made_instances(self, keys: Keys) -> list[Instance]:
+        kind = AwaitingInstance if loads_apart(self.case) else Instance
+        return [
+            kind(index, self.case, self.latencies[index], keys, self.semantics)
+            for index in range(self.case["instances"])
+        ]
 
     def run(self) -> None:
         """Execute events in order until none is left or the next one lies beyond the horizon."""
@@ -205,6 +213,7 @@ class Simulator:
             request.regret = None if math.isnan(lost) else lost
             request.score = choice.scores[choice.place] if choice.scores else None
         instance = self.instances[choice.instance]
+        self.rank_of[request.row] = len(self.rank_of)
         instance.n_pending += 1
         instance.n_in_flight += 1
         if self.gateway is not None:
@@ -227,6 +236,7 @@ class Simulator:
                 self._let_followers_come(request, now + 1)  # nobody hears of it in the past
         elif event.kind == "step":
             due_us, ending = instance.step(now)
+            self._schedule_loads(instance)
             for left in ending:
                 leaves_us = left.last_token_is_out_us + (instance.latency.completion_us if left.output else 0)
                 # Where time left out by the budget does not count, the end lies before what has happened since.
@@ -236,6 +246,27 @@ class Simulator:
                 self._schedule(due_us, "leaving", instance)
             if instance.has_step_due:
                 self._schedule(due_us, "step", instance)
+        elif event.kind == "receiving":
+            assert request is not None
+            assert isinstance(instance, AwaitingInstance)
+            instance.receive(request, request.position)
+            self._call(instance, now)
+
+    def _schedule_loads(self, instance: Instance) -> None:
+        """What requests load comes at its time, before whatever else happens then; of equals, who was routed first."""
+        if not isinstance(instance, AwaitingInstance):
+            return
+        for ready_us, request in instance.begun:
+            rank = self.rank_of[request.row]
+            event = Event(ready_us, 1 + instance.index, RECEIVING, rank, "receiving", request)
+            heapq.heappush(self.events, event)
+        instance.begun = []
+
+    def _call(self, instance: AwaitingInstance, now: int) -> None:
+        """Somebody calls for a step."""
+        due_us = instance.call(now)
+        if due_us is not None:
+            self._schedule(due_us, "step", instance)
 
 
 def simulate(case: dict[str, Any], requests: list[dict[str, Any]], semantics: str) -> dict[str, Any]:

@@ -140,6 +140,8 @@ class BlockPool:
         del self.free[block]
         if block.is_keyed:
             self._forget(block)
+            if self.tiers is not None and block.content not in self.table:  # another copy may stay
+                self.tiers.note_evicted(block.content)
         block.tokens = []
         block.content = Keys.ROOT
         block.is_keyed = False
@@ -164,7 +166,7 @@ class BlockPool:
         parent = request.blocks[place - 1].content if place > 0 else Keys.ROOT
         block.content = self.keys.key(parent, block.tokens)
         if self.tiers is not None:
-            self.tiers.write(block.content)
+            self.tiers.note_keyed(block.content)
         copies = self.table.setdefault(block.content, [])
         if self.semantics.copies_are_found or not copies:
             copies.append(block)

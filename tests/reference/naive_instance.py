@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tests.reference.naive_adapters import Adapters
-from tests.reference.naive_cache import BlockPool
+from tests.reference.naive_cache import Block, BlockPool
 from tests.reference.naive_drafts import Drafts
 from tests.reference.naive_latency import Affine, Priced, Roofline, Share
 from tests.reference.naive_ledger import Ledger
@@ -13,6 +13,7 @@ from tests.reference.naive_order import order_of
 from tests.reference.naive_priority import priority_of
 from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import Semantics
+from tests.reference.naive_tiers import Store
 
 #: What a request does not take from a life that ended to the next one.
 FORGOTTEN = (
@@ -118,9 +119,10 @@ class Instance:
 
     def _single_step(self, now: int) -> tuple[int, list[Request]]:
         """Run a step, which happens entirely at its start."""
-        served = self._form_batch(now)
-        while not served and (self.batch or self.queue) and self.semantics.empty_step_is_free:
-            served = self._form_batch(now)
+        served = self._served(now)
+        if served is None:
+            self.has_step_due = False
+            return now, []
         step_us = self._account(served)
         for request, share in served:
             self._advance(request, share, now, now + step_us)
@@ -130,10 +132,28 @@ class Instance:
             self._complete(request)
         for request, _ in served:
             self._learn(request, request.under_way)
-
         self.has_step_due = bool(self.batch or self.queue)
         self.busy_until_us = now + step_us
         return now + step_us, finished
+
+    def _served(self, now: int) -> list[tuple[Request, Share]] | None:
+        """Form batches until somebody is served, where steps that serve nobody take no time; None: not now."""
+        served = self._form_batch(now)
+        while not served and (self.batch or self.queue) and self.semantics.empty_step_is_free:
+            served = self._form_batch(now)
+        return served
+
+    def _served_beside(self, now: int) -> list[tuple[Request, Share]] | None:
+        """Form a batch while another may be under way; None: none can be formed now."""
+        return self._form_batch(now)
+
+    def _gives_up_kv(self, now: int) -> bool:
+        """Let KV go that has come for somebody who waits, for one who runs alone; whether there was any."""
+        return False
+
+    def _has_to_wait(self, request: Request) -> bool:
+        """Whether one who lacks blocks waits for KV to go, instead of giving way."""
+        return False
 
     def _turn(self, now: int) -> tuple[int, list[Request]]:
         """End the step that ends now, and compose steps until two are under way or one finds nobody to serve."""
@@ -141,9 +161,9 @@ class Instance:
             self._end(self.under_way.pop(0))
         ending = []
         while len(self.under_way) < 2 and (self.batch or self.queue or self.returning):
-            served = self._form_batch(now)
+            served = self._served_beside(now)
             if not served:
-                if self.under_way:
+                if self.under_way or served is None:
                     break
                 continue
             start_us = max(now, self.busy_until_us)
@@ -217,9 +237,6 @@ class Instance:
         budget = self.step_budget
         served: list[tuple[Request, Share]] = []
         preempted_before = self.preemptions
-        has_company = len(self.batch) + self.n_waiting > 1
-        threshold = self.threshold if has_company or not self.semantics.threshold_needs_company else 0
-
         index = 0
         while index < len(self.batch) and budget > 0:
             request = self.batch[index]
@@ -228,11 +245,15 @@ class Instance:
                 continue
             n_left = request.known + request.under_way - request.position
             n_left += self._most_drafts(request) if request.has_drafts else 0
-            share = self._share(request, request.position, min(n_left, threshold or n_left, budget))
+            share = self._share(request, request.position, self._chunk(n_left, budget))
             if request.has_drafts:
                 share = share._replace(n_drafts=share.new_tokens - 1)
             end = request.position + share.new_tokens - share.n_drafts
             while not self.pool.store(request, request.position, end, [], n_drafts=share.n_drafts):
+                if self._gives_up_kv(now):
+                    continue
+                if self._has_to_wait(request):
+                    return []
                 victim = self._victim(0 if self.semantics.victims_are_all else index, now)
                 index -= self.batch.index(victim) < index
                 budget += sum(other.new_tokens for one, other in served if one is victim)
@@ -251,10 +272,12 @@ class Instance:
             self._order_queue(now)
         while self.preemptions == preempted_before and self.queue and budget > 0 and len(self.batch) < self.max_running:
             request = next((one for one in self.queue if self.adapters.has_slot_for(one)), None)
-            taken = self._take(request, min(budget, threshold or budget), now) if request else None
+            taken = self._take(request, self._chunk(budget, budget), now) if request else None
             if request is None or taken is None:
                 break
             self.queue.remove(request)
+            if request.status == "awaiting_kv":  # it waits for what it loads
+                continue
             self.adapters.take(request)
             self.batch.append(request)
             request.status = "running"
@@ -267,6 +290,12 @@ class Instance:
             if self.scheduler in ("vtc", "las"):
                 self._order_queue(now)
         return served
+
+    def _chunk(self, n_left: int, budget: int) -> int:
+        """How many tokens of so many one request may compute; the threshold holds only where another runs or waits."""
+        has_company = len(self.batch) + self.n_waiting > 1
+        threshold = self.threshold if has_company or not self.semantics.threshold_needs_company else 0
+        return min(n_left, threshold or n_left, budget)
 
     def _share(self, request: Request, start: int, n: int, history: int | None = None) -> Share:
         """What computing `n` tokens is charged as: from the last known token on it is a decode, whoever wrote that."""
@@ -297,6 +326,8 @@ class Instance:
         last = (request.known - 1) // self.block_size
         loaded = self.pool.tiers.find(keys[len(hits) : last]) if self.pool.tiers and self.pool.has_keys else []
         start = (len(hits) + len(loaded)) * self.block_size
+        if loaded and self.pool.tiers and self.pool.tiers.loads_apart:
+            return self._begin_load(request, hits, loaded, keys[len(hits) :], most, now)
         n = min(request.known - start, most)
         held = hits if n > 0 else []  # nothing is held where nothing is computed
         n_spared = self.n_spared if self.batch else 0
@@ -310,10 +341,16 @@ class Instance:
         if loaded:
             assert self.pool.tiers is not None
             begin_us = max(now, self.busy_until_us) if self.has_two_batches else now
-            self.waits_us = max(self.waits_us, self.pool.tiers.load(loaded, begin_us) - begin_us)
+            self.waits_us = max(self.waits_us, self.pool.tiers.load(loaded, keys[len(hits) :], begin_us) - begin_us)
         request.cached_blocks = len(hits) + len(loaded)
         request.position = start
         return self._share(request, start, n, start if self.semantics.cached_tokens_are_history else 0)
+
+    def _begin_load(
+        self, request: Request, hits: list[Block], loaded: list[Store], keys: list[int], most: int, now: int
+    ) -> Share | None:
+        """Reserve blocks for what a request loads, and let it wait; None: no room."""
+        raise NotImplementedError
 
     def _victim(self, first: int, now: int) -> Request:
         """Who gives way, among the members from a place on."""

@@ -11,15 +11,15 @@ import math
 from collections import Counter
 from typing import Any
 
-from tests.reference.naive import Event, Simulator
+from tests.reference.naive import RECEIVING, Event, Simulator
+from tests.reference.naive_awaiting import AwaitingInstance
 from tests.reference.naive_instance import Instance
-from tests.reference.naive_latency import Share
-from tests.reference.naive_request import Request
+from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import PRESETS, Semantics
 
 #: Before all other events of the cluster at one moment.
 STARTING = -5
-RECEIVING, SENT = -1, -2
+SENT = -2
 
 
 class Leg:
@@ -36,20 +36,22 @@ class Leg:
         self.depth = self.n_sent = 0
 
 
-class DividedInstance(Instance):
+class DividedInstance(AwaitingInstance):
     """An instance some of whose requests are there for their prompt alone, and some come with their KV."""
 
     legs: dict[int, Leg]
 
-    def begin(self, legs: dict[int, Leg]) -> None:
-        """Nobody has come."""
-        self.legs = legs
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
         self.ended: list[Request] = []  # whose prompt is done by the latest step
-        self.awaiting: list[Request] = []
-        self.loaded: list[Request] = []  # waiting requests whose KV is here, in the order of coming
         self.n_promised = 0
         self.n_held = 0  # whose KV is here and is to leave
         self.n_outgoing = 0
+
+    @property
+    def has_moving_kv(self) -> bool:
+        """Whether KV comes, goes, or waits to leave."""
+        return bool(self.awaiting or self.n_outgoing or self.n_held)
 
     def is_here_for_prompt(self, request: Request) -> bool:
         leg = self.legs.get(request.row)
@@ -57,38 +59,19 @@ class DividedInstance(Instance):
 
     def step(self, now: int) -> tuple[int, list[Request]]:
         self.ended = []
-        return super().step(now)
-
-    def _single_step(self, now: int) -> tuple[int, list[Request]]:
-        preempted_before = self.preemptions
-        served = self._form_batch(now)
-        while not served and (self.batch or self.queue):
-            is_final = self.preemptions == preempted_before  # who gave way may be taken at once
-            is_idle = is_final and not self.batch and (self.awaiting or self.n_outgoing or self.n_held)
-            if is_idle or self.is_stalled:
-                self.has_step_due = False  # until KV comes or goes
-                return now, []
-            preempted_before = self.preemptions
-            served = self._form_batch(now)
-        step_us = self._account(served)
-        for request, share in served:
-            self._advance(request, share, now, now + step_us)
-        finished = [request for request in self.batch if request.is_over]
-        for request in finished:
-            self._learn(request, request.under_way)
-            self._complete(request)
-        for request, _ in served:
-            self._learn(request, request.under_way)
-        self.has_step_due = bool(self.batch or self.queue)
-        self.busy_until_us = now + step_us
-        return now + step_us, [request for request in finished if request not in self.ended]
+        due_us, finished = super().step(now)
+        return due_us, [request for request in finished if request not in self.ended]
 
     def _complete(self, request: Request) -> None:
         if not self.is_here_for_prompt(request):
             super()._complete(request)
             return
         leg = self.legs[request.row]
-        self.batch.remove(request)
+        if request.status == "queued":  # preempted while its only step was under way: there is nothing to send
+            self.returning.remove(request)
+            leg.is_lost = True
+        else:
+            self.batch.remove(request)
         leg.blocks, leg.n_keyed, leg.is_computed = request.blocks, request.n_keyed, True
         request.blocks, request.n_keyed, request.position = [], 0, 0
         request.written = request.under_way = 0
@@ -98,84 +81,6 @@ class DividedInstance(Instance):
         request.status = "awaiting_transfer"
         self.n_held += 1
         self.ended.append(request)
-
-    def _take(self, request: Request, most: int, now: int) -> Share | None:
-        while True:
-            taken = self._taken(request, most, now)
-            if taken is not None or self.batch or not self.loaded:
-                return taken
-            self._give_up()
-
-    def _taken(self, request: Request, most: int, now: int) -> Share | None:
-        if request not in self.loaded:
-            return super()._take(request, most, now)
-        self.loaded.remove(request)
-        request.position = request.known - 1
-        return Share(False, 1, request.known - 1, request.known)
-
-    def _form_batch(self, now: int) -> list[tuple[Request, Share]]:
-        """As ever; but whoever runs alone is not preempted for lack of blocks that KV holds."""
-        self.is_stalled = False
-        budget = self.step_budget
-        served: list[tuple[Request, Share]] = []
-        preempted_before = self.preemptions
-        has_company = len(self.batch) + self.n_waiting > 1
-        threshold = self.threshold if has_company or not self.semantics.threshold_needs_company else 0
-        index = 0
-        while index < len(self.batch) and budget > 0:
-            request = self.batch[index]
-            n_left = request.known + request.under_way - request.position
-            share = self._share(request, request.position, min(n_left, threshold or n_left, budget))
-            while not self.pool.store(request, request.position, request.position + share.new_tokens, []):
-                if len(self.batch) == 1 and self.loaded:
-                    self._give_up()
-                    continue
-                is_moving = self.awaiting or self.n_outgoing or self.n_held
-                if len(self.batch) == 1 and is_moving and not request.is_decoding:
-                    self.is_stalled = True
-                    return []
-                victim = self._victim(0, now)
-                index -= self.batch.index(victim) < index
-                budget += sum(other.new_tokens for one, other in served if one is victim)
-                served = [(one, other) for one, other in served if one is not victim]
-                self._preempt(victim, now)
-                if victim is request:
-                    break
-            if request.status != "running":
-                break
-            served.append((request, share))
-            budget -= share.new_tokens
-            index += 1
-        if self.preemptions == preempted_before and budget > 0 and len(self.batch) < self.max_running:
-            self._order_queue(now)
-        while self.preemptions == preempted_before and self.queue and budget > 0 and len(self.batch) < self.max_running:
-            request = self.queue[0]
-            taken = self._take(request, min(budget, threshold or budget), now)
-            if taken is None:
-                break
-            self.queue.pop(0)
-            self.batch.append(request)
-            request.status = "running"
-            if request.scheduling_delay_us is None:
-                self.ledger.prompts[request.tenant] += len(request.prompt)
-                request.scheduling_delay_us = now - request.arrival_us
-            served.append((request, taken))
-            budget -= taken.new_tokens
-            if self.scheduler in ("vtc", "las"):
-                self._order_queue(now)
-        return served
-
-    def _give_up(self) -> None:
-        loser = self.loaded.pop()
-        self.pool.release(loser, 0)
-        loser.position = 0
-
-    def call(self, now: int) -> int | None:
-        """When a step is due that somebody who waits calls for; None: one is due already, or nobody waits."""
-        if self.has_step_due or not (self.queue or self.batch):
-            return None
-        self.has_step_due = True
-        return max(now, self.busy_until_us)
 
 
 class DividedSimulator(Simulator):
@@ -187,19 +92,18 @@ class DividedSimulator(Simulator):
         super().__init__(case, rows, semantics)
         self.divided: dict[str, Any] = case["divided"]
         self.legs: dict[int, Leg] = {}
-        keys = self.instances[0].pool.keys
-        self.instances = [
-            DividedInstance(index, case, self.latencies[index], keys, semantics) for index in range(case["instances"])
-        ]
         for instance in self.instances:
-            instance.begin(self.legs)
-        self.eyes.instances = self.instances  # type: ignore[assignment]
-        self.eyes._read()
+            instance.legs = self.legs
         self.turns: dict[str, Counter[int]] = {"decode": Counter(), "prefill": Counter()}
         self.lines: list[list[Request]] = [[] for _ in self.instances]
         self.stay_whole: set[int] = set()
         self.n_returns = self.depth_peak = 0
-        self.rank_of: dict[int, int] = {}
+
+    def _made_instances(self, keys: Keys) -> list[Instance]:
+        return [
+            DividedInstance(index, self.case, self.latencies[index], keys, self.semantics)
+            for index in range(self.case["instances"])
+        ]
 
     def _those_who(self, role: str) -> list[int]:
         return [index for index, own in enumerate(self.divided["roles"]) if own in (role, "both")]
@@ -267,14 +171,8 @@ class DividedSimulator(Simulator):
                 self._release(request, now)
                 instance.n_outgoing -= 1
             else:
-                instance.awaiting.remove(request)
-                instance.pool.give_keys(request, len(request.prompt))
-                request.status = "queued"
-                instance.queue.insert(0, request)
-                instance.loaded.append(request)
-            due_us = instance.call(now)
-            if due_us is not None:
-                self._schedule(due_us, "step", instance)
+                instance.receive(request, request.position)
+            self._call(instance, now)
             return
         leg = self.legs.get(request.row) if request is not None else None
         super()._execute_in_instance(event, instance)
@@ -284,7 +182,8 @@ class DividedSimulator(Simulator):
                 self.instances[leg.decode].n_promised -= 1
             del self.legs[request.row]
         if event.kind == "step" and instance.ended:
-            end_us = instance.busy_until_us
+            # With two steps under way, what ended is known at its end; else all of a step happens at its start.
+            end_us = now if instance.has_two_batches else instance.busy_until_us
             for one in instance.ended:
                 self.legs[one.row].prefilled_us = end_us
                 self._put(end_us + 1, 0, STARTING, self.legs[one.row].rank, "starting", one)
@@ -310,6 +209,9 @@ class DividedSimulator(Simulator):
 
     def _start(self, request: Request, now: int) -> None:
         leg = self.legs[request.row]
+        if leg.is_lost:
+            self._hand_back(request, now)
+            return
         if leg.decode is None:
             those = [index for index in self._those_who("decode") if index != leg.prefill]
             if not those:
@@ -325,7 +227,7 @@ class DividedSimulator(Simulator):
             prefill.n_held -= 1
             prefill.n_in_flight -= 1
             self._release(request, now)
-            self._wake(prefill, now)
+            self._call(prefill, now)
             request.instance, request.status = leg.decode, "dropped"
             decode.dropped += 1
             self._let_followers_come(request, now + 1)
@@ -342,6 +244,7 @@ class DividedSimulator(Simulator):
         n_spared = decode.n_spared if decode.batch else 0
         is_stored = decode.pool.store(request, len(hits) * decode.block_size, len(request.prompt), hits, n_spared)
         decode.pool.has_keys, decode.pool.misses = has_keys, misses
+        request.position = len(request.prompt)
         if not is_stored:
             next_us = self._next_event_us(leg.decode)
             if next_us is None:
@@ -358,6 +261,10 @@ class DividedSimulator(Simulator):
         leg.started_us = leg.prefilled_us if now == leg.prefilled_us + 1 else now
         n_bytes = leg.n_sent * decode.block_size * self.divided["token_bytes"]
         moving_us = n_bytes * (leg.depth if self.divided["shares"] else 1) / self.divided["bytes_per_us"]
+        if self.divided["layers"]:  # each is sent while the next is computed; at least one is left when all are
+            assert request.scheduling_delay_us is not None
+            computing_us = leg.prefilled_us - (request.arrival_us + request.scheduling_delay_us)
+            moving_us = max(moving_us / self.divided["layers"], moving_us - computing_us)
         leg.arrives_us = leg.started_us + max(1, math.ceil(self.divided["base_us"] + moving_us))
         decode.n_promised -= 1
         prefill.n_held -= 1
@@ -378,11 +285,6 @@ class DividedSimulator(Simulator):
         if line:
             self._put(now, 0, STARTING, self.legs[line[0].row].rank, "starting", line[0])
 
-    def _wake(self, instance: DividedInstance, now: int) -> None:
-        due_us = instance.call(now)
-        if due_us is not None:
-            self._schedule(due_us, "step", instance)
-
     def _hand_back(self, request: Request, now: int) -> None:
         leg = self.legs[request.row]
         prefill = self.instances[leg.prefill]
@@ -394,7 +296,7 @@ class DividedSimulator(Simulator):
         prefill.n_held -= 1
         prefill.n_in_flight -= 1
         self._release(request, now)
-        self._wake(prefill, now)
+        self._call(prefill, now)
         del self.legs[request.row]
         request.status, request.instance = "not_started", None
         request.scheduling_delay_us = request.cached_blocks = None

@@ -67,11 +67,27 @@ def random_case(random: Random, semantics: str, most_requests: int = 40) -> tupl
     return case, rows
 
 
-def random_tiers(random: Random) -> dict[str, Any]:
-    """Tiers beneath the GPUs, some of which all instances share."""
+def random_tiers(random: Random, case: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Tiers beneath GPUs that often hold little more than one request, some of which all instances share."""
     block_us = [random.choice((1, 2, 4, 25)) for _ in range(2)]
     own, shared = random.choice(((block_us[0], None), (None, block_us[1]), tuple(block_us)))
-    return {"kv_tiers": {"own": own, "shared": shared, "minimum_blocks": random.choice((0, 1, 1, 3))}}
+    minimum_blocks = random.choice((0, 1, 1, 3))
+    write, placement = random.choice((("through", "inclusive"), ("back", "inclusive"), ("back", "exclusive")))
+    rules = {"load": "step", "write": write, "placement": placement}
+    largest = max(-(-(row["input_tokens"] + row["output_tokens"]) // case["block_size_tokens"]) for row in rows)
+    n_blocks: int = case["kv_blocks_per_instance"]
+    return {
+        "kv_tiers": {"own": own, "shared": shared, "minimum_blocks": minimum_blocks} | rules,
+        "kv_blocks_per_instance": min(n_blocks, largest + random.randint(0, 5)) if random.random() < 0.6 else n_blocks,
+    }
+
+
+def random_apart(random: Random, case: dict[str, Any]) -> dict[str, Any]:
+    """Tiers from which requests load by themselves, and routers whose count of requests leaves those out."""
+    return {
+        "kv_tiers": case["kv_tiers"] | {"load": "request"},
+        "routing": {"policy": random.choice(("least-loaded", "round-robin"))},
+    }
 
 
 def random_drafts(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
