@@ -23,8 +23,9 @@ from blis.prepare import PreparedRun, prepare_cluster, prepared_run
 from blis.scenario import Scenario
 from blis.simulate import Simulation
 
-#: Replays of a run whose requests come up to about a step later than they did, each by its own: their mean is smooth.
-N_SHIFTED = 4
+#: Versions of a run, of which each evaluation draws some: as it was, and with requests that come up to about half a
+#: step earlier or later, each by its own. What differs between them is chance.
+N_VERSIONS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +33,7 @@ class Learned:
     """A run that is learned from."""
 
     run: MeasuredRun
-    replays: tuple[Replay, ...]
+    versions: tuple[Replay, ...]  #: the first is the run as it was
     compared: Compared
 
 
@@ -84,47 +85,39 @@ class Simulator:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objective:
-    """Differences of runs, as a function of all coefficients."""
+    """What measured runs say of coefficients."""
 
     simulator: Simulator
     learned: tuple[Learned, ...]
     options: Options
+    replays: int  #: versions of each run that an evaluation simulates
 
-    def times(self, values: Mapping[str, float], one: Learned) -> Times:
-        """Mean simulated times of a run over its replays."""
-        ttft, between = [], []
-        for replay in one.replays:
-            seen = self.simulator.seen(one.run, replay, values, self.options)
-            if seen is None:
-                return Times(np.full(len(one.run), np.nan), np.full(len(one.run), np.nan))
-            ttft.append(simulated_times(one.run, seen, TTFT))
-            between.append(simulated_times(one.run, seen, TPOT))
-        return Times(_mean_of_logs(ttft), _mean_of_logs(between))
-
-    def all_times(self, values: Mapping[str, float]) -> tuple[Times, ...]:
-        """Of every run."""
-        return tuple(self.times(values, one) for one in self.learned)
-
-    def differences(self, values: Mapping[str, float], floor: float) -> Float64Vector:
-        """Everything that is compared, of all runs; see `blis.fitting.statistics`."""
-        return np.concatenate([self.of_run(values, one, floor) for one in self.learned])
-
-    def of_run(self, values: Mapping[str, float], one: Learned, floor: float) -> Float64Vector:
-        """The differences of one run, each the mean over its replays."""
+    def times(self, values: Mapping[str, float], versions: Sequence[int]) -> tuple[Times, ...] | None:
+        """Mean simulated times of every run over some of its versions; None if one makes no progress."""
         found = []
-        for replay in one.replays:
-            seen = self.simulator.seen(one.run, replay, values, self.options)
-            if seen is None:
-                return np.full(len(differences(one.compared, one.compared.times, floor)), 1e3)
-            times = Times(simulated_times(one.run, seen, TTFT), simulated_times(one.run, seen, TPOT))
-            found.append(differences(one.compared, times, floor))
-        mean: Float64Vector = np.mean(found, axis=0)
-        return mean
+        for one in self.learned:
+            ttft, between = [], []
+            for version in versions:
+                seen = self.simulator.seen(one.run, one.versions[version], values, self.options)
+                if seen is None:
+                    return None
+                ttft.append(simulated_times(one.run, seen, TTFT))
+                between.append(simulated_times(one.run, seen, TPOT))
+            found.append(Times(_mean_of_logs(ttft), _mean_of_logs(between)))
+        return tuple(found)
+
+    def drawn(self, random: np.random.Generator) -> Sequence[int]:
+        """The versions of one evaluation."""
+        versions: list[int] = random.choice(N_VERSIONS, self.replays, replace=False).tolist()
+        return versions
+
+    def differences(self, times: Sequence[Times], unclipped: float = 0.0) -> Float64Vector:
+        """Everything that is compared, of all runs; see `blis.fitting.statistics`."""
+        parts = [differences(one.compared, time, unclipped) for one, time in zip(self.learned, times, strict=True)]
+        return np.concatenate(parts)
 
 
-def learned_from(
-    simulator: Simulator, run: MeasuredRun, counted: BoolVector, options: Options, n_shifted: int = N_SHIFTED
-) -> Learned:
+def learned_from(simulator: Simulator, run: MeasuredRun, counted: BoolVector, options: Options) -> Learned:
     """A run that is learned from, as far as its requests count.
 
     Parameters
@@ -134,23 +127,22 @@ def learned_from(
     counted : (n,) bool
         Requests that are learned from; the others are simulated too, since they were served beside these.
     options : Options
-    n_shifted : int ≥ 1
-        Replays: the first as it was, the others with requests that come later by a random part of a step each.
     """
     of = compared(run, simulator.instances, counted)
-    step_us = max(1, int(np.nanmedian(of.times.between_us))) if not np.isnan(of.times.between_us).all() else 1
-    replays = []
-    for number in range(n_shifted):
+    step_us = int(np.nanmedian(of.times.between_us)) if not np.isnan(of.times.between_us).all() else 0
+    versions = []
+    for number in range(N_VERSIONS):
         shift_us = np.zeros(len(run), np.int64)
-        if number:
-            shift_us = stream(options.seed, "fit", "shift", number).integers(0, step_us + 1, len(run))
-        replays.append(shifted(run, shift_us, simulator.block_size_tokens, options.failed))
-    return Learned(run, tuple(replays), of)
+        if number:  # on average as early as late: a queue is left when it would be, whenever it was entered
+            random = stream(options.seed, "fit", "shift", number)
+            shift_us = random.integers(-(step_us // 2), step_us // 2 + 1, len(run))
+        versions.append(shifted(run, shift_us, simulator.block_size_tokens, options.failed))
+    return Learned(run, tuple(versions), of)
 
 
 def shifted(run: MeasuredRun, shift_us: Any, block_size_tokens: int, failed: str) -> Replay:
-    """The requests of a run, each sent later by so much."""
-    sent_us = run.sent_us + shift_us
+    """The requests of a run, each sent later by so much, but none before the run begins."""
+    sent_us = np.maximum(run.sent_us + shift_us, 0)
     order = np.argsort(sent_us, kind="stable")
 
     def taken(values: Any) -> Any:
