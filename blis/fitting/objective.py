@@ -23,18 +23,25 @@ from blis.prepare import PreparedRun, prepare_cluster, prepared_run
 from blis.scenario import Scenario
 from blis.simulate import Simulation
 
-#: Versions of a run, of which each evaluation draws some: as it was, and with requests that come up to about half a
-#: step earlier or later, each by its own. What differs between them is chance.
+#: Versions of a run, of which each evaluation draws some: as it was, and with requests that come a little earlier or
+#: later, each by its own. What differs between them is chance.
 N_VERSIONS = 8
+#: They come earlier or later by at most this share of a step, which is all that matters to a queue; and by at most so
+#: many times the share by which the server's own times vary, as if it had varied by itself for some fifty steps.
+_MOST_SHIFT, _SHIFT_PER_SCATTER = 0.5, 7.0
+#: Versions are made anew when their shifts ought to be other ones by more than this factor.
+_RENEWED = 1.5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Learned:
     """A run that is learned from."""
 
     run: MeasuredRun
-    versions: tuple[Replay, ...]  #: the first is the run as it was
     compared: Compared
+    step_us: float  #: about what a step takes
+    shift: float  #: of the versions, at most, in steps
+    versions: tuple[Replay, ...]  #: the first is the run as it was
 
 
 class Simulator:
@@ -129,15 +136,35 @@ def learned_from(simulator: Simulator, run: MeasuredRun, counted: BoolVector, op
     options : Options
     """
     of = compared(run, simulator.instances, counted)
-    step_us = int(np.nanmedian(of.times.between_us)) if not np.isnan(of.times.between_us).all() else 0
-    versions = []
-    for number in range(N_VERSIONS):
-        shift_us = np.zeros(len(run), np.int64)
-        if number:  # on average as early as late: a queue is left when it would be, whenever it was entered
-            random = stream(options.seed, "fit", "shift", number)
-            shift_us = random.integers(-(step_us // 2), step_us // 2 + 1, len(run))
-        versions.append(shifted(run, shift_us, simulator.block_size_tokens, options.failed))
-    return Learned(run, tuple(versions), of)
+    step_us = float(np.nanmedian(of.times.between_us)) if not np.isnan(of.times.between_us).all() else 0.0
+    block_size_tokens = simulator.block_size_tokens
+    return Learned(run, of, step_us, _MOST_SHIFT, _versions(run, _MOST_SHIFT * step_us, block_size_tokens, options))
+
+
+def with_chance(objective: Objective) -> None:
+    """Let the versions of all runs differ by as much as the server varies by itself.
+
+    That is the scatter of the requests that scatter least: they met nobody, so nothing but the server made it.
+    """
+    scatter = min((group.scatter for one in objective.learned for group in one.compared.groups), default=1.0)
+    shift = min(_MOST_SHIFT, _SHIFT_PER_SCATTER * scatter)
+    for one in objective.learned:
+        if max(shift, one.shift) > _RENEWED * min(shift, one.shift):
+            one.shift = shift
+            block_size_tokens = objective.simulator.block_size_tokens
+            one.versions = _versions(one.run, shift * one.step_us, block_size_tokens, objective.options)
+
+
+def _versions(run: MeasuredRun, most_us: float, block_size_tokens: int, options: Options) -> tuple[Replay, ...]:
+    """A run as it was, and with requests that are shifted.
+
+    On average as early as late: a queue is left when it would be, whenever it was entered.
+    """
+    versions = [shifted(run, np.zeros(len(run), np.int64), block_size_tokens, options.failed)]
+    for number in range(1, N_VERSIONS):
+        share = stream(options.seed, "fit", "shift", number).uniform(-1.0, 1.0, len(run))
+        versions.append(shifted(run, np.rint(most_us * share).astype(np.int64), block_size_tokens, options.failed))
+    return tuple(versions)
 
 
 def shifted(run: MeasuredRun, shift_us: Any, block_size_tokens: int, failed: str) -> Replay:

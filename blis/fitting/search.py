@@ -17,7 +17,7 @@ import numpy as np
 
 from blis.fitting.lines import Lines, lines_through
 from blis.fitting.load import load_of
-from blis.fitting.objective import Objective
+from blis.fitting.objective import Objective, with_chance
 from blis.fitting.parameters import Parameter, bounds_of
 from blis.fitting.statistics import Times, coarse_error, with_scatter
 from blis.foundation.errors import ConfigError
@@ -156,6 +156,7 @@ class _Walk:
         if middle is not None:
             for one, times in zip(self._objective.learned, middle.times, strict=True):
                 with_scatter(one.compared, times)
+            with_chance(self._objective)
         directions, _ = np.linalg.qr(self._random.standard_normal((n, n)))
         for direction in directions.T:
             for sign in (1.0, -1.0):
