@@ -206,6 +206,9 @@ def natural_sizes(objective: Objective) -> dict[str, float]:
     per_prompt_token = first / max(max(prompt), 1.0)
     return {
         "scale": 1.0,
+        "mfu_prefill": 1.0,
+        "mfu_decode": 1.0,
+        "completion_us": 0.5 * first,
         "request_us": 0.5 * first,
         "request_us_per_token": per_prompt_token,
         "output_token_us": token,

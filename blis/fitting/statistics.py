@@ -112,8 +112,10 @@ def drawn_differences(
     for group in of.groups:
         errors = _errors(of, group, simulated)
         most = MOST_SCATTERS * float(np.hypot(group.scatter, unclipped))
-        # Most requests meet nothing unusual: none counts for more than a few times the others' scatter.
-        errors = np.clip(errors, -most, most)
+        # Most requests meet nothing unusual: none counts for more than a few times the others' scatter. That is around
+        # their middle, which is far from 0 where a latency model cannot say what was measured.
+        middle = float(np.median(errors))
+        errors = np.clip(errors, middle - most, middle + most)
         if weight is not None:
             errors = errors * weight[group.rows]
         unit = np.hypot(group.scatter, LEAST_ERROR * np.sqrt(len(group.rows)))
