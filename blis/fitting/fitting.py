@@ -100,7 +100,7 @@ def fit(settings: FitSettings, scenario: Scenario, tick: Callable[[], object] = 
         If nothing of the latency model can be learned, or there is too little to learn from.
     """
     parameters = settings.parameters(scenario.cluster)
-    parts = tuple(_parts(settings))
+    parts = tuple(parts_of(settings))
     start = values_of(scenario.cluster)
     simulator = Simulator(scenario)
     simulator.prepared(start)  # what is wrong with the cluster is said before anything else
@@ -182,7 +182,7 @@ def entry_notes(fit: Fit) -> dict[str, Any]:
     }
 
 
-def _parts(settings: FitSettings) -> list[Part]:
+def parts_of(settings: FitSettings) -> list[Part]:
     """Of each run, the requests that are learned from, and those that are held out: the last ones."""
     parts = []
     for run in settings.runs:

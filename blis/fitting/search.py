@@ -171,7 +171,7 @@ class _Walk:
         nearest = max(_LAST_RADIUS, min(_PER_DEVIATION * float(deviations.max()), _FIRST_RADIUS))
         length = float(step @ lines.slopes.T @ lines.slopes @ step)
         is_near, is_nothing = self._radius <= _NEAR * nearest, length <= n * _NOTHING**2
-        self._point = box.at(step)
+        self._point = _on_bounds(box.at(step), box)
         wanted = max(self._radius / _MOST_NEARER, _PER_STEP * float(np.abs(step).max()), nearest)
         self._radius = min(self._radius, wanted)
         loss = float(np.mean((lines.middle + lines.slopes @ step) ** 2))
@@ -261,3 +261,10 @@ def _solved(lines: Lines, box: _Box, reach: float) -> Float64Vector:
     low, high = box.ends()
     least, most = np.minimum(np.maximum(low, -reach), -1e-12), np.maximum(np.minimum(high, reach), 1e-12)
     return np.asarray(lsq_linear(lines.slopes, -lines.middle, bounds=(least, most)).x)
+
+
+def _on_bounds(point: Float64Vector, box: _Box) -> Float64Vector:
+    """The point, on its bounds where only the solver's rounding lies between."""
+    near = 1e-9 * box.sizes
+    point = np.where(point - box.low <= near, box.low, point)
+    return np.where(box.high - point <= near, box.high, point)
