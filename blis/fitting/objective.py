@@ -27,8 +27,8 @@ from blis.simulate import Simulation
 #: later, each by its own. What differs between them is chance.
 N_VERSIONS = 8
 #: They come earlier or later by at most this share of a step, which is all that matters to a queue; and by at most so
-#: many times the share by which the server's own times vary, as if it had varied by itself for some fifty steps.
-_MOST_SHIFT, _SHIFT_PER_SCATTER = 0.5, 7.0
+#: many times the share by which the server's own times vary, as if it had varied by itself for a hundred steps.
+_MOST_SHIFT, _SHIFT_PER_SCATTER = 0.5, 10.0
 #: Versions are made anew when their shifts ought to be other ones by more than this factor.
 _RENEWED = 1.5
 

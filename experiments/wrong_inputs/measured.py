@@ -15,7 +15,7 @@ OTHERS = ("vllm-bench-openai-detailed.json", "guidellm-benchmarks.json", "aiperf
 
 def make_measured(folder: Path, root: Path) -> None:
     """Write a trace with chunks, copy the runs of other tools, and write coefficients as a fit leaves them."""
-    trace = write_trace(folder / "measured.yaml", 8, 60, noise=0.02, output=12)
+    trace = write_trace(folder / "measured.yaml", 8, 80, noise=0.02, output=12)
     with trace.with_suffix(".csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     lines = []
