@@ -13,6 +13,7 @@ from blis.calibrating.pairing import METRICS, Metric, Paired, Pairs, paired, war
 from blis.calibrating.replay import Seen, network_of, replay_of, seen_by_clients
 from blis.calibrating.resampling import Intervals, intervals
 from blis.calibrating.throughput import Throughput, throughput
+from blis.calibrating.token_gaps import GapFigures, TokenGaps, gap_figures, token_gaps
 from blis.foundation.randomness import stream
 from blis.foundation.units import US_PER_MS, Float64Vector
 from blis.outcome import outcome
@@ -92,6 +93,7 @@ class CalibratedRun:
     metrics: tuple[Judged, ...]
     classes: Mapping[str, tuple[Judged, ...]]  #: by SLO class, where there are several
     throughput: Throughput
+    gaps: TokenGaps | None  #: where the run's chunks were recorded
     network: Any
     notes: tuple[str, ...]
 
@@ -111,6 +113,7 @@ class CalibratedRun:
             "sent_late_ms": _lateness(run),
             "throughput": asdict(self.throughput),
             "metrics": {one.metric.name: one.plain() for one in self.metrics},
+            "itl": itl_plain([self]),
             "classes": {name: {one.metric.name: one.plain() for one in of} for name, of in self.classes.items()},
             "notes": list(self.notes),
         }
@@ -128,11 +131,23 @@ class Calibration:
         """The whole of it for JSON: the same bytes for the same files, settings and seeds."""
         return {
             "together": {one.metric.name: one.plain() for one in self.together},
+            "itl": itl_plain(self.runs),
             "runs": [one.plain() for one in self.runs],
             "confidence": self.options.confidence,
             "bootstrap_draws": self.options.draws,
             "bands": [{"band": name, "mape_below": a, "pearson_above": b} for name, a, b in THRESHOLDS],
         }
+
+
+def itl_of(runs: Sequence[CalibratedRun]) -> GapFigures | None:
+    """Times between tokens of those runs whose chunks were recorded; None of none."""
+    return gap_figures([one.gaps for one in runs if one.gaps is not None])
+
+
+def itl_plain(runs: Sequence[CalibratedRun]) -> dict[str, Any] | None:
+    """The same for JSON."""
+    found = itl_of(runs)
+    return None if found is None else found.plain()
 
 
 def calibrate(
@@ -170,7 +185,7 @@ def replayed(run: MeasuredRun, prepared: PreparedRun, seed: int, options: Option
     """What clients of the simulated cluster see of a measured run's requests."""
     block_size_tokens = prepared.cluster.block_size_tokens
     replay = replay_of(run, block_size_tokens, options.failed)
-    simulation = Simulation(replay.requests, prepared, seed=seed, record_steps=False).run()
+    simulation = Simulation(replay.requests, prepared, seed=seed, record_steps=run.chunks is not None).run()
     network = network_of(options.rtt_ms, options.bandwidth_mbps, run)
     return seen_by_clients(run, replay, outcome(simulation), network)
 
@@ -185,6 +200,7 @@ def _one(run: MeasuredRun, prepared: PreparedRun, seed: int, options: Options) -
         metrics=tuple(_judged(one, options, run.name) for one in pairs.pairs),
         classes=_by_class(run, pairs, options),
         throughput=throughput(run, seen, pairs.counted),
+        gaps=token_gaps(run, seen),
         network=network_of(options.rtt_ms, options.bandwidth_mbps, run),
         notes=(*run.notes, *_notes(run, pairs)),
     )

@@ -40,6 +40,8 @@ class Seen:
     ttft_us: Float64Vector  #: from sending
     e2e_us: Float64Vector  #: from sending
     waited_us: Float64Vector  #: from arrival to being taken from the queue
+    interval_us: Int64Vector  #: (k,) distinct times between two tokens, ascending; none unless steps were recorded
+    interval_tokens: Int64Vector  #: (k,) how many there are of each
 
 
 def replay_of(run: MeasuredRun, block_size_tokens: int, failed: str = "drop") -> Replay:
@@ -105,6 +107,8 @@ def seen_by_clients(run: MeasuredRun, replay: Replay, outcome: Outcome, network:
         ttft_us=_spread(n, replay.row, np.where(has_first, done.ttft_us + up_us, np.nan), np.nan),
         e2e_us=_spread(n, replay.row, np.where(is_completed, done.e2e_us + up_us + down_us, np.nan), np.nan),
         waited_us=_spread(n, replay.row, np.where(is_completed, done.scheduling_delay_us, np.nan), np.nan),
+        interval_us=outcome.interval_us,
+        interval_tokens=outcome.interval_tokens,
     )
 
 

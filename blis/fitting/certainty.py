@@ -1,11 +1,13 @@
 """How sure learned coefficients are, and which of them the runs cannot tell apart."""
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
 from blis.calibrating.resampling import drawn_rows
+from blis.fitting.lines import MOST_HALF_WIDTH, Lines
 from blis.fitting.objective import Objective
 from blis.fitting.parameters import Parameter
 from blis.fitting.search import Found
@@ -15,8 +17,6 @@ from blis.foundation.units import Float64Vector
 
 #: A direction is flat where half of its interval is wider than this share of the coefficients' sizes.
 FLAT = 0.15
-#: Intervals of what is not determined at all end here, in shares of the coefficients' sizes.
-_MOST = 2.0
 #: Coefficients with less than this share of a direction are not named as part of it.
 _LEAST_SHARE = 0.3
 
@@ -50,50 +50,54 @@ def certainty(
     """Intervals from requests drawn again in stretches, carried over to the coefficients by the slopes of the fit.
 
     Drawing changes the differences; the change of the coefficients that makes up for it is that of the straight lines
-    with which the search ended. No draw needs a simulation.
+    with which the search ended. No draw needs a simulation. What draws cannot show is added: chance in the simulation,
+    and directions along which the slopes themselves are noise.
     """
-    half_widths, directions = _determined(found)
-    inverse = np.asarray(np.linalg.pinv(found.slopes, rcond=1e-6), np.float64)
-    moves = np.clip(_moves(objective, found, inverse, n_draws), -_MOST, _MOST)
-    # What draws cannot show: along a flat direction the slopes themselves are noise.
-    unknown = np.where(half_widths > FLAT, np.minimum(half_widths, _MOST), 0.0)
-    wider = np.sqrt((directions**2) @ unknown**2)
+    lines = found.lines
+    covariance = lines.covariance()
+    # In units of each difference's whole error, the share that is chance in the simulation.
+    carried = covariance @ lines.slopes.T
+    chance = (carried * lines.noise) @ carried.T
+    half_widths, directions = _determined(lines)
+    flat = np.where(half_widths > FLAT, np.minimum(half_widths, MOST_HALF_WIDTH), 0.0)
+    factor = NormalDist().inv_cdf((1 + confidence) / 2)
+    wider = np.hypot(factor * np.sqrt(np.diag(chance)), np.sqrt((directions**2) @ flat**2))
+    moves = np.clip(_moves(objective, found, carried, n_draws), -MOST_HALF_WIDTH, MOST_HALF_WIDTH)
+    if len(moves):
+        low_moves, high_moves = np.quantile(moves, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    else:  # as if the requests were independent
+        high_moves = factor * np.sqrt(np.diag((carried * (1 - lines.noise)) @ carried.T))
+        low_moves = -high_moves
     sure = {}
     for place, one in enumerate(parameters):
-        value, size = found.values[one.name], float(found.sizes[place])
-        low, high = np.quantile(moves[:, place], [(1 - confidence) / 2, (1 + confidence) / 2]) if n_draws else (0, 0)
+        value, size, low, high = found.values[one.name], float(found.sizes[place]), low_moves[place], high_moves[place]
         below, above = np.hypot(max(float(high), 0.0), wider[place]), np.hypot(min(float(low), 0.0), wider[place])
         ends = value - size * float(below), value + size * float(above)
         sure[one.name] = Sure(value, max(ends[0], one.least), min(ends[1], one.most))
     return Certainty(sure, _flat(half_widths, directions, parameters), float(half_widths.max() / half_widths.min()))
 
 
-def _determined(found: Found) -> tuple[Float64Vector, Float64Vector]:
-    """Half the width of an interval along each of some directions, and these.
-
-    The slopes have noise, which looks as if coefficients mattered that do not: it is taken off first.
-    """
-    information = found.slopes.T @ found.slopes - found.doubt
-    strength, directions = np.linalg.eigh((information + information.T) / 2)
-    return 2.0 / np.sqrt(np.maximum(strength, (2.0 / _MOST) ** 2)), directions
+def _determined(lines: Lines) -> tuple[Float64Vector, Float64Vector]:
+    """Half the width of an interval along each of some directions, and these."""
+    strength, directions = np.linalg.eigh(lines.information)
+    return 2.0 / np.sqrt(np.maximum(strength, (2.0 / MOST_HALF_WIDTH) ** 2)), directions
 
 
-def _moves(objective: Objective, found: Found, inverse: Float64Vector, n_draws: int) -> Float64Vector:
+def _moves(objective: Objective, found: Found, carried: Float64Vector, n_draws: int) -> Float64Vector:
     """(draws, parameters) relative changes of the coefficients."""
     random = stream(objective.options.seed, "fit", "certainty")
-    times = objective.all_times(found.values)
-    whole = [
-        drawn_differences(one.compared, time, np.arange(len(one.run)), found.floor)
-        for one, time in zip(objective.learned, times, strict=True)
-    ]
+    times = objective.times(found.values, (0,)) if n_draws else None
+    if times is None:
+        return np.zeros((0, len(carried)))
+    whole = objective.differences(times)
     moves = []
     for _ in range(n_draws):
-        changes = [
-            drawn_differences(one.compared, time, drawn_rows(len(one.run), random), found.floor) - middle
-            for one, time, middle in zip(objective.learned, times, whole, strict=True)
+        drawn = [
+            drawn_differences(one.compared, time, drawn_rows(len(one.run), random))
+            for one, time in zip(objective.learned, times, strict=True)
         ]
-        moves.append(inverse @ np.nan_to_num(np.concatenate(changes)))
-    return np.array(moves).reshape(len(moves), inverse.shape[0])
+        moves.append(carried @ ((np.concatenate(drawn) - whole) / found.lines.units))
+    return np.array(moves)
 
 
 def _flat(half_widths: Float64Vector, directions: Float64Vector, parameters: Sequence[Parameter]) -> tuple[Flat, ...]:

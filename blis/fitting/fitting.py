@@ -36,6 +36,7 @@ class Fit:
     judgement: Judgement
     parts: tuple[Part, ...]
     n_simulations: int
+    is_finished: bool  #: False: interrupted; the coefficients are the best so far
     warnings: tuple[str, ...]
 
     def latency(self) -> dict[str, Any]:
@@ -74,6 +75,8 @@ class Fit:
                 }
                 for part in self.parts
             ],
+            "is_finished": self.is_finished,
+            "steps": self.found.n_steps,
             "simulations": self.n_simulations,
             "mean_square_difference": self.found.loss,
             "warnings": list(self.warnings),
@@ -97,7 +100,7 @@ def fit(settings: FitSettings, scenario: Scenario, tick: Callable[[], object] = 
         If nothing of the latency model can be learned, or there is too little to learn from.
     """
     parameters = settings.parameters(scenario.cluster)
-    parts = tuple(_parts(settings))
+    parts = tuple(parts_of(settings))
     start = values_of(scenario.cluster)
     simulator = Simulator(scenario)
     simulator.prepared(start)  # what is wrong with the cluster is said before anything else
@@ -107,17 +110,11 @@ def fit(settings: FitSettings, scenario: Scenario, tick: Callable[[], object] = 
         raise ConfigError(
             f"real must hold at least {FEWEST_REQUESTS} answered requests to learn from; got {n_learned}."
         )
-    learned = tuple(
-        learned_from(simulator, part.run, part.learned, settings.options, settings.replays) for part in trained
+    learned = tuple(learned_from(simulator, part.run, part.learned, settings.options) for part in trained)
+    objective = Objective(simulator, learned, settings.options, settings.replays)
+    found, is_finished = _searched(
+        objective, parameters, _starts(scenario, start, parameters, trained, simulator), tick
     )
-    objective = Objective(simulator, learned, settings.options)
-    starts = [start]
-    if scenario.cluster.latency == "affine":
-        guess = guessed([part.run for part in trained], [part.learned for part in trained], simulator.instances)
-        if guess is not None:
-            chosen = {one.name for one in parameters}
-            starts.append({name: guess[name] if name in chosen else value for name, value in start.items()})
-    found = search(objective, parameters, better_start(objective, starts, tick), tick)
     sure = certainty(objective, parameters, found, settings.options.draws, settings.options.confidence)
     judgement = judged(simulator, parts, start, found.values, settings.options)
     return Fit(
@@ -129,8 +126,48 @@ def fit(settings: FitSettings, scenario: Scenario, tick: Callable[[], object] = 
         judgement=judgement,
         parts=parts,
         n_simulations=simulator.n_runs,
-        warnings=(*_doubts(parameters, found, sure), *judgement.warnings),
+        is_finished=is_finished,
+        warnings=(*_doubts(parameters, found, sure, is_finished), *judgement.warnings),
     )
+
+
+def _starts(
+    scenario: Scenario,
+    start: dict[str, float],
+    parameters: tuple[Parameter, ...],
+    trained: list[Part],
+    simulator: Simulator,
+) -> list[dict[str, float]]:
+    """The cluster's own coefficients, and, for `affine`, those that are read off the times."""
+    if scenario.cluster.latency != "affine":
+        return [start]
+    guess = guessed([part.run for part in trained], [part.learned for part in trained], simulator.instances)
+    if guess is None:
+        return [start]
+    chosen = {one.name for one in parameters}
+    return [start, {name: guess[name] if name in chosen else value for name, value in start.items()}]
+
+
+def _searched(
+    objective: Objective,
+    parameters: tuple[Parameter, ...],
+    starts: list[dict[str, float]],
+    tick: Callable[[], object],
+) -> tuple[Found, bool]:
+    """Where the search ended, and whether by itself; who interrupts it gets the best so far.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If nothing was learned yet.
+    """
+    steps: list[Found] = []
+    try:
+        return search(objective, parameters, better_start(objective, starts, tick), tick, steps.append), True
+    except KeyboardInterrupt:
+        if not steps:
+            raise
+        return steps[-1], False
 
 
 def entry_notes(fit: Fit) -> dict[str, Any]:
@@ -140,11 +177,12 @@ def entry_notes(fit: Fit) -> dict[str, Any]:
         "parameters": {name: [one["low"], one["high"]] for name, one in told["parameters"].items()},
         "held_out_errors": {name: one.fitted for name, one in fit.judgement.held_out.items()},
         "runs": [{key: run[key] for key in ("name", "learned", "held_out")} for run in told["runs"]],
+        "is_finished": fit.is_finished,
         "warnings": told["warnings"],
     }
 
 
-def _parts(settings: FitSettings) -> list[Part]:
+def parts_of(settings: FitSettings) -> list[Part]:
     """Of each run, the requests that are learned from, and those that are held out: the last ones."""
     parts = []
     for run in settings.runs:
@@ -165,9 +203,17 @@ def _usable(run: MeasuredRun, settings: FitSettings) -> BoolVector:
     return np.asarray(run.is_ok & ~warm_up & (run.input_tokens > 0))
 
 
-def _doubts(parameters: tuple[Parameter, ...], found: Found, sure: Certainty) -> list[str]:
-    """What the runs do not determine, and what ended on a bound."""
-    told = [
+def _doubts(parameters: tuple[Parameter, ...], found: Found, sure: Certainty, is_finished: bool) -> list[str]:
+    """What the runs do not determine, what ended on a bound, and an end before the end."""
+    told = []
+    if not is_finished:
+        told.append(
+            f"unfinished: the fit was interrupted after {found.n_steps} step{'s' if found.n_steps > 1 else ''}; these "
+            "are the best coefficients so far"
+        )
+    elif not found.is_finished:
+        told.append(f"after {found.n_steps} steps the coefficients still moved by more than the runs leave open")
+    told += [
         f"the runs hardly determine {', '.join(flat.names)} changed together: add load levels, from an idle server to "
         "one that has a queue, or learn fewer parameters"
         for flat in sure.flat

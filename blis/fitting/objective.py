@@ -23,17 +23,25 @@ from blis.prepare import PreparedRun, prepare_cluster, prepared_run
 from blis.scenario import Scenario
 from blis.simulate import Simulation
 
-#: Replays of a run whose requests come up to about a step later than they did, each by its own: their mean is smooth.
-N_SHIFTED = 4
+#: Versions of a run, of which each evaluation draws some: as it was, and with requests that come a little earlier or
+#: later, each by its own. What differs between them is chance.
+N_VERSIONS = 8
+#: They come earlier or later by at most this share of a step, which is all that matters to a queue; and by at most so
+#: many times the share by which the server's own times vary, as if it had varied by itself for a hundred steps.
+_MOST_SHIFT, _SHIFT_PER_SCATTER = 0.5, 10.0
+#: Versions are made anew when their shifts ought to be other ones by more than this factor.
+_RENEWED = 1.5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Learned:
     """A run that is learned from."""
 
     run: MeasuredRun
-    replays: tuple[Replay, ...]
     compared: Compared
+    step_us: float  #: about what a step takes
+    shift: float  #: of the versions, at most, in steps
+    versions: tuple[Replay, ...]  #: the first is the run as it was
 
 
 class Simulator:
@@ -84,47 +92,39 @@ class Simulator:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objective:
-    """Differences of runs, as a function of all coefficients."""
+    """What measured runs say of coefficients."""
 
     simulator: Simulator
     learned: tuple[Learned, ...]
     options: Options
+    replays: int  #: versions of each run that an evaluation simulates
 
-    def times(self, values: Mapping[str, float], one: Learned) -> Times:
-        """Mean simulated times of a run over its replays."""
-        ttft, between = [], []
-        for replay in one.replays:
-            seen = self.simulator.seen(one.run, replay, values, self.options)
-            if seen is None:
-                return Times(np.full(len(one.run), np.nan), np.full(len(one.run), np.nan))
-            ttft.append(simulated_times(one.run, seen, TTFT))
-            between.append(simulated_times(one.run, seen, TPOT))
-        return Times(_mean_of_logs(ttft), _mean_of_logs(between))
-
-    def all_times(self, values: Mapping[str, float]) -> tuple[Times, ...]:
-        """Of every run."""
-        return tuple(self.times(values, one) for one in self.learned)
-
-    def differences(self, values: Mapping[str, float], floor: float) -> Float64Vector:
-        """Everything that is compared, of all runs; see `blis.fitting.statistics`."""
-        return np.concatenate([self.of_run(values, one, floor) for one in self.learned])
-
-    def of_run(self, values: Mapping[str, float], one: Learned, floor: float) -> Float64Vector:
-        """The differences of one run, each the mean over its replays."""
+    def times(self, values: Mapping[str, float], versions: Sequence[int]) -> tuple[Times, ...] | None:
+        """Mean simulated times of every run over some of its versions; None if one makes no progress."""
         found = []
-        for replay in one.replays:
-            seen = self.simulator.seen(one.run, replay, values, self.options)
-            if seen is None:
-                return np.full(len(differences(one.compared, one.compared.times, floor)), 1e3)
-            times = Times(simulated_times(one.run, seen, TTFT), simulated_times(one.run, seen, TPOT))
-            found.append(differences(one.compared, times, floor))
-        mean: Float64Vector = np.mean(found, axis=0)
-        return mean
+        for one in self.learned:
+            ttft, between = [], []
+            for version in versions:
+                seen = self.simulator.seen(one.run, one.versions[version], values, self.options)
+                if seen is None:
+                    return None
+                ttft.append(simulated_times(one.run, seen, TTFT))
+                between.append(simulated_times(one.run, seen, TPOT))
+            found.append(Times(_mean_of_logs(ttft), _mean_of_logs(between)))
+        return tuple(found)
+
+    def drawn(self, random: np.random.Generator) -> Sequence[int]:
+        """The versions of one evaluation."""
+        versions: list[int] = random.choice(N_VERSIONS, self.replays, replace=False).tolist()
+        return versions
+
+    def differences(self, times: Sequence[Times], unclipped: float = 0.0) -> Float64Vector:
+        """Everything that is compared, of all runs; see `blis.fitting.statistics`."""
+        parts = [differences(one.compared, time, unclipped) for one, time in zip(self.learned, times, strict=True)]
+        return np.concatenate(parts)
 
 
-def learned_from(
-    simulator: Simulator, run: MeasuredRun, counted: BoolVector, options: Options, n_shifted: int = N_SHIFTED
-) -> Learned:
+def learned_from(simulator: Simulator, run: MeasuredRun, counted: BoolVector, options: Options) -> Learned:
     """A run that is learned from, as far as its requests count.
 
     Parameters
@@ -134,23 +134,42 @@ def learned_from(
     counted : (n,) bool
         Requests that are learned from; the others are simulated too, since they were served beside these.
     options : Options
-    n_shifted : int ≥ 1
-        Replays: the first as it was, the others with requests that come later by a random part of a step each.
     """
     of = compared(run, simulator.instances, counted)
-    step_us = max(1, int(np.nanmedian(of.times.between_us))) if not np.isnan(of.times.between_us).all() else 1
-    replays = []
-    for number in range(n_shifted):
-        shift_us = np.zeros(len(run), np.int64)
-        if number:
-            shift_us = stream(options.seed, "fit", "shift", number).integers(0, step_us + 1, len(run))
-        replays.append(shifted(run, shift_us, simulator.block_size_tokens, options.failed))
-    return Learned(run, tuple(replays), of)
+    step_us = float(np.nanmedian(of.times.between_us)) if not np.isnan(of.times.between_us).all() else 0.0
+    block_size_tokens = simulator.block_size_tokens
+    return Learned(run, of, step_us, _MOST_SHIFT, _versions(run, _MOST_SHIFT * step_us, block_size_tokens, options))
+
+
+def with_chance(objective: Objective) -> None:
+    """Let the versions of all runs differ by as much as the server varies by itself.
+
+    That is the scatter of the requests that scatter least: they met nobody, so nothing but the server made it.
+    """
+    scatter = min((group.scatter for one in objective.learned for group in one.compared.groups), default=1.0)
+    shift = min(_MOST_SHIFT, _SHIFT_PER_SCATTER * scatter)
+    for one in objective.learned:
+        if max(shift, one.shift) > _RENEWED * min(shift, one.shift):
+            one.shift = shift
+            block_size_tokens = objective.simulator.block_size_tokens
+            one.versions = _versions(one.run, shift * one.step_us, block_size_tokens, objective.options)
+
+
+def _versions(run: MeasuredRun, most_us: float, block_size_tokens: int, options: Options) -> tuple[Replay, ...]:
+    """A run as it was, and with requests that are shifted.
+
+    On average as early as late: a queue is left when it would be, whenever it was entered.
+    """
+    versions = [shifted(run, np.zeros(len(run), np.int64), block_size_tokens, options.failed)]
+    for number in range(1, N_VERSIONS):
+        share = stream(options.seed, "fit", "shift", number).uniform(-1.0, 1.0, len(run))
+        versions.append(shifted(run, np.rint(most_us * share).astype(np.int64), block_size_tokens, options.failed))
+    return tuple(versions)
 
 
 def shifted(run: MeasuredRun, shift_us: Any, block_size_tokens: int, failed: str) -> Replay:
-    """The requests of a run, each sent later by so much."""
-    sent_us = run.sent_us + shift_us
+    """The requests of a run, each sent later by so much, but none before the run begins."""
+    sent_us = np.maximum(run.sent_us + shift_us, 0)
     order = np.argsort(sent_us, kind="stable")
 
     def taken(values: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from blis.cluster.catalog import find_coefficients
 from blis.cluster.deployment import look_up
-from blis.cluster.latency import affine, silicon
+from blis.cluster.latency import affine, silicon, trained_physics
 from blis.cluster.plan import ClusterPlan
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError
@@ -47,7 +47,22 @@ SILICON = (
     _REQUEST_TOKEN,
     _OUTPUT_TOKEN,
 )
-OF_KIND: Mapping[str, tuple[Parameter, ...]] = {"affine": AFFINE, "silicon": SILICON}
+TRAINED_PHYSICS = (
+    Parameter("scale", "", "factor of all weights of a step", 1.0, 100.0, 0.01),
+    Parameter("request_us", "µs", "of a request before it is queued", 15_000.0, 1e8),
+    Parameter("completion_us", "µs", "of a request after its last step", 1000.0, 1e8),
+    Parameter("output_token_us", "µs", "of an output token outside steps", 50.0, 1e8),
+)
+ROOFLINE = (
+    Parameter("mfu_prefill", "", "share of the GPU's peak that prompts reach", 0.5, 1.0, 0.001),
+    Parameter("mfu_decode", "", "share of the GPU's peak that decodes reach", 0.3, 1.0, 0.001),
+)
+OF_KIND: Mapping[str, tuple[Parameter, ...]] = {
+    "affine": AFFINE,
+    "roofline": ROOFLINE,
+    "silicon": SILICON,
+    "trained-physics": TRAINED_PHYSICS,
+}
 
 
 def parameters_of(plan: ClusterPlan, names: Sequence[str] | None) -> tuple[Parameter, ...]:
@@ -82,6 +97,11 @@ def values_of(plan: ClusterPlan) -> dict[str, float]:
     params = plan.pools[0].latency
     if plan.latency == "silicon":
         return {one.name: float(getattr(params, one.name)) for one in SILICON}
+    if plan.latency == "trained-physics":
+        numbers: tuple[float, ...] = (1.0, *params.alpha_us)
+        return dict(zip((one.name for one in TRAINED_PHYSICS), numbers, strict=True))
+    if plan.latency == "roofline":
+        return _utilisations(plan)
     alpha_us, beta_us = params.alpha_us, params.beta_us
     if alpha_us is None:
         place = look_up(plan)[0].place
@@ -93,11 +113,7 @@ def values_of(plan: ClusterPlan) -> dict[str, float]:
 def with_values(plan: ClusterPlan, values: Mapping[str, float]) -> ClusterPlan:
     """The cluster with other coefficients; all that it has must be given."""
     pool = plan.pools[0]
-    if plan.latency == "silicon":
-        return replace(plan, pools=(replace(pool, latency=replace(pool.latency, **values)),))
-    numbers = [float(values[one.name]) for one in AFFINE]
-    latency = affine.Params((numbers[0], numbers[1], numbers[2]), (numbers[3], numbers[4], numbers[5]))
-    return replace(plan, pools=(replace(pool, latency=latency),))
+    return replace(plan, pools=(replace(pool, latency=_params(plan, pool.latency, values)),))
 
 
 def latency_mapping(plan: ClusterPlan) -> dict[str, Any]:
@@ -105,12 +121,34 @@ def latency_mapping(plan: ClusterPlan) -> dict[str, Any]:
     params = plan.pools[0].latency
     if plan.latency == "affine":
         return {"kind": "affine", "alpha_us": list(params.alpha_us), "beta_us": list(params.beta_us)}
+    if plan.latency == "trained-physics":
+        return {"kind": "trained-physics", "alpha_us": list(params.alpha_us), "beta": list(params.beta)}
+    if plan.latency == "roofline":
+        return {"kind": "roofline", "mfu_prefill": params.mfu_prefill, "mfu_decode": params.mfu_decode}
     plain = silicon.Params()
     own = {name: getattr(params, name) for name in silicon.Params.__slots__}
     learned = [one.name for one in SILICON]
     return {"kind": "silicon"} | {
         name: value for name, value in own.items() if name in learned or value != getattr(plain, name)
     }
+
+
+def _params(plan: ClusterPlan, own: Any, values: Mapping[str, float]) -> Any:
+    """Parameters of the latency model with these coefficients."""
+    if plan.latency in ("silicon", "roofline"):
+        return replace(own, **values)
+    numbers = [float(values[one.name]) for one in OF_KIND[plan.latency]]
+    if plan.latency == "trained-physics":
+        beta = tuple(numbers[0] * weight for weight in own.beta)
+        return trained_physics.Params((numbers[1], numbers[2], numbers[3]), beta)
+    return affine.Params((numbers[0], numbers[1], numbers[2]), (numbers[3], numbers[4], numbers[5]))
+
+
+def _utilisations(plan: ClusterPlan) -> dict[str, float]:
+    """Of `roofline`: its own, or the GPU's."""
+    params, device = plan.pools[0].latency, look_up(plan)[0].device
+    own = {one.name: getattr(params, one.name) for one in ROOFLINE}
+    return {name: float(getattr(device, name) if value is None else value) for name, value in own.items()}
 
 
 def bounds_of(parameters: Sequence[Parameter]) -> tuple[Float64Vector, Float64Vector]:

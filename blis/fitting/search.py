@@ -2,10 +2,11 @@
 
 Times of single requests jump with every coefficient, and so does, a little, everything that is made of them. Slopes
 from two neighbouring points would be noise. Instead, each step tries points in pairs on either side of the best one,
-in random directions at right angles, fits a straight line to each difference, solves for the coefficients with the
-least squares within bounds (`scipy.optimize.lsq_linear`), and takes the best of some shorter steps (as Levenberg and
-Marquardt). Rounds begin
-wide, where differences count coarsely, and end narrower and fine.
+in random directions at right angles, fits a straight line to each difference through these and all earlier points
+nearby, and solves for the coefficients with the least squares within bounds (`scipy.optimize.lsq_linear`: Gauss and
+Newton's step). What a line leaves over tells how much of a difference is chance or curvature, and each counts as much
+as it is sure (generalised least squares): what is smooth leads to the end, what is rough says little. Points come
+nearer as steps become shorter, but no nearer than the coefficients are determined.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,41 +15,31 @@ from typing import NamedTuple
 
 import numpy as np
 
+from blis.fitting.lines import Lines, lines_through
 from blis.fitting.load import load_of
-from blis.fitting.objective import Objective
+from blis.fitting.objective import Objective, with_chance
 from blis.fitting.parameters import Parameter, bounds_of
-from blis.fitting.statistics import with_scatter
+from blis.fitting.statistics import Times, coarse_error, with_scatter
+from blis.foundation.errors import ConfigError
 from blis.foundation.randomness import stream
 from blis.foundation.units import Float64Vector
 
-
-class Round(NamedTuple):
-    """How far apart points are tried, and how finely differences count."""
-
-    radius: float  #: relative change of the coefficients
-    floor: float  #: scatter that is added to every difference
-    n_steps: int
-
-
-ROUNDS = (
-    Round(0.20, 0.10, 3),
-    Round(0.10, 0.03, 2),
-    Round(0.05, 0.01, 3),
-    Round(0.03, 0.003, 3),
-    Round(0.02, 0.001, 3),
-    Round(0.02, 0.0003, 2),
-)
+#: How far apart points are tried, as a relative change of the coefficients: at first, and at last.
+_FIRST_RADIUS, _LAST_RADIUS = 0.20, 0.01
+#: The next points are as far apart as the step was long, times this; and as the coefficients are unsure, times this.
+_PER_STEP, _PER_DEVIATION = 3.0, 0.5
+#: One step brings them nearer by no more than this factor, and goes no farther than so many times their distance.
+_MOST_NEARER, _REACH = 2.5, 2.0
+#: So many steps are made from points as near as they come, for chance to even out, and so many in all.
+_NEAR_STEPS, MOST_STEPS = 6, 40
+#: Points are as near as they come within this factor.
+_NEAR = 1.5
+#: A step changes nothing when it is shorter than so many standard deviations, in each direction on average.
+_NOTHING = 0.5
+#: Earlier points count within so many times the distance of the new ones, and no more of them than this.
+_NEARBY, _MOST_POINTS = 1.5, 80
 #: Share of what a coefficient would be if it alone made the measured times, below which it is not taken for smaller.
 _SMALL = 0.3
-#: A step changes no coefficient by more than this share of its size.
-_REACH = 0.5
-#: Steps that are tried: held back in directions that hardly matter by so much, and only such shares of them.
-_HELD = (0.0, 2.0, 10.0, 50.0)
-_SHARES = (1.0, 0.4)
-#: Sets of points, each a pair per coefficient.
-_SETS = 2
-#: How far apart points are tried for the slopes that say how sure everything is: wide, so that they are little noise.
-_LAST_RADIUS, _LAST_FLOOR = 0.05, 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,11 +48,17 @@ class Found:
 
     values: dict[str, float]
     sizes: Float64Vector  #: (parameters,) what a relative change of each is measured by
-    slopes: Float64Vector  #: (differences, parameters) change of each difference per relative change of a coefficient
-    doubt: Float64Vector  #: (parameters, parameters) what of slopes.T @ slopes is noise
-    differences: Float64Vector
-    loss: float  #: mean square of the differences
-    floor: float  #: that the slopes belong to
+    lines: Lines  #: through the last points
+    loss: float  #: mean square of the differences, each in units of its error
+    n_steps: int
+    is_finished: bool  #: whether further steps would change nothing that the runs determine
+
+
+class _Tried(NamedTuple):
+    """One evaluation."""
+
+    point: Float64Vector
+    times: tuple[Times, ...]
 
 
 def search(
@@ -69,7 +66,8 @@ def search(
     parameters: Sequence[Parameter],
     start: Mapping[str, float],
     tick: Callable[[], object] = lambda: None,
-    rounds: Sequence[Round] = ROUNDS,
+    reached: Callable[[Found], object] = lambda found: None,
+    most_steps: int = MOST_STEPS,
 ) -> Found:
     """Learn `parameters` from a start; all other coefficients keep the start's values.
 
@@ -81,37 +79,118 @@ def search(
         All coefficients of the latency model.
     tick : callable
         Called after each evaluation.
-    rounds : sequence of Round
+    reached : callable
+        Called after each step with where the search is, so that whoever is interrupted has it.
+    most_steps : int ≥ 1
+
+    Raises
+    ------
+    ConfigError
+        If runs make no progress with the coefficients around the start.
     """
-    low, high = bounds_of(parameters)
-    natural = np.array([natural_sizes(objective)[one.name] for one in parameters])
-    point = np.clip(np.array([start[one.name] for one in parameters]), low, high)
-    random = stream(objective.options.seed, "fit", "search")
+    walk = _Walk(objective, parameters, start, tick)
+    found: Found | None = None
+    n_near = 0
+    for number in range(1, most_steps + 1):
+        step = walk.step()
+        if step is None:
+            continue
+        n_near += step.is_near
+        is_finished = n_near >= _NEAR_STEPS and step.is_nothing
+        found = Found(walk.values(), step.sizes, step.lines, step.loss, number, is_finished)
+        reached(found)
+        if found.is_finished:
+            break
+    if found is None:
+        raise ConfigError(
+            "cluster.latency must be coefficients near which the measured runs make progress in the simulator; with "
+            "these, and others around them, none does."
+        )
+    return found
 
-    def at(values: Float64Vector) -> dict[str, float]:
-        return {**start, **{one.name: float(value) for one, value in zip(parameters, values, strict=True)}}
 
-    def tried(values: Float64Vector, floor: float) -> Float64Vector:
-        tick()
-        return objective.differences(at(values), floor)
+class _Step(NamedTuple):
+    """What one step was made of."""
 
-    for one in rounds:
-        for _ in range(one.n_steps):
-            box = _Box(point, np.maximum(np.abs(point), _SMALL * natural), low, high)
-            design = _design(len(point), one.radius, random, box)
-            middle = tried(point, one.floor)
-            slopes, _ = _slopes(design, np.stack([tried(box.at(row), one.floor) for row in design]))
-            steps = [share * _step(middle, slopes, box, held) for held in _HELD for share in _SHARES]
-            losses = [float(np.mean(tried(box.at(step), one.floor) ** 2)) for step in steps]
-            if min(losses) < float(np.mean(middle**2)):
-                point = box.at(steps[int(np.argmin(losses))])
-        for learned in objective.learned:
-            with_scatter(learned.compared, objective.times(at(point), learned))
-    left = objective.differences(at(point), rounds[-1].floor)
-    box = _Box(point, np.maximum(np.abs(point), _SMALL * natural), low, high)
-    design = _design(len(point), _LAST_RADIUS, random, box)
-    slopes, doubt = _slopes(design, np.stack([tried(box.at(row), _LAST_FLOOR) for row in design]))
-    return Found(at(point), box.sizes, slopes, doubt, left, float(np.mean(left**2)), _LAST_FLOOR)
+    lines: Lines
+    sizes: Float64Vector
+    loss: float
+    is_near: bool  #: whether points were as near as they come
+    is_nothing: bool  #: whether it changed nothing that the runs determine
+
+
+class _Walk:
+    """The state of a search."""
+
+    def __init__(
+        self,
+        objective: Objective,
+        parameters: Sequence[Parameter],
+        start: Mapping[str, float],
+        tick: Callable[[], object],
+    ) -> None:
+        self._objective, self._parameters, self._start, self._tick = objective, parameters, start, tick
+        self._low, self._high = bounds_of(parameters)
+        natural = natural_sizes(objective)
+        self._natural = np.array([natural[one.name] for one in parameters])
+        self._point = np.clip(np.array([start[one.name] for one in parameters]), self._low, self._high)
+        self._random = stream(objective.options.seed, "fit", "search")
+        self._radius = _FIRST_RADIUS
+        self._tried: list[_Tried] = []
+
+    def values(self, point: Float64Vector | None = None) -> dict[str, float]:
+        """All coefficients at a point; None: where the search is."""
+        point = self._point if point is None else point
+        return {
+            **self._start,
+            **{one.name: float(value) for one, value in zip(self._parameters, point, strict=True)},
+        }
+
+    def step(self) -> _Step | None:
+        """Try points around, and go where the lines through them lead; None if too few runs made progress."""
+        n = len(self._point)
+        sizes = np.maximum(np.abs(self._point), _SMALL * self._natural)
+        box = _Box(self._point, sizes, self._low, self._high)
+        distance = self._radius * n**0.25
+        middle = self._try(self._point)
+        if middle is not None:
+            for one, times in zip(self._objective.learned, middle.times, strict=True):
+                with_scatter(one.compared, times)
+            with_chance(self._objective)
+        directions, _ = np.linalg.qr(self._random.standard_normal((n, n)))
+        for direction in directions.T:
+            for sign in (1.0, -1.0):
+                self._try(box.at(sign * distance * direction))
+        points, nearby = self._nearby(box, distance)
+        if len(points) < n + 2:
+            self._radius /= _MOST_NEARER
+            return None
+        lines = lines_through(points, np.stack([self._objective.differences(one, self._radius) for one in nearby]))
+        step = _solved(lines, box, _REACH * self._radius)
+        deviations = np.sqrt(np.diag(lines.covariance()))
+        nearest = max(_LAST_RADIUS, min(_PER_DEVIATION * float(deviations.max()), _FIRST_RADIUS))
+        length = float(step @ lines.slopes.T @ lines.slopes @ step)
+        is_near, is_nothing = self._radius <= _NEAR * nearest, length <= n * _NOTHING**2
+        self._point = _on_bounds(box.at(step), box)
+        wanted = max(self._radius / _MOST_NEARER, _PER_STEP * float(np.abs(step).max()), nearest)
+        self._radius = min(self._radius, wanted)
+        loss = float(np.mean((lines.middle + lines.slopes @ step) ** 2))
+        return _Step(lines, sizes, loss, is_near, is_nothing)
+
+    def _try(self, point: Float64Vector) -> _Tried | None:
+        """Simulate every run with the coefficients at a point; None if one makes no progress."""
+        times = self._objective.times(self.values(point), self._objective.drawn(self._random))
+        self._tick()
+        if times is None:
+            return None
+        self._tried = [*self._tried[-_MOST_POINTS + 1 :], _Tried(point, times)]
+        return self._tried[-1]
+
+    def _nearby(self, box: "_Box", distance: float) -> tuple[Float64Vector, list[tuple[Times, ...]]]:
+        """Relative coordinates, and times, of what was tried near the point."""
+        relative = np.array([(one.point - box.point) / box.sizes for one in self._tried]).reshape(-1, len(box.point))
+        rows = np.flatnonzero(np.linalg.norm(relative, axis=1) <= _NEARBY * distance)
+        return relative[rows], [self._tried[row].times for row in rows.tolist()]
 
 
 def natural_sizes(objective: Objective) -> dict[str, float]:
@@ -127,6 +206,9 @@ def natural_sizes(objective: Objective) -> dict[str, float]:
     per_prompt_token = first / max(max(prompt), 1.0)
     return {
         "scale": 1.0,
+        "mfu_prefill": 1.0,
+        "mfu_decode": 1.0,
+        "completion_us": 0.5 * first,
         "request_us": 0.5 * first,
         "request_us_per_token": per_prompt_token,
         "output_token_us": token,
@@ -156,42 +238,33 @@ class _Box(NamedTuple):
 def better_start(
     objective: Objective, starts: Sequence[Mapping[str, float]], tick: Callable[[], object] = lambda: None
 ) -> Mapping[str, float]:
-    """The start from which everything looks nearest when compared coarsely."""
-    losses = []
+    """The start with which the times of the runs, as they were, are nearest."""
+    if len(starts) == 1:
+        return starts[0]
+    errors = []
     for start in starts:
+        times = objective.times(start, (0,))
         tick()
-        losses.append(float(np.mean(objective.differences(start, ROUNDS[0].floor) ** 2)))
-    return starts[int(np.argmin(losses))]
+        found = (
+            []
+            if times is None
+            else [coarse_error(one.compared, time) for one, time in zip(objective.learned, times, strict=True)]
+        )
+        errors.append(float(np.mean(found)) if found else np.inf)
+    return starts[int(np.argmin(errors))]
 
 
-def _design(n: int, radius: float, random: np.random.Generator, box: _Box) -> Float64Vector:
-    """Points in pairs around 0, moved to the bounds where they lie beyond."""
-    points = []
-    for _ in range(_SETS):
-        directions, _ = np.linalg.qr(random.standard_normal((n, n)))
-        points += [sign * radius * np.sqrt(n) ** 0.5 * one for one in directions.T for sign in (1.0, -1.0)]
-    return np.asarray(np.clip(np.stack(points), *box.ends()))
-
-
-def _slopes(design: Float64Vector, found: Float64Vector) -> tuple[Float64Vector, Float64Vector]:
-    """Slopes of the straight lines through what was found at the points, and what of slopes.T @ slopes is noise.
-
-    What a line leaves over is noise; each slope has as much of it as the points' places let through.
-    """
-    table = np.concatenate([np.ones((len(design), 1)), design], axis=1)
-    weights, *_ = np.linalg.lstsq(table, found, rcond=None)
-    left = found - table @ weights
-    variance = float((left**2).sum()) / max(len(design) - table.shape[1], 1)
-    doubt = variance * np.linalg.pinv(table.T @ table)[1:, 1:]
-    return np.asarray(weights[1:].T), np.asarray(doubt)
-
-
-def _step(middle: Float64Vector, slopes: Float64Vector, box: _Box, held: float) -> Float64Vector:
-    """The step, within reach and bounds, that leaves the least squares of the differences and of its own length."""
+def _solved(lines: Lines, box: _Box, reach: float) -> Float64Vector:
+    """The step, within reach and bounds, that leaves the least squares."""
     from scipy.optimize import lsq_linear
 
     low, high = box.ends()
-    n = slopes.shape[1]
-    least, most = np.minimum(np.maximum(low, -_REACH), -1e-12), np.maximum(np.minimum(high, _REACH), 1e-12)
-    table = np.concatenate([slopes, held * np.eye(n)])
-    return np.asarray(lsq_linear(table, np.concatenate([-middle, np.zeros(n)]), bounds=(least, most)).x)
+    least, most = np.minimum(np.maximum(low, -reach), -1e-12), np.maximum(np.minimum(high, reach), 1e-12)
+    return np.asarray(lsq_linear(lines.slopes, -lines.middle, bounds=(least, most)).x)
+
+
+def _on_bounds(point: Float64Vector, box: _Box) -> Float64Vector:
+    """The point, on its bounds where only the solver's rounding lies between."""
+    near = 1e-9 * box.sizes
+    point = np.where(point - box.low <= near, box.low, point)
+    return np.where(box.high - point <= near, box.high, point)

@@ -8,6 +8,7 @@ from blis.calibrating.calibration import Options
 from blis.calibrating.measured_run import MeasuredRun
 from blis.calibrating.settings import KEYS, options_from, runs_from
 from blis.cluster.plan import ClusterPlan
+from blis.fitting.objective import N_VERSIONS
 from blis.fitting.parameters import Parameter, parameters_of
 from blis.foundation.checks import check_int, check_number
 from blis.foundation.errors import ConfigError
@@ -15,7 +16,6 @@ from blis.foundation.words import shown
 
 #: Keys of a fit beside those of the cluster and its policies.
 FIT_KEYS = (*KEYS, "parameters", "hold_out", "replays")
-MOST_REPLAYS = 64
 MOST_SHARE = 0.9
 
 
@@ -63,6 +63,6 @@ def fit_settings(given: Mapping[str, Any]) -> FitSettings:
         held_out=tuple(kept),
         share=share,
         names=None if names is None else tuple(names),
-        replays=check_int("replays", given.get("replays", 4), 1, MOST_REPLAYS),
+        replays=check_int("replays", given.get("replays", 1), 1, N_VERSIONS),
         options=options,
     )

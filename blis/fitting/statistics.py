@@ -1,10 +1,9 @@
-"""What of a run a fit compares: how times depend on what requests met, and how widely first tokens scatter.
+"""What of a run a fit compares: how times depend on what requests met.
 
 Requests are grouped by what they met, since those that met an idle server scatter least and say most. In each group the
 difference of simulated and measured times is projected on what the requests met (prompt length, requests in flight,
 prompts read meanwhile), in units of the group's own scatter; so each number is about normal around 0 for a simulator
-that is right. Quantiles of the time to first token, in groups of like prompts, add what averages cannot say: a request
-waits for a part of one step, so the width of the scatter is the length of a step.
+that is right.
 """
 
 from dataclasses import dataclass
@@ -19,15 +18,15 @@ from blis.foundation.units import BoolVector, Float64Vector, Int64Vector
 
 #: Smaller groups say nothing.
 FEWEST = 12
-#: Groups of busy requests, and of like prompts.
-N_LOAD_GROUPS, N_PROMPT_GROUPS = 3, 8
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+#: Groups of busy requests.
+N_LOAD_GROUPS = 3
 #: Scatter below this share of a time is taken for this: clocks have no more.
 LEAST_SCATTER = 0.0005
+#: No mean of many requests is taken for surer than this share of a time: no server keeps its own pace better.
+LEAST_ERROR = 0.0001
 #: An error counts for at most so many times the scatter of its group.
 MOST_SCATTERS = 4.0
-#: Beside it, of the scatter that is added: far from the end of a search nothing may be cut.
-FLOORS_UNCLIPPED = 10.0
+_CUTS = 20
 
 
 class Times(NamedTuple):
@@ -49,20 +48,11 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Requests whose quantiles are compared."""
-
-    rows: Int64Vector
-    errors: Float64Vector  #: standard error of each quantile's log
-
-
-@dataclass(frozen=True, slots=True)
 class Compared:
     """Everything of one run that is compared."""
 
     times: Times  #: as measured
     groups: tuple[Group, ...]
-    spreads: tuple[Spread, ...]
 
 
 def measured_log_times(run: MeasuredRun) -> Times:
@@ -95,69 +85,67 @@ def compared(run: MeasuredRun, instances: int, counted: BoolVector) -> Compared:
     later = np.flatnonzero(counted & ~np.isnan(times.between_us))
     groups = [_ttft_group(run, times, load, place, rows) for rows in _by_load(load.in_flight, first, 0.5)]
     groups += [_between_group(run, times, load, place, rows) for rows in _by_load(load.batch, later, 1.05)]
-    spreads = [_spread(times, rows) for rows in _parts(run.input_tokens, first, N_PROMPT_GROUPS)]
-    return Compared(times, tuple(groups), tuple(spreads))
+    return Compared(times, tuple(groups))
 
 
-def differences(of: Compared, simulated: Times, floor: float) -> Float64Vector:
-    """Every number that is compared: 0 for equal, about 1 for one standard error.
+def differences(of: Compared, simulated: Times, unclipped: float = 0.0) -> Float64Vector:
+    """Every number that is compared: 0 for equal, about 1 for one standard error of what was measured.
 
     Parameters
     ----------
     of : Compared
     simulated : Times
         Of the same requests.
-    floor : float
-        Scatter that is added: the larger it is, the less single numbers count, and the smoother is their sum.
+    unclipped : float
+        Share of a time by which simulated times may be wrong beside the scatter: far from the end of a search nothing
+        may be cut.
     """
-    parts = [
-        group.basis.T @ _clipped(of, group, simulated, floor) / np.hypot(group.scatter, floor * _root(group.rows))
-        for group in of.groups
-    ]
-    parts += [
-        (_log_quantiles(simulated.ttft_us[one.rows]) - _log_quantiles(of.times.ttft_us[one.rows]))
-        / np.hypot(one.errors, floor)
-        for one in of.spreads
-    ]
-    found = np.concatenate(parts) if parts else np.zeros(0)
-    return np.asarray(np.clip(np.nan_to_num(found, nan=1e3, posinf=1e4, neginf=-1e4), -1e4, 1e4))
+    return drawn_differences(of, simulated, None, unclipped)
+
+
+def drawn_differences(
+    of: Compared, simulated: Times, drawn: Int64Vector | None, unclipped: float = 0.0
+) -> Float64Vector:
+    """The same of requests that were drawn, some of them repeatedly, others not; None: of each once."""
+    weight = None if drawn is None else np.bincount(drawn, minlength=len(of.times.ttft_us))
+    parts = []
+    for group in of.groups:
+        errors = _errors(of, group, simulated)
+        most = MOST_SCATTERS * float(np.hypot(group.scatter, unclipped))
+        # Most requests meet nothing unusual: none counts for more than a few times the others' scatter. That is around
+        # their middle, which is far from 0 where a latency model cannot say what was measured.
+        middle = float(np.median(errors))
+        errors = np.clip(errors, middle - most, middle + most)
+        if weight is not None:
+            errors = errors * weight[group.rows]
+        unit = np.hypot(group.scatter, LEAST_ERROR * np.sqrt(len(group.rows)))
+        parts.append(group.basis.T @ errors / unit)
+    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def with_scatter(of: Compared, simulated: Times) -> None:
     """Take each group's scatter from what is left of its differences once they are projected."""
     for group in of.groups:
         errors = _errors(of, group, simulated)
-        left = errors - group.basis @ (group.basis.T @ errors)
-        group.scatter = _scatter(left)
+        group.scatter = _scatter(errors - group.basis @ (group.basis.T @ errors))
 
 
-def drawn_differences(of: Compared, simulated: Times, drawn: Int64Vector, floor: float) -> Float64Vector:
-    """The same as `differences` of requests that were drawn, some of them repeatedly, others not."""
-    n = len(of.times.ttft_us)
-    weight = np.bincount(drawn, minlength=n)
-    parts = []
-    for group in of.groups:
-        errors = _clipped(of, group, simulated, floor) * weight[group.rows]
-        parts.append(group.basis.T @ errors / np.hypot(group.scatter, floor * _root(group.rows)))
-    for one in of.spreads:
-        rows = np.repeat(one.rows, weight[one.rows])
-        if len(rows) == 0:
-            parts.append(np.zeros(len(QUANTILES)))
-            continue
-        change = _log_quantiles(simulated.ttft_us[rows]) - _log_quantiles(of.times.ttft_us[rows])
-        parts.append(change / np.hypot(one.errors, floor))
-    return np.concatenate(parts) if parts else np.zeros(0)
+def coarse_error(of: Compared, simulated: Times) -> float:
+    """Mean over the groups of how far their times are off at the median, as a logarithm; infinite of none."""
+    found = [float(np.median(np.abs(_errors(of, group, simulated)))) for group in of.groups]
+    return float(np.mean(found)) if found else np.inf
+
+
+def n_without_time(of: Compared, simulated: Times) -> int:
+    """Requests that are compared and that the simulation does not complete."""
+    rows = np.unique(np.concatenate([group.rows for group in of.groups])) if of.groups else np.zeros(0, np.int64)
+    return int((np.isnan(simulated.ttft_us) & np.isnan(simulated.between_us))[rows].sum())
 
 
 def _errors(of: Compared, group: Group, simulated: Times) -> Float64Vector:
+    """Logarithms of simulated over measured times; 0, which says nothing, where there is no simulated one."""
     time_us = simulated.ttft_us if group.of_ttft else simulated.between_us
-    return np.asarray(np.log(np.maximum(time_us[group.rows], 1e-3)) - group.measured)
-
-
-def _clipped(of: Compared, group: Group, simulated: Times, floor: float) -> Float64Vector:
-    """Errors of which none counts for more than a few times the others' scatter: most requests meet nothing unusual."""
-    most = MOST_SCATTERS * float(np.hypot(group.scatter, FLOORS_UNCLIPPED * floor))
-    return np.asarray(np.clip(_errors(of, group, simulated), -most, most))
+    return np.asarray(np.nan_to_num(np.log(np.maximum(time_us[group.rows], 1e-3)) - group.measured))
 
 
 def _ttft_group(run: MeasuredRun, times: Times, load: Load, place: Float64Vector, rows: Int64Vector) -> Group:
@@ -198,19 +186,7 @@ def _group(of_ttft: bool, rows: Int64Vector, features: list[Float64Vector], meas
             kept.append(rest / size)
     basis = np.stack(kept, axis=1)
     left = measured - basis @ (basis.T @ measured)
-    return Group(of_ttft, rows, basis, measured, _scatter(left))
-
-
-def _spread(times: Times, rows: Int64Vector) -> Spread:
-    """Quantiles, with errors from the density around them: sqrt(p (1 - p) / n) / density."""
-    logs = np.sort(np.log(times.ttft_us[rows]))
-    n = len(logs)
-    errors = []
-    for share in QUANTILES:
-        width = max(np.sqrt(share * (1 - share) / n), 1.0 / n)
-        low, high = np.quantile(logs, [max(share - width, 0.0), min(share + width, 1.0)])
-        errors.append(max(float(high - low) / 2, LEAST_SCATTER))
-    return Spread(rows, np.sqrt(2.0) * np.array(errors))
+    return Group(of_ttft, rows, basis, measured, _scatter(left))  # until there are simulated times
 
 
 def _by_load(met: Float64Vector, rows: Int64Vector, alone: float) -> list[Int64Vector]:
@@ -230,14 +206,12 @@ def _parts(by: np.ndarray, rows: Int64Vector, n_parts: int) -> list[Int64Vector]
 
 
 def _scatter(values: Float64Vector) -> float:
-    """A standard deviation that single outliers do not change: 1.4826 times the median distance from the median."""
-    away = float(np.median(np.abs(values - np.median(values))))
-    return max(1.4826 * away, LEAST_SCATTER)
+    """A standard deviation that single outliers do not change: of the values, cut at a few times itself.
 
-
-def _root(rows: Int64Vector) -> float:
-    return float(np.sqrt(len(rows)))
-
-
-def _log_quantiles(values: Float64Vector) -> Float64Vector:
-    return np.asarray(np.log(np.maximum(np.quantile(values, QUANTILES), 1e-3)))
+    A median distance would be 0 where most requests met nothing that varies, whatever the others met.
+    """
+    scatter = float(np.sqrt(np.mean(values**2)))
+    for _ in range(_CUTS):
+        most = MOST_SCATTERS * scatter
+        scatter = float(np.sqrt(np.mean(np.clip(values, -most, most) ** 2)))
+    return max(scatter, LEAST_SCATTER)

@@ -16,7 +16,29 @@ CLUSTER: dict[str, Any] = {"instances": 1, "kv_blocks": 60000, "hardware": "H100
 ALPHA_US, BETA_US = [2000.0, 4.0, 900.0], [8200.0, 21.0, 31.0]
 TRUE = {"kind": "affine", "alpha_us": ALPHA_US, "beta_us": BETA_US}
 
+NAMES = ("request_us", "request_us_per_token", "output_token_us", "step_us", "prompt_token_us", "decode_us")
+TRUE_VALUES = dict(zip(NAMES, (*ALPHA_US, *BETA_US), strict=True))
+#: Where the fit starts: the published coefficients of Llama 3.1 8B on two H100, rounded.
+START = {"kind": "affine", "alpha_us": [1600.0, 3.5, 1800.0], "beta_us": [6900.0, 17.7, 2.8]}
+
 Changed = Callable[[list[dict[str, Any]]], None]
+
+
+def scenario(latency: Mapping[str, Any]) -> Scenario:
+    """The cluster of all traces, with a latency model."""
+    return Scenario.from_mapping(
+        {"cluster": {**CLUSTER, "latency": dict(latency)}, "workload": {"kind": "distribution"}}
+    )
+
+
+def write_traces(folder: Path, seed: int, noise: float) -> list[Path]:
+    """An idle server, one in the middle, one full of decodes and one full of prompts."""
+    return [
+        write_trace(folder / "idle.yaml", 0.5, 250, seed=10 * seed + 1, noise=noise),
+        write_trace(folder / "middle.yaml", 12, 500, seed=10 * seed + 2, noise=noise),
+        write_trace(folder / "decodes.yaml", 200, 500, seed=10 * seed + 3, noise=noise, prompt=100, output=200),
+        write_trace(folder / "reads.yaml", 60, 300, seed=10 * seed + 4, noise=noise, prompt=1500, output=8),
+    ]
 
 
 def write_trace(

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from experiments.wrong_inputs.measured import OTHERS
+
 
 class Call(NamedTuple):
     """A call that works."""
@@ -106,9 +108,42 @@ def calls(with_search: bool) -> list[Call]:
         options = ("rate=20", "seed=3", "overwrite=true", "to=azure", "--json")
         found.append(Call(_CONVERT, (name, "made.jsonl", *limit), (name, *more), options))
         found.append(Call(_CONVERT, (name, "made.csv", "to=trace-csv", *limit), (name, *more), options))
+    found += _measured()
     if with_search:
         found += _searches()
     return found
+
+
+def _measured() -> list[Call]:
+    """What is compared with measured runs, and learned from them."""
+    traces = ("measured.yaml", "measured.csv", "measured.chunks.jsonl")
+    served = (
+        *("cluster.instances=1", "cluster.kv_blocks=60000", "cluster.tensor_parallel=1", "cluster.model=null"),
+        "cluster.latency={kind: affine, alpha_us: [2000, 4, 900], beta_us: [8200, 21, 31]}",
+    )
+    quick = ("plots=false", "page=false", "draws=20", "output.folder=made")
+    compared = (
+        *("warm_up_requests=3", "warm_up_s=1", "network.rtt_ms=2", "network.bandwidth_mbps=1000", "failed=replay"),
+        *("draws=0", "confidence=0.9", "seed=3", "output=json", "format=trace-v2", "page=true plots=true"),
+        *("routing=least-loaded", "cluster.instances=2", "cluster.latency.kind=silicon", "policies=bundle.yaml"),
+        *("scenario=scenario.yaml", "horizon_us=5000000", "semantics=vllm-0.32", "real=aiperf-profile_export.jsonl"),
+    )
+    learned = (
+        *("hold_out=0", "hold_out=0.5", "hold_out=vllm-bench-openai-detailed.json", "replays=2", "parameters=null"),
+        *("parameters=[request_us,decode_us]", "output=json", "draws=0", "failed=replay", "warm_up_requests=3"),
+        *("network.rtt_ms=2", "cluster.instances=2", "seed=3", "format=trace-v2", "real=guidellm-benchmarks.json"),
+    )
+    calls = [
+        Call("blis.calibrate", ("real=measured.yaml", *served, *quick), traces, compared),
+        Call("blis.calibrate", ("real=measured.yaml", *served[:-1], "cluster.latency=latency.yaml", *quick),
+             ("latency.yaml",), compared),
+        Call("blis.fit", ("real=measured.yaml", *served, "parameters=[step_us]", "draws=5", "output.folder=made"),
+             (*traces, "measured.csv"), learned),
+        Call("blis.fit", ("real=measured.yaml", *served[:-1], "cluster.latency=latency.yaml", "parameters=[step_us]",
+                          "draws=5", "output.folder=made"), ("latency.yaml",), learned),
+    ]  # fmt: skip
+    others = [Call("blis.calibrate", (f"real={name}", *served, *quick), (name,), compared) for name in OTHERS]
+    return [*calls, *others]
 
 
 def _searches() -> list[Call]:

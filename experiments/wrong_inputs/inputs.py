@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from experiments.wrong_inputs.measured import make_measured
+
 ROOT = Path(__file__).resolve().parents[2]
 
 _TIMES = [f"2023-11-16 18:15:{second:02d}.6805900" for second in range(40, 50)]
@@ -157,6 +159,7 @@ def make_inputs(folder: Path, with_search: bool) -> None:
             "export_requests=true", "hydra.run.dir=run")  # fmt: skip
     for name in ("trace.yaml", "trace.csv"):
         shutil.copy(folder / "run" / name, folder / name)
+    make_measured(folder, ROOT)
     if with_search:
         _called(
             folder, "evolve.run", "suite=quick", "evaluator=serial", "tracker=none", "budget.generations=1",

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from blis.calibrating.bands import LEAST_VARIATION, THRESHOLDS
-from blis.calibrating.calibration import TOGETHER, CalibratedRun, Calibration, Judged
+from blis.calibrating.calibration import TOGETHER, CalibratedRun, Calibration, Judged, itl_of
 from blis.calibrating.pairing import METRICS
 from blis.output.calibration.drawing import NEAR, extent, quantiles, thinned_pairs
 from blis.output.calibration.text import lines
-from blis.output.calibration.words import HEAD, NOTHING, cells
+from blis.output.calibration.words import HEAD, NOTHING, cells, gap_cells
 from blis.output.page.drawing import COLOURS, DRAW, beside, drawn, laid_out, plain_name
 from blis.output.page.html import Html, Section, definitions, folded, items, page, paragraph, preformatted, table
 from blis.output.printing import json_text
@@ -21,6 +21,8 @@ _WORDS = {
     "MAPE": "mean absolute percentage error, over requests whose measured value is not 0.",
     "p50 ... p99": "error of that percentile: simulated over measured, less one.",
     "Pearson": "correlation of the pairs.",
+    "ITL": "times between tokens, chunk by chunk, where they were recorded: two distributions, whose single times "
+    "have no partners; n are tokens.",
     "KS": "largest distance of the two distribution functions, 0 to 1.",
     "band": "; ".join(f"{name}: MAPE below {100 * a:.0f} %, Pearson above {b:g}" for name, a, b in THRESHOLDS)
     + f"; else unusable. Where measured values vary by less than {100 * LEAST_VARIATION:.0f} %, Pearson is not asked.",
@@ -68,6 +70,9 @@ def _tables(found: Calibration) -> Html:
         for name, metrics in _verdicts(found)
         for one in metrics
     ]
+    sides = [(one.run.name, itl_of([one])) for one in found.runs]
+    sides += [(TOGETHER, itl_of(found.runs))] if len(found.runs) > 1 else []
+    rows += [(name, "ITL", f"{itl.n_measured:,}", *gap_cells(itl)) for name, itl in sides if itl is not None]
     return table(("run", "metric", "n", *HEAD), rows, 2)
 
 

@@ -2,6 +2,7 @@
 
 from blis.calibrating.calibration import Judged
 from blis.calibrating.resampling import Interval
+from blis.calibrating.token_gaps import GapFigures
 from blis.foundation.units import US_PER_MS
 
 NOTHING = "-"
@@ -23,6 +24,20 @@ def cells(one: Judged) -> list[str]:
         NOTHING if found.pearson is None else f"{found.pearson:.3f}",
         f"{found.ks_distance:.3f}",
         one.band,
+    ]
+
+
+def gap_cells(found: GapFigures) -> list[str]:
+    """The figures of times between tokens under `HEAD`: of distributions, which have no pairs."""
+    return [
+        milliseconds(found.measured_mean),
+        milliseconds(found.simulated_mean),
+        signed(found.bias),
+        NOTHING,
+        *(signed(part.error) for part in found.percentiles.values()),
+        NOTHING,
+        f"{found.ks_distance:.3f}",
+        NOTHING,
     ]
 
 
