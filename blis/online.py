@@ -271,6 +271,7 @@ _BY_REQUESTS: dict[str, tuple[str, ...]] = {
     "gateway": ("requests",),
     "adapters": ("requests",),
     "transfers": ("legs",),
+    "swap": ("requests",),
 }
 
 

@@ -114,7 +114,8 @@ class Stage:
         """The state before the first event, in arrays of its own; with the room for another workload, if given."""
         bands = gateway_bands(self.cluster.cluster.gateway)
         workload = self.workload if workload is None else workload
-        return new_state(workload, settings, self.cluster.limits, self.cluster.fleet, bands, self.cluster.tiers)
+        cluster = self.cluster
+        return new_state(workload, settings, cluster.limits, cluster.fleet, bands, cluster.tiers, cluster.swap)
 
     def state_left(self, settings: Records) -> tuple[State, Resetting | None]:
         """The same in arrays that a run has left, with what `leave` asks for; if there are none, in new ones."""

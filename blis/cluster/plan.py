@@ -14,6 +14,7 @@ from blis.cluster.kv_tiers import TierPlan
 from blis.cluster.latency_file import is_latency_file, read_latency
 from blis.cluster.lora import Lora
 from blis.cluster.speculative import Speculative
+from blis.cluster.swap_space import SwapPlan, swap_plan
 from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
@@ -125,6 +126,7 @@ class ClusterPlan:
     failures: tuple[Failure, ...] = ()  #: instances that die, in the order of time
     gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
     kv_tiers: TierPlan | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
+    swap: SwapPlan | None = None  #: where blocks of preempted requests go; None: they are computed anew
     disaggregation: Disaggregation | None = None  #: prefill and decode may be divided; None: they never are
 
 
@@ -138,6 +140,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     """
     known = (
         *("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway", "kv_tiers", "disaggregation"),
+        *("preemption_mode", "swap"),
         *_FLEET_KEYS,
     )
     given = check_keys(where, mapping, known)
@@ -180,6 +183,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
         failures=failures,
         gateway=gateway,
         kv_tiers=kv_tiers,
+        swap=swap_plan(where, given.get("preemption_mode"), given.get("swap")),
         disaggregation=_disaggregation(given.get("disaggregation"), pools, where),
         **numbers,  # type: ignore[arg-type]
     )

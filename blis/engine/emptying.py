@@ -35,6 +35,7 @@ from blis.engine.outgoing import forget_leg, leave_line, wake
 from blis.engine.sent_prompts import note_dropped
 from blis.engine.state import LOST_ENTRIES, PAUSES, State
 from blis.engine.step_end import note_event
+from blis.engine.swapping import forget_copies, lose_copy
 from blis.engine.views import World
 from blis.engine.waiting import forget_waiting, unlink_waiting
 
@@ -108,6 +109,8 @@ def take_away(world: World, state: State, instance: int, request: int, loses: in
         note_taken_away(world, state, instance, request, loses != 0)
     if world.settings.disaggregates:
         forget_leg(world, state, request, now_us)
+    if world.settings.swaps:
+        lose_copy(state, instance, request)
     begin_life(world, state, request)
     if loses:
         cluster[N_LOST] += 1
@@ -353,5 +356,7 @@ def _begin_anew(world: World, state: State, instance: int) -> None:
             state.learned.tenants.lift[place] = 0.0
     if world.settings.has_adapters:
         forget_adapters(world, state, instance)
+    if world.settings.swaps:
+        forget_copies(state, instance)
     forget_cache(world, state, instance)
     forget_sent(world, state, instance)

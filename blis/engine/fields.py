@@ -169,6 +169,8 @@ SETTING_FIELDS = {
     "tiers_written_through": (_I, 0),  # blocks go there when they are full, else when they are evicted
     "tiers_exclusive": (_I, 0),  # a block lies on the GPU or in one of the instance's own tiers
     "tiers_prompts_only": (_I, 0),  # what a request writes goes to none
+    "swaps": (_I, 0),  # a victim's blocks go to the host's memory, see blis.engine.swapping
+    "swaps_beside": (_I, 0),  # while steps go on; else the step waits for the copies
     "retry_attempts": (_I, 0),  # how often a client that was refused comes again; 0: never
     "retry_base_us": (_I, 0),  # pause before the first of these
     "retry_most_us": (_I, 0),  # longest pause
@@ -456,6 +458,7 @@ KNOWN = {
     "has_adapters": 0,
     "n_tiers": 0,
     "shares_tier": 0,
+    "swaps": 0,
     "evicts_oldest": 1,
 }
 KNOWN_TYPE = np.int32  #: of a setting that is known; of the same bytes as its neighbours have, the lower half

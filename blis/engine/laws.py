@@ -132,6 +132,8 @@ def _check_requests(workload: Workload, limits: Records, state: State, instance:
     _require("in flight is routed and not ended", instance, len(here) - ended, int(counters.in_flight_requests))
     waiting = (requests.instance == instance) & (requests.status == QUEUED)
     tokens = int((requests.text_tokens - requests.stored_tokens)[waiting].sum())
+    if len(state.swap.requests):
+        tokens -= int(state.swap.requests.tokens[waiting].sum())
     _require("waiting tokens are counted", instance, tokens, int(counters.queued_tokens))
     excess = max(0, int(counters.running_requests) - int(limits.max_running_requests[instance]))
     _require("a batch keeps to its largest size", instance, 0, excess)

@@ -75,6 +75,7 @@ from blis.engine.state import (
     Transfers,
     Workload,
 )
+from blis.engine.swap_start import SwapTables, new_swap
 from blis.engine.tier_start import TierTables, new_tiers
 from blis.engine.tier_store import N_LISTS
 from blis.engine.views import N_FLOW_COLUMNS
@@ -92,11 +93,12 @@ def new_state(
     fleet: FleetTables | None = None,
     bands: Records | None = None,
     tiers: TierTables | None = None,
+    swap: SwapTables | None = None,
 ) -> State:
     """The state before the first event: nothing has arrived, every block is free, and without a fleet all serve.
 
     `bands`, of BAND_FIELDS, are those of the gateway's queue; None: without a gateway. `tiers` is
-    what lies beneath the GPUs; None: nothing.
+    what lies beneath the GPUs, `swap` what victims may use of the host's memory; None: nothing.
     """
     n, m = len(workload.table), settings.n_instances
     largest_batch = int(max(1, min(limits.max_running_requests.max(), max(n, 1))))
@@ -165,6 +167,7 @@ def new_state(
         tiers=new_tiers(tiers, len(tier_store.runs)),
         tier_store=tier_store,
         transfers=_new_transfers(n, settings),
+        swap=new_swap(swap, n),
     )
 
 

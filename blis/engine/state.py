@@ -166,6 +166,14 @@ class Tiers(NamedTuple):
     frames: Int64Vector  # (MOST_TIERS, N_FRAME_PLACES) writes that make room for each other, see tier_writes
 
 
+class Swap(NamedTuple):
+    """What preempted requests have in the host's memory; where they compute anew the arrays are empty."""
+
+    requests: Records  # (n,) SWAPPED_FIELDS
+    spaces: Records  # (m,) SPACE_FIELDS
+    channels: Records  # (2 · m,) CHANNEL_FIELDS
+
+
 class Transfers(NamedTuple):
     """KV on its way from the instance that computed a prompt to the one that decodes."""
 
@@ -199,6 +207,7 @@ class State(NamedTuple):
     tiers: Tiers
     tier_store: BlockStore  # what lies on their devices, see blis.engine.tier_store
     transfers: Transfers
+    swap: Swap
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)
