@@ -12,6 +12,7 @@ from blis.cluster.fleet import fleet_settings, fleet_tables
 from blis.cluster.gateway import gateway_settings
 from blis.cluster.instances import Cluster
 from blis.cluster.kv_tiers import tier_settings, tier_tables
+from blis.cluster.request_timeout import timeout_settings
 from blis.cluster.swap_space import swap_settings, swap_tables
 from blis.engine import codes
 from blis.engine.answers import addresses, compiled_answer, compiled_line
@@ -250,6 +251,7 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
         **gateway_settings(cluster.gateway),
         **tier_settings(cluster.kv_tiers),
         **swap_settings(cluster.swap),
+        **timeout_settings(cluster.request_timeout_us),
         "awaits_kv": cluster.moves_kv,
         **disaggregation_settings(cluster.disaggregation),
         "horizon_us": codes.NEVER_US - 2 if horizon_us is None else horizon_us,

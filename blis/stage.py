@@ -106,6 +106,8 @@ class Stage:
         if shared["has_gateway"]:  # whether somebody is sent on depends on what all instances do
             expects = own["needs_expected_output"] or own["gate_expects_output"]
             changed |= {"looks": True, "effects_are_local": False, "needs_expected_output": expects}
+        if shared["times_out"]:  # who gives up must not have ended, and may come again elsewhere
+            changed |= {"looks": True, "effects_are_local": False}
         if shared["has_transfers"]:
             changed |= run.prepared_policies.when_divided
         return setting_record(**{**shared, **own, **changed})

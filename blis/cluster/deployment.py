@@ -108,6 +108,7 @@ def build_cluster(
         router_ties=plan.router_ties,
         fleet=fleet,
         gateway=plan.gateway,
+        request_timeout_us=plan.request_timeout_us,
         kv_tiers=_kv_tiers(plan, token_bytes, counts, [one.place.tensor_parallel for one in found]),
         swap=_swap_space(plan, found, counts, where),
         disaggregation=plan.disaggregation,

@@ -52,6 +52,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
             branch.drafts[request] = base.drafts[request]
         if base.awaiting.shape[0] > 0:
             branch.awaiting[request] = base.awaiting[request]
+        if world.settings.times_out:
+            branch.patience[request] = base.patience[request]
         if base.transfers.legs.shape[0] > 0:
             branch.transfers.legs[request] = base.transfers.legs[request]
         if world.settings.swaps:

@@ -32,6 +32,7 @@ from blis.engine.heap import AS_QUEUED, AS_TAKEN, meld, without_root
 from blis.engine.holding import release
 from blis.engine.next_event import set_next_event
 from blis.engine.outgoing import forget_leg, leave_line, wake
+from blis.engine.patience import end_patience
 from blis.engine.sent_prompts import note_dropped
 from blis.engine.state import LOST_ENTRIES, PAUSES, State
 from blis.engine.step_end import note_event
@@ -111,6 +112,8 @@ def take_away(world: World, state: State, instance: int, request: int, loses: in
         forget_leg(world, state, request, now_us)
     if world.settings.swaps:
         lose_copy(state, instance, request)
+    if world.settings.times_out:
+        end_patience(state, request)
     begin_life(world, state, request)
     if loses:
         cluster[N_LOST] += 1

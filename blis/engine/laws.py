@@ -8,6 +8,7 @@ from blis.engine.codes import (
     AWAITING_TRANSFER,
     DROPPED,
     GATE_REQUESTS,
+    N_ABANDONED,
     N_CANCELLED,
     N_CANCELLED_SENT,
     N_EVICTIONS,
@@ -67,7 +68,8 @@ def check_conservation(state: State) -> None:
 def _routed(state: State) -> int:
     """How many requests have been routed and not taken away again."""
     cluster = state.scratch.cluster
-    taken_away = int(cluster[N_RETURNED]) + int(cluster[N_CANCELLED_SENT]) + int(state.gateway.places[N_EVICTIONS])
+    taken_away = int(cluster[N_RETURNED]) + int(cluster[N_CANCELLED_SENT]) + int(cluster[N_ABANDONED])
+    taken_away += int(state.gateway.places[N_EVICTIONS])
     return int(cluster[N_ROUTED]) - taken_away
 
 

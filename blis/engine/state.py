@@ -187,6 +187,7 @@ class State(NamedTuple):
     requests: Records  # (n,) REQUEST_FIELDS
     drafts: Records  # (n,) DRAFT_FIELDS where an instance drafts, else (0,)
     awaiting: Records  # (n,) AWAITING_FIELDS where requests may wait for KV, else (0,)
+    patience: Records  # (n,) PATIENCE_FIELDS where clients give up on what is on instances, else (0,)
     instances: Records  # (m,) INSTANCE_FIELDS
     signals: Records  # (m,) the same, as the router last read them; the instances themselves when signals are live
     batches: Batches
