@@ -271,13 +271,15 @@ _BY_REQUESTS: dict[str, tuple[str, ...]] = {
     "gateway": ("requests",),
     "adapters": ("requests",),
     "transfers": ("legs",),
+    "swap": ("requests",),
 }
 
 
 def with_rows_of(state: State, larger: State) -> State:
     """The state with the room for requests that a new one for more of them has."""
     parts: dict[str, Any] = {
-        name: _within(getattr(larger, name), getattr(state, name)) for name in ("requests", "drafts", "awaiting")
+        name: _within(getattr(larger, name), getattr(state, name))
+        for name in ("requests", "drafts", "awaiting", "patience")
     }
     for name, fields in _BY_REQUESTS.items():
         part, room = getattr(state, name), getattr(larger, name)

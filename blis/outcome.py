@@ -136,6 +136,14 @@ class TierOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class SwapOutcome:
+    """What preempted requests kept in the host's memory; one entry per instance."""
+
+    spaces: Records  #: SPACE_FIELDS
+    channels: Records  #: CHANNEL_FIELDS; of each instance that of reading and that of writing
+
+
+@dataclass(frozen=True, slots=True)
 class TransferOutcome:
     """How requests were divided, and how their KV moved; one entry per request, -1 where it did not."""
 
@@ -170,6 +178,7 @@ class Outcome:
     gateway: GatewayOutcome | None  #: None without a gateway
     adapters: AdapterOutcome | None  #: None where no instance holds adapters that a request asks for
     tiers: TierOutcome | None  #: None without KV tiers
+    swap: SwapOutcome | None  #: None where preempted requests compute anew
     retries: Int64Vector | None  #: (n,) how often each request has come again; None where no client does
     transfers: TransferOutcome | None  #: None where prefill and decode are never divided
     trace: TraceLog | None  #: what was recorded, arrays cut to what there is; None without a trace
@@ -223,6 +232,7 @@ def outcome(simulation: Simulation) -> Outcome:
         gateway=_gateway(simulation),
         adapters=_adapters(simulation),
         tiers=_tiers(simulation),
+        swap=_swap(simulation),
         retries=state.gateway.requests.attempts.copy() if simulation.settings.retry_attempts > 0 else None,
         transfers=_transfers(simulation),
         trace=_recorded(simulation),
@@ -278,6 +288,13 @@ def _tiers(simulation: Simulation) -> TierOutcome | None:
         return None
     tiers = simulation.state.tiers
     return TierOutcome(tiers.devices.copy(), tiers.channels.copy())
+
+
+def _swap(simulation: Simulation) -> SwapOutcome | None:
+    if not simulation.settings.swaps:
+        return None
+    swap = simulation.state.swap
+    return SwapOutcome(swap.spaces.copy(), swap.channels.copy())
 
 
 def _transfers(simulation: Simulation) -> TransferOutcome | None:

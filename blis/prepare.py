@@ -12,10 +12,13 @@ from blis.cluster.fleet import fleet_settings, fleet_tables
 from blis.cluster.gateway import gateway_settings
 from blis.cluster.instances import Cluster
 from blis.cluster.kv_tiers import tier_settings, tier_tables
+from blis.cluster.request_timeout import timeout_settings
+from blis.cluster.swap_space import swap_settings, swap_tables
 from blis.engine import codes
 from blis.engine.answers import addresses, compiled_answer, compiled_line
 from blis.engine.fleet_start import FleetTables
 from blis.engine.records import Records
+from blis.engine.swap_start import SwapTables
 from blis.engine.tier_start import TierTables
 from blis.foundation.errors import ConfigError
 from blis.foundation.semantics import CORRECTED, Semantics, semantics
@@ -43,6 +46,7 @@ class PreparedCluster:
     itl_targets_us: tuple[int, ...]  #: of each SLO class: the mean time between tokens, which policies may read
     fleet: FleetTables | None = None  #: instances that come and go; None: all are there all the time
     tiers: TierTables | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
+    swap: SwapTables | None = None  #: where blocks of preempted requests go; None: they are computed anew
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,6 +138,7 @@ def prepare_cluster(
         itl_targets_us=slo.itl_targets_us(),
         fleet=fleet_tables(cluster),
         tiers=tier_tables(cluster.kv_tiers),
+        swap=swap_tables(cluster.swap),
     )
 
 
@@ -204,6 +209,11 @@ def _checked_limits(cluster: Cluster, semantics: Semantics) -> Records:
             "cluster: async_scheduling needs the semantics corrected or vllm-0.32; the recorded reference composes a "
             "step when it starts."
         )
+    if cluster.swap is not None and not semantics.resume_keeps_output:
+        raise ConfigError(
+            "cluster.preemption_mode swap needs the semantics corrected or vllm-0.32; in the recorded reference a "
+            "preempted request starts again from nothing."
+        )
     if cluster.disaggregation is not None and not semantics.copies_findable:
         raise ConfigError(
             "cluster.disaggregation needs the semantics corrected or vllm-0.32; the recorded reference has no rules "
@@ -240,6 +250,8 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
         "cache_signal_delay_us": cluster.cache_signal_delay_us,
         **gateway_settings(cluster.gateway),
         **tier_settings(cluster.kv_tiers),
+        **swap_settings(cluster.swap),
+        **timeout_settings(cluster.request_timeout_us),
         "awaits_kv": cluster.moves_kv,
         **disaggregation_settings(cluster.disaggregation),
         "horizon_us": codes.NEVER_US - 2 if horizon_us is None else horizon_us,

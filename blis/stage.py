@@ -106,6 +106,8 @@ class Stage:
         if shared["has_gateway"]:  # whether somebody is sent on depends on what all instances do
             expects = own["needs_expected_output"] or own["gate_expects_output"]
             changed |= {"looks": True, "effects_are_local": False, "needs_expected_output": expects}
+        if shared["times_out"]:  # who gives up must not have ended, and may come again elsewhere
+            changed |= {"looks": True, "effects_are_local": False}
         if shared["has_transfers"]:
             changed |= run.prepared_policies.when_divided
         return setting_record(**{**shared, **own, **changed})
@@ -114,7 +116,8 @@ class Stage:
         """The state before the first event, in arrays of its own; with the room for another workload, if given."""
         bands = gateway_bands(self.cluster.cluster.gateway)
         workload = self.workload if workload is None else workload
-        return new_state(workload, settings, self.cluster.limits, self.cluster.fleet, bands, self.cluster.tiers)
+        cluster = self.cluster
+        return new_state(workload, settings, cluster.limits, cluster.fleet, bands, cluster.tiers, cluster.swap)
 
     def state_left(self, settings: Records) -> tuple[State, Resetting | None]:
         """The same in arrays that a run has left, with what `leave` asks for; if there are none, in new ones."""

@@ -25,6 +25,7 @@ from blis.cluster.lora import NO_LORA, LoraCosts, lora_costs, slot_bytes
 from blis.cluster.model_length import max_model_len
 from blis.cluster.plan import ClusterPlan, Pool
 from blis.cluster.published_capacity import kv_blocks as published_kv_blocks
+from blis.cluster.swap_space import SwapSpace, swap_space
 from blis.foundation.answers import answer
 from blis.foundation.checks import check_choice, check_number
 from blis.foundation.errors import ConfigError, UnknownChoiceError
@@ -107,7 +108,9 @@ def build_cluster(
         router_ties=plan.router_ties,
         fleet=fleet,
         gateway=plan.gateway,
+        request_timeout_us=plan.request_timeout_us,
         kv_tiers=_kv_tiers(plan, token_bytes, counts, [one.place.tensor_parallel for one in found]),
+        swap=_swap_space(plan, found, counts, where),
         disaggregation=plan.disaggregation,
     )
 
@@ -134,15 +137,31 @@ def _kv_bytes_per_token(plan: ClusterPlan, place: int, parts: Parts, where: str)
             f"{where}.kv_tiers.tiers[{len(tiers.tiers) - 1}].shared needs one model on all instances, because others "
             f"cannot use its blocks; got {', '.join(sorted(map(str, models)))}."
         )
-    if tiers.kv_bytes_per_token is not None:
-        return tiers.kv_bytes_per_token
+    return _bytes_per_token(pool, parts, tiers.kv_bytes_per_token, f"{where}.kv_tiers")
+
+
+def _bytes_per_token(pool: Pool, parts: Parts, given: float | None, where: str) -> float:
+    """What a token takes on all GPUs of an instance: what is given, or else by the model."""
+    if given is not None:
+        return given
     model = parts.model
     if model is None and pool.model is not None:
         model = read_model(pool.model, pool.model_config_folder)
     if model is None:
-        raise ConfigError(f"{where}.kv_tiers.kv_bytes_per_token must be given where a pool has no model to derive it.")
+        raise ConfigError(f"{where}.kv_bytes_per_token must be given where a pool has no model to derive it.")
     gpus = parts.place.tensor_parallel
     return kv_bytes_per_token(model, gpus, pool.kv_cache_dtype) * gpus
+
+
+def _swap_space(plan: ClusterPlan, parts: Sequence[Parts], counts: Sequence[int], where: str) -> SwapSpace | None:
+    """Where blocks of preempted requests go, with the size of a block on each instance; None: nowhere."""
+    if plan.swap is None:
+        return None
+    given, size = plan.swap.kv_bytes_per_token, plan.block_size_tokens
+    block_bytes = [
+        _bytes_per_token(pool, one, given, f"{where}.swap") * size for pool, one in zip(plan.pools, parts, strict=True)
+    ]
+    return swap_space(plan.swap, block_bytes, [one.place.tensor_parallel for one in parts], counts)
 
 
 def _fleet(plan: ClusterPlan, parts: Sequence[Parts], where: str) -> Fleet | None:

@@ -12,6 +12,7 @@ from blis.cluster.latency import LatencyModel
 from blis.cluster.lora import NO_LORA, LoraCosts
 from blis.cluster.served_models import served_models
 from blis.cluster.speculative import Speculative
+from blis.cluster.swap_space import SwapSpace
 from blis.engine.answers import compiled_answer
 from blis.engine.batch_sums import SMALLEST
 from blis.engine.fields import limit_table
@@ -66,6 +67,8 @@ class Cluster:
     fleet: Fleet | None = None  #: which instances come and go; None: all are there all the time
     gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
     kv_tiers: KvTiers | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
+    request_timeout_us: int | None = None  #: from arrival until a client gives up, wherever; None: nobody does
+    swap: SwapSpace | None = None  #: where blocks of preempted requests go; None: they are computed anew
     disaggregation: Disaggregation | None = None  #: prefill and decode may be divided; None: they never are
 
     def __post_init__(self) -> None:
@@ -76,7 +79,8 @@ class Cluster:
     def moves_kv(self) -> bool:
         """Whether requests may wait for KV that comes from elsewhere."""
         loads_apart = self.kv_tiers is not None and self.kv_tiers.plan.load == "request"
-        return loads_apart or self.disaggregation is not None
+        swaps_apart = self.swap is not None and self.swap.plan.copies == "beside"
+        return loads_apart or swaps_apart or self.disaggregation is not None
 
     def limits(self, semantics: Semantics = CORRECTED) -> Records:
         """The instances' numbers as the kernel reads them; the semantics say what an instance leaves open."""

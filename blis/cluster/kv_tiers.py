@@ -124,7 +124,7 @@ def _tier(where: str, mapping: object) -> Tier:
         )
     credit = given.get("router_credit")
     return Tier(
-        device=_device(where, given),
+        device=device_from(where, given),
         capacity_gb=None
         if gigabytes is None
         else check_number(f"{where}.capacity_gb", gigabytes, maximum=MOST_GB, above=0, unit="GB"),
@@ -137,7 +137,7 @@ def _tier(where: str, mapping: object) -> Tier:
     )
 
 
-def _device(where: str, given: Mapping[str, object]) -> TierDevice:
+def device_from(where: str, given: Mapping[str, object]) -> TierDevice:
     """A named device, with what is said otherwise; without a name all of its bandwidths must be said."""
     if "device" in given:
         device = TIER_DEVICES[check_choice(f"{where}.device", given["device"], TIER_DEVICES)]

@@ -13,7 +13,9 @@ from blis.cluster.kv_capacity import KV_CACHE_DTYPES
 from blis.cluster.kv_tiers import TierPlan
 from blis.cluster.latency_file import is_latency_file, read_latency
 from blis.cluster.lora import Lora
+from blis.cluster.request_timeout import with_timeout
 from blis.cluster.speculative import Speculative
+from blis.cluster.swap_space import SwapPlan, swap_plan
 from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
@@ -125,6 +127,8 @@ class ClusterPlan:
     failures: tuple[Failure, ...] = ()  #: instances that die, in the order of time
     gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
     kv_tiers: TierPlan | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
+    request_timeout_us: int | None = None  #: ≥ 1, from arrival until a client gives up, wherever; None: nobody does
+    swap: SwapPlan | None = None  #: where blocks of preempted requests go; None: they are computed anew
     disaggregation: Disaggregation | None = None  #: prefill and decode may be divided; None: they never are
 
 
@@ -138,6 +142,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     """
     known = (
         *("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway", "kv_tiers", "disaggregation"),
+        *("preemption_mode", "swap", "request_timeout_s"),
         *_FLEET_KEYS,
     )
     given = check_keys(where, mapping, known)
@@ -170,6 +175,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     autoscaling, failures = _fleet(given, where, [pool.count for pool in pools])
     queue = given.get("gateway")
     gateway = None if queue is None else Gateway.from_mapping(f"{where}.gateway", queue)
+    gateway, timeout_us = with_timeout(where, given, gateway)
     beneath = given.get("kv_tiers")
     kv_tiers = None if beneath is None else TierPlan.from_mapping(f"{where}.kv_tiers", beneath)
     return ClusterPlan(
@@ -179,7 +185,9 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
         autoscaling=autoscaling,
         failures=failures,
         gateway=gateway,
+        request_timeout_us=timeout_us,
         kv_tiers=kv_tiers,
+        swap=swap_plan(where, given.get("preemption_mode"), given.get("swap")),
         disaggregation=_disaggregation(given.get("disaggregation"), pools, where),
         **numbers,  # type: ignore[arg-type]
     )

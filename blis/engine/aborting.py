@@ -2,17 +2,18 @@
 
 A request that runs leaves its batch as at the composition of the step that comes next: a step that is under way ends as
 it was composed, tokens of the request included. Its blocks are free at once, and keep what others may find in
-them. Nothing is taken away from a request whose last token is known: it ends by itself. Nor is it where requests only
-pass through (on their way through admission and routing, while KV moves, for the rest of the step in which
-they gave way): it is taken away where it comes to next.
+them. Nothing is taken away from a request whose last token is known: it ends by itself. Nor is it on its
+way through admission and routing: it is taken away where it comes to next.
 
-Source: vLLM 0.32, `Scheduler.finish_requests` with FINISHED_ABORTED, called between two steps; by design there, too, KV
-that is being sent or received is kept until that is over.
+Source: vLLM 0.32, `Scheduler.finish_requests` with FINISHED_ABORTED, called between two steps. Differs where KV is on
+its way: there its blocks stay held until that is over.
 """
 
 from blis.engine._jit import kernel
 from blis.engine.aside import bring_back
+from blis.engine.awaiting_kv import leave_loaded, stop_awaiting
 from blis.engine.codes import (
+    AWAITING_KV,
     CLIENT_LEFT,
     FIXED_ORDER,
     GATEWAY_QUEUED,
@@ -30,17 +31,21 @@ from blis.engine.endings import has_ended
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
 from blis.engine.gate_queue import ask_again, leave
 from blis.engine.gate_record import forget_running
+from blis.engine.handing_over import is_prefill_leg
 from blis.engine.heap import AS_QUEUED, AS_TAKEN, meld, without_root
+from blis.engine.holding import release
 from blis.engine.next_event import set_next_event
 from blis.engine.outgoing import forget_leg, wake
-from blis.engine.own_blocks import new_own_segments
+from blis.engine.own_blocks import key_own_blocks, new_own_segments
+from blis.engine.patience import end_patience
 from blis.engine.preempting import leave_batch
 from blis.engine.room import has_room_beside
 from blis.engine.sent_prompts import note_dropped
 from blis.engine.state import LOST_ENTRIES, PAUSES, State
 from blis.engine.step_end import note_event
+from blis.engine.swapping import lose_copy
 from blis.engine.views import World
-from blis.engine.waiting import unlink_waiting
+from blis.engine.waiting import forget_waiting, unlink_waiting
 
 #: What has come of it: done; over, or about to be; not yet, where it is; not before arrays have grown.
 ABORTED, TOO_LATE, TOO_EARLY, LACKS_ROOM = range(4)
@@ -51,28 +56,42 @@ _NOBODY = -1
 def abort(world: World, state: State, request: int, now_us: int) -> int:
     """Cancel a request between two events; what has come of it."""
     requests, status = state.requests, state.requests.status[request]
-    if has_ended(status) or requests.leaves_us[request] >= 0:
+    if has_ended(status):
         return TOO_LATE
+    if requests.leaves_us[request] >= 0:  # of a prompt that is computed for elsewhere, nobody gets that token
+        return TOO_EARLY if is_prefill_leg(world, state, request) else TOO_LATE
     if status == GATEWAY_QUEUED:
         leave(world, state, request)
         ask_again(world, state, now_us)  # a detector may count who waits
         state.gateway.requests.ended_us[request] = now_us
         _end(world, state, request, False, now_us)
         return ABORTED
-    instance = requests.instance[request]
-    if status == NOT_STARTED and instance >= 0:
+    came = leave_instance(world, state, request, now_us)
+    if came == ABORTED:
+        _end(world, state, request, True, now_us)
+    return came
+
+
+@kernel
+def leave_instance(world: World, state: State, request: int, now_us: int) -> int:
+    """Take a request whose last token is not known away from its instance; what has come of it.
+
+    It is then as before it was routed, but for what it has cost.
+    """
+    requests = state.requests
+    instance, status = requests.instance[request], requests.status[request]
+    if instance < 0:
+        return TOO_EARLY
+    if not _has_room(world, state, instance, request):
+        return LACKS_ROOM
+    if status == NOT_STARTED:
         _leave_pending(world, state, instance, request, now_us)
     elif status == QUEUED:
-        if requests.stored_tokens[request] > 0 or _is_returning(state, instance, request):
-            return TOO_EARLY
         _leave_waiting(world, state, instance, request, now_us)
     elif status == RUNNING:
-        if not _has_room(world, state, instance, request):
-            return LACKS_ROOM
         take_from_batch(world, state, request, now_us)
     else:
-        return TOO_EARLY
-    _end(world, state, request, True, now_us)
+        _leave_moving(world, state, instance, request, now_us)
     return ABORTED
 
 
@@ -117,26 +136,68 @@ def _leave_pending(world: World, state: State, instance: int, request: int, now_
 
 @kernel
 def _leave_waiting(world: World, state: State, instance: int, request: int, now_us: int) -> None:
-    """Take a request out of the wait queue, wherever it stands."""
-    instances, requests = state.instances, state.requests
-    if world.settings.has_adapters:
-        bring_back(world, state, instance)
-    if world.settings.queue_kind == FIXED_ORDER:
-        staying = _NOBODY
-        while instances.waiting_head[instance] >= 0:
-            first = instances.waiting_head[instance]
-            instances.waiting_head[instance] = without_root(AS_TAKEN, world.workload, requests, first)
-            requests.link[first] = -1
-            requests.back_link[first] = -1
-            if first != request:
-                staying = meld(AS_TAKEN, world.workload, requests, staying, first)
-        instances.waiting_head[instance] = staying
+    """Take a request out of the wait queue, wherever it stands, or out of those that return to it."""
+    if _leave_returning(state, instance, request):
+        forget_waiting(world, state, instance, request)
     else:
-        unlink_waiting(state, instance, request)
-    leave_queue(world, state, instance, request)
+        if world.settings.has_adapters:
+            bring_back(world, state, instance)
+        if world.settings.queue_kind == FIXED_ORDER:
+            _leave_ordered(world, state, instance, request)
+        else:
+            unlink_waiting(state, instance, request)
+        leave_queue(world, state, instance, request)
+        stored = state.requests.stored_tokens[request]
+        if stored > 0:  # its KV has come
+            state.scratch.step[NOW_US] = now_us
+            leave_loaded(state, instance, request)
+            key_own_blocks(world, state, instance, request, stored)
+            release(world, state, instance, request, stored, stored)
     _forget_here(world, state, instance, request, now_us)
     wake(world, state, instance, now_us)  # who stood behind it may be served where it could not
     set_next_event(state, instance)
+
+
+@kernel
+def _leave_moving(world: World, state: State, instance: int, request: int, now_us: int) -> None:
+    """Take a request whose KV comes, or waits to leave, away from its instance, and what it holds elsewhere too."""
+    requests = state.requests
+    state.scratch.step[NOW_US] = now_us
+    if requests.status[request] == AWAITING_KV:
+        stop_awaiting(state, instance, request)
+        known = requests.registered_blocks[request] * world.settings.block_size_tokens
+        release(world, state, instance, request, requests.stored_tokens[request], known)
+    _forget_here(world, state, instance, request, now_us)
+    wake(world, state, instance, now_us)
+    set_next_event(state, instance)
+
+
+@kernel
+def _leave_returning(state: State, instance: int, request: int) -> bool:
+    """Whether a request gave way in a step that has not ended, after which it would have returned to the queue."""
+    returning, count, kept = state.batches.returning[instance], state.instances.returning_requests[instance], 0
+    for place in range(count):
+        if returning[place] != request:
+            returning[kept] = returning[place]
+            kept += 1
+    state.instances.returning_requests[instance] = kept
+    return kept < count
+
+
+@kernel
+def _leave_ordered(world: World, state: State, instance: int, request: int) -> None:
+    """Take a request out of the heap of those that wait: whoever goes before it comes out, and back."""
+    instances, requests, earlier = state.instances, state.requests, _NOBODY
+    while True:
+        first = instances.waiting_head[instance]
+        instances.waiting_head[instance] = without_root(AS_TAKEN, world.workload, requests, first)
+        requests.link[first] = -1
+        requests.back_link[first] = -1
+        if first == request:
+            break
+        earlier = meld(AS_TAKEN, world.workload, requests, earlier, first)
+    head = instances.waiting_head[instance]
+    instances.waiting_head[instance] = meld(AS_TAKEN, world.workload, requests, head, earlier)
 
 
 @kernel
@@ -156,6 +217,10 @@ def _forget_here(world: World, state: State, instance: int, request: int, now_us
         _forget_logged(state, request)
     if world.settings.disaggregates:
         forget_leg(world, state, request, now_us)
+    if world.settings.swaps:
+        lose_copy(state, instance, request)
+    if world.settings.times_out:
+        end_patience(state, request)
     begin_life(world, state, request)
     if instances.running_requests[instance] + instances.queued_requests[instance] == 0:
         if instances.steps_under_way[instance] == 0:
@@ -177,17 +242,8 @@ def _forget_logged(state: State, request: int) -> None:
 
 
 @kernel
-def _is_returning(state: State, instance: int, request: int) -> bool:
-    """Whether a waiting request has given way in a step that has not ended, and is in no queue until then."""
-    for place in range(state.instances.returning_requests[instance]):
-        if state.batches.returning[instance, place] == request:
-            return True
-    return False
-
-
-@kernel
 def _has_room(world: World, state: State, instance: int, request: int) -> bool:
-    own = new_own_segments(world, state, request)
+    own = 2 * new_own_segments(world, state, request) + 4
     return has_room_beside(world, state, instance, own) and state.log.counters[LOST_ENTRIES] < state.log.lost.shape[0]
 
 

@@ -26,6 +26,7 @@ from blis.engine.room import has_room_beside
 from blis.engine.sequence import keyed_blocks, own_segments
 from blis.engine.state import State
 from blis.engine.step_end import note_event
+from blis.engine.swapping import keep_copy
 from blis.engine.views import World
 from blis.engine.waiting import count_waiting, enqueue, forget_waiting
 
@@ -113,6 +114,8 @@ def give_up_loaded(world: World, state: State, instance: int) -> bool:
     stored = requests.stored_tokens[request]
     key_own_blocks(world, state, instance, request, stored)
     release(world, state, instance, request, stored, stored)
+    if world.settings.swaps:
+        keep_copy(state, instance, request, stored)
     requests.stored_tokens[request] = 0
     requests.registered_blocks[request] = 0
     requests.detached_blocks[request] = 0

@@ -62,6 +62,7 @@ from blis.engine.room import has_room_beside, has_room_for_step
 from blis.engine.serving import can_serve_at_once, serve_at_once
 from blis.engine.state import State
 from blis.engine.step_end import finish_step, note_event, start_us
+from blis.engine.swapping import await_copies
 from blis.engine.taking import UNSORTED, take_waiting
 from blis.engine.two_steps import wait_for_step
 from blis.engine.views import NAMES_VICTIM, PREEMPTION, World, victim_at
@@ -87,6 +88,8 @@ def start_step(world: World, state: State, instance: int, now_us: int) -> int:
     step[STAGE] = SERVING
     if instances.steps_under_way[instance] > 0:
         step[UNDER_WAY] = 1
+    if world.settings.swaps:
+        await_copies(world, state, instance)
     if can_serve_at_once(world, state, instance):
         serve_at_once(world, state, instance)
         _begin_taking(state, instance)

@@ -52,8 +52,12 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
             branch.drafts[request] = base.drafts[request]
         if base.awaiting.shape[0] > 0:
             branch.awaiting[request] = base.awaiting[request]
+        if world.settings.times_out:
+            branch.patience[request] = base.patience[request]
         if base.transfers.legs.shape[0] > 0:
             branch.transfers.legs[request] = base.transfers.legs[request]
+        if world.settings.swaps:
+            branch.swap.requests[request] = base.swap.requests[request]
         if base.gateway.requests.shape[0] > 0:
             branch.gateway.requests[request] = base.gateway.requests[request]
         if world.settings.has_adapters:
@@ -75,6 +79,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
         _copy_kept(world, base, branch)
     if world.settings.n_tiers > 0:
         _copy_tiers(base, branch)
+    if world.settings.swaps:
+        _copy_swap(base, branch)
     if world.settings.needs_affinity:
         _copy_store(base.router, branch.router)
     if world.settings.needs_prompts:
@@ -215,6 +221,15 @@ def _copy_tiers(base: State, branch: State) -> None:
     for run in range(base.tier_store.counters[RUNS_MADE]):
         branch.tiers.runs[run] = base.tiers.runs[run]
     _copy_store(base.tier_store, branch.tier_store)
+
+
+@seldom_kernel
+def _copy_swap(base: State, branch: State) -> None:
+    """The host's memory; whose copies lie there has been copied with the requests."""
+    for instance in range(base.swap.spaces.shape[0]):
+        branch.swap.spaces[instance] = base.swap.spaces[instance]
+    for channel in range(base.swap.channels.shape[0]):
+        branch.swap.channels[channel] = base.swap.channels[channel]
 
 
 @kernel

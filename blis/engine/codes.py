@@ -146,8 +146,10 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     N_TURNED_AWAY,  # refusals by admission of requests that come again
     N_CANCELLED,  # requests whose clients have gone
     N_CANCELLED_SENT,  # of those, the ones that were taken away from an instance
+    PATIENCE_ROOT,  # heap of requests on instances whose clients will give up some time; -1
+    N_ABANDONED,  # times that a client gave up on a request that was on an instance
     N_CLUSTER_PLACES,
-) = range(49)
+) = range(51)
 
 NOT_ASKED, ASKED, ANSWERED = range(3)
 

@@ -32,9 +32,11 @@ from blis.engine.heap import AS_QUEUED, AS_TAKEN, meld, without_root
 from blis.engine.holding import release
 from blis.engine.next_event import set_next_event
 from blis.engine.outgoing import forget_leg, leave_line, wake
+from blis.engine.patience import end_patience
 from blis.engine.sent_prompts import note_dropped
 from blis.engine.state import LOST_ENTRIES, PAUSES, State
 from blis.engine.step_end import note_event
+from blis.engine.swapping import forget_copies, lose_copy
 from blis.engine.views import World
 from blis.engine.waiting import forget_waiting, unlink_waiting
 
@@ -108,6 +110,10 @@ def take_away(world: World, state: State, instance: int, request: int, loses: in
         note_taken_away(world, state, instance, request, loses != 0)
     if world.settings.disaggregates:
         forget_leg(world, state, request, now_us)
+    if world.settings.swaps:
+        lose_copy(state, instance, request)
+    if world.settings.times_out:
+        end_patience(state, request)
     begin_life(world, state, request)
     if loses:
         cluster[N_LOST] += 1
@@ -353,5 +359,7 @@ def _begin_anew(world: World, state: State, instance: int) -> None:
             state.learned.tenants.lift[place] = 0.0
     if world.settings.has_adapters:
         forget_adapters(world, state, instance)
+    if world.settings.swaps:
+        forget_copies(state, instance)
     forget_cache(world, state, instance)
     forget_sent(world, state, instance)

@@ -28,6 +28,7 @@ from blis.engine.heap import AS_QUEUED, meld, without_root
 from blis.engine.next_event import call_for_step, next_kv_us, set_next_event
 from blis.engine.observation import has_trace_room
 from blis.engine.outgoing import forget_leg, run_kv_event
+from blis.engine.patience import begin_patience, end_patience
 from blis.engine.room import has_room_for_step
 from blis.engine.sent_prompts import note_dropped
 from blis.engine.state import State
@@ -53,6 +54,8 @@ def inject(world: World, state: State, instance: int, request: int, now_us: int)
     instances.pending_requests[instance] += 1
     instances.pending_tokens[instance] += world.workload.table.input_tokens[request]
     instances.in_flight_requests[instance] += 1
+    if world.settings.times_out:
+        begin_patience(world, state, request)
     note_event(state, instance, now_us)
     set_next_event(state, instance)
 
@@ -98,6 +101,8 @@ def _enter_queue(world: World, state: State, instance: int, now_us: int) -> None
         requests.status[request] = DROPPED
         instances.dropped_requests[instance] += 1
         instances.in_flight_requests[instance] -= 1
+        if world.settings.times_out:
+            end_patience(state, request)
         if world.settings.has_gateway:
             state.gateway.in_flight_tokens[instance] -= world.workload.table.input_tokens[request]
         if world.settings.needs_prompts:

@@ -154,6 +154,8 @@ SETTING_FIELDS = {
     "gate_capacity_requests": (_I, 0),  # that may wait there; NEVER_US: any number
     "gate_ttl_us": (_I, 0),  # from the enqueueing, after which a waiting request expires; NEVER_US: it never does
     "gate_timeout_us": (_I, 0),  # from the arrival, after which the client of a waiting request gives up; NEVER_US
+    "times_out": (_I, 0),  # clients give up on requests that are on instances
+    "timeout_us": (_I, 0),  # from the arrival, after which they do
     "gate_tick_us": (_I, 0),  # between two cycles of dispatch
     "gate_sweep_us": (_I, 0),  # between two looks for those that have waited too long
     "gate_displaces": (_I, 0),  # a full queue lets go of somebody less urgent than who comes
@@ -169,11 +171,14 @@ SETTING_FIELDS = {
     "tiers_written_through": (_I, 0),  # blocks go there when they are full, else when they are evicted
     "tiers_exclusive": (_I, 0),  # a block lies on the GPU or in one of the instance's own tiers
     "tiers_prompts_only": (_I, 0),  # what a request writes goes to none
+    "swaps": (_I, 0),  # a victim's blocks go to the host's memory, see blis.engine.swapping
+    "swaps_beside": (_I, 0),  # while steps go on; else the step waits for the copies
     "retry_attempts": (_I, 0),  # how often a client that was refused comes again; 0: never
     "retry_base_us": (_I, 0),  # pause before the first of these
     "retry_most_us": (_I, 0),  # longest pause
     "retry_factor_ppm": (_I, 0),  # by which each further one is longer [millionths]
     "retry_jitter_ppm": (_I, 0),  # part of a pause that is drawn [millionths]
+    "retries_timeouts": (_I, 0),  # who gave up comes again, as who was refused
     "retry_key": (_I, 0),  # from which that part is drawn
     "lookahead_us": (_I, 0),  # least time from a request's end to an arrival that waits for it; NEVER_US: none does
     "busy_until_step_ends": (_I, 0),  # the semantics flags, see blis.foundation.semantics
@@ -320,6 +325,16 @@ AWAITING_FIELDS = {
     "previous": (_I, -1),
 }
 
+# Of a request, where clients give up: its node in the heap of blis.engine.patience.
+PATIENCE_FIELDS = {
+    "key": (_F, 0.0),  # when its client gives up [µs]
+    "rank": (_I, 0),  # its number: who gives up first in one microsecond
+    "child": (_I, -1),
+    "next": (_I, -1),
+    "previous": (_I, -1),
+    "is_waited_for": (_I, 0),  # 1: it is in the heap
+}
+
 # Of a request, where prefill and decode may be divided, see blis.engine.handing_over; a heap node as those above.
 LEG_FIELDS = {
     "phase": (_I, 0),  # UNDIVIDED, PREFILLING, HELD, KV_LOST, TRANSFERRING or RECEIVED
@@ -456,6 +471,8 @@ KNOWN = {
     "has_adapters": 0,
     "n_tiers": 0,
     "shares_tier": 0,
+    "swaps": 0,
+    "times_out": 0,
     "evicts_oldest": 1,
 }
 KNOWN_TYPE = np.int32  #: of a setting that is known; of the same bytes as its neighbours have, the lower half

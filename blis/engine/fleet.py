@@ -22,6 +22,7 @@ from blis.engine.codes import (
     FAILED,
     GROW,
     LOADING,
+    N_ABANDONED,
     N_CANCELLED,
     N_CANCELLED_SENT,
     N_EVICTIONS,
@@ -103,7 +104,7 @@ def run_fleet(world: World, state: State, now_us: int) -> int:
 def _is_over(world: World, state: State) -> bool:
     """Whether every request has ended."""
     cluster = state.scratch.cluster
-    past = cluster[N_ROUTED] - cluster[N_RETURNED] - state.gateway.places[N_EVICTIONS]
+    past = cluster[N_ROUTED] - cluster[N_RETURNED] - state.gateway.places[N_EVICTIONS] - cluster[N_ABANDONED]
     past += cluster[N_REJECTED] + cluster[N_UNROUTABLE] + cluster[N_CANCELLED] - cluster[N_CANCELLED_SENT]
     for place in range(N_GATEWAY_REJECTED, N_GATEWAY_EVICTED + 1):
         past += state.gateway.places[place]

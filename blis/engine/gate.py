@@ -60,11 +60,12 @@ def _band_has_room(state: State, band: int) -> bool:
 
 @kernel
 def end_at_gateway(world: World, state: State, request: int, status: int, now_us: int) -> None:
-    """A request does not wait any longer: its client comes again, or it has ended; who gave up never comes again."""
-    if status != TIMED_OUT and comes_again(world, state, request, now_us):
+    """A request waits no longer: its client comes again, or it has ended; who gave up may come again where some do."""
+    if (status != TIMED_OUT or world.settings.retries_timeouts) and comes_again(world, state, request, now_us):
         return
     state.requests.status[request] = status
-    state.gateway.requests.ended_us[request] = now_us
+    if state.gateway.requests.shape[0] > 0:
+        state.gateway.requests.ended_us[request] = now_us
     if status == GATEWAY_EVICTED:
         state.gateway.places[N_GATEWAY_EVICTED] += 1
     else:

@@ -8,6 +8,7 @@ from blis.engine.codes import (
     AWAITING_TRANSFER,
     DROPPED,
     GATE_REQUESTS,
+    N_ABANDONED,
     N_CANCELLED,
     N_CANCELLED_SENT,
     N_EVICTIONS,
@@ -67,7 +68,8 @@ def check_conservation(state: State) -> None:
 def _routed(state: State) -> int:
     """How many requests have been routed and not taken away again."""
     cluster = state.scratch.cluster
-    taken_away = int(cluster[N_RETURNED]) + int(cluster[N_CANCELLED_SENT]) + int(state.gateway.places[N_EVICTIONS])
+    taken_away = int(cluster[N_RETURNED]) + int(cluster[N_CANCELLED_SENT]) + int(cluster[N_ABANDONED])
+    taken_away += int(state.gateway.places[N_EVICTIONS])
     return int(cluster[N_ROUTED]) - taken_away
 
 
@@ -132,6 +134,8 @@ def _check_requests(workload: Workload, limits: Records, state: State, instance:
     _require("in flight is routed and not ended", instance, len(here) - ended, int(counters.in_flight_requests))
     waiting = (requests.instance == instance) & (requests.status == QUEUED)
     tokens = int((requests.text_tokens - requests.stored_tokens)[waiting].sum())
+    if len(state.swap.requests):
+        tokens -= int(state.swap.requests.tokens[waiting].sum())
     _require("waiting tokens are counted", instance, tokens, int(counters.queued_tokens))
     excess = max(0, int(counters.running_requests) - int(limits.max_running_requests[instance]))
     _require("a batch keeps to its largest size", instance, 0, excess)

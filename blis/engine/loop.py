@@ -44,8 +44,10 @@ from blis.engine.fields import (
 from blis.engine.fleet import run_fleet
 from blis.engine.gate import sweep
 from blis.engine.gate_queue import ask_again
+from blis.engine.giving_up import give_up_next
 from blis.engine.live import is_live
 from blis.engine.meeting import run_by_time
+from blis.engine.patience import next_giving_up_us
 from blis.engine.records import Records
 from blis.engine.reference import by_reference
 from blis.engine.routing import find_next_routing, route_next
@@ -68,6 +70,8 @@ def next_cluster_event(world: World, state: State) -> int:
         event_us = min(event_us, next_gateway_event(state))
     if settings.disaggregates:
         event_us = min(event_us, next_transfer_us(state))
+    if settings.times_out:
+        event_us = min(event_us, next_giving_up_us(state))
     find_next_routing(world, state)
     return min(event_us, cluster[NEXT_ROUTING_US])
 
@@ -147,6 +151,8 @@ def run_until(world: World, state: State, until_us: int) -> int:
         # what the instances did has called for nothing: the meeting was about an event of the cluster.
         settings = world.settings
         hears = settings.lookahead_us != NEVER_US or settings.has_gateway != 0 or settings.disaggregates != 0
+        if settings.times_out:  # who was to give up may have ended
+            hears = True
         event_us = next_cluster_event(world, state) if hears else meeting_us
         if event_us > meeting_us:
             cluster[NEXT_INSTANCE] = 0
@@ -162,6 +168,8 @@ def run_until(world: World, state: State, until_us: int) -> int:
             status = run_fleet(world, state, event_us)
             if world.settings.has_gateway:
                 ask_again(world, state, event_us)
+        elif world.settings.times_out and next_giving_up_us(state) == event_us:
+            status = give_up_next(world, state, event_us)
         elif world.settings.disaggregates and next_transfer_us(state) == event_us:
             status = start_next_transfer(world, state, view, event_us)
             if world.settings.has_gateway:

@@ -13,6 +13,7 @@ from blis.engine.gate_record import forget_running, note_served
 from blis.engine.heap import push_finish
 from blis.engine.holding import fill_blocks, release, store_tokens
 from blis.engine.output_estimates import note_length
+from blis.engine.patience import end_patience
 from blis.engine.sequence import keyed_blocks
 from blis.engine.service import charge_rest
 from blis.engine.state import State
@@ -194,6 +195,8 @@ def complete(world: World, state: State, instance: int, request: int, stored_tok
     requests.finished_us[request] = requests.leaves_us[request]
     requests.status[request] = COMPLETED
     instances.in_flight_requests[instance] -= 1
+    if world.settings.times_out:
+        end_patience(state, request)
     if world.settings.has_gateway:
         note_served(world, state, instance, request)
     instances.completed_requests[instance] += 1

@@ -41,4 +41,7 @@ def _uncached_tokens(world: World, state: State, instance: int, request: int) ->
     if requests.stored_tokens[request] > 0:  # it has KV that came from elsewhere
         return max(1, text - requests.stored_tokens[request])
     found, _, _ = cached_prefix(world, state, instance, request)
-    return max(1, text - found * world.settings.block_size_tokens)
+    start = found * world.settings.block_size_tokens
+    if world.settings.swaps:
+        start = max(start, state.swap.requests.tokens[request])
+    return max(1, text - start)

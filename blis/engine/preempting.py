@@ -1,8 +1,9 @@
 """Who gives way when blocks are lacking, and what becomes of it.
 
 A victim's blocks are free at once, and so are the tokens that it was served in the present step. What it has written
-stays known and is computed anew with its prompt, or else it starts again from nothing. A step that serves it and has
-not ended yet still gives it a token; until then it cannot be taken again.
+stays known and is computed anew with its prompt, or else it starts again from nothing; what it had stored may be kept
+in the host's memory (`blis.engine.swapping`). A step that serves it and has not ended yet still gives it a token; until
+then it cannot be taken again.
 """
 
 from blis.engine._jit import kernel
@@ -40,6 +41,7 @@ from blis.engine.own_blocks import key_own_blocks
 from blis.engine.prefill import is_replayed
 from blis.engine.service import charge_stay
 from blis.engine.state import LOST_ENTRIES, State
+from blis.engine.swapping import swap_out
 from blis.engine.views import BatchView, World
 from blis.engine.waiting import count_waiting, enqueue
 
@@ -87,6 +89,15 @@ def stored_tokens(world: World, state: State, instance: int, request: int) -> in
     if is_prefill_leg(world, state, request):
         return table.input_tokens[request]
     return table.input_tokens[request] + max(table.output_tokens[request], 1) - 1
+
+
+@kernel
+def _tokens_before_step(world: World, state: State, instance: int, request: int) -> int:
+    """Tokens of a member whose KV the GPU has, or will have when the steps under way have ended."""
+    tokens = stored_tokens(world, state, instance, request)
+    if state.requests.chunk_step[request] == state.instances.step_number[instance]:
+        tokens -= state.requests.chunk_tokens[request]
+    return tokens
 
 
 @kernel
@@ -149,7 +160,12 @@ def _take_back_chunk(world: World, state: State, request: int) -> None:
 def preempt(world: World, state: State, instance: int, request: int, is_served: bool) -> None:
     """Send a member back to wait; `is_served`: the present step has served it, so what that stored counts as stored."""
     requests, instances = state.requests, state.instances
+    kept_tokens = 0
+    if world.settings.swaps:
+        kept_tokens = _tokens_before_step(world, state, instance, request)
     is_over, is_under_way = leave_batch(world, state, instance, request, is_served)
+    if world.settings.swaps and kept_tokens > 0 and not is_over:
+        swap_out(world, state, instance, request, kept_tokens)
     requests.preemptions[request] += 1
     requests.status[request] = QUEUED
     instances.preemptions[instance] += 1

@@ -22,6 +22,7 @@ from blis.engine.codes import (
     NEXT_SWEEP_US,
     NO_DRAFTS,
     NO_TRACE,
+    PATIENCE_ROOT,
     RETURN_ROOT,
     SESSION_INSTANCE,
     START_ROOT,
@@ -41,6 +42,7 @@ from blis.engine.fields import (
     LEG_FIELDS,
     LENGTH_FIELDS,
     OUTLOOK_FIELDS,
+    PATIENCE_FIELDS,
     REQUEST_FIELDS,
     SERVICE_FIELDS,
     TENANT_FIELDS,
@@ -75,6 +77,7 @@ from blis.engine.state import (
     Transfers,
     Workload,
 )
+from blis.engine.swap_start import SwapTables, new_swap
 from blis.engine.tier_start import TierTables, new_tiers
 from blis.engine.tier_store import N_LISTS
 from blis.engine.views import N_FLOW_COLUMNS
@@ -92,11 +95,12 @@ def new_state(
     fleet: FleetTables | None = None,
     bands: Records | None = None,
     tiers: TierTables | None = None,
+    swap: SwapTables | None = None,
 ) -> State:
     """The state before the first event: nothing has arrived, every block is free, and without a fleet all serve.
 
     `bands`, of BAND_FIELDS, are those of the gateway's queue; None: without a gateway. `tiers` is
-    what lies beneath the GPUs; None: nothing.
+    what lies beneath the GPUs, `swap` what victims may use of the host's memory; None: nothing.
     """
     n, m = len(workload.table), settings.n_instances
     largest_batch = int(max(1, min(limits.max_running_requests.max(), max(n, 1))))
@@ -105,8 +109,8 @@ def new_state(
     scratch = Scratch(
         cluster=np.zeros(N_CLUSTER_PLACES, np.int64),
         step=np.zeros(N_STEP_PLACES, np.int64),
-        # Who is evicted and comes again is sent on again.
-        routing_queue=np.empty(n * (1 + int(settings.retry_attempts * settings.gate_evicts)), np.int64),
+        # Who is evicted, or gives up, and comes again is sent on again.
+        routing_queue=np.empty(n * (1 + int(settings.retry_attempts * _comes_back(settings))), np.int64),
         eligible=np.arange(m, dtype=np.int64),
         kept=np.zeros(m, np.int64),
         effective_load=np.zeros(m, np.int64),
@@ -127,7 +131,8 @@ def new_state(
         tier_counts=np.zeros(MOST_TIERS, np.int64),
         tier_leading=np.zeros(MOST_TIERS, np.int64),
     )
-    for place in (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, RETURN_ROOT, SESSION_INSTANCE):
+    first_places = (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, RETURN_ROOT, SESSION_INSTANCE)
+    for place in (*first_places, PATIENCE_ROOT):
         scratch.cluster[place] = -1
     scratch.cluster[N_CANDIDATES] = m
     place_instances(instances, scratch.cluster, settings, fleet)
@@ -140,6 +145,7 @@ def new_state(
         requests=requests,
         drafts=records(DRAFT_FIELDS, 0 if settings.acceptance_key == NO_DRAFTS else n),
         awaiting=records(AWAITING_FIELDS, n if settings.awaits_kv else 0),
+        patience=records(PATIENCE_FIELDS, n if settings.times_out else 0),
         instances=instances,
         signals=instances if settings.snapshot_refresh_us == 0 else _first_signals(instances, settings),
         batches=_new_batches(m, largest_batch, settings.block_size_tokens),
@@ -165,7 +171,13 @@ def new_state(
         tiers=new_tiers(tiers, len(tier_store.runs)),
         tier_store=tier_store,
         transfers=_new_transfers(n, settings),
+        swap=new_swap(swap, n),
     )
+
+
+def _comes_back(settings: Records) -> bool:
+    """Whether a request can be sent on, taken away from its instance, and come again."""
+    return bool(settings.gate_evicts or (settings.times_out and settings.retries_timeouts))
 
 
 def _new_adapters(n: int, settings: Records) -> Adapters:

@@ -166,6 +166,14 @@ class Tiers(NamedTuple):
     frames: Int64Vector  # (MOST_TIERS, N_FRAME_PLACES) writes that make room for each other, see tier_writes
 
 
+class Swap(NamedTuple):
+    """What preempted requests have in the host's memory; where they compute anew the arrays are empty."""
+
+    requests: Records  # (n,) SWAPPED_FIELDS
+    spaces: Records  # (m,) SPACE_FIELDS
+    channels: Records  # (2 · m,) CHANNEL_FIELDS
+
+
 class Transfers(NamedTuple):
     """KV on its way from the instance that computed a prompt to the one that decodes."""
 
@@ -179,6 +187,7 @@ class State(NamedTuple):
     requests: Records  # (n,) REQUEST_FIELDS
     drafts: Records  # (n,) DRAFT_FIELDS where an instance drafts, else (0,)
     awaiting: Records  # (n,) AWAITING_FIELDS where requests may wait for KV, else (0,)
+    patience: Records  # (n,) PATIENCE_FIELDS where clients give up on what is on instances, else (0,)
     instances: Records  # (m,) INSTANCE_FIELDS
     signals: Records  # (m,) the same, as the router last read them; the instances themselves when signals are live
     batches: Batches
@@ -199,6 +208,7 @@ class State(NamedTuple):
     tiers: Tiers
     tier_store: BlockStore  # what lies on their devices, see blis.engine.tier_store
     transfers: Transfers
+    swap: Swap
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)

@@ -67,7 +67,10 @@ def finish_step(world: World, state: State, instance: int) -> None:
         state.adapters.holders.overhead_us[instance] += extra_us
         step_us += extra_us + step[ADAPTER_LOAD_US]
     if step[LOADED_US] > 0:
-        step_us += max(0, step[LOADED_US] - start_us(world, state, instance, step[NOW_US]))
+        waits_us = max(0, step[LOADED_US] - start_us(world, state, instance, step[NOW_US]))
+        step_us += waits_us
+        if world.settings.swaps:
+            state.swap.spaces.stalled_us[instance] += waits_us
     decoded = step[DECODE_REQUESTS] - step[REPLAYED]
     end_us = start_us(world, state, instance, step[NOW_US]) + step_us
     _account_step(world, state, instance, step_us, decoded)

@@ -17,13 +17,14 @@ from blis.engine.codes import (
     SORTED,
     STOPPED_BY,
 )
-from blis.engine.free_blocks import free_blocks
+from blis.engine.free_blocks import free_blocks, take_blocks
 from blis.engine.gate_record import note_running
-from blis.engine.holding import cached_prefix, claim_prefix
+from blis.engine.holding import cached_prefix, claim_prefix, store_tokens
 from blis.engine.prefill import compute_chunk, next_chunk, replay_last
 from blis.engine.room import has_room_beside
 from blis.engine.service import charge_prompt
 from blis.engine.state import State
+from blis.engine.swapping import leave_host, returning_blocks, swap_in
 from blis.engine.tier_loads import blocks_to_load, load_apart, load_blocks, note_hits, wait_for_load
 from blis.engine.views import World
 from blis.engine.waiting import first_waiting, look_at_waiting, sort_waiting, take_first
@@ -57,8 +58,11 @@ def prospect(
                 found_free -= 1
         else:
             claimed, found_free, detached = 0, 0, found
-    chunk = next_chunk(world, state, instance, text - found * size, budget)
-    stored = text - found * size if limits.reserve_full_isl[instance] else chunk
+    start = found * size
+    if world.settings.swaps:
+        start = max(start, state.swap.requests.tokens[request])
+    chunk = next_chunk(world, state, instance, text - start, budget)
+    stored = (text if limits.reserve_full_isl[instance] else start + chunk) - found * size
     needed = -(-stored // size) + found_free
     if state.instances.running_requests[instance] > 0:
         needed += limits.watermark_blocks[instance]
@@ -121,6 +125,13 @@ def take_waiting(world: World, state: State, instance: int) -> int:
                 continue
             step[STOPPED_BY] = BLOCKS_LACKING
             break
+        if world.settings.swaps and state.swap.requests.tokens[request] > 0:
+            # A part may be split at both ends; each block that is copied may be a run, and evict one.
+            if not has_room_beside(world, state, instance, 2 * parts + returning_blocks(state, request, found)):
+                return GROW
+            _take_out(world, state, instance)
+            _come_back(world, state, instance, request, found, chunk)
+            continue
         loaded = 0
         if world.settings.n_tiers > 0 and detached == 0:
             loaded = blocks_to_load(world, state, instance, request, found)
@@ -179,6 +190,34 @@ def _await_load(world: World, state: State, instance: int, request: int, found: 
     park(world, state, instance, request, ready_us)
 
 
+@seldom_kernel
+def _come_back(world: World, state: State, instance: int, request: int, found: int, chunk: int) -> None:
+    """Let a request that has a copy in the host's memory go on behind what it holds, or wait until the copy is here."""
+    requests, instances, size = state.requests, state.instances, world.settings.block_size_tokens
+    copied = state.swap.requests.tokens[request]
+    blocks = returning_blocks(state, request, found)
+    if blocks > 0 and world.settings.swaps_beside:
+        claim_prefix(world, state, instance, request, found)
+        ready_us = swap_in(world, state, instance, request, found)
+        take_blocks(world, state, instance, blocks)
+        requests.stored_tokens[request] = copied
+        park(world, state, instance, request, ready_us)
+        return
+    _join(world, state, instance, request, requests.cached_blocks[request])
+    claim_prefix(world, state, instance, request, found)
+    swap_in(world, state, instance, request, found)
+    leave_host(state, instance, request)
+    if blocks > 0:
+        store_tokens(world, state, instance, request, found * size, copied)
+    start = max(copied, found * size)
+    requests.stored_tokens[request] = start
+    compute_chunk(world, state, instance, request, chunk, start)
+    if start + chunk < requests.text_tokens[request]:
+        waiting_prompts = instances.prefilling_requests[instance]
+        state.batches.prefilling[instance, waiting_prompts] = request
+        instances.prefilling_requests[instance] = waiting_prompts + 1
+
+
 @kernel
 def _take_loaded(world: World, state: State, instance: int, request: int) -> bool:
     """Take the first request, whose KV has come; False, and nothing happens, if blocks for the rest are lacking."""
@@ -193,6 +232,8 @@ def _take_loaded(world: World, state: State, instance: int, request: int) -> boo
         return False
     _take_out(world, state, instance)
     leave_loaded(state, instance, request)
+    if world.settings.swaps:
+        leave_host(state, instance, request)
     _join(world, state, instance, request, requests.cached_blocks[request])
     if stored == text:
         replay_last(state, instance, request)

@@ -42,6 +42,7 @@ from blis.engine.free_blocks import free_blocks, take_blocks
 from blis.engine.handing_over import plan_start
 from blis.engine.holding import cached_prefix, claim_prefix
 from blis.engine.outgoing import forget_leg, forget_start, leave_line, send_kv
+from blis.engine.patience import end_patience
 from blis.engine.room import has_room_beside
 from blis.engine.sequence import own_segments
 from blis.engine.signals import prepare_view
@@ -224,6 +225,8 @@ def _drop(world: World, state: State, request: int, decode: int, now_us: int) ->
     requests.instance[request] = decode
     requests.status[request] = DROPPED
     instances.dropped_requests[decode] += 1
+    if world.settings.times_out:
+        end_patience(state, request)
     if world.settings.lookahead_us != NEVER_US:
         release_followers(world, state, request, now_us + 1)
 

@@ -116,7 +116,7 @@ def count_waiting(world: World, state: State, instance: int, request: int) -> No
     """Count a request as waiting, whether or not it can be taken yet."""
     instances = state.instances
     instances.queued_requests[instance] += 1
-    instances.queued_tokens[instance] += _missing_tokens(state, request)
+    instances.queued_tokens[instance] += _missing_tokens(world, state, request)
     if instances.queued_requests[instance] > instances.peak_queue[instance]:
         instances.peak_queue[instance] = instances.queued_requests[instance]
     if world.settings.has_adapters:
@@ -127,15 +127,18 @@ def count_waiting(world: World, state: State, instance: int, request: int) -> No
 def forget_waiting(world: World, state: State, instance: int, request: int) -> None:
     """Undo `count_waiting`."""
     state.instances.queued_requests[instance] -= 1
-    state.instances.queued_tokens[instance] -= _missing_tokens(state, request)
+    state.instances.queued_tokens[instance] -= _missing_tokens(world, state, request)
     if world.settings.has_adapters:
         count_adapter_waiting(world, state, instance, request, -1)
 
 
 @kernel
-def _missing_tokens(state: State, request: int) -> int:
-    """Tokens of a waiting request's text whose KV it does not hold; only who has waited for KV holds any."""
-    return state.requests.text_tokens[request] - state.requests.stored_tokens[request]
+def _missing_tokens(world: World, state: State, request: int) -> int:
+    """Tokens of a waiting request's text whose KV it has not; only who has waited for KV, or was swapped, has any."""
+    missing = state.requests.text_tokens[request] - state.requests.stored_tokens[request]
+    if world.settings.swaps:
+        missing -= state.swap.requests.tokens[request]
+    return missing
 
 
 @kernel

@@ -19,6 +19,7 @@ from blis.metrics.load import load_figures
 from blis.metrics.served import Served, served_requests
 from blis.metrics.service import service_figures, share
 from blis.metrics.states import absent_keys
+from blis.metrics.swapping import swap_figures
 from blis.metrics.tiers import tier_figures
 from blis.outcome import Outcome
 from blis.workload.requests import Requests
@@ -75,6 +76,7 @@ def cluster_block(
         **fleet_figures(cluster, outcome),
         **gateway_figures(outcome),
         **tier_figures(cluster, outcome, everywhere),
+        **swap_figures(cluster, outcome, everywhere),
         **disaggregation_figures(cluster, outcome),
     }
 

@@ -6,7 +6,7 @@ Unroutable are those that were admitted when no instance could be sent them.
 from collections.abc import Sequence
 
 from blis.cluster.instances import Cluster
-from blis.engine.codes import GATEWAY_STATUSES, MOVING_STATUSES, ONLINE_STATUSES, STATUS_NAMES
+from blis.engine.codes import GATEWAY_STATUSES, MOVING_STATUSES, ONLINE_STATUSES, STATUS_NAMES, TIMED_OUT
 
 #: Key of each count, in the order of `STATUS_NAMES`. Not started: not yet arrived, or on its way to a wait queue.
 KEYS = tuple(f"{name}_requests" for name in STATUS_NAMES)
@@ -21,6 +21,8 @@ ONLINE_KEYS = tuple(KEYS[status] for status in ONLINE_STATUSES)
 def absent_keys(cluster: Cluster) -> tuple[str, ...]:
     """Keys of the states in which no request of a cluster can be."""
     gateway, moving = GATEWAY_KEYS if cluster.gateway is None else (), () if cluster.moves_kv else MOVING_KEYS
+    if cluster.request_timeout_us is not None:
+        gateway = tuple(key for key in gateway if key != KEYS[TIMED_OUT])
     return gateway + moving + ONLINE_KEYS
 
 

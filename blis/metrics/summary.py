@@ -21,6 +21,7 @@ from blis.metrics.reach import reach_notes
 from blis.metrics.served import Served, served_requests, split
 from blis.metrics.service import service_figures
 from blis.metrics.states import GATEWAY_KEYS, absent_keys
+from blis.metrics.swapping import swap_figures
 from blis.metrics.tiers import tier_figures
 from blis.outcome import Outcome
 from blis.workload.labels import number_names
@@ -123,6 +124,7 @@ def _instance_blocks(served: Served, cluster: Cluster, outcome: Outcome, absent:
                 **draft_figures(cluster, instances, itself),
                 **adapter_figures(outcome.adapters, itself, outcome.requests.instance == place),
                 **tier_figures(cluster, outcome, itself),
+                **swap_figures(cluster, outcome, itself),
             }
         )
     return blocks

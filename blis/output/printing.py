@@ -73,6 +73,10 @@ def _cluster_table(metrics: Mapping[str, Any]) -> Any:
         ("KV use, peak and mean", f"{percent(metrics['kv_peak_use'])}, {percent(metrics['kv_mean_use'])}"),
         ("preemptions", f"{number(metrics['preemptions'])} ({number(metrics['preemption_rate'], 3)} per request)"),
     ]
+    if "swap_out_requests" in metrics:  # where victims keep their blocks
+        words = f"{number(metrics['swap_out_requests'])}, {number(metrics['swap_refused_requests'])}"
+        rows.append(("of those swapped out, without room", words))
+        rows.append(("steps waited for swapping", f"{number(metrics['swap_stalled_s'], 2)} s"))
     if "scale_ups" in metrics:  # where instances come and go
         rows += [
             ("GPU hours", number(metrics["gpu_hours"], 2)),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from blis.foundation.checks import check_int, check_keys, check_number
+from blis.foundation.checks import check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import US_PER_MS
 
@@ -23,6 +23,7 @@ class Retries:
     factor: float = 2.0  #: [1, 1000]
     max_ms: float = 8000.0  #: [base_ms, 1e9]
     jitter: float = 0.25  #: [0, 1], part of a pause that is drawn
+    after_timeout: bool = False  #: who gave up comes again too
 
     @classmethod
     def from_mapping(cls, where: str, mapping: object) -> "Retries":
@@ -46,6 +47,7 @@ class Retries:
             factor=check_number(f"{where}.factor", values["factor"], 1, 1000),
             max_ms=longest_ms,
             jitter=check_number(f"{where}.jitter", values["jitter"], 0, 1),
+            after_timeout=check_flag(f"{where}.after_timeout", values["after_timeout"]),
         )
 
 
@@ -58,4 +60,5 @@ def retry_settings(retries: Retries | None) -> dict[str, int]:
         "retry_most_us": max(1, round(own.max_ms * US_PER_MS)),
         "retry_factor_ppm": round(own.factor * _MILLION),
         "retry_jitter_ppm": round(own.jitter * _MILLION),
+        "retries_timeouts": own.after_timeout,
     }

@@ -87,7 +87,7 @@ class Imagined:
         settings["lookahead_us"] = min(waits)
         settings["least_steps"] = 1  # answers drawn anew may be as short as that
         simulation.settings = settings
-        state = new_state(simulation.workload, settings, run.limits)
+        state = new_state(simulation.workload, settings, run.limits, swap=run.prepared_cluster.swap)
         longest = max(int((one.table["input_tokens"] + one.table["output_tokens"]).max()) for one in draws)
         hits = np.empty((2 * longest // int(settings["block_size_tokens"]) + 1, 2), np.int64)
         simulation.state = state._replace(scratch=state.scratch._replace(hits=hits))

@@ -15,6 +15,7 @@ from blis.cluster.kv_tiers import KvTiers, TierPlan
 from blis.cluster.latency import LatencyModel, affine, roofline
 from blis.cluster.lora import LoraCosts
 from blis.cluster.speculative import Speculative
+from blis.cluster.swap_space import SwapPlan, SwapSpace
 from blis.engine.codes import STATUS_NAMES
 from blis.foundation.answers import GATEWAY_QUESTIONS
 from blis.foundation.semantics import semantics as semantics_called
@@ -152,6 +153,7 @@ def cluster_of(case: Case) -> Cluster:
         case.get("router_index_blocks"),
         gateway=_gateway(case),
         kv_tiers=_kv_tiers(case),
+        swap=_swap(case),
     )
 
 
@@ -183,6 +185,17 @@ def _kv_tiers(case: Case) -> KvTiers | None:
     rules = {"load": given["load"], "write": given["write"], "placement": given["placement"]}
     plan = TierPlan.from_mapping("kv_tiers", {"tiers": tiers} | rules)
     return KvTiers(plan, (1000.0,) * case["instances"], (1,) * case["instances"])
+
+
+def _swap(case: Case) -> SwapSpace | None:
+    """The host's memory, for blocks of 1,000 bytes."""
+    given = case.get("swap")
+    if given is None:
+        return None
+    rates = {"read_gb_per_s": 1 / given["in_us"], "write_gb_per_s": 1 / given["out_us"]}
+    own = {"capacity_blocks": given["blocks"], "base_latency_us": given["base_us"]}
+    plan = SwapPlan.from_mapping("swap", rates | own)
+    return SwapSpace(plan, (1000.0,) * case["instances"], (1,) * case["instances"])
 
 
 def _gateway(case: Case) -> Gateway | None:

@@ -13,6 +13,7 @@ from tests.reference.naive_order import order_of
 from tests.reference.naive_priority import priority_of
 from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import Semantics
+from tests.reference.naive_swap import Host
 from tests.reference.naive_tiers import Store
 
 #: What a request does not take from a life that ended to the next one.
@@ -59,6 +60,7 @@ class Instance:
         self.preemption: str = case.get("preemption", "newest")
         self.drafts = Drafts(own.get("speculative"), case.get("seed", 0))
         self.adapters = Adapters(case.get("lora"), index)
+        self.host = Host(case["swap"], self.block_size) if case.get("swap") else None
         self.has_two_batches: bool = _given(own, "async_scheduling", semantics.two_batches and self.drafts.width == 0)
         self.reserves: bool = _given(own, "reserve_full_isl", semantics.whole_prompt_must_fit)
         # vLLM counts the block that it keeps for itself.
@@ -123,7 +125,7 @@ class Instance:
         if served is None:
             self.has_step_due = False
             return now, []
-        step_us = self._account(served)
+        step_us = self._account(served, now)
         for request, share in served:
             self._advance(request, share, now, now + step_us)
         finished = [request for request in self.batch if request.is_over]
@@ -167,7 +169,7 @@ class Instance:
                     break
                 continue
             start_us = max(now, self.busy_until_us)
-            end_us = start_us + self._account(served)
+            end_us = start_us + self._account(served, start_us)
             sampled = set()
             for request, share in served:
                 before = request.under_way
@@ -196,8 +198,10 @@ class Instance:
             self.returning.remove(request)
             self.queue.insert(0, request)
 
-    def _account(self, served: list[tuple[Request, Share]]) -> int:
+    def _account(self, served: list[tuple[Request, Share]], start_us: int) -> int:
         """Count a step; how long it takes."""
+        if self.host:
+            self.waits_us = max(self.waits_us, self.host.until_us - start_us)
         self.steps += 1
         self.sum_queue += self.n_waiting
         self.sum_batch += len(self.batch)
@@ -315,7 +319,8 @@ class Instance:
         if request.status == "running":
             return request.known + request.under_way - request.position
         keys = self.pool.keys.of_whole_blocks(request.text, self.block_size)
-        return max(1, request.known - len(self.pool.leading_hits(keys)) * self.block_size)
+        start = len(self.pool.leading_hits(keys)) * self.block_size
+        return max(1, request.known - max(start, self.host.n_tokens_of(request) if self.host else 0))
 
     def _take(self, request: Request, most: int, now: int) -> Share | None:
         """Give the head of the queue its cached blocks, those of tiers, and room for its first chunk; None: no room."""
@@ -324,8 +329,10 @@ class Instance:
         if len(hits) * self.block_size == request.known and self.semantics.recompute_last_block:
             hits.pop()
         last = (request.known - 1) // self.block_size
-        loaded = self.pool.tiers.find(keys[len(hits) : last]) if self.pool.tiers and self.pool.has_keys else []
-        start = (len(hits) + len(loaded)) * self.block_size
+        n_kept = self.host.n_tokens_of(request) if self.host else 0
+        looks_beneath = self.pool.tiers if self.pool.has_keys and n_kept == 0 else None
+        loaded = looks_beneath.find(keys[len(hits) : last]) if looks_beneath else []
+        start = max(n_kept, (len(hits) + len(loaded)) * self.block_size)
         if loaded and self.pool.tiers and self.pool.tiers.loads_apart:
             return self._begin_load(request, hits, loaded, keys[len(hits) :], most, now)
         n = min(request.known - start, most)
@@ -340,11 +347,19 @@ class Instance:
             return None
         if loaded:
             assert self.pool.tiers is not None
-            begin_us = max(now, self.busy_until_us) if self.has_two_batches else now
+            begin_us = self._begin_us(now)
             self.waits_us = max(self.waits_us, self.pool.tiers.load(loaded, keys[len(hits) :], begin_us) - begin_us)
-        request.cached_blocks = len(hits) + len(loaded)
+        if n_kept:
+            assert self.host is not None
+            self.host.give_back(request, len(hits), self._begin_us(now))
+        else:
+            request.cached_blocks = len(hits) + len(loaded)
         request.position = start
         return self._share(request, start, n, start if self.semantics.cached_tokens_are_history else 0)
+
+    def _begin_us(self, now: int) -> int:
+        """When a step that is composed now begins."""
+        return max(now, self.busy_until_us) if self.has_two_batches else now
 
     def _begin_load(
         self, request: Request, hits: list[Block], loaded: list[Store], keys: list[int], most: int, now: int
@@ -364,6 +379,8 @@ class Instance:
 
     def _preempt(self, victim: Request, now: int) -> None:
         """Give up the blocks and wait at the front; what was written stays, or everything starts again."""
+        if self.host and not victim.is_over:
+            self.host.put(victim, victim.position, self._begin_us(now))
         self.batch.remove(victim)
         self.adapters.leave(victim)
         self.pool.release(victim, self._leaves_us(victim) if victim.is_over else now)

@@ -90,6 +90,12 @@ def random_apart(random: Random, case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def random_swap(random: Random) -> dict[str, Any]:
+    """Host's memory for victims, from hardly any to enough, to which copies are quick or slow."""
+    own = {"blocks": random.choice((1, 4, 10, 1000)), "base_us": random.choice((0, 0, 35))}
+    return {"swap": own | {name: random.choice((1, 7, 90)) for name in ("out_us", "in_us")}}
+
+
 def random_drafts(random: Random, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Speculative decoding, and limits that drafts run into."""
     width = random.randint(1, 7)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blis.engine.codes import COMPLETED
+from blis.cluster.swap_space import SwapPlan, SwapSpace
+from blis.engine.codes import COMPLETED, TIMED_OUT
 from blis.foundation.errors import ConfigError
 from blis.online import Arrival, OnlineSimulation
 from blis.outcome import outcome
@@ -54,6 +55,24 @@ def test_latencies_and_old_signals_change_nothing_of_that(cluster: dict[str, int
     requests, run = random_requests(3), prepared({"routing": "least-loaded"}, **cluster)
 
     assert_same(Simulation(requests, run).run(), fed(requests, run))
+
+
+@pytest.mark.parametrize("copies", ["step", "beside"])
+def test_nor_do_victims_that_keep_their_blocks(copies: str) -> None:
+    plan = SwapPlan.from_mapping("swap", {"device": "cpu-pcie5", "copies": copies, "capacity_blocks": 30})
+    requests, run = random_requests(3), prepared(swap=SwapSpace(plan, (4000.0,) * 2, (1,) * 2), n_instances=2)
+    at_once = Simulation(requests, run).run()
+
+    assert_same(at_once, fed(requests, run))
+    assert at_once.state.swap.spaces.out_requests.sum() > 0
+
+
+def test_nor_do_clients_that_give_up() -> None:
+    requests, run = random_requests(3), prepared(request_timeout_us=2_000)
+    at_once = Simulation(requests, run).run()
+
+    assert_same(at_once, fed(requests, run))
+    assert (at_once.state.requests.status == TIMED_OUT).sum() > 0
 
 
 @pytest.mark.parametrize("is_ahead", [False, True])

@@ -120,6 +120,14 @@ SCENARIOS = {
         }},
         {"routing": "round-robin"},
     ),
+    "victims that keep their blocks": (
+        PREFIXES, {"kv_blocks": 700, "preemption_mode": "swap", "swap": {"device": "cpu-pcie5", "capacity_gb": 1}},
+        {"routing": "weighted"},
+    ),
+    "in turn, victims that wait for their blocks": (
+        PLAIN, {"kv_blocks": 700, "preemption_mode": "swap", "swap": {"copies": "beside"}}, {"routing": "round-robin"}
+    ),
+    "clients that give up": (PREFIXES, {"kv_blocks": 900, "request_timeout_s": 2}, {"routing": "round-robin"}),
     "in turn, by where the last ones went": (PLAIN, {"kv_blocks": 900}, {"routing": in_turn}),
     "slow door": (PLAIN, {"admission_latency_us": 2_000, "routing_latency_us": 3_000}, {"routing": "prefix-affinity"}),
 }  # fmt: skip
