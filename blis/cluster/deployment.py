@@ -275,7 +275,7 @@ def _encoder_numbers(plan: ClusterPlan, pool: Pool, parts: Parts, where: str) ->
         device = read_device(parts.place.gpu, pool.hardware_folder)
     numbers = {
         "encoder_base_us": encoder.base_us,
-        "encoder_token_us": media_token_us(encoder, model, device, parts.place.tensor_parallel, where),
+        "encoder_token_us": media_token_us(encoder, model, device, where),
     }
     if pool.role == "encode":
         numbers["embedding_token_bytes"] = embedding_bytes(encoder, model, where)

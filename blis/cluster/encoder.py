@@ -1,9 +1,10 @@
 """Encoders of images, audio and video, as a cluster has them: what encoding takes, and how embeddings move.
 
 What a token of media takes is given, or follows from the encoder's size: 2 FLOP for each weight of its layers and each
-patch that it sees, at the rate that the GPUs of the instance reach for prompts (`peak_tflops_16bit` and `mfu_prefill`
-of the device's file), divided among them as vLLM does it (`mm_encoder_tp_mode: weights`). Left out are the attention
-between patches, the reading of pixels and the projection into the model's width.
+patch that it sees, at the rate that one GPU reaches for prompts (`peak_tflops_16bit` and `mfu_prefill` of the device's
+file). More GPUs do not help: Qwen2.5-VL 72B encoded the four pictures of a request in 492, 466 and 524 ms on 2, 4 and 8
+H20 (LMSYS, "EPD Disaggregation", 2026-01-12), because what they have to tell each other takes as long as they save.
+Left out are the attention between patches, the reading of pixels and the projection into the model's width.
 
 Sizes: Qwen2.5-VL has a vision transformer of 32 layers, 1,280 wide and 3,420 in between, with a gated feed-forward
 part: 0.63 thousand million weights (Qwen2.5-VL Technical Report, arXiv 2502.13923, table 1). 2 x 2 patches become one
@@ -88,9 +89,7 @@ def _take(
         values[name] = check_number(f"{where}.{name}", given[name], unit=unit, **bounds)
 
 
-def media_token_us(
-    encoder: Encoder, model: Model | None, device: Device | None, tensor_parallel: int, where: str
-) -> float:
+def media_token_us(encoder: Encoder, model: Model | None, device: Device | None, where: str) -> float:
     """What encoding a token of media takes on an instance.
 
     Raises
@@ -106,7 +105,7 @@ def media_token_us(
             f"{where}: encoder.us_per_token must be given, or encoder.parameters_millions and hardware to derive it "
             "from; the model's configuration has no vision_config."
         )
-    flop_per_us = device.peak_tflops_16bit * 1e6 * device.mfu_prefill * tensor_parallel
+    flop_per_us = device.peak_tflops_16bit * 1e6 * device.mfu_prefill
     return _FLOP_PER_WEIGHT * weights * encoder.patches_per_token / flop_per_us
 
 

@@ -74,7 +74,7 @@ def choose_encoder(world: World, state: State, view: RouterView, request: int, n
     settings = world.settings
     view = _view_with(view_at(world, state, view, now_us), settings.n_encode_scorers)
     seen = by_reference(request_view(world, state, request))
-    first = FIRST_SCORER + settings.n_scorers + settings.n_filters + settings.n_prefill_scorers
+    first = FIRST_SCORER + settings.first_encode_scorer
     for scorer in range(settings.n_encode_scorers):
         score_at(world.answers[first + scorer])(view, seen, state.scratch.scorer_scores[scorer])
     chosen = route_at(world.answers[ROUTES_ENCODER])(

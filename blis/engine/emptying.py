@@ -68,6 +68,8 @@ def empty_instance(world: World, state: State, instance: int, loses: int, now_us
     instances, cluster = state.instances, state.scratch.cluster
     _complete_announced(world, state, instance)
     before = cluster[N_RETURNED] + cluster[N_LOST]
+    if world.settings.encodes_apart:  # what an instance encodes is in no batch
+        take_encoding(world, state, instance, loses, now_us)
     if world.settings.has_adapters:
         bring_back(world, state, instance)
     for place in range(instances.running_requests[instance]):
@@ -96,8 +98,6 @@ def empty_instance(world: World, state: State, instance: int, loses: int, now_us
         request = next_awaiting(state, instance)
         give_back_pieces(world, state, instance, request)
         take_away(world, state, instance, request, loses, now_us)
-    if world.settings.encodes_apart:
-        take_encoding(world, state, instance, loses, now_us)
     if world.settings.disaggregates:
         take_divided(world, state, instance, loses, now_us)
     _forget_logged(state, instance)

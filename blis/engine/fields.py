@@ -157,6 +157,7 @@ SETTING_FIELDS = {
     "has_encoder": (_I, 0),  # requests have images, audio or video, and encoding them takes time
     "encodes_apart": (_I, 0),  # and a policy may let other instances do it
     "n_encode_scorers": (_I, 0),  # of the policy that chooses among those
+    "first_encode_scorer": (_I, 0),  # their place behind all scorers and filters
     "embedding_base_us": (_I, 0),  # of each transfer of embeddings
     "embedding_bytes_per_ms": (_I, 1),
     "embeddings_share": (_I, 0),  # those under way share the bandwidth

@@ -72,7 +72,7 @@ def prepare_policies(
         prefill_scorers=tuple(compiled_answer("scoring", name) for name in prefill_routing.scorers),
         encode_scorers=tuple(compiled_answer("scoring", name) for name in bound["encode_routing"].scorers),
         when_divided=_when_divided(bound, prefill_routing),
-        when_encoded=_when_encoded(bound),
+        when_encoded=_when_encoded(bound, prefill_routing),
         parameters=_rows(
             [one.parameters for one in ({**bound, "prefill_routing": prefill_routing}[name] for name in QUESTIONS)]
             + [one.parameters for one in bound["filtering"].filters]
@@ -104,7 +104,7 @@ def _when_divided(bound: Mapping[str, BoundPolicy], prefill_routing: BoundPolicy
     }
 
 
-def _when_encoded(bound: Mapping[str, BoundPolicy]) -> dict[str, int]:
+def _when_encoded(bound: Mapping[str, BoundPolicy], prefill_routing: BoundPolicy) -> dict[str, int]:
     """Settings of a run in which instances may encode for others; none if the policy never lets them."""
     decider, routing = bound["encoding"], bound["encode_routing"]
     if decider.flag("NEVER_ENCODES_APART", False):
@@ -113,6 +113,9 @@ def _when_encoded(bound: Mapping[str, BoundPolicy]) -> dict[str, int]:
         **settings_of(decider.needs | routing.needs),
         "encodes_apart": True,
         "n_encode_scorers": len(routing.scorers),
+        "first_encode_scorer": sum(
+            map(len, (bound["routing"].scorers, bound["filtering"].filters, prefill_routing.scorers))
+        ),
         "looks": True,
     }
 
@@ -172,6 +175,7 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "n_prefill_scorers": 0,
         "encodes_apart": False,
         "n_encode_scorers": 0,
+        "first_encode_scorer": 0,
         "gate_expects_output": "expected_output_tokens" in policies["queue_order"].needs,
     }
 
