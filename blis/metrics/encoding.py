@@ -1,5 +1,7 @@
 """How images, audio and video were encoded: with the prompts that need them, or apart; nothing where they are text."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from blis.cluster.instances import Cluster
@@ -30,6 +32,16 @@ def encoding_figures(cluster: Cluster, requests: Requests, outcome: Outcome) -> 
         **figures_ms("multimodal_ttft", ttft_us[first]),
         **(_apart(cluster, encoding, outcome, first) if cluster.encodes_apart else {}),
     }
+
+
+def encoding_notes(cluster: Cluster, requests: Requests, outcome: Outcome) -> Iterator[str]:
+    """A note where instances that do nothing but encode had nothing to do: mostly nobody said when they should."""
+    if not cluster.encodes_apart or (outcome.encoding is not None and outcome.encoding.n_sent > 0):
+        return
+    n_idle = sum(one.role == "encode" for one in cluster.instances)
+    has_media = bool((requests.text_tokens < requests.input_tokens).any())
+    why = "encoding=always-multimodal would send it there" if has_media else "no request has images, audio or video"
+    yield f"instances of the role encode were sent nothing ({n_idle} of {len(cluster.instances)}): {why}"
 
 
 def _apart(

@@ -35,6 +35,10 @@ def test_left_alone_everybody_encodes_with_the_prompts(run: Callable[..., Ran], 
     metrics = json.loads(ran.out)
     assert (metrics["encoded_apart_requests"], metrics["encode_utilization"]) == (0, 0)
     assert metrics["encoder_busy_s"] > 0
+    assert (
+        "instances of the role encode were sent nothing (1 of 5): encoding=always-multimodal would send it there"
+        in ran.err
+    )
     assert "encoding" not in yaml.safe_load(next(tmp_path.rglob("policies.yaml")).read_text())
 
 
