@@ -12,7 +12,7 @@ from typing import Any
 from tests.reference.naive import RANKS, Event
 from tests.reference.naive_instance import Instance
 from tests.reference.naive_latency import Share
-from tests.reference.naive_request import Request
+from tests.reference.naive_request import Keys, Request
 from tests.reference.naive_semantics import PRESETS, Semantics
 from tests.reference.naive_transfers import DividedInstance, DividedSimulator
 
@@ -47,7 +47,7 @@ class EncodingInstance(DividedInstance):
         return math.ceil(self.encoder["base_us"] + self.encoder["token_us"] * tokens)
 
     def _taken(self, request: Request, most: int, now: int) -> Share | None:
-        has_come = request in self.loaded
+        has_come = request in self.loaded and request.position == request.known
         share = super()._taken(request, most, now)
         if has_come:
             self.replayed.append(request)
@@ -83,18 +83,17 @@ class EncodingSimulator(DividedSimulator):
         super().__init__(case, rows, semantics)
         self.encoder: dict[str, Any] = case["encoder"]
         self.media = {request.row: Media(row["image_tokens"]) for request, row in zip(self.requests, rows, strict=True)}
-        keys = self.instances[0].pool.keys
-        self.instances = [
-            EncodingInstance(index, case, self.latencies[index], keys, semantics) for index in range(case["instances"])
-        ]
         for instance in self.instances:
-            instance.begin(self.legs)
             instance.media, instance.encoder, instance.replayed = self.media, self.encoder, []
-        self.eyes.instances = self.instances  # type: ignore[assignment]
-        self.eyes._read()
         self.turns["encode"] = type(self.turns["decode"])()
         self.n_moving = 0
         self.depths: list[int] = []
+
+    def _made_instances(self, keys: Keys) -> list[Instance]:
+        return [
+            EncodingInstance(index, self.case, self.latencies[index], keys, self.semantics)
+            for index in range(self.case["instances"])
+        ]
 
     def _schedule(
         self, time_us: int, kind: str, instance: Instance | None = None, request: Request | None = None

@@ -58,6 +58,7 @@ def engine(case: dict[str, Any], rows: list[dict[str, Any]], semantics: str) -> 
                 one,
                 role=role,
                 kv_bytes_per_token=divided["token_bytes"],
+                kv_layers=max(1, divided["layers"]),
                 encoder_base_us=float(encoder["base_us"]),
                 encoder_token_us=float(encoder["token_us"]),
                 embedding_token_bytes=encoder["embedding_bytes"],
@@ -69,6 +70,7 @@ def engine(case: dict[str, Any], rows: list[dict[str, Any]], semantics: str) -> 
             bandwidth_gb_per_s=divided["bytes_per_us"] / 1000,
             base_latency_us=divided["base_us"],
             contention="fair-share" if divided["shares"] else "none",
+            overlap="layer-wise" if divided["layers"] else "none",
         ),
         encoder=Encoder(
             bandwidth_gb_per_s=encoder["bytes_per_us"] / 1000,
