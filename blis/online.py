@@ -13,6 +13,7 @@ import numpy as np
 from blis.cluster.served_models import served_models
 from blis.engine import codes
 from blis.engine._jit import plain
+from blis.engine.encoding_apart import next_encoding_us
 from blis.engine.fields import SETTING_NAMES, WORKLOAD_COLUMNS, setting_record, workload_table
 from blis.engine.outside import compiled_abort
 from blis.engine.records import Records
@@ -131,6 +132,8 @@ class OnlineSimulation:
         times.append(int(cluster[codes.NEXT_ROUTING_US]))
         if self._settings.disaggregates:
             times.append(int(plain(next_transfer_us)(state)))
+        if self._settings.encodes_apart:
+            times.append(int(plain(next_encoding_us)(state)))
         if self._settings.has_gateway:
             times += [int(places[codes.NEXT_CYCLE_US]), int(places[codes.NEXT_SWEEP_US])]
         return min(times)

@@ -6,13 +6,17 @@ from typing import Any
 import numpy as np
 
 from blis.engine.codes import (
+    EMBEDDING_DEPTH_PEAK,
+    EMBEDDING_DEPTH_SUM,
     GATE_PEAK,
     N_ADMITTED,
     N_DIVIDED,
+    N_ENCODED_APART,
     N_EVICTIONS,
     N_REJECTED,
     N_RETURNED,
     N_ROUTED,
+    N_SENT_TO_ENCODERS,
     N_TRANSFERS,
     N_TURNED_AWAY,
     NO_TRACE,
@@ -162,6 +166,25 @@ class TransferOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class EncodingOutcome:
+    """How media were encoded: one entry per request, -1 where nobody else encoded for it, then one per instance."""
+
+    encode_instance: Int64Vector  #: that encoded for it, the last time
+    sent_us: Int64Vector  #: when it was sent there
+    started_us: Int64Vector  #: of the pass that encoded its media
+    encoded_us: Int64Vector  #: end of that pass
+    arrives_us: Int64Vector  #: when its embeddings were where its prompt was computed
+    depth: Int64Vector  #: transfers under way at the start of its own, itself included; 0: it had none
+    passes: Int64Vector  #: of the instance's encoder, with steps of the model or alone
+    tokens: Int64Vector  #: of media that these gave
+    encoding_us: Int64Vector  #: that these took
+    n_sent: int  #: decisions to encode apart; one that is routed again may be sent again
+    n_transfers: int  #: of embeddings, that started
+    depth_sum: int  #: of all that started
+    depth_peak: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Everything that a finished, or interrupted, simulation has to tell."""
 
@@ -181,6 +204,7 @@ class Outcome:
     swap: SwapOutcome | None  #: None where preempted requests compute anew
     retries: Int64Vector | None  #: (n,) how often each request has come again; None where no client does
     transfers: TransferOutcome | None  #: None where prefill and decode are never divided
+    encoding: EncodingOutcome | None  #: None where media are priced as text, or there are none
     trace: TraceLog | None  #: what was recorded, arrays cut to what there is; None without a trace
 
 
@@ -235,6 +259,7 @@ def outcome(simulation: Simulation) -> Outcome:
         swap=_swap(simulation),
         retries=state.gateway.requests.attempts.copy() if simulation.settings.retry_attempts > 0 else None,
         transfers=_transfers(simulation),
+        encoding=_encoding(simulation),
         trace=_recorded(simulation),
     )
 
@@ -316,6 +341,23 @@ def _transfers(simulation: Simulation) -> TransferOutcome | None:
         n_returns=int(places[TRANSFER_RETURNS]),
         depth_sum=int(places[TRANSFER_DEPTH_SUM]),
         depth_peak=int(places[TRANSFER_DEPTH_PEAK]),
+    )
+
+
+def _encoding(simulation: Simulation) -> EncodingOutcome | None:
+    if not simulation.settings.has_encoder:
+        return None
+    encoding = simulation.state.encoding
+    of_requests, places = encoding.requests.view(np.ndarray), encoding.places
+    of_instances = encoding.instances.view(np.ndarray)
+    names = ("encode_instance", "sent_us", "started_us", "encoded_us", "arrives_us", "depth")
+    return EncodingOutcome(
+        **{name: of_requests[name].copy() for name in names},
+        **{name: of_instances[name].copy() for name in ("passes", "tokens", "encoding_us")},
+        n_sent=int(places[N_SENT_TO_ENCODERS]),
+        n_transfers=int(places[N_ENCODED_APART]),
+        depth_sum=int(places[EMBEDDING_DEPTH_SUM]),
+        depth_peak=int(places[EMBEDDING_DEPTH_PEAK]),
     )
 
 

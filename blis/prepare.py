@@ -8,6 +8,7 @@ import numpy as np
 
 from blis.cluster.deployment import build_cluster
 from blis.cluster.disaggregation import disaggregation_settings
+from blis.cluster.encoder import encoder_settings
 from blis.cluster.fleet import fleet_settings, fleet_tables
 from blis.cluster.gateway import gateway_settings
 from blis.cluster.instances import Cluster
@@ -158,6 +159,7 @@ def prepared_run(cluster: PreparedCluster, policies: PreparedPolicies) -> Prepar
         *policies.scorers,
         *policies.filters,
         *policies.prefill_scorers,
+        *policies.encode_scorers,
     ]
     return PreparedRun(cluster, policies, addresses(functions))
 
@@ -219,6 +221,11 @@ def _checked_limits(cluster: Cluster, semantics: Semantics) -> Records:
             "cluster.disaggregation needs the semantics corrected or vllm-0.32; the recorded reference has no rules "
             "for a divided request."
         )
+    if cluster.encoder is not None and not semantics.copies_findable:
+        raise ConfigError(
+            "cluster.encoder needs the semantics corrected or vllm-0.32; the recorded reference prices images, audio "
+            "and video as text."
+        )
     return limits
 
 
@@ -254,6 +261,7 @@ def _cluster_settings(cluster: Cluster, semantics: Semantics, horizon_us: int | 
         **timeout_settings(cluster.request_timeout_us),
         "awaits_kv": cluster.moves_kv,
         **disaggregation_settings(cluster.disaggregation),
+        **encoder_settings(cluster.encoder),
         "horizon_us": codes.NEVER_US - 2 if horizon_us is None else horizon_us,
         "load_kind": codes.LOAD_PENDING if load_counts_once else codes.LOAD_IN_FLIGHT,
         "router_index_blocks": cluster.router_index_blocks or index_blocks,

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from enum import IntEnum
 
 from blis.engine import codes
+from blis.engine._jit import plain
 from blis.engine.aborting import ABORTED, LACKS_ROOM, TOO_EARLY, TOO_LATE
 from blis.engine.codes import CLOCK_US, DECISION, IS_DECIDED, N_ROUTED, STOP_AT_ROUTING, STUCK_INSTANCE
+from blis.engine.encoding_apart import next_encoding_us
 from blis.engine.growth import grown
 from blis.engine.laws import n_past
 from blis.engine.loop import compiled_loop
@@ -257,6 +259,7 @@ class Simulation:
         n_held = 0 if is_asked else places[codes.GATE_REQUESTS]  # who waits there will wait for ever
         all_routed = n_past(self.state) + n_held == len(self.requests)
         is_quiet = self.state.transfers.places[codes.START_ROOT] < 0
+        is_quiet = is_quiet and plain(next_encoding_us)(self.state) == codes.NEVER_US
         return bool(all_routed and is_quiet and self.state.instances.next_event_us.min() == codes.NEVER_US)
 
     def fork(self) -> "Simulation":

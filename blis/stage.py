@@ -110,6 +110,10 @@ class Stage:
             changed |= {"looks": True, "effects_are_local": False}
         if shared["has_transfers"]:
             changed |= run.prepared_policies.when_divided
+        if shared["has_encoder"] and self.cluster.cluster.encodes_apart and run.prepared_policies.when_encoded:
+            asked = {**shared, **own, **changed}
+            changed |= {name: value or asked[name] for name, value in run.prepared_policies.when_encoded.items()}
+            changed["effects_are_local"] = False
         return setting_record(**{**shared, **own, **changed})
 
     def state(self, settings: Records, workload: Workload | None = None) -> State:
@@ -146,6 +150,7 @@ class Stage:
             "draw_key": self._key("draws"),
             "acceptance_key": self._key("acceptance") if most_drafts > 0 else codes.NO_DRAFTS,
             "restricts_candidates": shared["restricts_candidates"] or self._asks_for_some(),
+            "has_encoder": shared["has_encoder"] and bool(self.workload.table.encoder_tokens.any()),
             "has_adapters": self._has_adapters(),
             "n_adapters": len(self.requests.adapters) if self._has_adapters() else 0,
             "n_segments": len(self.workload.segment_end),

@@ -63,7 +63,7 @@ def unloaded(cluster: Cluster, prompt_tokens: int, output_tokens: int, semantics
     semantics : Semantics      says whether who is alone keeps to the threshold of long prompts
     """
     # instances of one pool are one object
-    distinct = {id(one): one for one in cluster.instances}.values()
+    distinct = {id(one): one for one in cluster.instances if one.role != "encode"}.values()
     delay_us = cluster.admission_latency_us + cluster.routing_latency_us
     times = [_alone(one, cluster.latency, prompt_tokens, output_tokens, semantics) for one in distinct]
     return Unloaded(

@@ -15,6 +15,7 @@ from blis.cluster.catalog import (
     read_device,
     read_model,
 )
+from blis.cluster.encoder import embedding_bytes, media_token_us
 from blis.cluster.fleet_plan import Fleet, fleet_pools
 from blis.cluster.instances import Cluster, Instance
 from blis.cluster.kv_capacity import Load, kv_blocks, kv_bytes_per_token, weight_bytes
@@ -89,10 +90,14 @@ def build_cluster(
     """
     found = tuple(parts or look_up(plan, where))
     each: list[Instance] = []
+    first_model = next(place for place, pool in enumerate(plan.pools) if pool.role != "encode")
     for place, (pool, own) in enumerate(zip(plan.pools, found, strict=True)):
         at = _name(plan, place, where)
         with _located(at):
-            each.append(replace(_instance(plan, pool, own, at, semantics), pool=place))
+            # Instances that only encode compute no step of a model: any other pool's latency fills their place.
+            priced = first_model if pool.role == "encode" else place
+            latency = _latency_model(plan, plan.pools[priced], found[priced], at)
+            each.append(replace(_instance(plan, pool, own, at, semantics, latency), pool=place))
     fleet = _fleet(plan, found, where)
     token_bytes = [_kv_bytes_per_token(plan, place, one, where) for place, one in enumerate(found)]
     counts = [pool.maximum for pool in fleet.pools] if fleet else [pool.count for pool in plan.pools]
@@ -112,6 +117,7 @@ def build_cluster(
         kv_tiers=_kv_tiers(plan, token_bytes, counts, [one.place.tensor_parallel for one in found]),
         swap=_swap_space(plan, found, counts, where),
         disaggregation=plan.disaggregation,
+        encoder=plan.encoder,
     )
 
 
@@ -210,12 +216,18 @@ def _name(plan: ClusterPlan, place: int, where: str) -> str:
     return where if len(plan.pools) == 1 else f"{where}.instances[{place}]"
 
 
-def _instance(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics: Semantics) -> Instance:
+def _instance(
+    plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics: Semantics, latency: LatencyModel
+) -> Instance:
+    if pool.kv_blocks is not None:
+        blocks = pool.kv_blocks
+    else:  # who only encodes has no KV
+        blocks = 1 if pool.role == "encode" else _derived_blocks(plan, pool, parts, where, semantics)
     return Instance(
-        kv_blocks=pool.kv_blocks or _derived_blocks(plan, pool, parts, where, semantics),
+        kv_blocks=blocks,
         max_running_requests=pool.max_running_requests,
         step_token_budget=pool.step_token_budget,
-        latency=_latency_model(plan, pool, parts, where),
+        latency=latency,
         long_prefill_threshold_tokens=pool.long_prefill_threshold_tokens,
         max_model_len_tokens=parts.longest_tokens,
         async_scheduling=pool.async_scheduling,
@@ -232,6 +244,7 @@ def _instance(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics
         tensor_parallel=parts.place.tensor_parallel,
         price_per_hour=_price_per_hour(pool, parts),
         **_kv_shape(plan, pool, parts, where),
+        **_encoder_numbers(plan, pool, parts, where),
     )
 
 
@@ -267,6 +280,25 @@ def _kv_shape(plan: ClusterPlan, pool: Pool, parts: Parts, where: str) -> dict[s
         assert model is not None  # for the type checker
         given = kv_bytes_per_token(model, parts.place.tensor_parallel, pool.kv_cache_dtype)
     return {"kv_bytes_per_token": given, "kv_layers": model.layers if model is not None else 1}
+
+
+def _encoder_numbers(plan: ClusterPlan, pool: Pool, parts: Parts, where: str) -> dict[str, Any]:
+    """What encoding takes on an instance, where the cluster says that it takes anything."""
+    encoder = plan.encoder
+    if encoder is None:
+        return {}
+    model, device = parts.model, parts.device
+    if model is None and pool.model is not None and encoder.needs_model:
+        model = read_model(pool.model, pool.model_config_folder)
+    if device is None and encoder.us_per_token is None and parts.place.gpu:
+        device = read_device(parts.place.gpu, pool.hardware_folder)
+    numbers = {
+        "encoder_base_us": encoder.base_us,
+        "encoder_token_us": media_token_us(encoder, model, device, where),
+    }
+    if pool.role == "encode":
+        numbers["embedding_token_bytes"] = embedding_bytes(encoder, model, where)
+    return numbers
 
 
 def _price_per_hour(pool: Pool, parts: Parts) -> float | None:

@@ -6,6 +6,7 @@ from blis.engine.codes import NEVER_US
 from blis.engine.fleet_fields import FAILURE_FIELDS, POOL_FIELDS
 from blis.engine.fleet_start import FleetTables
 from blis.engine.records import records
+from blis.foundation.roles import BITS, DECODE
 from blis.foundation.units import US_PER_S
 
 
@@ -15,7 +16,7 @@ def fleet_settings(cluster: Cluster) -> dict[str, int]:
     autoscaling = fleet.autoscaling if fleet else None
     return {
         "has_fleet": fleet is not None,
-        "restricts_candidates": fleet is not None or any(one.role == "prefill" for one in cluster.instances),
+        "restricts_candidates": fleet is not None or any(not BITS[one.role] & DECODE for one in cluster.instances),
         "n_pools": len(fleet.pools) if fleet else 0,
         "scales": autoscaling is not None,
         "scaling_tick_us": _us(autoscaling.tick_s) if autoscaling else 0,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blis.cluster.disaggregation import Disaggregation
+from blis.cluster.encoder import Encoder
 from blis.cluster.fleet_plan import Fleet
 from blis.cluster.gateway import Gateway
 from blis.cluster.kv_tiers import KvTiers
@@ -21,6 +22,8 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.roles import BITS
 from blis.foundation.semantics import CORRECTED, Semantics
 from blis.foundation.units import frozen
+
+_ENCODER_NUMBERS = ("encoder_base_us", "encoder_token_us", "embedding_token_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class Instance:
     lora: LoraCosts = NO_LORA  #: adapters that it serves, and what they cost
     kv_bytes_per_token: float = 0.0  #: KV of a token on each GPU; 0: unknown
     kv_layers: int = 1  #: that have KV
+    encoder_base_us: float = 0.0  #: of each pass of its encoder of images, audio and video
+    encoder_token_us: float = 0.0  #: of each token that the pass gives
+    embedding_token_bytes: float = 0.0  #: of what it sends for each of these, where it encodes for others
     pool: int = 0  #: place in the plan of the pool that it belongs to
 
 
@@ -70,6 +76,7 @@ class Cluster:
     request_timeout_us: int | None = None  #: from arrival until a client gives up, wherever; None: nobody does
     swap: SwapSpace | None = None  #: where blocks of preempted requests go; None: they are computed anew
     disaggregation: Disaggregation | None = None  #: prefill and decode may be divided; None: they never are
+    encoder: Encoder | None = None  #: what encoding media takes; None: they are priced as text
 
     def __post_init__(self) -> None:
         if not self.instances:
@@ -81,6 +88,11 @@ class Cluster:
         loads_apart = self.kv_tiers is not None and self.kv_tiers.plan.load == "request"
         swaps_apart = self.swap is not None and self.swap.plan.copies == "beside"
         return loads_apart or swaps_apart or self.disaggregation is not None
+
+    @property
+    def encodes_apart(self) -> bool:
+        """Whether there are instances that do nothing but encode for others."""
+        return any(one.role == "encode" for one in self.instances)
 
     def limits(self, semantics: Semantics = CORRECTED) -> Records:
         """The instances' numbers as the kernel reads them; the semantics say what an instance leaves open."""
@@ -105,6 +117,7 @@ class Cluster:
             row["context_low_tokens"], row["context_high_tokens"] = one.context_length_range or (-1, -1)
             row |= {"kv_kind": models.index(one.model), "kv_layers": one.kv_layers}
             row["kv_bytes_per_token"] = one.kv_bytes_per_token
+            row |= {name: getattr(one, name) for name in _ENCODER_NUMBERS}
             row["serves"] = sum(1 << names.index(name) for name in one.served_model_names)
             row |= {
                 "queueing_us": one.latency.queueing_us,

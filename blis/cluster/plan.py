@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from blis.cluster.autoscaling import Autoscaling, of_pool
 from blis.cluster.disaggregation import Disaggregation
+from blis.cluster.encoder import Encoder
 from blis.cluster.failures import Failure, failures_from
 from blis.cluster.gateway import Gateway
 from blis.cluster.kv_capacity import KV_CACHE_DTYPES
@@ -101,7 +102,7 @@ class Pool:
     prefix_caching: bool | None = None  #: blocks can be found again; None: as the semantics have it, which is yes
     speculative: Speculative | None = None  #: drafts of every decode; None: none
     lora: Lora | None = None  #: adapters that it serves, and what they cost; None: they only tell prompts apart
-    role: str = "both"  #: one of blis.foundation.roles: prefill, decode, both
+    role: str = "both"  #: one of blis.foundation.roles: prefill, decode, both, encode
     #: prompts that it is meant for, from and to so many tokens; None: any
     context_length_range: tuple[int, int] | None = None
     served_model_names: tuple[str, ...] | None = None  #: under which requests ask for it; None: its model's name
@@ -130,6 +131,7 @@ class ClusterPlan:
     request_timeout_us: int | None = None  #: ≥ 1, from arrival until a client gives up, wherever; None: nobody does
     swap: SwapPlan | None = None  #: where blocks of preempted requests go; None: they are computed anew
     disaggregation: Disaggregation | None = None  #: prefill and decode may be divided; None: they never are
+    encoder: Encoder | None = None  #: what encoding images, audio and video takes; None: they are priced as text
 
 
 def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
@@ -142,7 +144,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     """
     known = (
         *("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway", "kv_tiers", "disaggregation"),
-        *("preemption_mode", "swap", "request_timeout_s"),
+        *("preemption_mode", "swap", "request_timeout_s", "encoder"),
         *_FLEET_KEYS,
     )
     given = check_keys(where, mapping, known)
@@ -189,6 +191,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
         kv_tiers=kv_tiers,
         swap=swap_plan(where, given.get("preemption_mode"), given.get("swap")),
         disaggregation=_disaggregation(given.get("disaggregation"), pools, where),
+        encoder=_encoder(given.get("encoder"), pools, where),
         **numbers,  # type: ignore[arg-type]
     )
 
@@ -211,7 +214,8 @@ def _check_roles(pools: Sequence[Pool], where: str) -> None:
         if pool.model not in decoded:
             raise ConfigError(
                 f"{where}.instances[{place}].role must be decode or both in one of the pools of "
-                f"{shown(pool.model) if pool.model else 'a model'}; all of them only prefill."
+                f"{shown(pool.model) if pool.model else 'a model'}; all of them only "
+                f"{' or '.join(sorted({one.role for one in pools if one.model == pool.model}, reverse=True))}."
             )
 
 
@@ -221,7 +225,7 @@ def _disaggregation(mapping: object, pools: Sequence[Pool], where: str) -> Disag
         return None
     divided = Disaggregation.from_mapping(f"{where}.disaggregation", mapping)
     for model in {pool.model for pool in pools}:
-        own = [pool for pool in pools if pool.model == model]
+        own = [pool for pool in pools if pool.model == model and pool.role != "encode"]
         prefill = sum(pool.count for pool in own if BITS[pool.role] & PREFILL)
         if prefill and sum(pool.count for pool in own) > 1:
             return divided
@@ -230,6 +234,18 @@ def _disaggregation(mapping: object, pools: Sequence[Pool], where: str) -> Disag
         f"of the role prefill or both, another of the role decode or both; got roles "
         f"{', '.join(f'{pool.count} x {pool.role}' for pool in pools)}."
     )
+
+
+def _encoder(mapping: object, pools: Sequence[Pool], where: str) -> Encoder | None:
+    """What encoding takes; nobody can do it alone where that is not known."""
+    encoder = None if mapping is None else Encoder.from_mapping(f"{where}.encoder", mapping)
+    for place, pool in enumerate(pools):
+        if pool.role == "encode" and encoder is None:
+            raise ConfigError(
+                f"{where}.instances[{place}].role must not be encode without {where}.encoder, which says what encoding "
+                f"takes, such as {{us_per_token: 12}}; got none."
+            )
+    return encoder
 
 
 def _latency(own: object, shared: object, where: str) -> tuple[str, Any]:

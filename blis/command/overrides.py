@@ -15,7 +15,7 @@ from blis.foundation.words import shown
 QUESTIONS = (
     *("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction", "scaling"),
     *("saturation", "fairness", "queue_order", "ceiling", "tiering"),
-    *("disaggregation", "prefill_routing"),
+    *("disaggregation", "prefill_routing", "encoding", "encode_routing"),
 )
 GROUPS = ("cluster", "workload")
 #: Texts with commas or symbols in them: one value, never a sweep. To sweep over them, quote each.

@@ -33,6 +33,8 @@ SIGNATURES = {
     "tiering": views.LOAD,
     "disaggregation": views.DISAGGREGATE,
     "prefill_routing": views.ROUTE,
+    "encoding": views.ENCODE_APART,
+    "encode_routing": views.ROUTE,
     "latency": views.STEP_TIME,
 }
 

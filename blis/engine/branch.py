@@ -58,6 +58,8 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
             branch.transfers.legs[request] = base.transfers.legs[request]
         if world.settings.swaps:
             branch.swap.requests[request] = base.swap.requests[request]
+        if base.encoding.requests.shape[0] > 0:
+            branch.encoding.requests[request] = base.encoding.requests[request]
         if base.gateway.requests.shape[0] > 0:
             branch.gateway.requests[request] = base.gateway.requests[request]
         if world.settings.has_adapters:
@@ -88,6 +90,10 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
             _copy_rows(base.prompts[instance], branch.prompts[instance])
     if world.settings.has_transfers:
         _copy_vector(base.transfers.places, branch.transfers.places)
+    if world.settings.has_encoder:
+        _copy_vector(base.encoding.places, branch.encoding.places)
+        for instance in range(world.settings.n_instances):
+            branch.encoding.instances[instance] = base.encoding.instances[instance]
     if world.settings.has_gateway:
         _copy_gateway(base, branch)
     if world.settings.cache_signal_delay_us > 0:

@@ -9,7 +9,7 @@ from blis.engine.choice import is_among
 from blis.engine.codes import N_CANDIDATES
 from blis.engine.state import State
 from blis.engine.views import World
-from blis.foundation.roles import DECODE, PREFILL
+from blis.foundation.roles import DECODE, ENCODE, PREFILL
 
 
 @kernel
@@ -34,6 +34,12 @@ def find_prefillers(world: World, state: State, request: int, decode: int) -> in
     table = world.workload.table
     _list_servers(world, state, table.model[request], table.adapter[request], PREFILL)
     return keep_usable(world, state, decode)
+
+
+@kernel
+def find_encoders(world: World, state: State, request: int) -> int:
+    """List the instances that may encode for a request, whatever its adapter; return how many they are."""
+    return _list_servers(world, state, world.workload.table.model[request], -1, ENCODE)
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Asking the routing policies: the one that chooses who serves, and the one that chooses who computes a prompt."""
+"""Asking the routing policies: those that choose who serves, who computes a prompt, and who encodes."""
 
 from typing import Any
 
@@ -9,9 +9,11 @@ from blis.engine.reference import by_reference, setter_of
 from blis.engine.signals import view_at
 from blis.engine.state import State
 from blis.engine.views import (
+    ENCODE_ROUTING,
     FIRST_SCORER,
     PREFILL_ROUTING,
     ROUTES,
+    ROUTES_ENCODER,
     ROUTES_PREFILL,
     ROUTING,
     RouterView,
@@ -61,6 +63,22 @@ def choose_prefiller(world: World, state: State, view: RouterView, request: int,
         score_at(world.answers[first + scorer])(view, seen, state.scratch.scorer_scores[scorer])
     chosen = route_at(world.answers[ROUTES_PREFILL])(
         view, seen, world.parameters[PREFILL_ROUTING], world.memory[PREFILL_ROUTING], state.scratch.scores
+    )
+    _view_with(view, settings.n_scorers)
+    return chosen
+
+
+@kernel
+def choose_encoder(world: World, state: State, view: RouterView, request: int, now_us: int) -> int:
+    """The same of those who may encode, by the policy and the scorers for them."""
+    settings = world.settings
+    view = _view_with(view_at(world, state, view, now_us), settings.n_encode_scorers)
+    seen = by_reference(request_view(world, state, request))
+    first = FIRST_SCORER + settings.first_encode_scorer
+    for scorer in range(settings.n_encode_scorers):
+        score_at(world.answers[first + scorer])(view, seen, state.scratch.scorer_scores[scorer])
+    chosen = route_at(world.answers[ROUTES_ENCODER])(
+        view, seen, world.parameters[ENCODE_ROUTING], world.memory[ENCODE_ROUTING], state.scratch.scores
     )
     _view_with(view, settings.n_scorers)
     return chosen

@@ -14,10 +14,13 @@ GATEWAY_REJECTED, GATEWAY_EXPIRED, GATEWAY_DISPLACED, TIMED_OUT, GATEWAY_QUEUED 
 AWAITING_KV, AWAITING_TRANSFER = range(13, 15)
 GATEWAY_EVICTED = 15  # taken away from an instance for a more urgent one
 CLIENT_LEFT = 16  # its client has gone before the answer had ended: cancelled from outside, see `blis.engine.aborting`
+# Of requests whose media another instance encodes: there, waiting or served; and on the way from there.
+ENCODING, AWAITING_EMBEDDINGS = range(17, 19)
 STATUS_NAMES = (
     *("not_started", "queued", "running", "completed", "rejected", "dropped", "unroutable", "lost"),
     *("gateway_rejected", "gateway_expired", "gateway_displaced", "timed_out", "gateway_queued"),
     *("awaiting_kv", "awaiting_transfer", "gateway_evicted", "cancelled"),
+    *("encoding", "awaiting_embeddings"),
 )
 #: Those of the gateway: without one nobody is ever in them.
 GATEWAY_STATUSES = (
@@ -30,6 +33,9 @@ MOVING_STATUSES = (AWAITING_KV, AWAITING_TRANSFER)
 
 #: Those of simulations whose requests come from outside: elsewhere no client goes away.
 ONLINE_STATUSES = (CLIENT_LEFT,)
+
+#: Those of clusters in which instances encode for others.
+ENCODING_STATUSES = (ENCODING, AWAITING_EMBEDDINGS)
 
 # Where the KV of a request's prompt is, if another instance computes it than decodes.
 (
@@ -50,6 +56,17 @@ ONLINE_STATUSES = (CLIENT_LEFT,)
     TRANSFER_RETURNS,  # requests that were handed back because their transfer could not be
     N_DIVIDED,  # decisions to divide a request
     N_TRANSFER_PLACES,
+) = range(7)
+
+# Places of `encoding.places`.
+(
+    ARRIVAL_OF_EMBEDDINGS_ROOT,  # heap of requests whose embeddings are on their way, by the time of their arrival
+    N_MOVING_EMBEDDINGS,  # how many those are
+    N_ENCODED_APART,  # transfers that have started
+    EMBEDDING_DEPTH_SUM,  # transfers under way at each start, that one included, summed over starts
+    EMBEDDING_DEPTH_PEAK,
+    N_SENT_TO_ENCODERS,  # decisions to let another instance encode
+    N_ENCODING_PLACES,
 ) = range(7)
 
 # Why the kernel came back.
@@ -206,7 +223,8 @@ NOT_ASKED, ASKED, ANSWERED = range(3)
     LOADED_US,  # when what members load within the step is there; 0: nothing
     ADAPTER_TOKENS,  # that are computed with an adapter
     ADAPTER_LOAD_US,  # time that loading adapters takes
+    ENCODER_TOKENS,  # of images, audio and video that are encoded with the step
     N_STEP_PLACES,
-) = range(30)
+) = range(31)
 
 BETWEEN_STEPS, SERVING, TAKING = range(3)

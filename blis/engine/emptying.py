@@ -12,6 +12,8 @@ from blis.engine.aside import bring_back
 from blis.engine.awaiting_kv import next_awaiting, stop_awaiting
 from blis.engine.claims import EMPTY, has_claims, leave_claim
 from blis.engine.codes import (
+    AWAITING_EMBEDDINGS,
+    ENCODING,
     FIXED_ORDER,
     HELD,
     KV_LOST,
@@ -24,6 +26,8 @@ from blis.engine.codes import (
     RETURN_ROOT,
     TRANSFERRING,
 )
+from blis.engine.encoding import forget_encoding
+from blis.engine.encoding_apart import stop_encoding
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
 from blis.engine.forgetting import forget_cache, forget_sent, give_back_pieces
 from blis.engine.gate_record import forget_running, note_taken_away
@@ -66,6 +70,8 @@ def empty_instance(world: World, state: State, instance: int, loses: int, now_us
     instances, cluster = state.instances, state.scratch.cluster
     _complete_announced(world, state, instance)
     before = cluster[N_RETURNED] + cluster[N_LOST]
+    if world.settings.encodes_apart:  # what an instance encodes is in no batch
+        take_encoding(world, state, instance, loses, now_us)
     if world.settings.has_adapters:
         bring_back(world, state, instance)
     for place in range(instances.running_requests[instance]):
@@ -152,6 +158,19 @@ def take_divided(world: World, state: State, instance: int, loses: int, now_us: 
 
 
 @kernel
+def take_encoding(world: World, state: State, instance: int, loses: int, now_us: int) -> None:
+    """Take away whose media are encoded for an instance that dies, or by one, and whose embeddings it was sending."""
+    encoding, requests = state.encoding, state.requests
+    for request in range(requests.shape[0]):
+        if requests.status[request] == ENCODING or requests.status[request] == AWAITING_EMBEDDINGS:
+            target = requests.instance[request]
+            if target == instance or encoding.requests.encode_instance[request] == instance:
+                stop_encoding(world, state, request)
+                take_away(world, state, target, request, loses, now_us)
+    encoding.instances.ends_us[instance] = NEVER_US
+
+
+@kernel
 def begin_life(world: World, state: State, request: int) -> None:
     """Make a request as it was before it was routed, but for what it has cost so far."""
     requests = state.requests
@@ -187,6 +206,8 @@ def begin_life(world: World, state: State, request: int) -> None:
         state.drafts.accepted_tokens[request] = 0
     if world.settings.has_adapters:
         state.adapters.requests.shut_out_us[request] = -1
+    if world.settings.has_encoder:
+        forget_encoding(state, request)
 
 
 @kernel

@@ -30,6 +30,7 @@ WORKLOAD_FIELDS = {
     "ttft_target_us": (_I, 0),  # within which its first token is due, see blis.foundation.slo_targets
     "model": (_I, -1),  # that it asks for: its place among the names that the cluster serves; -1: whichever is served
     "adapter": (_I, -1),  # of the model's weights (LoRA) that it is computed with; -1: none
+    "encoder_tokens": (_I, 0),  # of its prompt that are images, audio and video
     "session": (_I, 0),
     "turn": (_I, 0),  # of the session, from 0
     "think_us": (_I, 0),  # from the end of the request that it follows to its arrival
@@ -70,6 +71,9 @@ LIMIT_FIELDS = {
     "lora_step_us": (_F, 0.0),  # by which a step with adapters is longer
     "lora_adapter_us": (_F, 0.0),  # and by each adapter that it uses
     "lora_token_us": (_F, 0.0),  # and by each token that it computes with one
+    "encoder_base_us": (_F, 0.0),  # of each pass of the encoder
+    "encoder_token_us": (_F, 0.0),  # of each token of media that it gives
+    "embedding_token_bytes": (_F, 0.0),  # of what is sent for each of these, where the instance encodes for others
 }
 
 # Numbers that hold for a whole run; one record.
@@ -150,6 +154,13 @@ SETTING_FIELDS = {
     "transfer_bytes_per_ms": (_I, 1),
     "transfers_share": (_I, 0),  # those under way share the bandwidth
     "transfers_overlap": (_I, 0),  # layers are sent while the next are computed
+    "has_encoder": (_I, 0),  # requests have images, audio or video, and encoding them takes time
+    "encodes_apart": (_I, 0),  # and a policy may let other instances do it
+    "n_encode_scorers": (_I, 0),  # of the policy that chooses among those
+    "first_encode_scorer": (_I, 0),  # their place behind all scorers and filters
+    "embedding_base_us": (_I, 0),  # of each transfer of embeddings
+    "embedding_bytes_per_ms": (_I, 1),
+    "embeddings_share": (_I, 0),  # those under way share the bandwidth
     "awaits_kv": (_I, 0),  # requests may wait for KV that comes from elsewhere, see blis.engine.awaiting_kv
     "gate_capacity_requests": (_I, 0),  # that may wait there; NEVER_US: any number
     "gate_ttl_us": (_I, 0),  # from the enqueueing, after which a waiting request expires; NEVER_US: it never does
@@ -469,6 +480,8 @@ KNOWN = {
     "has_transfers": 0,
     "disaggregates": 0,
     "has_adapters": 0,
+    "has_encoder": 0,
+    "encodes_apart": 0,
     "n_tiers": 0,
     "shares_tier": 0,
     "swaps": 0,

@@ -7,6 +7,7 @@ from blis.engine.codes import (
     AWAITING_KV,
     AWAITING_TRANSFER,
     DROPPED,
+    ENCODING,
     GATE_REQUESTS,
     N_ABANDONED,
     N_CANCELLED,
@@ -15,6 +16,7 @@ from blis.engine.codes import (
     N_GATEWAY_EVICTED,
     N_GATEWAY_REJECTED,
     N_LOST,
+    N_MOVING_EMBEDDINGS,
     N_REJECTED,
     N_RETURNED,
     N_ROUTED,
@@ -51,10 +53,14 @@ def check_conservation(state: State) -> None:
         int(cluster[place]) for place in (N_REJECTED, N_UNROUTABLE, N_LOST, N_CANCELLED)
     )
     ended, held = _ends_at_gateway(state), int(state.gateway.places[GATE_REQUESTS])
+    waiting, served, embeddings = _at_encoders(state)
+    queued, running = queued - waiting, running - served  # who only encodes counts what is there as others do
+    pending -= waiting + served + embeddings  # the router has sent them
     not_started = len(requests) - _routed(state) - rejected - unroutable - sum(ended) - held - cancelled + pending
     counted = (
         *(not_started, queued, running, completed, rejected, dropped, unroutable, lost),
         *(*ended[:4], held, *moving, ended[4], cancelled),
+        *(waiting + served, embeddings),
     )
     counts = np.bincount(requests["status"], minlength=len(STATUS_NAMES)).tolist()
     for name, expected, got in zip(STATUS_NAMES, counts, counted, strict=True):
@@ -63,6 +69,13 @@ def check_conservation(state: State) -> None:
                 f"conservation: {name}_requests must be {expected}, the requests in that state; instances and router "
                 f"counted {got}. This is a bug of the simulator."
             )
+
+
+def _at_encoders(state: State) -> tuple[int, int, int]:
+    """How many requests wait to be encoded apart, are being encoded, and have embeddings on their way."""
+    encoders = state.encoding.instances.view(np.ndarray)
+    moving = int(state.encoding.places[N_MOVING_EMBEDDINGS])
+    return int(encoders["waiting_requests"].sum()), int(encoders["served_requests"].sum()), moving
 
 
 def _routed(state: State) -> int:
@@ -123,25 +136,45 @@ def _check_requests(workload: Workload, limits: Records, state: State, instance:
     """Each routed request is pending, waiting, running, completed or dropped, and counted once."""
     counters, requests = state.instances[instance], state.requests
     here = requests.status[requests.instance == instance]
-    _require("waiting requests are counted", instance, int((here == QUEUED).sum()), int(counters.queued_requests))
-    _require("running requests are counted", instance, int((here == RUNNING).sum()), int(counters.running_requests))
+    waiting, served = _check_encoder(workload, state, instance)
+    queued, running = int(counters.queued_requests) - waiting, int(counters.running_requests) - served
+    _require("waiting requests are counted", instance, int((here == QUEUED).sum()), queued)
+    _require("running requests are counted", instance, int((here == RUNNING).sum()), running)
     awaiting = int((here == AWAITING_KV).sum())
     _require("requests that wait for KV are counted", instance, awaiting, int(counters.awaiting_kv_requests))
     held = int((here == AWAITING_TRANSFER).sum())
     _require("requests whose KV is to leave are counted", instance, held, int(counters.awaiting_transfer_requests))
     _require("dropped requests are counted", instance, int((here == DROPPED).sum()), int(counters.dropped_requests))
     ended = int(counters.completed_requests + counters.dropped_requests)
-    _require("in flight is routed and not ended", instance, len(here) - ended, int(counters.in_flight_requests))
-    waiting = (requests.instance == instance) & (requests.status == QUEUED)
-    tokens = int((requests.text_tokens - requests.stored_tokens)[waiting].sum())
-    if len(state.swap.requests):
-        tokens -= int(state.swap.requests.tokens[waiting].sum())
-    _require("waiting tokens are counted", instance, tokens, int(counters.queued_tokens))
+    in_flight = int(counters.in_flight_requests) - waiting - served
+    _require("in flight is routed and not ended", instance, len(here) - ended, in_flight)
+    if waiting == 0:
+        queue = (requests.instance == instance) & (requests.status == QUEUED)
+        tokens = int((requests.text_tokens - requests.stored_tokens)[queue].sum())
+        if len(state.swap.requests):
+            tokens -= int(state.swap.requests.tokens[queue].sum())
+        _require("waiting tokens are counted", instance, tokens, int(counters.queued_tokens))
     excess = max(0, int(counters.running_requests) - int(limits.max_running_requests[instance]))
     _require("a batch keeps to its largest size", instance, 0, excess)
-    batch = state.batches.members[instance, : counters.running_requests]
+    batch = state.batches.members[instance, :running]
     ranks = requests.batch_rank[batch]
     _require("a batch is in the order of taking", instance, 0, int((np.diff(ranks) <= 0).sum()))
+
+
+def _check_encoder(workload: Workload, state: State, instance: int) -> tuple[int, int]:
+    """Each request whose media are encoded for another instance waits or is served here, and is counted so."""
+    if not len(state.encoding.instances):
+        return 0, 0
+    counters, encoded = state.encoding.instances[instance], state.encoding.requests
+    here = (state.requests.status == ENCODING) & (encoded.encode_instance == instance)
+    waiting = int((here & (encoded.started_us < 0)).sum())
+    _require("requests that wait for an encoder are counted", instance, waiting, int(counters.waiting_requests))
+    served = int(here.sum()) - waiting
+    _require("requests that are encoded are counted", instance, served, int(counters.served_requests))
+    if waiting > 0:
+        tokens = int(workload.table.encoder_tokens[here & (encoded.started_us < 0)].sum())
+        _require("waiting tokens of media are counted", instance, tokens, int(state.instances.queued_tokens[instance]))
+    return waiting, served
 
 
 def _check_adapters(workload: Workload, limits: Records, state: State, instance: int) -> None:

@@ -27,6 +27,7 @@ from blis.engine.codes import (
     WATCHED,
 )
 from blis.engine.dispatching import next_gateway_event, run_cycle
+from blis.engine.encoding_apart import next_encoding_us, run_next_encoding
 from blis.engine.endings import has_ended
 from blis.engine.events import advance
 from blis.engine.evicting import has_room_to_evict
@@ -72,6 +73,8 @@ def next_cluster_event(world: World, state: State) -> int:
         event_us = min(event_us, next_transfer_us(state))
     if settings.times_out:
         event_us = min(event_us, next_giving_up_us(state))
+    if settings.encodes_apart:
+        event_us = min(event_us, next_encoding_us(state))
     find_next_routing(world, state)
     return min(event_us, cluster[NEXT_ROUTING_US])
 
@@ -174,6 +177,11 @@ def run_until(world: World, state: State, until_us: int) -> int:
             status = start_next_transfer(world, state, view, event_us)
             if world.settings.has_gateway:
                 ask_again(world, state, event_us)  # what is in flight where has changed
+        elif world.settings.encodes_apart and next_encoding_us(state) == event_us:
+            run_next_encoding(world, state, event_us)
+            status = DONE
+            if world.settings.has_gateway:
+                ask_again(world, state, event_us)
         elif world.settings.has_gateway:
             status = _serve_gateway(world, state, view, is_admission, event_us)
         elif is_admission:

@@ -27,6 +27,7 @@ from blis.engine.codes import (
     REPLAYED,
     UNDER_WAY,
 )
+from blis.engine.encoding import take_back_encoding
 from blis.engine.gate_record import forget_running
 from blis.engine.handing_over import is_prefill_leg
 from blis.engine.heap import remove_finish
@@ -136,6 +137,8 @@ def _take_back_chunk(world: World, state: State, request: int) -> None:
     requests.computed_tokens[request] -= chunk
     if world.settings.has_adapters:
         step[ADAPTER_TOKENS] -= adapter_tokens(world, request, chunk)
+    if world.settings.has_encoder:
+        take_back_encoding(state, request)
     if is_replayed(world, state, request, start, chunk):
         step[DECODE_REQUESTS] -= 1
         step[DECODE_CONTEXT] -= start

@@ -15,6 +15,7 @@ from blis.engine.codes import (
     PREFILL_X2,
     REPLAYED,
 )
+from blis.engine.encoding import encode_chunk
 from blis.engine.holding import store_tokens
 from blis.engine.state import State
 from blis.engine.views import World
@@ -61,6 +62,8 @@ def compute_chunk(world: World, state: State, instance: int, request: int, chunk
     step[BUDGET] -= chunk
     if world.settings.has_adapters:
         step[ADAPTER_TOKENS] += adapter_tokens(world, request, chunk)
+    if world.settings.has_encoder:
+        encode_chunk(world, state, request, start, chunk)
     if is_replayed(world, state, request, start, chunk):
         step[DECODE_REQUESTS] += 1
         step[DECODE_CONTEXT] += start

@@ -29,6 +29,7 @@ from blis.engine.codes import (
 from blis.engine.decisions import record_routing, record_scores
 from blis.engine.disaggregating import divide
 from blis.engine.dispatching import note_routed
+from blis.engine.encoding_apart import choose_where_to_encode, send_to_encoder
 from blis.engine.events import advance, inject
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
 from blis.engine.filters import filter_candidates
@@ -152,7 +153,14 @@ def route_next(world: World, state: State, view: RouterView, now_us: int) -> int
     cluster[N_ROUTED] += 1
     if world.settings.needs_next_use:
         look_ahead_again(world, state, request, target)
-    if lives:
+    encoder = -1
+    if world.settings.encodes_apart:
+        encoder = choose_where_to_encode(world, state, view, request, target, now_us)
+    if encoder != -1:
+        status = send_to_encoder(world, state, encoder, target, request, now_us)
+        if status != DONE:
+            return status
+    elif lives:
         inject(world, state, target, request, now_us)
     if world.settings.has_gateway:
         note_routed(world, state, target, request, now_us)

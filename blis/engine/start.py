@@ -9,11 +9,13 @@ from blis.engine.adapter_fields import ADAPTED_FIELDS, HOLDER_FIELDS, RESIDENT_F
 from blis.engine.block_fields import KEPT_FIELDS, PIECE_FIELDS, QUEUE_FIELDS, RUN_FIELDS, SEEN_FIELDS, SLOT_FIELDS
 from blis.engine.claims import NOT_KEPT
 from blis.engine.codes import (
+    ARRIVAL_OF_EMBEDDINGS_ROOT,
     ARRIVAL_ROOT,
     LAST_CYCLE_US,
     LAST_EVICTION_US,
     N_CANDIDATES,
     N_CLUSTER_PLACES,
+    N_ENCODING_PLACES,
     N_GATE_PLACES,
     N_STEP_PLACES,
     N_TRANSFER_PLACES,
@@ -31,6 +33,7 @@ from blis.engine.codes import (
     TRACE_DECISIONS,
     WATCHED,
 )
+from blis.engine.encoder_fields import ENCODED_FIELDS, ENCODER_FIELDS
 from blis.engine.fields import (
     AWAITING_FIELDS,
     BAND_FIELDS,
@@ -66,6 +69,7 @@ from blis.engine.state import (
     Adapters,
     Batches,
     BlockStore,
+    Encoding,
     Gateway,
     Kept,
     Learned,
@@ -172,6 +176,7 @@ def new_state(
         tier_store=tier_store,
         transfers=_new_transfers(n, settings),
         swap=new_swap(swap, n),
+        encoding=_new_encoding(n, settings),
     )
 
 
@@ -208,6 +213,14 @@ def _new_transfers(n: int, settings: Records) -> Transfers:
     return Transfers(places, records(LEG_FIELDS, n if settings.has_transfers else 0))
 
 
+def _new_encoding(n: int, settings: Records) -> Encoding:
+    """Nothing encoded yet, and nobody waits for it."""
+    places = np.zeros(N_ENCODING_PLACES, np.int64)
+    places[ARRIVAL_OF_EMBEDDINGS_ROOT] = -1
+    m, n = (int(settings.n_instances), n) if settings.has_encoder else (0, 0)
+    return Encoding(places, records(ENCODER_FIELDS, m), records(ENCODED_FIELDS, n))
+
+
 def _new_gateway(n: int, settings: Records, bands: Records) -> Gateway:
     """A queue in which nobody waits."""
     n_tenants = int(settings.n_tenants) if settings.has_gateway else 0
@@ -228,7 +241,7 @@ def _new_gateway(n: int, settings: Records, bands: Records) -> Gateway:
 
 def most_scorers(settings: Records) -> int:
     """Rows of scores that the largest of the routing policies needs."""
-    return max(int(settings.n_scorers), int(settings.n_prefill_scorers), 1)
+    return max(int(settings.n_scorers), int(settings.n_prefill_scorers), int(settings.n_encode_scorers), 1)
 
 
 def new_kept(workload: Workload, settings: Records, limits: Records, n_runs: int) -> Kept:

@@ -2,7 +2,7 @@
 
 Shapes: n requests, m instances, b largest batch, B block size, K scorers; growable arrays have spare room at their end.
 Requests are indexed by their position in the order of arrival. What the records hold say `blis.engine.fields`,
-`blis.engine.fleet_fields` and `blis.engine.adapter_fields`.
+`blis.engine.fleet_fields`, `blis.engine.adapter_fields` and `blis.engine.encoder_fields`.
 """
 
 from typing import NamedTuple
@@ -181,6 +181,14 @@ class Transfers(NamedTuple):
     legs: Records  # (n,) LEG_FIELDS where the cluster divides prefill and decode, else (0,)
 
 
+class Encoding(NamedTuple):
+    """Encoders of images, audio and video; without them most arrays are empty."""
+
+    places: Int64Vector  # see blis.engine.codes
+    instances: Records  # (m,) ENCODER_FIELDS
+    requests: Records  # (n,) ENCODED_FIELDS
+
+
 class State(NamedTuple):
     """Everything that moves."""
 
@@ -209,6 +217,7 @@ class State(NamedTuple):
     tier_store: BlockStore  # what lies on their devices, see blis.engine.tier_store
     transfers: Transfers
     swap: Swap
+    encoding: Encoding
 
 
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)

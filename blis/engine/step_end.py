@@ -14,6 +14,7 @@ from blis.engine.codes import (
     DECODE_CONTEXT,
     DECODE_REQUESTS,
     DRAFT_TOKENS,
+    ENCODER_TOKENS,
     LEFT_FROM,
     LEFT_TO,
     LOADED_US,
@@ -28,6 +29,7 @@ from blis.engine.codes import (
     REPLAYED,
 )
 from blis.engine.drafts import accept_drafts
+from blis.engine.encoding import note_pass
 from blis.engine.handing_over import announce_end, end_stay, is_prefill_leg, note_received_token
 from blis.engine.heap import replace_finish
 from blis.engine.members import (
@@ -66,6 +68,8 @@ def finish_step(world: World, state: State, instance: int) -> None:
         extra_us = overhead_us(world, state, instance, step[ADAPTER_TOKENS])
         state.adapters.holders.overhead_us[instance] += extra_us
         step_us += extra_us + step[ADAPTER_LOAD_US]
+    if world.settings.has_encoder and step[ENCODER_TOKENS] > 0:
+        step_us += note_pass(world, state, instance, step[ENCODER_TOKENS])
     if step[LOADED_US] > 0:
         waits_us = max(0, step[LOADED_US] - start_us(world, state, instance, step[NOW_US]))
         step_us += waits_us

@@ -237,6 +237,8 @@ def _take_loaded(world: World, state: State, instance: int, request: int) -> boo
     _join(world, state, instance, request, requests.cached_blocks[request])
     if stored == text:
         replay_last(state, instance, request)
+        if world.settings.has_encoder:
+            state.encoding.requests.chunk_tokens[request] = 0
         return True
     compute_chunk(world, state, instance, request, chunk, stored)
     if stored + chunk < text:

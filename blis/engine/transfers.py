@@ -36,6 +36,7 @@ from blis.engine.codes import (
     TRANSFER_RETURNS,
 )
 from blis.engine.emptying import take_away
+from blis.engine.encoding import forget_encoded
 from blis.engine.events import never_fits
 from blis.engine.feedback import release_followers
 from blis.engine.free_blocks import free_blocks, take_blocks
@@ -190,6 +191,8 @@ def _send(world: World, state: State, request: int, decode: int, sent_blocks: in
     legs.started_us[request], legs.arrives_us[request] = started_us, arrives_us
     legs.depth[request], legs.sent_blocks[request] = depth, sent_blocks
     _leave_prefill(world, state, request)
+    if world.settings.has_encoder:  # its embeddings stay where its prompt was computed
+        forget_encoded(state, request)
     instances.handed_over_requests[prefill] += 1
     instances.in_flight_requests[decode] += 1
     instances.received_requests[decode] += 1

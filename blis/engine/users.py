@@ -57,7 +57,7 @@ def _arguments(question: str) -> tuple[Any, ...]:
     # One view to three, then the parameters; the rest is the answer's memory, and what it writes: scores, or numbers of
     # instances.
     n_read_only = 2 if question in ("preemption", "eviction", "tiering", "scaling", "fairness", "ceiling") else 3
-    if question == "disaggregation":
+    if question in ("disaggregation", "encoding"):
         n_read_only = 4
     return (*map(_read_only, arguments[:n_read_only]), *arguments[n_read_only:])
 

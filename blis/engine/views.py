@@ -232,6 +232,22 @@ class DisaggregationView(NamedTuple):
     late_first_tokens: int  #: those of them that came later than promised
 
 
+class EncodingView(NamedTuple):
+    """What a decision to encode apart may see beside the router's view, whose candidates encode."""
+
+    target_instance: int  #: that is to compute the prompt
+    encoder_tokens: int  #: ≥ 1, of the prompt that are images, audio and video
+    encode_instances: int  #: ≥ 1, that may encode for it
+    encode_requests: int  #: that wait or are served at these
+    encode_tokens: int  #: of media, that wait at these
+    encode_budget_tokens: int  #: that these encode in a pass, together
+    target_queued_requests: int  #: that wait at the target or are on their way there
+    target_queued_tokens: int  #: of their prompts
+    target_running_requests: int
+    target_budget_tokens: int  #: that the target computes in a step
+    transfers: int  #: of embeddings, on their way
+
+
 _FLOW_NUMBERS = ("clock_us", "n_flows", "n_tenants", "last_tenant")
 #: Rows of `gateway.heads`, one for each array of the view.
 N_FLOW_COLUMNS = len(FlowsView._fields) - len(_FLOW_NUMBERS)
@@ -280,10 +296,11 @@ BATCH_SUMS = named_type(BatchSums, {})
 _LINE = named_type(Line, dict.fromkeys(("time_us", "per_token_us"), types.float64))
 
 _DISAGGREGATION_VIEW = named_type(DisaggregationView, {})
+_ENCODING_VIEW = named_type(EncodingView, {})
 
 # Router views are large, so they are handed over by reference.
 ROUTER_VIEW, REQUEST_VIEW, QUEUE_VIEW = Reference(_ROUTER_VIEW), Reference(_REQUEST_VIEW), Reference(_QUEUE_VIEW)
-DISAGGREGATION_VIEW = Reference(_DISAGGREGATION_VIEW)
+DISAGGREGATION_VIEW, ENCODING_VIEW = Reference(_DISAGGREGATION_VIEW), Reference(_ENCODING_VIEW)
 BLOCKS_VIEW, GATEWAY_VIEW, FLOWS_VIEW = Reference(_BLOCKS_VIEW), Reference(_GATEWAY_VIEW), Reference(_FLOWS_VIEW)
 TIERING_VIEW = Reference(_TIERING_VIEW)
 
@@ -303,18 +320,19 @@ ORDER_QUEUE = types.float64(GATEWAY_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 LIMIT = types.float64(GATEWAY_VIEW, _VECTOR, _VECTOR)
 LOAD = _INTEGER(TIERING_VIEW, _VECTOR, _VECTOR)
 DISAGGREGATE = _INTEGER(ROUTER_VIEW, DISAGGREGATION_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
+ENCODE_APART = _INTEGER(ROUTER_VIEW, ENCODING_VIEW, REQUEST_VIEW, _VECTOR, _VECTOR)
 STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 
 #: Places of the answers' addresses: the questions in their order, then what prices steps. The scorers follow from
-#: FIRST_SCORER, after them the filters, then the scorers of who computes prompts. SCALES is called as
-#: `blis.engine.fleet_view` says. RANKS_URGENCY is the priority that the chosen one stands for: inversions are judged by
-#: it.
+#: FIRST_SCORER, after them the filters, then the scorers of who computes prompts, then those of who encodes. SCALES is
+#: called as `blis.engine.fleet_view` says. RANKS_URGENCY is the priority that the chosen one stands for: inversions are
+#: judged by it.
 (
     ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, RANKS_BLOCKS, SCALES, MEASURES, CHOOSES, ORDERS_QUEUE, LIMITS,
-    LOADS, DISAGGREGATES, ROUTES_PREFILL, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY, CHOOSES_QUEUE, GIVES_WAY,
-    FIRST_SCORER,
-) = range(20)  # fmt: skip
+    LOADS, DISAGGREGATES, ROUTES_PREFILL, ENCODES, ROUTES_ENCODER, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY,
+    CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
+) = range(22)  # fmt: skip
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)
@@ -329,6 +347,7 @@ order_queue_at = caller_of(ORDER_QUEUE)
 limit_at = caller_of(LIMIT)
 load_at = caller_of(LOAD)
 disaggregate_at = caller_of(DISAGGREGATE)
+encode_at = caller_of(ENCODE_APART)
 step_time_at = caller_of(STEP_TIME)
 decode_line_at = caller_of(DECODE_LINE)
 score_at = caller_of(SCORE)
@@ -338,8 +357,8 @@ keep_at = caller_of(KEEP)
 #: further row for each filter that is asked, from FIRST_FILTER on.
 (
     ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, EVICTION, SCALING, SATURATION, FAIRNESS,
-    QUEUE_ORDER, CEILING, TIERING, DISAGGREGATION, PREFILL_ROUTING, FIRST_FILTER,
-) = range(16)  # fmt: skip
+    QUEUE_ORDER, CEILING, TIERING, DISAGGREGATION, PREFILL_ROUTING, ENCODING, ENCODE_ROUTING, FIRST_FILTER,
+) = range(18)  # fmt: skip
 
 
 class World(NamedTuple):

@@ -13,20 +13,25 @@ from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 
 #: The questions that a policy bundle answers: those of every cluster, in the order in which a request meets them (a
-#: router, then its filters), that of a fleet that scales, then the gateway's, that of KV tiers, and those of divided
-#: requests.
+#: router, then its filters), that of a fleet that scales, then the gateway's, that of KV tiers, those of divided
+#: requests, and those of media that are encoded apart.
 QUESTIONS = (
     *("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction", "scaling"),
     *("saturation", "fairness", "queue_order", "ceiling", "tiering"),
     *("disaggregation", "prefill_routing"),
+    *("encoding", "encode_routing"),
 )
 
 #: Those of them that only a cluster with a gateway asks, see `blis.engine.dispatching`.
 GATEWAY_QUESTIONS = ("saturation", "fairness", "queue_order", "ceiling")
 #: Those that only a cluster with prefill and decode apart asks, see `blis.engine.disaggregating`.
 DISAGGREGATION_QUESTIONS = ("disaggregation", "prefill_routing")
+#: Those that only a cluster asks with instances that encode for others, see `blis.engine.encoding_apart`.
+ENCODING_QUESTIONS = ("encoding", "encode_routing")
 #: Those that not every cluster asks: whoever lists policies leaves out the ones that have their default answer.
-OPTIONAL_QUESTIONS = ("filtering", "scaling", *GATEWAY_QUESTIONS, "tiering", *DISAGGREGATION_QUESTIONS)
+OPTIONAL_QUESTIONS = (
+    *("filtering", "scaling", *GATEWAY_QUESTIONS, "tiering", *DISAGGREGATION_QUESTIONS, *ENCODING_QUESTIONS),
+)
 #: Those that kernels ask where Python cannot be: a callable must be compiled.
 COMPILED_QUESTIONS = ("eviction", "tiering")
 
@@ -56,6 +61,8 @@ FOLDERS = {
     "tiering": Folder("blis.policies.tiering", "load"),
     "disaggregation": Folder("blis.policies.disaggregation", "disaggregate"),
     "prefill_routing": Folder("blis.policies.prefill_routing", "route", "blis.policies.routing"),
+    "encoding": Folder("blis.policies.encoding", "encode_apart"),
+    "encode_routing": Folder("blis.policies.encode_routing", "route", "blis.policies.routing"),
     "latency": Folder("blis.cluster.latency", "step_time"),
     "workload": Folder("blis.workload.kinds", "generate"),
     "measured": Folder("blis.calibrating.formats", "read"),

@@ -57,8 +57,9 @@ def _imbalance(cluster: Cluster, outcome: Outcome) -> float | None:
     """The larger of prompts computed, and of requests decoded, per instance that can, over the smaller."""
     roles = np.array([BITS[one.role] for one in cluster.instances])
     instances = outcome.instances
+    computes = roles & (PREFILL | DECODE) > 0
     prefilled = float(
-        (instances.handed_over_requests + instances.completed_requests - instances.received_requests).sum()
+        (instances.handed_over_requests + instances.completed_requests - instances.received_requests)[computes].sum()
     )
     decoded = float(instances.completed_requests.sum())
     rates = prefilled / max(1, int((roles & PREFILL > 0).sum())), decoded / max(1, int((roles & DECODE > 0).sum()))

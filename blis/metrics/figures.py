@@ -1,16 +1,19 @@
 """The cluster's figures as one flat mapping: what a search reads of each run, so it is kept fast."""
 
+import numpy as np
+
 from blis.cluster.instances import Cluster
 from blis.engine.tallies import counts_by_label
 from blis.foundation.slo import UNNAMED
 from blis.foundation.slo_targets import SloTargets
-from blis.foundation.units import US_PER_S
+from blis.foundation.units import US_PER_S, BoolVector
 from blis.metrics.adapters import adapter_figures
 from blis.metrics.balance import balance_figures
 from blis.metrics.cache import cache_figures
 from blis.metrics.cost import cost_figures
 from blis.metrics.disaggregation import disaggregation_figures
 from blis.metrics.drafts import draft_figures
+from blis.metrics.encoding import encoding_figures
 from blis.metrics.fairness import fairness_figures
 from blis.metrics.fleet import fleet_figures
 from blis.metrics.gateway import gateway_figures
@@ -69,7 +72,7 @@ def cluster_block(
             int(served.meets_slo.sum()),
         ),
         **load_figures(instances, everywhere, len(requests)),
-        **balance_figures(instances),
+        **balance_figures(instances, _computing(cluster)),
         **cache_figures(instances, everywhere),
         **draft_figures(cluster, instances, everywhere),
         **adapter_figures(outcome.adapters, everywhere),
@@ -78,7 +81,15 @@ def cluster_block(
         **tier_figures(cluster, outcome, everywhere),
         **swap_figures(cluster, outcome, everywhere),
         **disaggregation_figures(cluster, outcome),
+        **encoding_figures(cluster, requests, outcome),
     }
+
+
+def _computing(cluster: Cluster) -> BoolVector | None:
+    """Which instances are routed requests; None: all are."""
+    if not cluster.encodes_apart:
+        return None
+    return np.array([one.role != "encode" for one in cluster.instances])
 
 
 def _class_figures(requests: Requests, served: Served) -> dict[str, float | None]:

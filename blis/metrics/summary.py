@@ -12,6 +12,7 @@ from blis.metrics.adapters import adapter_figures
 from blis.metrics.cache import cache_figures
 from blis.metrics.cost import cost_figures
 from blis.metrics.drafts import draft_figures
+from blis.metrics.encoding import encoding_notes
 from blis.metrics.figures import cluster_block
 from blis.metrics.load import load_figures
 from blis.metrics.modalities import modality_figures
@@ -48,7 +49,12 @@ def summarise(requests: Requests, cluster: Cluster, outcome: Outcome, targets: S
         "tenants": _groups("tenant", served, requests.tenant, requests.tenants, end_us, absent),
         "models": _groups("model", served, model, models, end_us, absent_there),
         "pools": _pool_blocks(served, cluster, outcome, absent_there),
-        "notes": [*requests.notes, *model_notes(requests, cluster), *reach_notes(requests, cluster, outcome)],
+        "notes": [
+            *requests.notes,
+            *model_notes(requests, cluster),
+            *reach_notes(requests, cluster, outcome),
+            *encoding_notes(cluster, requests, outcome),
+        ],
     }
 
 

@@ -39,6 +39,8 @@ DEFAULT_POLICIES: dict[str, str] = {
     "tiering": "always",
     "disaggregation": "never",
     "prefill_routing": "same-as-routing",
+    "encoding": "never",
+    "encode_routing": "least-loaded",
 }
 
 

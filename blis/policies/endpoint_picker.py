@@ -14,7 +14,7 @@ from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
 from blis.policies import flow_control
 from blis.policies.endpoint_picker_admission import ADMITTERS, admission
-from blis.policies.endpoint_picker_divided import HANDLERS, PREFILL_FILTER, decider, two_profiles
+from blis.policies.endpoint_picker_divided import HANDLERS, ROLE_FILTERS, decider, encode_decider, places_of_stages
 from blis.policies.endpoint_picker_filters import AFFINITY, FILTERS, PASSING, affinity, filtering
 
 KIND = "EndpointPickerConfig"
@@ -83,14 +83,20 @@ def translated(where: str, mapping: Mapping[str, Any]) -> dict[str, Any]:
     given = check_keys(where, mapping, _KEYS, ("plugins",))
     plugins = _plugins(where, given["plugins"])
     profiles = given.get("schedulingProfiles")
-    places = two_profiles(where, profiles, plugins)
+    places = places_of_stages(where, profiles, plugins)
     if places is None:
         listed = _profile(where, profiles, plugins)
         policies = _policies(where, plugins, listed)
     else:
-        listed, prefill = (_listed(where, profiles[place], place, plugins) for place in places)  # type: ignore[index]
+        of_stage = {name: _listed(where, profiles[place], place, plugins) for name, place in places.items()}  # type: ignore[index]
+        listed = of_stage["decode"]
         policies = _policies(where, plugins, listed)
-        policies |= {"disaggregation": decider(where, plugins), "prefill_routing": _prefill(where, plugins, prefill)}
+        if "prefill" in of_stage:
+            policies["disaggregation"] = decider(where, plugins)
+            policies["prefill_routing"] = _of_role(where, plugins, of_stage["prefill"], "prefill")
+        if "encode" in of_stage:
+            policies["encoding"] = encode_decider(where, plugins)
+            policies["encode_routing"] = _of_role(where, plugins, of_stage["encode"], "encode")
     used = [name for name in listed if plugins[name].type in FILTERS]
     left_out = [plugin.type for name, plugin in plugins.items() if name not in used]
     left_out = [kind for kind in left_out if kind.endswith(_NOT_ROUTING) and kind not in ADMITTERS]
@@ -130,13 +136,15 @@ def _policies(where: str, plugins: Mapping[str, "_Plugin"], listed: Mapping[str,
     return policies
 
 
-def _prefill(where: str, plugins: Mapping[str, "_Plugin"], listed: Mapping[str, float]) -> dict[str, Any]:
-    """The routing of the profile that chooses who computes prompts, which has no filters but that of its role."""
-    rest = {name: weight for name, weight in listed.items() if plugins[name].type != PREFILL_FILTER}
+def _of_role(where: str, plugins: Mapping[str, "_Plugin"], listed: Mapping[str, float], stage: str) -> dict[str, Any]:
+    """The routing of the profile that chooses who has a part alone, which has no filters but that of its role."""
+    role = ROLE_FILTERS[stage]
+    rest = {name: weight for name, weight in listed.items() if plugins[name].type != role}
     policies = _policies(where, plugins, rest)
     if "filtering" in policies:
+        who = "computes prompts" if stage == "prefill" else "encodes"
         raise ConfigError(
-            f"{where}: a profile that chooses who computes prompts must have no filters but {PREFILL_FILTER}; got "
+            f"{where}: a profile that chooses who {who} must have no filters but {role}; got "
             f"{shown(policies['filtering']['policy'])}."
         )
     chosen: dict[str, Any] = policies["routing"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from blis.engine import codes
 from blis.engine.answers import compiled_answer, compiled_queues
-from blis.foundation.answers import DISAGGREGATION_QUESTIONS, GATEWAY_QUESTIONS, QUESTIONS
+from blis.foundation.answers import DISAGGREGATION_QUESTIONS, ENCODING_QUESTIONS, GATEWAY_QUESTIONS, QUESTIONS
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
 from blis.policies.binding import DEFAULT_POLICIES, BoundPolicy, bind_all, made_ready
@@ -27,7 +27,9 @@ class PreparedPolicies:
     scorers: tuple[Any, ...]  #: compiled
     filters: tuple[Any, ...]  #: compiled, in the order in which they are asked
     prefill_scorers: tuple[Any, ...]  #: compiled; of the policy that chooses who computes a prompt
+    encode_scorers: tuple[Any, ...]  #: compiled; of the policy that chooses who encodes
     when_divided: Mapping[str, int]  #: settings that replace the others where prefill and decode may be divided
+    when_encoded: Mapping[str, int]  #: settings that join the others where instances encode for others
     parameters: np.ndarray  #: float64 (questions and filters, widest) one row each
 
 
@@ -47,7 +49,7 @@ def prepare_policies(
         If a policy or its parameters are wrong.
     """
     bound = {question: made_ready(policy) for question, policy in bind_all(policies).items()}
-    for question in (*GATEWAY_QUESTIONS, *DISAGGREGATION_QUESTIONS):
+    for question in (*GATEWAY_QUESTIONS, *DISAGGREGATION_QUESTIONS, *ENCODING_QUESTIONS):
         if bound[question].is_python:
             who = "the gateway" if question in GATEWAY_QUESTIONS else "the router"
             raise ConfigError(
@@ -68,7 +70,9 @@ def prepare_policies(
         scorers=tuple(compiled_answer("scoring", name) for name in bound["routing"].scorers),
         filters=tuple(one.decide for one in bound["filtering"].filters),
         prefill_scorers=tuple(compiled_answer("scoring", name) for name in prefill_routing.scorers),
+        encode_scorers=tuple(compiled_answer("scoring", name) for name in bound["encode_routing"].scorers),
         when_divided=_when_divided(bound, prefill_routing),
+        when_encoded=_when_encoded(bound, prefill_routing),
         parameters=_rows(
             [one.parameters for one in ({**bound, "prefill_routing": prefill_routing}[name] for name in QUESTIONS)]
             + [one.parameters for one in bound["filtering"].filters]
@@ -97,6 +101,22 @@ def _when_divided(bound: Mapping[str, BoundPolicy], prefill_routing: BoundPolicy
         "looks": True,
         "effects_are_local": False,
         "restricts_candidates": True,
+    }
+
+
+def _when_encoded(bound: Mapping[str, BoundPolicy], prefill_routing: BoundPolicy) -> dict[str, int]:
+    """Settings of a run in which instances may encode for others; none if the policy never lets them."""
+    decider, routing = bound["encoding"], bound["encode_routing"]
+    if decider.flag("NEVER_ENCODES_APART", False):
+        return {}
+    return {
+        **settings_of(decider.needs | routing.needs),
+        "encodes_apart": True,
+        "n_encode_scorers": len(routing.scorers),
+        "first_encode_scorer": sum(
+            map(len, (bound["routing"].scorers, bound["filtering"].filters, prefill_routing.scorers))
+        ),
+        "looks": True,
     }
 
 
@@ -153,6 +173,9 @@ def _policy_settings(policies: Mapping[str, BoundPolicy]) -> dict[str, int]:
         "disaggregates": False,
         "sees_prefill_instance": False,
         "n_prefill_scorers": 0,
+        "encodes_apart": False,
+        "n_encode_scorers": 0,
+        "first_encode_scorer": 0,
         "gate_expects_output": "expected_output_tokens" in policies["queue_order"].needs,
     }
 

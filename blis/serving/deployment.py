@@ -59,6 +59,7 @@ def _alone(cluster: Cluster) -> list[Cluster]:
         "autoscaling or failures": cluster.fleet,
         "gateway": cluster.gateway,
         "disaggregation": cluster.disaggregation,
+        "instances of the role encode": cluster.encoder if cluster.encodes_apart else None,
     }
     for name, part in parts.items():
         if part is not None:

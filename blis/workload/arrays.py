@@ -47,6 +47,7 @@ def workload_arrays(
         itl_target_us=np.array(itl_targets_us, np.int64)[classes[requests.slo_class]],
         model=np.array([*models, -1], np.int64)[requests.model],
         adapter=requests.adapter.astype(np.int64),
+        encoder_tokens=requests.input_tokens - requests.text_tokens,
         session=requests.session.astype(np.int64),
         turn=requests.round.astype(np.int64),
         **_followers(requests),

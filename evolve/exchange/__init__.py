@@ -80,14 +80,20 @@ ELSEWHERE = {
     "tiering": "the engines' own: set it there",
     "scaling": "the autoscaler's: set it there",
 }
+#: Those that llm-d's router alone asks.
+_ENCODING = {
+    "encoding": "it knows no instances that encode for others",
+    "encode_routing": "it knows no instances that encode for others",
+}
 
 
-def signals_elsewhere(champion: Champion) -> list[Signal]:
-    """Of what no router decides: answers that are not the plain ones, and limits of the batch."""
+def signals_elsewhere(champion: Champion, says_encoding: bool = False) -> list[Signal]:
+    """Of what no router decides, or not this one: answers that are not the plain ones, and limits of the batch."""
+    elsewhere = ELSEWHERE if says_encoding else ELSEWHERE | _ENCODING
     found = [
-        Signal(question, str(champion.policies[question]["policy"]), MISSING, why=ELSEWHERE[question])
+        Signal(question, str(champion.policies[question]["policy"]), MISSING, why=elsewhere[question])
         for question in QUESTIONS
-        if question in ELSEWHERE and question in champion.policies
+        if question in elsewhere and question in champion.policies
         if champion.policies[question]["policy"] != DEFAULT_POLICIES[question]
     ]
     return found + [

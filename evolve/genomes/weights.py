@@ -30,7 +30,7 @@ LEAST_SHARE = 0.01
 _SMALL_SUM = 100
 
 #: Questions whose answers may weigh scorers; the second may be left to the first.
-_ROUTERS = ("routing", "prefill_routing")
+_ROUTERS = ("routing", "prefill_routing", "encode_routing")
 _SAME = "same-as-routing"
 
 #: Policies that are one scorer by another name.
@@ -63,7 +63,7 @@ class GeneKind:
         """
         given = check_keys(where, mapping, cls.KEYS, cls.KEYS)
         if name not in _ROUTERS:
-            asked = " and ".join(map(repr, _ROUTERS))
+            asked = f"{', '.join(map(repr, _ROUTERS[:-1]))} and {_ROUTERS[-1]!r}"
             raise ConfigError(f"{where}: weights answer the questions {asked} only; got {name!r}.")
         scorers = given["scorers"]
         if not isinstance(scorers, list | tuple) or not 2 <= len(scorers) <= MAX_SCORERS:

@@ -15,7 +15,7 @@ from evolve.exchange.llm_d.writing import written
 
 FILE = "endpoint-picker.yaml"
 #: Questions of which every part must be there.
-_ROUTING = ("routing", "filtering", "disaggregation", "prefill_routing")
+_ROUTING = ("routing", "filtering", "disaggregation", "prefill_routing", "encoding", "encode_routing")
 #: Routers that are llm-d's own, whatever their signals are measured by.
 _THEIRS = ("weighted", "lmetric", "sticky-until-saturated")
 

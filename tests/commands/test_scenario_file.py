@@ -153,7 +153,7 @@ def test_every_shipped_scenario_without_a_gateway_has_one_role_in_the_default_su
     listed = [entry if isinstance(entry, str) else entry["name"] for entry in entries]
 
     # What asks for a part of the fleet is judged in suites of its own.
-    parts = {"autoscaling", "disaggregation", "failures", "gateway", "kv_tiers", "lora"}
+    parts = {"autoscaling", "disaggregation", "encoder", "failures", "gateway", "kv_tiers", "lora"}
     others = {name for name in names() if name not in listed}
     assert len(listed) == len(set(listed))
     assert set(listed) <= set(names())

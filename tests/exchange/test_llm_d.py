@@ -103,6 +103,8 @@ def champions(draw: st.DrawFn) -> Champion:
         policies["filtering"] = filtering
     if division is not None:
         policies |= {"disaggregation": division, "prefill_routing": draw(ROUTINGS)}
+    if draw(st.booleans()):
+        policies |= {"encoding": {"policy": "always-multimodal"}, "encode_routing": draw(ROUTINGS)}
     gateway = None
     if draw(st.booleans()):
         policies |= draw(GATEWAYS)
@@ -216,6 +218,20 @@ def test_deciders_are_the_same_or_the_nearest(division: dict[str, Any], grade: s
     plugins = {one["type"]: one.get("parameters") for one in yaml.safe_load(exported.text or "")["plugins"]}
     assert signal.grade == grade
     assert plugins.get("prefix-based-pd-decider") == decider
+
+
+def test_encoding_apart_is_a_stage_with_a_profile_of_its_own() -> None:
+    exported = llm_d.export(
+        Champion({"routing": weighted({"queue-depth": 1.0}), "encoding": {"policy": "always-multimodal"}})
+    )
+
+    written = yaml.safe_load(exported.text or "")
+    kinds = {one["type"]: one.get("parameters") for one in written["plugins"]}
+    assert kinds["disagg-profile-handler"] == {"deciders": {"encode": "always-disagg-multimodal-decider"}}
+    profiles = {one["name"]: [part["pluginRef"] for part in one["plugins"]] for one in written["schedulingProfiles"]}
+    assert list(profiles) == ["encode", "decode"]
+    assert profiles["encode"][0] == "encode-filter"
+    assert {one.question: one.grade for one in exported.signals}["encoding"] == EXACT
 
 
 def document(**changes: Any) -> dict[str, Any]:

@@ -287,7 +287,7 @@ FCFS = {"kind": "answer", "policies": ["fcfs", "sjf"]}
         ),
         (
             {"genes": {"priority": {"kind": "weights", "scorers": SCORERS}}},
-            "weights answer the questions 'routing' and 'prefill_routing' only; got 'priority'",
+            "weights answer the questions 'routing', 'prefill_routing' and 'encode_routing' only; got 'priority'",
         ),
         (
             {"genes": {"scheduling": {"kind": "program"}}},

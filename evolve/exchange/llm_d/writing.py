@@ -6,7 +6,7 @@ from typing import Any
 
 from blis.policies.endpoint_picker_admission import ADMITTERS
 from evolve.exchange import APPROXIMATE, EXACT, MISSING, Champion, Signal, signals_elsewhere
-from evolve.exchange.llm_d.dividing import DECODE_FILTER, PREFILL_FILTER, division
+from evolve.exchange.llm_d.dividing import ROLE_FILTERS, Decider, division, encoding, handler
 from evolve.exchange.llm_d.filters import filters
 from evolve.exchange.llm_d.flow import Flow, flow_control
 from evolve.exchange.llm_d.scorers import DEFAULT, PRECISE, PREDICTED, Plugins, Routing, reference_of, routing
@@ -27,17 +27,17 @@ def written(champion: Champion) -> Written:
     """The configuration of a champion; what cannot be said is left out, with a signal that tells."""
     own = routing("routing", champion.policy("routing"))
     kept = filters(champion.policy("filtering"))
-    divided = champion.policy("disaggregation")["policy"] != "never"
+    stages = _stages(champion)
     first = [one.plugins for one in kept if one.plugins]
     signals = [*own.signals, *(one.signal for one in kept)]
     is_said = bool(own.picker)
     if not is_said:
         own = DEFAULT
         signals.append(Signal("routing", "in its place", MISSING, "2 : 2 : 3", "what it does without a file"))
-    of_division: list[Signal] = []
-    if divided:
-        plugins, profiles, of_division = _two_profiles(champion, own, first)
-        signals += of_division
+    of_stages = [one.signal for one in stages.values()]
+    if stages:
+        plugins, profiles, of_roles = _profiles(champion, own, first, stages)
+        signals += [*of_stages, *of_roles]
     else:
         plugins, profiles = [*first, *_plugins(own)], [_profile("default", [], own, first)]
     flow, admits = flow_control(champion), champion.policy("admission")
@@ -50,8 +50,8 @@ def written(champion: Champion) -> Written:
     document["schedulingProfiles"] = profiles
     if flow.section or section:
         document["flowControl"] = {**flow.section, **section}
-    signals += [*of_admission, *flow.signals, *signals_elsewhere(champion)]
-    if not is_said and not flow.section and not admitter and not (divided and of_division[0].grade != MISSING):
+    signals += [*of_admission, *flow.signals, *signals_elsewhere(champion, says_encoding=True)]
+    if not is_said and not flow.section and not admitter and all(one.grade == MISSING for one in of_stages):
         return Written(None, [one for one in signals if one.name != "in its place"], ())
     return Written(document, signals, _notes(champion, flow, {str(one["type"]) for one in listed}))
 
@@ -73,29 +73,44 @@ def _profile(name: str, roles: list[str], own: Routing, first: Sequence[Plugins]
     }
 
 
-def _two_profiles(
-    champion: Champion, decode: Routing, first: Sequence[Plugins]
+def _stages(champion: Champion) -> dict[str, Decider]:
+    """The stages that the champion has beside decoding, with what asks for them."""
+    deciders = {"prefill": ("disaggregation", division), "encode": ("encoding", encoding)}
+    policies = {stage: (champion.policy(question), decider) for stage, (question, decider) in deciders.items()}
+    return {stage: decider(policy) for stage, (policy, decider) in policies.items() if policy["policy"] != "never"}
+
+
+def _profiles(
+    champion: Champion, decode: Routing, first: Sequence[Plugins], stages: Mapping[str, Decider]
 ) -> tuple[list[Plugins], list[dict[str, Any]], list[Signal]]:
-    """Profiles of who decodes and who computes the prompt, and what asks the latter."""
-    own = division(champion.policy("disaggregation"))
-    chosen = champion.policy("prefill_routing")
+    """A profile of each stage, and of who decodes."""
+    plugins, profiles, signals = [*first, *_plugins(decode)], [], []
+    for stage in stages:
+        own, of_stage = _routing_of_stage(champion, stage)
+        signals += of_stage
+        own = replace(own, first=tuple(_named_apart(part, stage) for part in own.first))
+        plugins += _plugins(own)
+        profiles.append(_profile(stage, [ROLE_FILTERS[stage]], own, ()))
+    profiles.append(_profile("decode", [ROLE_FILTERS["decode"]], decode, first))
+    return [*plugins, handler(stages)], profiles, signals
+
+
+def _routing_of_stage(champion: Champion, stage: str) -> tuple[Routing, list[Signal]]:
+    """Who chooses the instance of a stage, or any of them where that cannot be said."""
+    question = f"{stage}_routing"
+    chosen = champion.policy(question)
     same = chosen["policy"] == "same-as-routing"
-    prefill = routing("prefill_routing", champion.policy("routing") if same else chosen)
-    of_prefill = [Signal("prefill_routing", "same-as-routing", EXACT, "a profile alike")] if same else prefill.signals
-    if not prefill.picker:
-        prefill = Routing((), (), "random-picker", ())
-        of_prefill = [*of_prefill, Signal("prefill_routing", "picker", MISSING, "random-picker", "any of all instead")]
-    prefill = replace(prefill, first=tuple(_named_apart(part) for part in prefill.first))
-    profiles = [
-        _profile("prefill", [PREFILL_FILTER], prefill, ()),
-        _profile("decode", [DECODE_FILTER], decode, first),
-    ]
-    return [*first, *_plugins(decode), *_plugins(prefill), own.plugins], profiles, [own.signal, *of_prefill]
+    own = routing(question, champion.policy("routing") if same else chosen)
+    signals = [Signal(question, "same-as-routing", EXACT, "a profile alike")] if same else list(own.signals)
+    if own.picker:
+        return own, signals
+    signals.append(Signal(question, "picker", MISSING, "random-picker", "any of all instead"))
+    return Routing((), (), "random-picker", ()), signals
 
 
-def _named_apart(part: Plugins) -> Plugins:
-    """A filter of who computes prompts, by another name than that of who decodes: their parameters may differ."""
-    return (*part[:-1], {"type": part[-1]["type"], "name": f"prefill-{reference_of(part)}", **part[-1]})
+def _named_apart(part: Plugins, stage: str) -> Plugins:
+    """A filter of a stage, by another name than that of who decodes: their parameters may differ."""
+    return (*part[:-1], {"type": part[-1]["type"], "name": f"{stage}-{reference_of(part)}", **part[-1]})
 
 
 def _admission(policy: Mapping[str, Any], flow: Flow) -> tuple[list[dict[str, Any]], dict[str, Any], list[Signal]]:

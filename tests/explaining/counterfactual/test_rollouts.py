@@ -128,6 +128,14 @@ SCENARIOS = {
         PLAIN, {"kv_blocks": 700, "preemption_mode": "swap", "swap": {"copies": "beside"}}, {"routing": "round-robin"}
     ),
     "clients that give up": (PREFIXES, {"kv_blocks": 900, "request_timeout_s": 2}, {"routing": "round-robin"}),
+    "pictures encoded apart": (
+        {"kind": "spec", "path": "docs/examples/multimodal.yaml"},
+        {
+            "instances": [{"count": 2, "role": "both"}, {"count": 2, "role": "encode"}],
+            "encoder": {"us_per_token": 60, "transfer": {"bandwidth_gb_per_s": 1}}, "kv_blocks": 2000,
+        },
+        {"routing": "least-loaded", "encoding": "queue-threshold", "encode_routing": "round-robin"},
+    ),
     "in turn, by where the last ones went": (PLAIN, {"kv_blocks": 900}, {"routing": in_turn}),
     "slow door": (PLAIN, {"admission_latency_us": 2_000, "routing_latency_us": 3_000}, {"routing": "prefix-affinity"}),
 }  # fmt: skip
