@@ -55,18 +55,19 @@ def certainty(
     """
     lines = found.lines
     covariance = lines.covariance()
-    # In units of each difference's whole error, the share that is chance in the simulation.
-    carried = covariance @ lines.slopes.T
-    chance = (carried * lines.noise) @ carried.T
+    carried = np.asarray(np.linalg.pinv(lines.slopes, rcond=1e-6), np.float64)
+    measured = np.diag((carried * (1 - lines.noise)) @ carried.T)
+    # Draws stand for what was measured; the rest of what the differences leave open is chance in the simulation.
+    chance = np.maximum(np.diag(covariance) - measured, 0.0)
     half_widths, directions = _determined(lines)
     flat = np.where(half_widths > FLAT, np.minimum(half_widths, MOST_HALF_WIDTH), 0.0)
     factor = NormalDist().inv_cdf((1 + confidence) / 2)
-    wider = np.hypot(factor * np.sqrt(np.diag(chance)), np.sqrt((directions**2) @ flat**2))
+    wider = np.hypot(factor * np.sqrt(chance), np.sqrt((directions**2) @ flat**2))
     moves = np.clip(_moves(objective, found, carried, n_draws), -MOST_HALF_WIDTH, MOST_HALF_WIDTH)
     if len(moves):
         low_moves, high_moves = np.quantile(moves, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     else:  # as if the requests were independent
-        high_moves = factor * np.sqrt(np.diag((carried * (1 - lines.noise)) @ carried.T))
+        high_moves = factor * np.sqrt(measured)
         low_moves = -high_moves
     sure = {}
     for place, one in enumerate(parameters):
