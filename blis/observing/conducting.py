@@ -27,6 +27,7 @@ from blis.observing.reaching import Served, check_models, chosen_model, served_m
 from blis.observing.results import Observed, finish
 from blis.observing.rows import digest_of, unsaid, workload_of
 from blis.observing.schedule import Schedule
+from blis.observing.server_header import told_before
 from blis.observing.server_metrics import Scraper
 from blis.observing.settings import ObserveSettings
 from blis.observing.stored import keep_config
@@ -82,9 +83,8 @@ def recover(settings: ObserveSettings, folder: Path) -> Observed:
     requests, recorded = workload_of(settings), read_journal(folder)
     _check_same(requests, recorded)
     observations = _ordered(requests, recorded.observations, "the observation was cut off before", settings)
-    head = recorded.head
     more = {"interrupted": True, "notes": [*requests.notes, *_cut_notes(recorded)]}
-    metrics = finish(folder, requests, observations, str(head["model"]), str(head["created_at"]), more)
+    metrics = finish(folder, requests, observations, recorded.head, more)
     return Observed(metrics, False)
 
 
@@ -140,13 +140,17 @@ async def _sent(
         {row: one.end_us for row, one in kept.items()},
     )
     keep_config(folder, settings.document, seed)
-    model, created_at = agreement.form.model, datetime.now(UTC).isoformat(timespec="seconds")
     start_us = _start_us(schedule, kept, settings)
     if part.earlier is None:
-        head = {"workload": digest_of(requests), "model": model, "created_at": created_at}
+        head: Mapping[str, Any] = {
+            "workload": digest_of(requests),
+            "model": agreement.form.model,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "server": await told_before(session, served) if settings.server.probe else {},
+        }
         journal = Journal(folder / NAME, head)
     else:
-        created_at = str(part.earlier.head["created_at"])
+        head = {**part.earlier.head, "model": agreement.form.model}
         journal = Journal(folder / NAME, at_bytes=part.earlier.end_bytes)
         journal.go_on(start_us)
     clock = Clock(start_us)
@@ -179,9 +183,7 @@ async def _sent(
         notes += _cut_notes(part.earlier)
     if scraper.n_failed:
         notes.append(f"{scraper.n_failed} readings of {settings.server.metrics_path} failed")
-    return Observed(
-        finish(folder, requests, observations, model, created_at, {**more, "notes": notes}), campaign.is_stopped
-    )
+    return Observed(finish(folder, requests, observations, head, {**more, "notes": notes}), campaign.is_stopped)
 
 
 @asynccontextmanager

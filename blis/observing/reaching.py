@@ -12,6 +12,7 @@ from blis.observing.exchange import HTTP_OK, MOST_OF_ERROR_BYTES, beginning, rea
 from blis.observing.packages import needed
 from blis.observing.protocol.answers import error_words
 
+MOST_LETTERS = 200  #: of a name that a server says of itself
 PAUSE_S = 1.0  #: between two looks at a server that does not answer yet
 
 
@@ -24,6 +25,7 @@ class Served(NamedTuple):
 
     names: tuple[str, ...] = ()
     most_tokens: int | None = None  #: of a prompt with its output; None: it does not say
+    owner: str | None = None  #: who it says owns the first model: vllm, sglang
 
 
 async def served_models(session: Any, url: str, wait_s: float) -> Served:
@@ -108,4 +110,9 @@ def _served(body: bytes) -> Served:
     entries = [one for one in data if isinstance(one, Mapping)] if isinstance(data, list) else []
     names = tuple(one["id"] for one in entries if isinstance(one.get("id"), str))
     most = entries[0].get("max_model_len") if entries else None  # as vLLM and SGLang list it
-    return Served(names, most if isinstance(most, int) and most > 0 else None)
+    owner = entries[0].get("owned_by") if entries else None
+    return Served(
+        names,
+        most if isinstance(most, int) and most > 0 else None,
+        owner if isinstance(owner, str) and 0 < len(owner) <= MOST_LETTERS else None,
+    )

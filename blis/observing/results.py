@@ -11,6 +11,7 @@ from blis.foundation.placing import place_together
 from blis.foundation.words import shown
 from blis.observing.figures import figures
 from blis.observing.observation import Observation
+from blis.observing.server_header import header
 from blis.observing.server_metrics import TABLE, metrics_table, read_samples, server_figures
 from blis.observing.trace_files import write_trace
 from blis.workload.requests import Requests
@@ -29,8 +30,7 @@ def finish(
     folder: Path,
     requests: Requests,
     observations: Sequence[Observation],
-    model: str,
-    created_at: str,
+    head: Mapping[str, Any],
     more: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Write the trace, the figures and the server's own metrics into a folder, and return the figures.
@@ -41,9 +41,8 @@ def finish(
     requests : Requests
     observations : sequence of Observation
         One for each request, in its order.
-    model : str
-    created_at : str
-        When the run began.
+    head : mapping
+        That of the journal: the model, when the run began, what the server said before.
     more : mapping
         What else the figures say.
 
@@ -53,6 +52,9 @@ def finish(
         If the folder cannot be written.
     """
     samples = read_samples(folder)
+    model = str(head["model"])
+    told = head.get("server")
+    server = header(model, told if isinstance(told, Mapping) else {}, samples)
     metrics = {
         **figures(requests, observations),
         "server": {"model": model, **server_figures(samples)},
@@ -60,7 +62,7 @@ def finish(
     }
     try:
         with folder_aside(folder) as aside:
-            write_trace(aside, requests, observations, {"model": model}, created_at)
+            write_trace(aside, requests, observations, server, str(head["created_at"]))
             (aside / METRICS).write_text(
                 json.dumps(metrics, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"
             )

@@ -29,6 +29,20 @@ class Receiver(Protocol):
         """It has ended without an answer, see `blis.engine.codes`."""
 
 
+class _Nobody:
+    """Receives what nobody waits for any more."""
+
+    def on_tokens(self, n_tokens: int, due_us: int, is_end: bool) -> None:
+        """Let them go."""
+
+    def on_refusal(self, status: int, due_us: int) -> None:
+        """Let it go."""
+
+
+#: In the place of a receiver that has heard of the end: what it holds of its request can be forgotten.
+NOBODY = _Nobody()
+
+
 @dataclass(slots=True, eq=False)
 class Sequence:
     """One prompt and its answer."""
@@ -150,6 +164,7 @@ class Engine:
             self._schedule(zip(*(column.tolist() for column in tokens), strict=True))
         for request, status in self._times.refused():
             self.served[request].receiver.on_refusal(status, event_us)
+            self.served[request].receiver = NOBODY
         self._cancel_unwanted()
 
     def _cancel_unwanted(self) -> None:
@@ -161,6 +176,7 @@ class Engine:
                 self._unwanted.append(request)
             elif found == Cancellation.DONE:
                 self.cancelled[request] = self._times.forget(request)
+                self.served[request].receiver = NOBODY
                 self.statistics.note_end(instance, "abort")
 
     def _schedule(self, tokens: Iterable[tuple[int, int, int, bool, int]]) -> None:
@@ -185,6 +201,8 @@ class Engine:
         served = self.served
         for request, (due_us, count, is_end) in tokens.items():
             served[request].receiver.on_tokens(count, due_us, is_end == 1)
+            if is_end:
+                served[request].receiver = NOBODY
 
 
 def _joined(sequence: Sequence, size: int) -> Int32Vector:

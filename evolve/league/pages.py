@@ -42,8 +42,9 @@ def markdown(boards: Sequence[tuple[Board, Standings | None]]) -> str:
         "# Leaderboard",
         "",
         "Champions of searches and known policies, judged on the same requests by the judge of `evolve.compare`. Gains",
-        "are over the reference of each board, with 95 % intervals; a rank counts who is shown to be better, so that",
-        "equals share it. Every row can be measured again by its command, which compares what comes out byte for byte.",
+        "are over the reference of each board, with 95 % intervals. Going down by gain, a policy shares the rank of",
+        "the first that has it, unless that one is shown to be better: then its rank is its place. Every row can be",
+        "measured again by its command, which compares what comes out byte for byte.",
     ]
     for board, standings in boards:
         lines += ["", f"## {board.name}", "", intro(board), ""]

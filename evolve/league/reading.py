@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from blis.families.rates import MeasuredRates
 from blis.fitness.constraints import read_constraints
 from blis.foundation.checks import check_choice, check_int, check_keys
 from blis.foundation.errors import BlisError, ConfigError
@@ -71,12 +72,22 @@ def read_board(folder: Path) -> Board:
     reference = check_choice(f"{where}: reference", given["reference"], entries)
     if entries[reference].phenotype is None:
         raise ConfigError(f"{where}: reference must be sound; {reference}: {entries[reference].refusal}")
-    question = [[one.name, one.mapping(one.num_requests)] for one in full.scenarios]
+    question = [_question(one) for one in full.scenarios]
     asked = [question, full.seeds, rules.goals.groups, given.get("constraints"), entries[reference].digest]
     return Board(
         folder.name, folder, str(given["title"]), str(given["suite"]), rules, reference, entries, full, check,
         digest_of(asked),
     )  # fmt: skip
+
+
+def _question(scenario: SuiteScenario) -> list[Any]:
+    """What a scenario asks, without what is measured of it: a member's rate follows from the rest, and takes long."""
+    file, rates = scenario.file, scenario.file.saturation_rates
+    return [
+        *(scenario.name, scenario.num_requests, scenario.load, scenario.physics, scenario.stretch),
+        *(dict(file.cluster), dict(file.workload), dict(file.slo), file.horizon_us, file.load, file.physics),
+        None if isinstance(rates, MeasuredRates) else dict(rates),
+    ]
 
 
 def read_entry(path: Path) -> Entry:

@@ -17,17 +17,23 @@ def command(board: str, name: str) -> str:
 
 
 def judged(board: Board, evaluator: str, done: Callable[[int], None] = lambda count: None) -> Standings:
-    """The standings of a board, everything measured."""
+    """The standings of a board, everything measured.
+
+    Of policies in the order of their gains, one shares the rank of the first of those before it that have the same
+    rank, unless that one is shown to be better: then its rank is its place.
+    """
     full, check = Measured(board, board.full, evaluator, done), Measured(board, board.check, evaluator, done)
     try:
         rows = {name: _row(board, entry, full, check) for name, entry in board.entries.items()}
         sound = [name for name, row in rows.items() if not row["disqualified"]]
         order = sorted(sound, key=lambda name: (-rows[name]["measured"]["gain"], name))
+        first_of_rank = 0
         for place, name in enumerate(order):
-            entry = board.entries[name]
-            better = [other for other in order[:place] if _is_shown(full.against(board.entries[other], entry).overall)]
+            entry, ahead = board.entries[name], board.entries[order[first_of_rank]]
+            if place and _is_shown(full.against(ahead, entry).overall):
+                first_of_rank = place
             rows[name] |= {
-                "rank": 1 + len(better),
+                "rank": 1 + first_of_rank,
                 "behind_first": None if place == 0 else shares(full.against(entry, board.entries[order[0]]).overall),
             }
     finally:

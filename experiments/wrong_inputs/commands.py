@@ -108,9 +108,9 @@ def calls(with_search: bool) -> list[Call]:
         options = ("rate=20", "seed=3", "overwrite=true", "to=azure", "--json")
         found.append(Call(_CONVERT, (name, "made.jsonl", *limit), (name, *more), options))
         found.append(Call(_CONVERT, (name, "made.csv", "to=trace-csv", *limit), (name, *more), options))
-    found += _measured()
+    found += [*_measured(), *_real()]
     if with_search:
-        found += _searches()
+        found += [*_searches(), *_outside()]
     return found
 
 
@@ -144,6 +144,62 @@ def _measured() -> list[Call]:
     ]  # fmt: skip
     others = [Call("blis.calibrate", (f"real={name}", *served, *quick), (name,), compared) for name in OTHERS]
     return [*calls, *others]
+
+
+def _real() -> list[Call]:
+    """What has to do with servers; none is asked, and the own one ends at once."""
+    asked = ("server.url=http://127.0.0.1:9", "max_requests=3", "dry_run=true")
+    settings = (
+        *("server.endpoint=chat", "server.prompts=text", "server.vocabulary=[7,9]", "server.timeout_s=5"),
+        *("server.body={temperature: 0}", "server.headers.tenant=x-tenant", "retries.attempts=2", "scrape_s=1"),
+        *("concurrency=2", "sessions=in-order", "horizon_s=10", "warm_up_requests=1", "prompt_seed=3", "output=json"),
+        *("output.folder=made", "resume=run", "recover=run", "scenario=closed-chat", "server.models={a: b}"),
+    )
+    served = ("cluster=llama-8b-h100-affine", "cluster.instances=1", "port=0", "duration_s=0.05", "drain_s=0")
+    serving = (
+        *("behind=router", "speed=10", "model_name=m", "output_tokens=20", "refusal_status=503", "retry_after_s=2"),
+        *("output_tokens={type: constant, params: {value: 9}}", "record=made.csv", "output=json", "port=70000"),
+        *("host=127.0.0.1", "policies=bundle.yaml behind=router", "kv_events.form=map", "scenario=scenario.yaml"),
+    )
+    return [
+        Call("blis.observe", (*asked, "workload=distribution", "workload.num_requests=5"), (), settings),
+        Call("blis.observe", (*asked, "workload=trace-v2", "workload.path=trace.yaml"), ("trace.yaml", "trace.csv"),
+             settings),
+        Call("blis.serve", served, (), (*serving, *_CLUSTER)),
+        Call("blis.serve", (*served, "behind=router", "policies=bundle.yaml"), ("bundle.yaml",), serving),
+    ]  # fmt: skip
+
+
+def _outside() -> list[Call]:
+    """What carries policies to other programs and back, keeps who stands where, and lets others write candidates."""
+    written = ("output.file=made.yaml",)
+    exporting = (
+        *("to=sglang", "to=vllm", "to=dynamo", "to=production-stack", "output=json", "require=exact", "overwrite=true"),
+        *("gateway={ttl_ms: 2000, capacity_requests: 10}", "instances=2"),
+    )
+    importing = ("from=llm-d", "from=vllm", "output=json", "overwrite=true", "instances=2")
+    boards = ("folder=boards", "board=small")
+    bridge = (
+        *("package=script", "package.candidates=candidate.py", "suite=quick", "tracker=none", "report=false"),
+        *("budget.evaluations=2", "finalists=1", "ladder=[{num_requests:50,seeds:1}]", "hydra.run.dir=made"),
+    )
+    bridging = (
+        *("problem=priority_source", "problem=admission_routing_source", "package=gepa", "evaluator=serial", "seed=3"),
+        *("package.most=2", "package.iterations=2", "package.model=m", "resume=search", "package=openevolve"),
+    )
+    return [
+        Call("evolve.export", ("bundle.yaml", "to=llm-d", *written), ("bundle.yaml",), exporting),
+        Call("evolve.export", ("other.yaml", "to=sglang", *written), ("other.yaml",), exporting),
+        Call("evolve.import_policy", ("picker.yaml", *written), ("picker.yaml",), importing),
+        Call("evolve.import_policy", ("flags.txt", *written), ("flags.txt",), importing),
+        Call("evolve.leaderboard", ("show", *boards), ("boards",),
+             ("output=json", "output=html", "output=markdown output.file=made.md", "overwrite=true")),
+        Call("evolve.leaderboard", ("rerun", "small/bundle", "folder=boards", "budget=check", "evaluator=serial"),
+             ("boards",), ("budget=full", "evaluator=threads"), (0, 1)),
+        Call("evolve.leaderboard", ("add", "bundle.yaml", *boards, "name=again"), ("boards", "bundle.yaml"),
+             ("kind=rival", "rivals=known"), (0, 2)),
+        Call("evolve.bridge", bridge, ("candidate.py",), bridging),
+    ]  # fmt: skip
 
 
 def _searches() -> list[Call]:

@@ -81,6 +81,35 @@ data:
   type: shared_prefix
   shared_prefix: {num_groups: 2, num_prompts_per_group: 3, system_prompt_len: 64, question_len: 20, output_len: 5}
 """
+_PICKER = """\
+apiVersion: inference.networking.x-k8s.io/v1alpha1
+kind: EndpointPickerConfig
+plugins:
+- type: queue-scorer
+- type: kv-cache-utilization-scorer
+- type: max-score-picker
+schedulingProfiles:
+- name: default
+  plugins:
+  - {pluginRef: queue-scorer, weight: 2}
+  - {pluginRef: kv-cache-utilization-scorer, weight: 1}
+  - {pluginRef: max-score-picker}
+"""
+_BOARD = """\
+title: one line of text
+suite: quick
+objectives: {lateness: 0.5, slo-attainment: 0.5}
+reference: other
+seeds: [1]
+num_requests: 50
+check: {scenarios: [cache-warmup], seeds: [1], num_requests: 20}
+"""
+_CANDIDATE = '''"""The first that may be chosen."""
+
+
+def route(view, request, params, memory, scores):
+    return view.candidates[0]
+'''
 TEXTS = {
     "azure.csv": "TIMESTAMP,ContextTokens,GeneratedTokens\n"
     + "".join(f"{at},{30 + 9 * n},5\n" for n, at in enumerate(_TIMES)),
@@ -139,6 +168,10 @@ TEXTS = {
     "bundle.yaml": _BUNDLE,
     "other.yaml": _OTHER_BUNDLE,
     "suite.yaml": _SUITE,
+    "picker.yaml": _PICKER,
+    "flags.txt": "vllm-router --policy cache_aware --cache-threshold 0.4 --balance-abs-threshold 8\n",
+    "boards/small/board.yaml": _BOARD,
+    "candidate.py": _CANDIDATE,
     "shared.yaml": _SHARED_PREFIX,
 }
 
@@ -146,6 +179,7 @@ TEXTS = {
 def make_inputs(folder: Path, with_search: bool) -> None:
     """Write the texts, copy the folders, and let the commands themselves make what they read back."""
     for name, text in TEXTS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     shutil.copytree(ROOT / "docs" / "examples" / "servegen", folder / "servegen")
     shutil.copytree(ROOT / "tests" / "data" / "cases" / "p29_overlong_horizon", folder / "case")
@@ -166,6 +200,9 @@ def make_inputs(folder: Path, with_search: bool) -> None:
             "ladder=[{num_requests:50,seeds:1}]", "algorithm.population=3", "algorithm.offspring=3", "finalists=2",
             "report=false", "hydra.run.dir=search",
         )  # fmt: skip
+        for name in ("other", "bundle"):
+            _called(folder, "evolve.leaderboard", "add", f"{name}.yaml", "folder=boards", "board=small")
+        _called(folder, "evolve.leaderboard", "judge", "folder=boards", "evaluator=serial")
 
 
 def _called(folder: Path, module: str, *arguments: str) -> None:

@@ -16,7 +16,15 @@ from experiments.wrong_inputs.spoiling import WRONG, YAML_TRICKS, spoil_file, sp
 
 MOST_S = 30.0  #: of a trial, on a busy machine
 MOST_BYTES = 2 * 2**30  #: that a trial may add to a worker's memory
-_TOLD = ("note: ", "warning: ", "lost: ", "asking: ", "written: ")  #: how lines begin that a command may add
+_TOLD = (
+    "note: ",
+    "warning: ",
+    "lost: ",
+    "asking: ",
+    "written: ",
+    "serving ",
+    "as it stands, byte for byte",
+)  #: how lines begin that a command may add
 _PER_WORKER = 400  #: trials, after which a fresh worker takes over
 
 

@@ -1,5 +1,6 @@
 """Searches to which somebody outside proposes source, from the first candidate to a champion that runs again."""
 
+import importlib.util
 import json
 import shutil
 from collections.abc import Callable
@@ -39,6 +40,14 @@ def answers(*sources: str) -> list[str]:
 def asking(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", url)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+
+def found_as(monkeypatch: pytest.MonkeyPatch, found: object) -> None:
+    """Let the packages be found so, whether or not they are installed; others as they are."""
+    as_it_is = importlib.util.find_spec
+    name = "evolve.bridges.packages.installed.importlib.util.find_spec"
+    outside = ("openevolve", "gepa", "openai")
+    monkeypatch.setattr(name, lambda wanted: found if wanted.split(".")[0] in outside else as_it_is(wanted))
 
 
 def assert_is_champion(folder: Path, judging: Judging, source: str) -> None:
@@ -114,7 +123,7 @@ def test_a_package_needs_a_model_and_a_key(
     search: Searching, monkeypatch: pytest.MonkeyPatch, algorithm: dict[str, Any]
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setattr("evolve.bridges.packages.installed.importlib.util.find_spec", lambda name: object())
+    found_as(monkeypatch, object())
 
     with pytest.raises(ConfigError, match=r"OPENAI_API_KEY must be set in the environment"):
         search(algorithm)
@@ -126,7 +135,7 @@ def test_a_package_needs_a_model_and_a_key(
 def test_a_package_that_is_missing_is_named(
     search: Searching, monkeypatch: pytest.MonkeyPatch, algorithm: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("evolve.bridges.packages.installed.importlib.util.find_spec", lambda name: None)
+    found_as(monkeypatch, None)
 
     with pytest.raises(ConfigError, match=r"is not installed; pip install 'blis\[bridges\]'"):
         search(algorithm)

@@ -1,5 +1,6 @@
 """Command lines of other routers mean policies here, and policies come back from them."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from blis.foundation.errors import ConfigError
 from blis.policies.binding import bind
 from blis.policies.bundle import complete_policy
 from evolve.exchange import APPROXIMATE, EXACT, MISSING, Champion, Imported
+from evolve.exchange.choosing import router_of
 from evolve.exchange.flags.choosing import FEWEST_IN_FLIGHT, RANDOM, SESSION
 from evolve.exchange.routers import dynamo, production_stack, sglang, vllm
 
@@ -21,6 +23,7 @@ CACHE_AWARE = {
     "balance_rel_threshold": 1.1,
 }
 KV = {"policy": "dynamo-kv", "prefill_load_scale": 2.5, "overlap_score_credit": 0.1, "temperature": 0.3}
+PREFIX = {"policy": "weighted", "scorers": {"prefix-affinity": 1.0}, "picker": "largest"}
 POWER = {"policy": "power-of-k", "choices": 2}
 EVERYWHERE: list[dict[str, Any]] = [
     {"routing": {"policy": "round-robin"}},
@@ -51,6 +54,7 @@ def same(question: str, one: Any, other: Any) -> bool:
         *((dynamo, policies) for policies in FRONTENDS),
         (production_stack, EVERYWHERE[0]),
         (production_stack, EVERYWHERE[5]),
+        (production_stack, {"routing": PREFIX}),
         (
             production_stack,
             {
@@ -212,3 +216,44 @@ def test_commands_write_a_file_read_it_back_and_refuse_what_cannot_be_said(tmp_p
     assert refused.stderr.count("\n") == 1
     assert read_back.returncode == 0, read_back.stderr
     assert "temperature: 0.5" in back.read_text()
+
+
+def test_the_longest_known_beginning_is_prefixaware_and_only_nearly() -> None:
+    exported = production_stack.export(Champion({"routing": PREFIX}))
+
+    assert "--routing-logic prefixaware" in (exported.text or "")
+    (signal,) = [one for one in exported.signals if one.question == "routing"]
+    assert signal.grade == APPROXIMATE
+    assert "128 characters" in signal.why
+
+
+def test_where_the_first_engine_takes_all_it_is_not_the_same_as_in_turn() -> None:
+    imported = production_stack.read("flags", "vllm-router --routing-logic disaggregated_prefill", None)
+
+    grades = {one.question: one.grade for one in imported.signals}
+    assert grades == {"disaggregation": EXACT, "routing": APPROXIMATE}
+
+
+@pytest.mark.parametrize(
+    ("router", "text", "words"),
+    [
+        (
+            production_stack,
+            "vllm-router --routing-logic kvaware",
+            "kvaware has no counterpart here: LMCache",
+        ),
+        (production_stack, "vllm-router --routing-logic priority", "priority has no counterpart here: it goes where"),
+        (dynamo, "worker_selection:\n  decode: mine\n", "for --router-policy-config, which is not read here"),
+        (dynamo, "router: {use_kv_events: true}\n", "no published schema. Give the flags of ai-dynamo"),
+    ],
+)
+def test_what_has_no_counterpart_is_refused_with_the_reason(router: Any, text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        router.read("theirs", text, None)
+
+
+def test_a_policy_file_of_dynamo_is_known_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("worker_selection: {decode: mine}\n")
+
+    assert router_of(path, path.read_text()) == "dynamo"

@@ -173,9 +173,22 @@ def test_the_leaderboard_is_measured_on_what_its_boards_ask(capsys: pytest.Captu
     assert main([f"folder={REPOSITORY}", "output=json"]) == 0
     boards = json.loads(capsys.readouterr().out)["boards"]
 
-    assert len(boards) >= 2
+    assert {board["board"] for board in boards} >= {"autoscaler", "gateway", "pd", "routing"}
     for board in boards:
         assert board["is_current"], board["board"]
         assert {row["name"] for row in board["rows"]} == {
             path.stem for path in (REPOSITORY / board["board"] / "entries").glob("*.yaml")
         }
+
+
+@pytest.mark.parametrize("board", sorted(path.parent.name for path in REPOSITORY.glob("*/standings.json")))
+def test_a_rank_is_the_place_of_the_first_that_has_it(board: str) -> None:
+    standings = json.loads((REPOSITORY / board / "standings.json").read_text())
+
+    rows = [row for row in standings["rows"] if not row["disqualified"]]
+    gains = [row["measured"]["gain"] for row in rows]
+    assert gains == sorted(gains, reverse=True)
+    first = 1
+    for place, row in enumerate(rows, start=1):
+        assert row["rank"] in (first, place)
+        first = row["rank"]

@@ -29,6 +29,8 @@ class Server:
     gap_s: float = 0.0  #: between two events
     tokens_per_event: int = 1
     metrics: str | None = None
+    version: str | None = None
+    card: dict[str, Any] = field(default_factory=dict)  #: what the list of models says beside the name
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
@@ -75,7 +77,12 @@ async def _serve(server: Server, is_ready: threading.Event, stop: asyncio.Event)
 
 def _application(server: Server) -> web.Application:
     async def models(request: web.Request) -> web.Response:
-        return web.json_response({"data": [{"id": name, "object": "model"} for name in server.models]})
+        return web.json_response({"data": [{"id": name, "object": "model", **server.card} for name in server.models]})
+
+    async def version(request: web.Request) -> web.Response:
+        if server.version is None:
+            raise web.HTTPNotFound
+        return web.json_response({"version": server.version})
 
     async def metrics(request: web.Request) -> web.Response:
         if server.metrics is None:
@@ -96,6 +103,7 @@ def _application(server: Server) -> web.Application:
     application = web.Application(client_max_size=2**28)
     application.router.add_get("/v1/models", models)
     application.router.add_get("/metrics", metrics)
+    application.router.add_get("/version", version)
     application.router.add_post("/v1/completions", answer)
     application.router.add_post("/v1/chat/completions", answer)
     return application

@@ -34,7 +34,7 @@ _HEADER_KEYS = (
     *("trace_version", "time_unit", "created_at", "mode", "warm_up_requests", "workload_spec", "server", "network"),
     *("workload_seed", "goodput_slo_targets"),  # since version 3
 )
-_SERVER_INTS = ("tensor_parallel", "max_num_seqs", "block_size", "max_model_len")
+_SERVER_INTS = ("tensor_parallel", "max_num_seqs", "block_size", "max_model_len", "kv_blocks")
 #: Labels of a record, and the columns of requests that hold them.
 _LABELS = {
     "slo_class": "slo_class",
@@ -167,7 +167,7 @@ def _mode(path: Path) -> str:
         check_choice(f"{at}.time_unit", header["time_unit"], ("us", "microseconds"))
     check_int(f"{at}.warm_up_requests", header.get("warm_up_requests", 0), 0)
     if header.get("server") is not None:
-        names = ("type", "model", "gpu_memory_utilization", *_SERVER_INTS)
+        names = ("type", "version", "model", "gpu_memory_utilization", *_SERVER_INTS)
         server = check_keys(f"{at}.server", header["server"], names)
         for key in _SERVER_INTS:
             check_int(f"{at}.server.{key}", server.get(key, 0), 0)

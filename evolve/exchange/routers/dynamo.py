@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from blis.foundation.answers import GATEWAY_QUESTIONS
+from blis.foundation.errors import ConfigError
 from evolve.exchange import APPROXIMATE, EXACT, MISSING, Champion, Exported, Imported, Signal, signals_elsewhere
 from evolve.exchange.flags.choosing import REPORTED, is_fewest_in_flight, is_least_loaded, is_random
 from evolve.exchange.flags.dynamo import (
@@ -29,6 +30,9 @@ from evolve.exchange.llm_d.scorers import weights_of
 
 TITLE = "ai-dynamo 1.6.1"
 SUFFIX = ".txt"
+#: Keys of a policy file, as the configuration names them.
+_POLICY_KEYS = ("worker_selection", "policy_classes", "default_policy_family", "uncached_isl_buckets",
+                "request_classifier", "router")  # fmt: skip
 #: As long as a session may be remembered [s].
 _YEAR_S = 31_536_000
 _BOUND = "by the session that the client names; forgotten when it is idle for a year"
@@ -48,8 +52,8 @@ def export(champion: Champion) -> Exported:
 
 
 def recognises(name: str, text: str) -> bool:
-    """Whether the text starts Dynamo's frontend or router, or has a flag that is Dynamo's alone."""
-    return "dynamo." in text or "--router-mode" in text
+    """Whether the text starts Dynamo's frontend or router, has a flag that is Dynamo's alone, or is its policy file."""
+    return "dynamo." in text or "--router-mode" in text or is_policy_file(text)
 
 
 def read(where: str, text: str, n_instances: int | None) -> Imported:
@@ -60,7 +64,17 @@ def read(where: str, text: str, n_instances: int | None) -> Imported:
     ConfigError
         If a flag is unknown or wrong, or routes in a way that has no counterpart.
     """
+    if is_policy_file(text):
+        raise ConfigError(
+            f"{where} is a file for --router-policy-config, which is not read here: what it may hold is defined by "
+            f"Dynamo's program alone, and has no published schema. Give the flags of {TITLE} in its place."
+        )
     return imported(where, parsed(where, words_of(where, text), OPTIONS, ASIDE))
+
+
+def is_policy_file(text: str) -> bool:
+    """Whether it is YAML with a key that a file for `--router-policy-config` has at its top."""
+    return any(line.split(":")[0] in _POLICY_KEYS for line in text.splitlines() if ":" in line)
 
 
 def _routing(policy: Mapping[str, Any]) -> tuple[str, list[str], list[Signal]]:

@@ -1,7 +1,7 @@
 """The router of vLLM's production stack: `vllm-router --routing-logic`, a Python program beside the one in Rust.
 
-Source: vllm-project/production-stack, `src/vllm_router/parsers/parser.py` and `routers/routing_logic.py`. `kvaware` and
-`prefixaware` take any of the engines that match, and have no counterpart here.
+Source: vllm-project/production-stack, `src/vllm_router/parsers/parser.py`, `routers/routing_logic.py` and
+`prefix/hashtrie.py`.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,26 @@ from blis.foundation.errors import ConfigError
 from evolve.exchange import APPROXIMATE, EXACT, MISSING, Champion, Exported, Imported, Signal, signals_elsewhere
 from evolve.exchange.flags.choosing import RANDOM, SESSION, is_random
 from evolve.exchange.flags.lines import Option, counts, flag, parsed, words_of, written
+from evolve.exchange.llm_d.scorers import weights_of
 
 TITLE = "vLLM production-stack router"
 SUFFIX = ".txt"
 _LOGIC, _KEY = "--routing-logic", "--session-key"
 _HEADER = "x-session-id"
 _HASHED = "sessions lie on a ring of hashes there, and whoever has none goes where fewest requests came"
+#: What `prefixaware` is here: where most of the prompt's beginning went, by the router's own index.
+_PREFIX: Mapping[str, Any] = {"policy": "weighted", "scorers": {"prefix-affinity": 1.0}, "picker": "largest"}
+_CHUNKS = (
+    "matched in chunks of 128 characters there, the last partial one included, by an index that forgets nothing; in KV "
+    "blocks here"
+)
+_FIRST = "there the first engine of each label gets every request, in turn here: the same with one engine of each"
+#: Logics that have no counterpart here, and why.
+_NOWHERE: Mapping[str, str] = {
+    "kvaware": "LMCache's controller names the engine, and where it knows too little the lowest rate of requests, or a "
+    "hash of the session, decides",
+    "priority": "it goes where the rate of requests has been the lowest",
+}
 _OPTIONS: Mapping[str, Option] = {
     _LOGIC: Option(
         "text", choices=("roundrobin", "session", "kvaware", "prefixaware", "disaggregated_prefill", "priority")
@@ -52,10 +66,14 @@ def export(champion: Champion) -> Exported:
                    Signal("routing", "picker random-of-best", APPROXIMATE, "session", _HASHED)]  # fmt: skip
     elif name == "round-robin" and filtering["policy"] == "none":
         flags = [flag(_LOGIC, "roundrobin" if divided == "never" else "disaggregated_prefill")]
-        signals = [Signal("routing", name, EXACT, flags[0])]
+        grade, why = (EXACT, "") if divided == "never" else (APPROXIMATE, _FIRST)
+        signals = [Signal("routing", name, grade, flags[0], why)]
         signals += _division(champion, str(divided), flags[0]) if divided != "never" else []
+    elif _is_prefix(routing) and filtering["policy"] == "none" and divided == "never":
+        flags = [flag(_LOGIC, "prefixaware")]
+        signals = [Signal("routing", "prefix-affinity", APPROXIMATE, flags[0], _CHUNKS)]
     else:
-        why = "it has round-robin, and sessions that stick"
+        why = "it has round-robin, sessions that stick, and the longest known beginning of a prompt"
         signals = [Signal("routing", name, MISSING, why=why)]
         signals += [Signal("filtering", str(filtering["policy"]), MISSING, why=why)
                     for _ in range(filtering["policy"] != "none")]  # fmt: skip
@@ -88,7 +106,13 @@ def read(where: str, text: str, n_instances: int | None) -> Imported:
         policies: dict[str, Any] = {
             "routing": turns, "disaggregation": {"policy": "always"}, "prefill_routing": dict(turns)
         }  # fmt: skip
-        return Imported(policies, [Signal("disaggregation", said, EXACT, "always, round-robin on both sides")])
+        signals = [
+            Signal("disaggregation", said, EXACT, "always"),
+            Signal("routing", said, APPROXIMATE, "round-robin on both sides", _FIRST),
+        ]
+        return Imported(policies, signals)
+    if logic == "prefixaware":
+        return Imported({"routing": dict(_PREFIX)}, [Signal("routing", said, APPROXIMATE, "prefix-affinity", _CHUNKS)])
     if logic == "session":
         if _KEY not in values:
             raise ConfigError(f"{where}: {_KEY} must be given with {said}.")
@@ -96,7 +120,14 @@ def read(where: str, text: str, n_instances: int | None) -> Imported:
         return Imported({"routing": dict(RANDOM), "filtering": dict(SESSION)}, signals)
     if logic is None:
         raise ConfigError(f"{where}: {_LOGIC} must be given.")
-    raise ConfigError(f"{where}: {said} routes in a way that this program does not know.")
+    raise ConfigError(f"{where}: {said} has no counterpart here: {_NOWHERE[str(logic)]}.")
+
+
+def _is_prefix(routing: Mapping[str, Any]) -> bool:
+    """Whether the longest beginning that the router has sent somewhere decides alone."""
+    if routing["policy"] != "weighted" or routing["picker"] != "largest":
+        return False
+    return [name for name, weight in weights_of(routing["scorers"]).items() if weight > 0] == ["prefix-affinity"]
 
 
 def _division(champion: Champion, divided: str, there: str) -> list[Signal]:
@@ -105,7 +136,7 @@ def _division(champion: Champion, divided: str, there: str) -> list[Signal]:
     same = chosen in ("round-robin", "same-as-routing")
     return [
         Signal("disaggregation", divided, MISSING if why else EXACT, there, why),
-        Signal("prefill_routing", chosen, EXACT if same else MISSING, "round-robin", "" if same else "in turn there"),
+        Signal("prefill_routing", chosen, APPROXIMATE if same else MISSING, there, _FIRST),
     ]
 
 
