@@ -72,8 +72,9 @@ def lines(folder: Path, against: str, members: int, extent: ceiling.Extent) -> l
     if found is None:
         raise ConfigError(f"{folder}: every scenario of its test is the same for every seed: no future to imagine.")
     rooms = {"all": found.overall, **found.scenarios}
+    rivals = {where: comparisons[0].rival if against == "one" else room.best for where, room in rooms.items()}
     return [
-        f"| {folder.name} | {where} | {room.best} | {room.champion} | {room.lookahead} | {room.hindsight} "
+        f"| {folder.name} | {where} | {rivals[where]} | {room.champion} | {room.lookahead} | {room.hindsight} "
         f"| {room.closed} |"
         for where, room in rooms.items()
     ]

@@ -159,7 +159,8 @@ def test_a_scripted_model_finds_a_champion(
 
     rows = read_proposals(tmp_path)
     assert {row["status"] for row in rows} == {JUDGED, REFUSED, FAILED}
-    assert any(row["parents"] for row in rows if row["sources"] == {"routing": BETTER})
+    # The first candidate is made from the program that the package began with; later ones perhaps from one that failed.
+    assert any(row["parents"] for row in rows)
     assert_is_champion(tmp_path, judging, BETTER)
     asked = json.dumps(model.asked)
     assert "effective_load" in asked  # what may be seen
