@@ -1,4 +1,4 @@
-"""`python -m blis.fit` in a process of its own, on a terminal: terminated for real, it saves what it has learned."""
+"""`python -m blis.fit` is ended before its end, in a process of its own on a terminal too, and saves what it knows."""
 
 import json
 import os
@@ -11,15 +11,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from blis.fit import main
+from blis.fitting import fitting as fits
 from experiments.recovery.traces import write_trace
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = (
-    *("real=run.yaml", "cluster.instances=1", "cluster.kv_blocks=60000", "cluster.model=null", "replays=8", "draws=20"),
+    *("real=run.yaml", "cluster.instances=1", "cluster.kv_blocks=60000", "cluster.model=null", "draws=20"),
     *("cluster.latency={kind:affine,alpha_us:[1600,3.5,1800],beta_us:[6900,17.7,2.8]}", "output.folder=out"),
 )
 #: An evaluation at each of two starts, and 13 in each step of six coefficients: after so many two steps have ended.
@@ -85,8 +88,8 @@ class Terminal:
 @contextmanager
 def fitting(folder: Path) -> Iterator[Terminal]:
     """A fit that takes long enough to be stopped."""
-    write_trace(folder / "run.yaml", 20, 400)
-    terminal = Terminal(folder, *WORDS)
+    write_trace(folder / "run.yaml", 20, 200)
+    terminal = Terminal(folder, *WORDS, "replays=4")
     try:
         yield terminal
     finally:
@@ -110,3 +113,28 @@ def test_a_terminated_fit_leaves_the_best_coefficients_so_far(tmp_path: Path) ->
     assert document["steps"] >= 2
     assert entry["latency"] == document["latency"]
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["fit.json", "latency.yaml"]
+
+
+def test_interrupted_behind_its_last_step_a_fit_is_whole_and_says_that_it_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_trace(tmp_path / "run.yaml", 20, 80)
+    interruptions, judged = iter([KeyboardInterrupt]), fits.judged
+
+    def interrupted(*given: Any) -> Any:
+        for interruption in interruptions:
+            raise interruption
+        return judged(*given)
+
+    monkeypatch.setattr(fits, "judged", interrupted)
+
+    status = main([*WORDS, "parameters=[step_us,decode_us]"])
+
+    said = capsys.readouterr()
+    assert status == 130
+    assert said.err.splitlines()[-1] == "error: interrupted"
+    assert "unfinished" not in said.err
+    document = json.loads((tmp_path / "out/fit.json").read_text(encoding="utf-8"))
+    assert document["is_finished"]
+    assert document["errors"]["held_out"]["e2e"]["fitted"] is not None

@@ -16,9 +16,9 @@ from experiments.e010_real_server.report import by_level
 
 TRACES = Path("tests/data/real_server")
 LEARNT = Path("experiments/e010_real_server/latency.yaml")
-#: Mean absolute error of E2E at each held-out level [%] with the prices that ship, rounded up. Overload is worst: the fit
-#: believes the surest level, `middle`, whose steps were quicker that minute, and a queue adds up what is then missing at
-#: full batches (see the experiment's page).
+#: Mean absolute error of E2E at each held-out level [%] with the prices that ship, rounded up. Overload is worst: the
+#: fit believes the surest level, `middle`, whose steps were quicker that minute, and a queue adds up what is missing
+#: then at full batches (see the experiment's page).
 WITHIN = {
     "between": 9,
     "nearly-full": 8,
