@@ -22,6 +22,9 @@ from blis.scenario import Scenario
 
 #: Fewer requests determine nothing.
 FEWEST_REQUESTS = 50
+#: Differences are about 1 in units of their errors where the simulator can say what was measured: their mean square is
+#: 0.3 to 1.3 in experiments/recovery, and 0.9 for a simulated server behind HTTP. Above this, there is more in them.
+MOST_MEAN_SQUARE = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,6 +237,12 @@ def _doubts(parameters: tuple[Parameter, ...], found: Found, sure: Certainty, is
         )
     elif not found.is_finished:
         told.append(f"after {found.n_steps} steps the coefficients still moved by more than the runs leave open")
+    if is_finished and found.loss > MOST_MEAN_SQUARE:
+        told.append(
+            f"the runs contradict each other, or the latency model: differences are {found.loss:.2g} times (mean "
+            "square) what the scatter of requests explains, so intervals are too narrow; compare the levels with "
+            "blis.calibrate, and learn without one of them"
+        )
     told += [
         f"the runs hardly determine {_together(flat.names)}: add load levels, from an idle server to one that has a "
         "queue, or learn fewer parameters"
