@@ -65,8 +65,8 @@ def _run(config: Any) -> None:
     for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print(f"written: {', '.join(map(str, written))}; use it: cluster.latency={written[0]}", file=sys.stderr)
-    if not found.is_finished:
-        raise KeyboardInterrupt  # what was learned is saved; the status says that it is not the end
+    if found.was_interrupted:
+        raise KeyboardInterrupt  # what was learned is saved; the status says that somebody wanted an end
 
 
 if __name__ == "__main__":

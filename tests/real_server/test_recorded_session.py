@@ -16,12 +16,14 @@ from experiments.e010_real_server.report import by_level
 
 TRACES = Path("tests/data/real_server")
 LEARNT = Path("experiments/e010_real_server/latency.yaml")
-#: Mean absolute error of E2E at each held-out level [%], as it was when the session was recorded, rounded up.
+#: Mean absolute error of E2E at each held-out level [%] with the prices that ship, rounded up. Overload is worst: the
+#: fit believes the surest level, `middle`, whose steps were quicker that minute, and a queue adds up what is missing
+#: then at full batches (see the experiment's page).
 WITHIN = {
-    "between": 12,
+    "between": 9,
     "nearly-full": 8,
-    "overload": 24,
-    "long-prompts": 9,
+    "overload": 29,
+    "long-prompts": 8,
     "long-answers": 5,
     "shared-prefixes": 9,
     "bursts": 6,
@@ -97,10 +99,10 @@ def test_the_learnt_prices_are_learnt_again_from_the_training(
 
     learnt = said_by(fit, words, tmp_path, capsys)["parameters"]
 
-    # as in the file: 0.59 ms for a token of a prompt, and 13.4 ms for a step with one decode and its token's way out
-    assert learnt["prompt_token_us"]["value"] == pytest.approx(586, rel=0.03)
+    # as in the file: 0.59 ms for a token of a prompt, and 14.0 ms for a step with one decode and its token's way out
+    assert learnt["prompt_token_us"]["value"] == pytest.approx(588, rel=0.03)
     in_all = sum(learnt[name]["value"] for name in ("step_us", "decode_us", "output_token_us"))
-    assert in_all == pytest.approx(13_351, rel=0.04)
+    assert in_all == pytest.approx(13_991, rel=0.04)
 
 
 def test_the_server_is_not_nearer_to_itself_than_a_few_percent() -> None:
