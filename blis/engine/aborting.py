@@ -95,7 +95,7 @@ def leave_instance(world: World, state: State, request: int, now_us: int) -> int
         _leave_waiting(world, state, instance, request, now_us)
     elif status == RUNNING:
         take_from_batch(world, state, request, now_us)
-    elif status == ENCODING or status == AWAITING_EMBEDDINGS:
+    elif status in (ENCODING, AWAITING_EMBEDDINGS):
         stop_encoding(world, state, request)
         _forget_here(world, state, instance, request, now_us)
     else:
