@@ -13,8 +13,10 @@ from blis.engine._jit import kernel
 from blis.engine.aside import bring_back
 from blis.engine.awaiting_kv import leave_loaded, stop_awaiting
 from blis.engine.codes import (
+    AWAITING_EMBEDDINGS,
     AWAITING_KV,
     CLIENT_LEFT,
+    ENCODING,
     FIXED_ORDER,
     GATEWAY_QUEUED,
     N_CANCELLED,
@@ -27,6 +29,7 @@ from blis.engine.codes import (
     UNDER_WAY,
 )
 from blis.engine.emptying import begin_life, leave_queue
+from blis.engine.encoding_apart import stop_encoding
 from blis.engine.endings import has_ended
 from blis.engine.feedback import REFUSED_PAUSE_US, release_followers
 from blis.engine.gate_queue import ask_again, leave
@@ -69,6 +72,8 @@ def abort(world: World, state: State, request: int, now_us: int) -> int:
     came = leave_instance(world, state, request, now_us)
     if came == ABORTED:
         _end(world, state, request, True, now_us)
+        if world.settings.has_gateway:  # there is room for who waits in front of the router
+            ask_again(world, state, now_us)
     return came
 
 
@@ -90,6 +95,9 @@ def leave_instance(world: World, state: State, request: int, now_us: int) -> int
         _leave_waiting(world, state, instance, request, now_us)
     elif status == RUNNING:
         take_from_batch(world, state, request, now_us)
+    elif status in (ENCODING, AWAITING_EMBEDDINGS):
+        stop_encoding(world, state, request)
+        _forget_here(world, state, instance, request, now_us)
     else:
         _leave_moving(world, state, instance, request, now_us)
     return ABORTED

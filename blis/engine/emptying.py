@@ -166,7 +166,7 @@ def take_encoding(world: World, state: State, instance: int, loses: int, now_us:
             target = requests.instance[request]
             if target == instance or encoding.requests.encode_instance[request] == instance:
                 stop_encoding(world, state, request)
-                take_away(world, state, target, request, loses, now_us)
+                _take_unbegun(world, state, target, request, loses, now_us)
     encoding.instances.ends_us[instance] = NEVER_US
 
 
@@ -218,15 +218,16 @@ def _hand_back_pending(world: World, state: State, instance: int, now_us: int) -
         instances.pending_root[instance] = without_root(AS_QUEUED, world.workload, state.requests, request)
         instances.pending_requests[instance] -= 1
         instances.pending_tokens[instance] -= world.workload.table.input_tokens[request]
-        _hand_back_one(world, state, instance, request, now_us)
+        _take_unbegun(world, state, instance, request, 0, now_us)
 
 
 @kernel
-def _hand_back_one(world: World, state: State, instance: int, request: int, now_us: int) -> None:
+def _take_unbegun(world: World, state: State, instance: int, request: int, loses: int, now_us: int) -> None:
+    """Take away a request that is in flight to an instance and holds nothing there."""
     state.instances.in_flight_requests[instance] -= 1
     if world.settings.needs_prompts and state.requests.sent_tokens[request] >= 0:
         note_dropped(world, state, instance, request)
-    take_away(world, state, instance, request, 0, now_us)
+    take_away(world, state, instance, request, loses, now_us)
 
 
 @kernel
@@ -264,7 +265,7 @@ def _hand_back_ordered(world: World, state: State, instance: int, now_us: int) -
             staying = meld(AS_TAKEN, world.workload, requests, staying, request)
         else:
             leave_queue(world, state, instance, request)
-            _hand_back_one(world, state, instance, request, now_us)
+            _take_unbegun(world, state, instance, request, 0, now_us)
     instances.waiting_head[instance] = staying
 
 
@@ -278,7 +279,7 @@ def _hand_back_listed(world: World, state: State, instance: int, now_us: int) ->
         if not _stays(world, state, request):
             unlink_waiting(state, instance, request)
             leave_queue(world, state, instance, request)
-            _hand_back_one(world, state, instance, request, now_us)
+            _take_unbegun(world, state, instance, request, 0, now_us)
         request = after
 
 

@@ -39,6 +39,7 @@ from blis.engine.codes import (
 )
 from blis.engine.encoding import note_pass
 from blis.engine.events import inject
+from blis.engine.patience import begin_patience
 from blis.engine.ranked_heap import make_node, melded, without
 from blis.engine.records import Records
 from blis.engine.reference import by_reference
@@ -117,6 +118,8 @@ def send_to_encoder(world: World, state: State, encoder: int, target: int, reque
     instances.in_flight_requests[encoder] += 1
     state.encoding.places[N_SENT_TO_ENCODERS] += 1
     note_event(state, encoder, now_us)
+    if world.settings.times_out:
+        begin_patience(world, state, request)
     if encoders.ends_us[encoder] == NEVER_US:
         _begin_pass(world, state, encoder, now_us)
     return DONE
@@ -229,6 +232,7 @@ def _receive_embeddings(world: World, state: State, now_us: int) -> None:
     _stop_moving(state, request)
     state.encoding.requests.encoded_tokens[request] = world.workload.table.encoder_tokens[request]
     _unsend(world, state, target, request)
+    state.instances.in_flight_requests[target] -= 1  # counted again as it gets there
     inject(world, state, target, request, now_us)
 
 
@@ -241,17 +245,19 @@ def _stop_moving(state: State, request: int) -> None:
 
 @kernel
 def _unsend(world: World, state: State, target: int, request: int) -> None:
-    """Let a request not count as on its way to the instance that is to compute it."""
+    """Let a request not count as on its way into the queue of the instance that is to compute it."""
     instances = state.instances
     instances.pending_requests[target] -= 1
     instances.pending_tokens[target] -= world.workload.table.input_tokens[request]
-    instances.in_flight_requests[target] -= 1
     state.requests.status[request] = NOT_STARTED
 
 
 @kernel
 def stop_encoding(world: World, state: State, request: int) -> None:
-    """Take a request away from the instance that encodes for it, or its embeddings from their way."""
+    """Take a request away from the instance that encodes for it, or its embeddings from their way.
+
+    It is still in flight to the instance that was to compute it: the caller takes it away from there.
+    """
     target = state.requests.instance[request]
     if state.requests.status[request] == AWAITING_EMBEDDINGS:
         _stop_moving(state, request)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, NEVER_US
+from blis.engine.codes import COMPLETED, GATEWAY_QUEUED, NEVER_US
 from blis.foundation.checks import check_int, check_number
 from blis.foundation.errors import StalledError
 from blis.foundation.units import US_PER_S, Float64Vector, Int64Vector
@@ -106,7 +106,8 @@ def _gained(
     """(len(tried),) what each of these choices gains over the base policy's own in one future."""
     begun = future.simulation
     requests = begun.state.requests.view(np.ndarray)
-    is_over = (requests["status"] >= COMPLETED) & (requests["finished_us"] <= begun.clock_us)
+    status = requests["status"]
+    is_over = (status >= COMPLETED) & (status < GATEWAY_QUEUED) & (requests["finished_us"] <= begun.clock_us)
     now_us = begun.clock_us + round(looking.horizon_s * US_PER_S)
     values, counts = np.zeros((1 + len(tried), len(requests))), ~is_over
     stalled = np.zeros(len(tried), np.bool_)

@@ -13,6 +13,7 @@ from blis.result import Result
 from blis.simulate import Simulation
 from evolve.ceiling.clairvoyance import improved
 from evolve.ceiling.draws import has_other_draws
+from evolve.ceiling.hindrances import check_foreseeable
 from evolve.ceiling.imagined import Imagined
 from evolve.ceiling.keeping import keep_places
 from evolve.ceiling.lookahead import Looking, look_ahead
@@ -54,8 +55,9 @@ def reach(prepared: Prepared, base: Phenotype, looking: Looking, weights: Mappin
     Raises
     ------
     BlisError
-        If a simulation fails.
+        If a simulation fails, or the scenario has what `evolve.ceiling.hindrances` lists.
     """
+    check_foreseeable(prepared.scenario)
     run = _run(prepared, base)
     alone = _alone(prepared, run)
     here = _record(prepared, alone)

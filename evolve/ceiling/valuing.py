@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, NOT_STARTED
+from blis.engine.codes import COMPLETED, GATEWAY_QUEUED, NOT_STARTED
 from blis.engine.judging import Judgement, judged
 from blis.fitness.ratio import MOST
 from blis.foundation.slo_targets import SloTargets
@@ -78,8 +78,9 @@ class Value:
         outputs = copy.workload.table.view(np.ndarray)["output_tokens"][rows]
         ttft_us, itl_us, e2e_us = _times(copy, requests, rows, outputs, copy.clock_us if now_us is None else now_us)
         status = requests["status"]
+        is_open = (status < COMPLETED) | (status >= GATEWAY_QUEUED)  # one that waits for its KV is beyond them
         return judged(
-            status=status if now_us is None else np.where(status < COMPLETED, COMPLETED, status),
+            status=status if now_us is None else np.where(is_open, COMPLETED, status),
             arrival_us=requests["arrival_us"],
             ttft_us=ttft_us,
             itl_mean_us=itl_us,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
+from blis.scenario import Scenario
+from evolve.ceiling.hindrances import hindrances
 from evolve.comparing import Objective, comparison
 from evolve.comparing.comparison import Comparison
 from evolve.comparing.hierarchy import hierarchy_of
@@ -141,7 +143,9 @@ class Inquiry:
         if self.settings.rules.goals.needs_trace:
             self.notes.append("ceiling: objectives that are read off traced decisions cannot be looked ahead for.")
             return None
-        scenarios = [one for one in self.held_out if one.name in self.some]
+        scenarios = self._foreseeable(self.options.extent)
+        if not scenarios:
+            return None
         found = ceiling.examine(
             self.champion,
             self.settings.baselines,
@@ -161,6 +165,21 @@ class Inquiry:
                 f"ceiling: in {name} {share:.0%} of the requests go on with what has begun; the look-ahead knows these."
             )
         return found
+
+    def _foreseeable(self, extent: ceiling.Extent) -> list[SuiteScenario]:
+        """Where a look-ahead can tell anything; the others are noted."""
+        able = []
+        for one in self.held_out:
+            if one.name not in self.some:
+                continue
+            found = hindrances(Scenario.from_mapping(one.mapping(one.requests_at(extent.num_requests))))
+            if found:
+                self.notes.append(
+                    f"ceiling: {one.name} is left out, since no look-ahead foresees {' or '.join(found)} yet."
+                )
+            else:
+                able.append(one)
+        return able
 
     def close(self) -> None:
         """Release the laboratory."""

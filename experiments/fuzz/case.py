@@ -36,6 +36,7 @@ ROW_DEFAULTS: dict[str, Any] = {
     "prompt": None,  # identity of the prompt; beside keys
     "number": None,
     "adapter": "",
+    "image_tokens": 0,
 }
 
 

@@ -8,7 +8,10 @@ from typing import Any
 from experiments.fuzz.case import Case
 from experiments.fuzz.draw_cluster import draw_batch_rules, draw_cluster, draw_drafts, fit_blocks
 from experiments.fuzz.draw_fleet import draw_adapters, draw_fleet, draw_gateway
+from experiments.fuzz.draw_memory import draw_eviction, draw_swap, draw_tiers
+from experiments.fuzz.draw_patience import draw_patience, draw_retries
 from experiments.fuzz.draw_policies import draw_policies
+from experiments.fuzz.draw_roles import draw_division, draw_encoders
 from experiments.fuzz.draw_workload import draw_rows, draw_targets, draw_workload
 
 SEMANTICS = ("corrected",) * 4 + ("vllm-0.32",) * 4 + ("reference-2026-04",) * 2 + ("reference-2026-02",)
@@ -49,6 +52,14 @@ def draw_case(seed: int, number: int, mode: str) -> Case:
     own = f"{seed}/{number}"
     draw_gateway(Random(f"{own}/gateway"), scenario, pace_us)
     draw_adapters(Random(f"{own}/adapters"), scenario, rows, pace_us)
+    if not semantics.startswith("reference"):
+        draw_swap(Random(f"{own}/swap"), scenario, pace_us)
+        draw_tiers(Random(f"{own}/tiers"), scenario, pace_us)
+        draw_division(Random(f"{own}/division"), scenario, pace_us)
+        draw_encoders(Random(f"{own}/encoders"), scenario, rows, pace_us)
+        draw_eviction(Random(f"{own}/eviction"), scenario)
+    draw_patience(Random(f"{own}/patience"), scenario, pace_us)
+    draw_retries(Random(f"{own}/retries"), scenario, pace_us)
     draw_fleet(Random(f"{own}/fleet"), scenario, pace_us)
     # Under the reference's semantics what can never finish is preempted for ever.
     if random.random() < (0.5 if semantics.startswith("reference") else 0.15):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from blis.engine.codes import COMPLETED, DROPPED, REJECTED, RUNNING, UNROUTABLE
+from blis.engine.codes import COMPLETED, DROPPED, N_ENCODED_APART, REJECTED, RUNNING, TIMED_OUT, UNROUTABLE
 from experiments.fuzz.subject import Subject
 
 
@@ -44,6 +44,7 @@ def _given(subject: Subject) -> Iterator[str]:
             yield "gateway that evicts"
     if cluster.fleet is not None:
         yield "autoscaling" if cluster.fleet.autoscaling else "instances that die"
+    yield from _newer_parts(subject)
     if subject.start().settings.has_adapters:
         yield "adapters"
     if any(one.long_prefill_threshold_tokens for one in cluster.instances):
@@ -83,6 +84,22 @@ def _given(subject: Subject) -> Iterator[str]:
         yield "no output"
 
 
+def _newer_parts(subject: Subject) -> Iterator[str]:
+    cluster = subject.cluster
+    if cluster.kv_tiers is not None:
+        yield "KV tiers"
+    if cluster.swap is not None:
+        yield "swapping"
+    if cluster.disaggregation is not None:
+        yield "prefill and decode apart"
+    if cluster.encoder is not None:
+        yield "encoders apart" if cluster.encodes_apart else "encoders"
+    if cluster.request_timeout_us is not None:
+        yield f"clients that give up, with{'' if cluster.gateway else 'out'} a gateway"
+    if subject.requests.retries is not None:
+        yield "clients that come again"
+
+
 def _happened(subject: Subject) -> Iterator[str]:
     if subject.stalled:
         yield "given up: no progress"
@@ -93,6 +110,7 @@ def _happened(subject: Subject) -> Iterator[str]:
         ("drops", DROPPED),
         ("rejections", REJECTED),
         ("nobody to go to", UNROUTABLE),
+        ("timeouts", TIMED_OUT),
     ):
         if (requests.status == status).any():
             yield name
@@ -100,6 +118,11 @@ def _happened(subject: Subject) -> Iterator[str]:
         yield "preemptions"
     if (requests.preemptions > 1).any():
         yield "preempted twice"
+    state = subject.finished.state
+    if state.encoding.places[N_ENCODED_APART] > 0:
+        yield "encoded apart"
+    if state.swap.spaces.in_requests.any():
+        yield "swapped in"
     if instances.cache_hits.any():
         yield "cache hits"
     if instances.allocation_failures.any():

@@ -17,12 +17,17 @@ PLAIN_CLUSTER = {
     "admission_latency_us": 0, "routing_latency_us": 0, "snapshot_refresh_us": 0, "cache_signal_delay_us": 0,
     "latency": {"kind": "affine", "alpha_us": [0, 0, 0], "beta_us": [100, 10, 5]},
 }  # fmt: skip
+#: What else of a cluster may be left out, and together with what.
+LEAVABLE = (
+    ("gateway",), ("autoscaling",), ("failures",), ("kv_tiers",), ("preemption_mode", "swap"), ("disaggregation",),
+    ("request_timeout_s",), ("router_ties",), ("router_index_blocks",),
+)  # fmt: skip
 #: Keys of a pool that say how its engine forms batches; without them it is as the semantics have it.
 BATCH_RULES = ("async_scheduling", "reserve_full_isl", "kv_watermark", "prefix_caching", "speculative")
 PLAIN_POOL = {"long_prefill_threshold_tokens": 0, "max_running_requests": 256, "step_token_budget": 2048}
 PLAIN_ROW = {
     "output_tokens": 0, "round": 0, "session": -1, "slo_class": "", "tenant": "", "think_us": 0, "after": -1,
-    "arrival_us": 0,
+    "arrival_us": 0, "image_tokens": 0,
 }  # fmt: skip
 
 
@@ -93,9 +98,9 @@ def _plainer_scenarios(case: Case) -> Iterator[Case]:
     for name, value in PLAIN_CLUSTER.items():
         if cluster[name] != value and (name != "latency" or cluster["latency"]["kind"] == "affine"):
             yield case.with_scenario(cluster={**cluster, name: value})
-    for name in ("router_ties", "router_index_blocks"):
-        if name in cluster:
-            yield case.with_scenario(cluster={key: value for key, value in cluster.items() if key != name})
+    for names in LEAVABLE:
+        if names[0] in cluster:
+            yield case.with_scenario(cluster={key: value for key, value in cluster.items() if key not in names})
     pools = cluster["instances"]
     for place, pool in enumerate(pools):
         if len(pools) > 1:
@@ -104,7 +109,7 @@ def _plainer_scenarios(case: Case) -> Iterator[Case]:
         plainer += [{**pool, name: value} for name, value in PLAIN_POOL.items() if pool[name] != value]
         plainer += [
             {key: value for key, value in pool.items() if key != name}
-            for name in ("latency", "max_model_len_tokens", *BATCH_RULES)
+            for name in ("latency", "max_model_len_tokens", "lora", "role", *BATCH_RULES)
             if name in pool
         ]
         for one in plainer:

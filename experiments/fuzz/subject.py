@@ -124,6 +124,7 @@ def requests_of_rows(rows: tuple[dict[str, Any], ...], block_size: int) -> Reque
         slo_class=labels.number_names([row["slo_class"] for row in rows]),
         tenant=labels.number_names([row["tenant"] for row in rows]),
         adapter=labels.number_names([row["adapter"] for row in rows], empty_is_none=True),
+        image_tokens=column("image_tokens"),
         session=labels.number_names(
             ["" if row["session"] < 0 else str(row["session"]) for row in rows], empty_is_none=True
         ),
@@ -154,6 +155,7 @@ def rows_of(requests: Requests) -> tuple[dict[str, Any], ...]:
                 "prompt": int(requests.prompt[row]),
                 "number": int(requests.number[row]),
                 "adapter": requests.adapters[requests.adapter[row]] if requests.adapter[row] >= 0 else "",
+                "image_tokens": int(requests.input_tokens[row] - requests.text_tokens[row]),
             }
         )
     return tuple(rows)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from blis.engine.codes import COMPLETED
 from blis.outcome import Outcome, outcome
 from experiments.fuzz.sameness import differences
 from experiments.fuzz.subject import Subject
@@ -30,13 +31,18 @@ def _trace(subject: Subject, done: Outcome) -> Iterator[str]:
     routings, admissions, samples = trace.routings, trace.admissions, trace.samples
     if int((admissions.verdict != 0).sum()) != done.n_rejected or len(admissions) != done.n_admitted + done.n_rejected:
         yield "the trace of admissions does not count what was admitted and rejected"
-    is_sent_once = done.n_rerouted == 0 and (done.gateway is None or done.gateway.evictions == 0)
+    comes_once = subject.requests.retries is None
+    is_sent_once = comes_once and done.n_rerouted == 0 and (done.gateway is None or done.gateway.evictions == 0)
     is_routed_twice = is_sent_once and len(np.unique(routings.request)) != len(routings)
-    if len(np.unique(admissions.request)) != len(admissions) or is_routed_twice:
+    is_admitted_twice = comes_once and len(np.unique(admissions.request)) != len(admissions)
+    if is_admitted_twice or is_routed_twice:
         yield "a request was decided on twice"
     if (np.diff(admissions.clock_us) < 0).any() or (np.diff(routings.clock_us) < 0).any():
         yield "decisions are not in the order of time"
     moved = (requests.instance[routings.request] < 0) | (not is_sent_once)  # was taken away from where it went
+    if subject.cluster.disaggregation is not None:  # who gets no further is where its prompt was to be computed
+        moved |= not subject.cluster.disaggregation.decode_first
+        moved |= requests.status[routings.request] != COMPLETED
     if not np.array_equal(requests.instance[routings.request][~moved], routings.instance[~moved]):
         yield "the trace sends a request elsewhere than where it went"
     preempted = np.bincount(trace.preemptions.instance, minlength=len(instances.steps))
@@ -50,7 +56,8 @@ def _trace(subject: Subject, done: Outcome) -> Iterator[str]:
     ):
         summed = np.zeros(len(counted), np.int64)
         np.add.at(summed, samples.instance, weights)
-        if not np.array_equal(summed, counted):
+        runs = np.array([one.role != "encode" for one in subject.cluster.instances])  # who only encodes has passes
+        if not np.array_equal(summed[runs], counted[runs]):
             yield f"the samples' {name} come to {summed.tolist()}; the instances count {counted.tolist()}"
     if (samples.used_blocks > instances.total_blocks[samples.instance]).any() or (samples.used_blocks < 0).any():
         yield "a sample has more blocks in use than there are, or fewer than none"

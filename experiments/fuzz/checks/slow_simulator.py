@@ -86,7 +86,11 @@ def _is_comparable(subject: Subject) -> bool:
     cluster = subject.cluster
     if cluster.fleet is not None:
         return False  # its plan would have to be known
-    if _has_mixed_slots(cluster):
+    if cluster.request_timeout_us is not None and cluster.gateway is None:
+        return False
+    if any(part is not None for part in (cluster.kv_tiers, cluster.swap, cluster.disaggregation, cluster.encoder)):
+        return False
+    if subject.requests.retries is not None or _has_mixed_slots(cluster):
         return False
     if cluster.gateway is not None and cluster.gateway.evicts_running and _looks_for_prompts(subject):
         return False
