@@ -53,7 +53,7 @@ class EncodingInstance(DividedInstance):
             self.replayed.append(request)
         return share
 
-    def _account(self, served: list[tuple[Request, Share]]) -> int:
+    def _account(self, served: list[tuple[Request, Share]], start_us: int) -> int:
         tokens = 0
         for request, share in served:
             if request in self.replayed or request.is_decoding:
@@ -67,7 +67,7 @@ class EncodingInstance(DividedInstance):
             media.n_encoded = max(start, end)
             tokens += media.n_encoded - start
         self.replayed.clear()
-        step_us = super()._account(served)
+        step_us = super()._account(served, start_us)
         if tokens:
             step_us += self.pass_us(tokens)
         self.last_step_us = step_us
