@@ -13,6 +13,7 @@ from evolve.comparing.hierarchy import hierarchy_of
 from evolve.comparing.sequential import compare_until
 from evolve.evidence import Condition, Policies, ablation, ceiling, classes, sensitivity, sweeps
 from evolve.evidence.applying import TODAY
+from evolve.evidence.ceiling import Extent
 from evolve.evidence.laboratory import Laboratory
 from evolve.evidence.notes import repetition_notes
 from evolve.evidence.options import Options
@@ -166,7 +167,7 @@ class Inquiry:
             )
         return found
 
-    def _foreseeable(self, extent: ceiling.Extent) -> list[SuiteScenario]:
+    def _foreseeable(self, extent: Extent) -> list[SuiteScenario]:
         """Where a look-ahead can tell anything; the others are noted."""
         able = []
         for one in self.held_out:

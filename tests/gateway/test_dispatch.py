@@ -13,7 +13,8 @@ import pytest
 from blis.cluster.gateway import Gateway
 from blis.engine.codes import STATUS_NAMES
 from blis.outcome import Outcome
-from tests.gateway.small_gateway import ONE_AT_A_TIME, requests, run
+from blis.simulate import Cancellation
+from tests.gateway.small_gateway import ONE_AT_A_TIME, requests, run, simulation
 
 
 def sent_us(done: Outcome) -> list[int]:
@@ -174,3 +175,13 @@ def test_who_is_on_the_way_to_the_router_counts_as_in_flight() -> None:
 
     # Each is routed half a millisecond after it was sent on, and its last step begins four milliseconds later.
     assert sent_us(done) == [0, 5_000, 10_000]
+
+
+def test_the_room_of_a_cancelled_request_is_for_who_waits() -> None:
+    started = simulation(requests([0, 100], output_tokens=50), Gateway(tick_us=1), ONE_AT_A_TIME)
+    started.advance(2_500)
+
+    assert started.cancel(0, 2_500) == Cancellation.DONE
+    started.run()
+
+    assert started.state.gateway.requests.dispatched_us.tolist()[1] == 2_500
