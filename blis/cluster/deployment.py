@@ -96,8 +96,12 @@ def build_cluster(
         with _located(at):
             # Instances that only encode compute no step of a model: any other pool's latency fills their place.
             priced = first_model if pool.role == "encode" else place
-            latency = _latency_model(plan, plan.pools[priced], found[priced], at)
-            each.append(replace(_instance(plan, pool, own, at, semantics, latency), pool=place))
+            each.append(
+                replace(
+                    _instance(plan, pool, own, at, semantics, (plan.pools[priced], found[priced])),
+                    pool=place,
+                )
+            )
     fleet = _fleet(plan, found, where)
     token_bytes = [_kv_bytes_per_token(plan, place, one, where) for place, one in enumerate(found)]
     counts = [pool.maximum for pool in fleet.pools] if fleet else [pool.count for pool in plan.pools]
@@ -217,8 +221,9 @@ def _name(plan: ClusterPlan, place: int, where: str) -> str:
 
 
 def _instance(
-    plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics: Semantics, latency: LatencyModel
+    plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics: Semantics, priced: tuple[Pool, Parts]
 ) -> Instance:
+    """An instance of a pool, whose steps cost what they do in the pool `priced`."""
     if pool.kv_blocks is not None:
         blocks = pool.kv_blocks
     else:  # who only encodes has no KV
@@ -227,7 +232,7 @@ def _instance(
         kv_blocks=blocks,
         max_running_requests=pool.max_running_requests,
         step_token_budget=pool.step_token_budget,
-        latency=latency,
+        latency=_latency_model(plan, *priced, where),
         long_prefill_threshold_tokens=pool.long_prefill_threshold_tokens,
         max_model_len_tokens=parts.longest_tokens,
         async_scheduling=pool.async_scheduling,

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from blis.foundation.answers import COMPILED_QUESTIONS, DISAGGREGATION_QUESTIONS, FOLDERS, GATEWAY_QUESTIONS, answer
+from blis.foundation.answers import (
+    COMPILED_QUESTIONS,
+    DISAGGREGATION_QUESTIONS,
+    ENCODING_QUESTIONS,
+    FOLDERS,
+    GATEWAY_QUESTIONS,
+    answer,
+)
 from blis.outcome import outcome
 from blis.policies.binding import fields
 from blis.prepare import with_policies
@@ -21,7 +28,8 @@ def check(subject: Subject) -> Iterator[str]:
     random = subject.random("python")
     if subject.stalled or subject.case.mode == "python" or random.random() > SHARE:
         return
-    not_asked = ("filtering", "scaling", *COMPILED_QUESTIONS, *GATEWAY_QUESTIONS, *DISAGGREGATION_QUESTIONS)
+    not_asked = {"filtering", "scaling", *COMPILED_QUESTIONS, *GATEWAY_QUESTIONS}
+    not_asked |= {*DISAGGREGATION_QUESTIONS, *ENCODING_QUESTIONS}
     able = [
         question
         for question, policy in subject.policies.items()

@@ -132,7 +132,12 @@ def test_tables_are_written_and_readable_in_one_line(tmp_path):
     folder = tmp_path / "run"
     assert main(["trace=decisions", "counterfactual=rollout", "counterfactual.decisions=5", "routing=weighted",
                  "workload.num_requests=200", "output=json", f"hydra.run.dir={folder}"]) == 0  # fmt: skip
-    for name in set(choices("trace")) - {"scaling", "gateway", "transfers", "encodings"}:  # the cluster has none of them
+    for name in set(choices("trace")) - {
+        "scaling",
+        "gateway",
+        "transfers",
+        "encodings",
+    }:  # the cluster has none of them
         assert pq.read_table(folder / "trace" / f"{name}.parquet").num_columns > 3
     assert not (folder / "trace" / "scaling.parquet").exists()  # nothing comes or goes
     routings = pq.read_table(folder / "trace" / "routings.parquet")
