@@ -29,6 +29,7 @@ ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {
     "islands": ("islands", frozenset({"one", "several"})),
     "policy_iteration": ("policy_iteration", frozenset({"one"})),
     "tpe": ("tpe", frozenset({"one"})),
+    "cmaes_optuna": ("cmaes_optuna", frozenset({"one"})),
     "cma_mae": ("cma_mae", frozenset({"one"})),
     "openevolve": ("from_openevolve", frozenset({"one"})),
     "gepa": ("from_gepa", frozenset({"one"})),

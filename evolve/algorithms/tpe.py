@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blis.foundation.checks import check_int, check_keys
-from blis.foundation.errors import ConfigError
+from evolve.algorithms.optuna_library import optuna_library
 from evolve.genomes.coordinates import Coordinates, assembled, check_expressible, coordinates, options
 from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
@@ -51,7 +51,7 @@ def search(problem: Problem, params: Params, draws: Draws, first: Sequence[Genom
         If a gene has a formula, or Optuna is not installed.
     """
     check_expressible("tpe", problem.genes, with_choices=True)
-    return ParzenSearch(problem, params, draws, first, _optuna())
+    return ParzenSearch(problem, params, draws, first, optuna_library("tpe"))
 
 
 class ParzenSearch:
@@ -139,22 +139,3 @@ class _Trial:
 
     def choice(self, name: str, options: Sequence[str]) -> str:
         return str(self._trial.suggest_categorical(name, tuple(options)))
-
-
-def _optuna() -> Any:
-    """Optuna, which tells its progress to nobody.
-
-    Raises
-    ------
-    ConfigError
-        If it is not installed.
-    """
-    try:
-        import optuna
-    except ImportError as error:
-        raise ConfigError(
-            "algorithm: 'tpe' needs the package optuna, see the extra 'optimisers'; install it, or choose another "
-            f"algorithm ({error})."
-        ) from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from blis.foundation.randomness import stream
-from evolve.algorithms import Algorithm, cma_mae, cmaes, ga, gp, islands, nsga2, random_search, tpe
+from evolve.algorithms import Algorithm, cma_mae, cmaes, cmaes_optuna, ga, gp, islands, nsga2, random_search, tpe
 from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
 from evolve.records import Genome, Score
@@ -24,6 +24,7 @@ SMALL: dict[str, tuple[Any, dict[str, Any]]] = {
     "gp": (gp, {**BREEDING, "tournament": 3, "parsimony": 1.4}),
     "nsga2": (nsga2, BREEDING),
     "cmaes": (cmaes, {"population": 12, "sigma": 0.3, "patience": 8}),
+    "cmaes_optuna": (cmaes_optuna, {"population": 12, "sigma": 0.3, "patience": 8}),
     "tpe": (tpe, {"population": 12, "candidates": 24}),
     "cma_mae": (cma_mae, {"population": 12, "emitters": 2, "sigma": 0.3, "learning_rate": 0.1, "cells": 8}),
     "islands": (

@@ -77,7 +77,7 @@ def test_seeds_differ(problem: Problem, name: str) -> None:
     assert asked(1) != asked(2)
 
 
-@pytest.mark.parametrize("name", ["ga", "gp", "cmaes", "islands", "tpe", "cma_mae"])
+@pytest.mark.parametrize("name", ["ga", "gp", "cmaes", "cmaes_optuna", "islands", "tpe", "cma_mae"])
 def test_a_planted_optimum_is_found(made: Made, name: str) -> None:
     asked = rounds(made(name), 30)
 

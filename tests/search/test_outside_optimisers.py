@@ -1,4 +1,6 @@
-"""TPE and CMA-MAE: what they can search, what they do without their packages, and that they spend what others spend."""
+"""Optimisers from outside: what they can search, what they do without their packages, and that they spend what others
+spend.
+"""
 
 import sys
 from collections.abc import Callable
@@ -18,7 +20,7 @@ from evolve.run import main
 from tests.search.conftest import SMALL, planted_score, rounds, shares
 from tests.search.synthetic import Listening, make_search
 
-OUTSIDE = {"tpe": "optuna", "cma_mae": "ribs"}
+OUTSIDE = {"tpe": "optuna", "cmaes_optuna": "optuna", "cma_mae": "ribs"}
 RULES = {
     "kind": "either",
     "ways": [

@@ -143,7 +143,7 @@ def test_interrupted_search_leaves_its_best_and_goes_on(problem: Problem, tmp_pa
         assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "through" / name).read_bytes()
 
 
-@pytest.mark.parametrize("algorithm", ["random", "cmaes", "gp", "islands", "tpe", "cma_mae"])
+@pytest.mark.parametrize("algorithm", ["random", "cmaes", "cmaes_optuna", "gp", "islands", "tpe", "cma_mae"])
 def test_stopping_after_every_generation_changes_nothing(problem: Problem, tmp_path: Path, algorithm: str) -> None:
     through = Listening()
     make_search(problem, tmp_path / "through", through, algorithm, ladder=LADDER).run()
