@@ -68,7 +68,8 @@ def _arrivals(subject: Subject, early: object) -> Iterator[str]:
         yield "a request did not arrive its think time after the end that it waited for"
     rejected = waits & (status == REJECTED)
     decided_us = done.arrival_us[before] + cluster.admission_latency_us + REFUSED_PAUSE_US
-    if not np.array_equal(since_us[rejected], decided_us[rejected]):
+    early_us = (decided_us - since_us)[rejected]
+    if (early_us > 0).any() or (early_us.any() and given.retries is None):  # who comes again is refused for good later
         yield "a request did not arrive its think time and a second after the refusal that it waited for"
     unroutable = waits & (status == UNROUTABLE) & is_plain
     if not np.array_equal(since_us[unroutable], (decided_us + cluster.routing_latency_us)[unroutable]):

@@ -29,7 +29,8 @@ def _trace(subject: Subject, done: Outcome) -> Iterator[str]:
     trace, requests, instances = done.trace, done.requests, done.instances
     assert trace is not None
     routings, admissions, samples = trace.routings, trace.admissions, trace.samples
-    if int((admissions.verdict != 0).sum()) != done.n_rejected or len(admissions) != done.n_admitted + done.n_rejected:
+    refusals = done.n_rejected + done.n_turned_away  # who is turned away comes again, and is refused or admitted then
+    if int((admissions.verdict != 0).sum()) != refusals or len(admissions) != done.n_admitted + refusals:
         yield "the trace of admissions does not count what was admitted and rejected"
     comes_once = subject.requests.retries is None
     is_sent_once = comes_once and done.n_rerouted == 0 and (done.gateway is None or done.gateway.evictions == 0)
