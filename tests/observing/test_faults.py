@@ -96,7 +96,8 @@ def test_refused_request_is_sent_again_where_that_is_wanted(
     observed = observe(settings(server.url, retries={"attempts": 3, "base_s": 60.0, "longest_s": 60.0}), folder)
 
     assert observed.metrics["ok"] == 5
-    assert (observed.metrics["retries"], observed.metrics["retried_requests"]) == (2, 2)
+    assert observed.metrics["retries"] == 2
+    assert observed.metrics["retried_requests"] in (1, 2)  # one request twice where it is back before another one comes
 
 
 @pytest.mark.parametrize(("status", "retry_after"), [(503, "3600"), (500, "0"), (400, "0")])
