@@ -73,7 +73,9 @@ def suite_of(scenario: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "priority_source" else pytest.mark.slow) for name in PROBLEMS]
+)
 def test_a_scripted_search_ends_in_a_champion_that_runs_again(
     name: str,
     search: Searching,
