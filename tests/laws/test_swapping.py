@@ -173,7 +173,7 @@ def with_swap(case: Case, draw: random.Random) -> Case:
     return Case(scenario | {"cluster": cluster}, rows=case.rows)
 
 
-@pytest.mark.parametrize("seed", [31, 32])
+@pytest.mark.parametrize("seed", [31, 33])
 def test_laws_hold_beside_everything_else(seed: int) -> None:
     tried, swapped = 0, 0
     for number in range(60):

@@ -294,7 +294,7 @@ def test_help_lists_the_choices_at_once() -> None:
     )  # fmt: skip
 
     assert time.perf_counter() - began_s < 60
-    assert "cmaes, ga, gepa, gp, islands, nsga2, openevolve, policy_iteration, random" in done.stdout
+    assert "cmaes, cmaes_optuna, ga, gepa, gp, islands, nsga2, openevolve, policy_iteration, random" in done.stdout
     loaded = done.stderr
     assert not [name for name in ("numba", "ray", "mlflow", "deap", "matplotlib", "pandas") if f" {name}\n" in loaded]
 
