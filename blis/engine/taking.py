@@ -32,6 +32,9 @@ from blis.engine.waiting import first_waiting, look_at_waiting, sort_waiting, ta
 #: `step[SORTED]` before the waiting requests have been ranked in this step.
 UNSORTED = -1
 
+#: That the queue is asked again, since it has changed; beside DONE and GROW.
+ASK_AGAIN = -1
+
 
 @kernel
 def prospect(
@@ -83,6 +86,15 @@ def with_loaded(
 
 
 @kernel
+def without_blocks(world: World, state: State, instance: int) -> int:
+    """What becomes of taking where blocks are lacking: it ends, but who has loaded may be all that holds them."""
+    if state.instances.running_requests[instance] == 0 and has_loaded(world, state, instance):
+        return ASK_AGAIN if give_up_loaded(world, state, instance) else GROW
+    state.scratch.step[STOPPED_BY] = BLOCKS_LACKING
+    return DONE
+
+
+@kernel
 def take_waiting(world: World, state: State, instance: int) -> int:
     """Take requests from the wait queue while batch size, budget and blocks allow."""
     step, instances, requests = state.scratch.step, state.instances, state.requests
@@ -111,20 +123,16 @@ def take_waiting(world: World, state: State, instance: int) -> int:
         if requests.stored_tokens[request] > 0:  # its KV has come
             if _take_loaded(world, state, instance, request):
                 continue
-            if instances.running_requests[instance] > 0:
-                step[STOPPED_BY] = BLOCKS_LACKING
-                break
-            if not give_up_loaded(world, state, instance):
-                return GROW
-            continue
+            ending = without_blocks(world, state, instance)
+            if ending == ASK_AGAIN:
+                continue
+            return ending
         found, claimed, detached, chunk, needed, parts = prospect(world, state, instance, request, step[BUDGET])
         if needed > free_blocks(world, state, instance):
-            if has_loaded(world, state, instance) and instances.running_requests[instance] == 0:
-                if not give_up_loaded(world, state, instance):
-                    return GROW
+            ending = without_blocks(world, state, instance)
+            if ending == ASK_AGAIN:
                 continue
-            step[STOPPED_BY] = BLOCKS_LACKING
-            break
+            return ending
         if world.settings.swaps and state.swap.requests.tokens[request] > 0:
             # A part may be split at both ends; each block that is copied may be a run, and evict one.
             if not has_room_beside(world, state, instance, 2 * parts + returning_blocks(state, request, found)):
@@ -138,12 +146,10 @@ def take_waiting(world: World, state: State, instance: int) -> int:
         if loaded > 0:
             chunk, needed = with_loaded(world, state, instance, request, found + loaded, chunk, needed, loaded)
             if needed > free_blocks(world, state, instance):
-                if has_loaded(world, state, instance) and instances.running_requests[instance] == 0:
-                    if not give_up_loaded(world, state, instance):
-                        return GROW
+                ending = without_blocks(world, state, instance)
+                if ending == ASK_AGAIN:
                     continue
-                step[STOPPED_BY] = BLOCKS_LACKING
-                break
+                return ending
         # A part may be split at both ends; each block that is loaded may be a run, and evict one.
         if claimed + loaded > 0 and not has_room_beside(world, state, instance, 2 * parts + loaded):
             return GROW
