@@ -7,46 +7,24 @@ milliseconds a round and simulates nothing.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from blis.foundation.checks import check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 from blis.foundation.units import Float64Vector
+from evolve.algorithms.cmaes import Params
 from evolve.algorithms.optuna_library import optuna_library
 from evolve.genomes.coordinates import check_expressible
 from evolve.genomes.seeding import Draws
 from evolve.problem import Problem
 from evolve.records import Genome, Proposal, Score
 from evolve.selection.ranking import Stagnation
-from evolve.selection.variation import MOST_CANDIDATES, first_round
-
-KEYS = ("population", "sigma", "patience")
+from evolve.selection.variation import first_round
 
 #: A distribution over one number has no shape to learn; Optuna draws at random there.
 _LEAST_NUMBERS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Params:
-    """Sizes."""
-
-    population: int  #: samples of a round
-    sigma: float  #: first step size, as a share of each gene's range
-    patience: int  #: rounds without progress until a restart
-
-    @classmethod
-    def from_mapping(cls, where: str, mapping: Mapping[str, Any]) -> "Params":
-        """Strict: unknown and absent keys are errors."""
-        given = check_keys(where, mapping, KEYS, KEYS)
-        return cls(
-            population=check_int(f"{where}.population", given["population"], 4, MOST_CANDIDATES),
-            sigma=check_number(f"{where}.sigma", given["sigma"], maximum=1, above=0),
-            patience=check_int(f"{where}.patience", given["patience"], 1),
-        )
 
 
 def search(problem: Problem, params: Params, draws: Draws, first: Sequence[Genome]) -> "OptunaCmaSearch":
