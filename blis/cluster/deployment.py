@@ -1,20 +1,10 @@
-"""From a scenario's plan to the cluster that serves: looks up models, devices and coefficients, sizes the KV cache."""
+"""From a scenario's plan to the cluster that serves: prices its steps and sizes its KV memory by what was looked up."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
-from blis.cluster.catalog import (
-    Coefficients,
-    Deployment,
-    Device,
-    Model,
-    default_deployment,
-    find_coefficients,
-    read_device,
-    read_model,
-)
+from blis.cluster.catalog import read_device, read_model
 from blis.cluster.encoder import embedding_bytes, media_token_us
 from blis.cluster.fleet_plan import Fleet, fleet_pools
 from blis.cluster.instances import Cluster, Instance
@@ -23,45 +13,19 @@ from blis.cluster.kv_tiers import KvTiers
 from blis.cluster.latency import LatencyModel
 from blis.cluster.latency.affine import Params as AffineParams
 from blis.cluster.lora import NO_LORA, LoraCosts, lora_costs, slot_bytes
-from blis.cluster.model_length import max_model_len
+from blis.cluster.parts import Parts, located, look_up, pool_name
 from blis.cluster.plan import ClusterPlan, Pool
 from blis.cluster.published_capacity import kv_blocks as published_kv_blocks
 from blis.cluster.swap_space import SwapSpace, swap_space
 from blis.foundation.answers import answer
 from blis.foundation.checks import check_choice, check_number
-from blis.foundation.errors import ConfigError, UnknownChoiceError
+from blis.foundation.errors import ConfigError
 from blis.foundation.semantics import CORRECTED, Semantics
 
 #: Block size that the coefficients' table counts in.
 TABLE_BLOCK_TOKENS = 16
 #: Longest time that a coefficient may stand for [µs], a quarter of an hour: beyond it sums could overflow the clock.
 LONGEST_US = 1e9
-
-
-class Parts(NamedTuple):
-    """What was looked up for a pool: what its latency and KV capacity are derived from, as far as they need it."""
-
-    place: Deployment
-    model: Model | None
-    device: Device | None
-    coefficients: Coefficients | None  #: row of the table, where the latency comes from it
-    longest_tokens: int  #: longest sequence that is served; 0: unlimited
-
-
-def look_up(plan: ClusterPlan, where: str = "cluster") -> tuple[Parts, ...]:
-    """Read what each pool needs of models, devices and coefficients; batch limits of the plan play no part.
-
-    Raises
-    ------
-    ConfigError
-        If a model, a device or a row of coefficients does not exist.
-    """
-    found = []
-    for place, pool in enumerate(plan.pools):
-        at = _name(plan, place, where)
-        with _located(at):
-            found.append(_parts(plan, pool, at))
-    return tuple(found)
 
 
 def build_cluster(
@@ -92,8 +56,8 @@ def build_cluster(
     each: list[Instance] = []
     first_model = next(place for place, pool in enumerate(plan.pools) if pool.role != "encode")
     for place, (pool, own) in enumerate(zip(plan.pools, found, strict=True)):
-        at = _name(plan, place, where)
-        with _located(at):
+        at = pool_name(plan, place, where)
+        with located(at):
             # Instances that only encode compute no step of a model: any other pool's latency fills their place.
             priced = first_model if pool.role == "encode" else place
             each.append(
@@ -215,11 +179,6 @@ def _check_inventory(plan: ClusterPlan, parts: Sequence[Parts], where: str) -> N
             raise ConfigError(f"{at}.{kind} must hold the {used[kind]} GPUs that the pools begin with; got {gpus}.")
 
 
-def _name(plan: ClusterPlan, place: int, where: str) -> str:
-    """What messages call a pool."""
-    return where if len(plan.pools) == 1 else f"{where}.instances[{place}]"
-
-
 def _instance(
     plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics: Semantics, priced: tuple[Pool, Parts]
 ) -> Instance:
@@ -320,43 +279,6 @@ def _price_per_hour(pool: Pool, parts: Parts) -> float | None:
     return None if price is None else price * parts.place.tensor_parallel
 
 
-def _deployment(pool: Pool, where: str) -> Deployment:
-    """Device and degree, the published defaults of the model where the plan leaves them out."""
-    if pool.hardware is not None and pool.tensor_parallel is not None:
-        return Deployment(pool.hardware, pool.tensor_parallel)
-    if pool.model is None:
-        return Deployment(pool.hardware or "", pool.tensor_parallel or 1)
-    try:
-        default = default_deployment(pool.model)
-    except UnknownChoiceError as error:
-        raise ConfigError(
-            f"{where}: hardware and tensor_parallel must be given for a model without published defaults; got "
-            f"model {pool.model!r}."
-        ) from error
-    return Deployment(pool.hardware or default.gpu, pool.tensor_parallel or default.tensor_parallel)
-
-
-def _parts(plan: ClusterPlan, pool: Pool, where: str) -> Parts:
-    """Read what is needed and nothing more: coefficients exist for models whose shape is not shipped."""
-    place, coefficients = _deployment(pool, where), None
-    if isinstance(pool.latency, AffineParams) and pool.latency.alpha_us is None:
-        if pool.model is None:
-            raise ConfigError(f"{where}: latency affine needs alpha_us and beta_us, or a model to look them up by.")
-        coefficients = find_coefficients(pool.model, place.gpu, place.tensor_parallel, pool.latency.vllm_version)
-    knows_blocks = pool.kv_blocks is not None or (coefficients is not None and coefficients.kv_blocks is not None)
-    if plan.latency == "affine" and knows_blocks:
-        return Parts(place, None, None, coefficients, _longest_tokens(pool, None))
-    if pool.model is None or not place.gpu:
-        needed = "kv_blocks" if plan.latency == "affine" else f"latency {plan.latency}"
-        raise ConfigError(
-            f"{where}: {needed} must be given, or model and hardware to derive it from."
-            if plan.latency == "affine"
-            else f"{where}: {needed} needs a model and hardware; give both."
-        )
-    model = read_model(pool.model, pool.model_config_folder)
-    return Parts(place, model, read_device(place.gpu, pool.hardware_folder), coefficients, _longest_tokens(pool, model))
-
-
 def _derived_blocks(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, semantics: Semantics) -> int:
     """KV blocks from the table, kept equal in memory for other block sizes, else from what the GPUs leave free."""
     row = parts.coefficients
@@ -368,7 +290,7 @@ def _derived_blocks(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, sem
                 f"{TABLE_BLOCK_TOKENS} tokens; got {plan.block_size_tokens}."
             )
         return blocks
-    assert parts.model is not None  # for the type checker: `_parts` read both, as nothing gives the blocks
+    assert parts.model is not None  # for the type checker: `look_up` read both, as nothing gives the blocks
     assert parts.device is not None
     memory = (parts.model, parts.device, parts.place.tensor_parallel, plan.block_size_tokens, pool.memory_utilisation)
     if not semantics.blocks_fit_memory:
@@ -376,18 +298,6 @@ def _derived_blocks(plan: ClusterPlan, pool: Pool, parts: Parts, where: str, sem
     load = Load(pool.step_token_budget, pool.max_running_requests)
     reserved = slot_bytes(pool.lora, parts.model, parts.place.tensor_parallel, f"{where}.lora") if pool.lora else 0.0
     return kv_blocks(*memory, load, pool.kv_cache_dtype, reserved)
-
-
-def _longest_tokens(pool: Pool, model: Model | None) -> int:
-    """The longest sequence that is served: what the plan says, else what the model was made for; 0: unlimited."""
-    if pool.max_model_len_tokens is not None:
-        return pool.max_model_len_tokens
-    if model is None and pool.model is not None:
-        try:
-            model = read_model(pool.model, pool.model_config_folder)
-        except UnknownChoiceError:  # there are coefficients for models whose shape is not shipped
-            return 0
-    return 0 if model is None else max_model_len(model)
 
 
 def _latency_model(plan: ClusterPlan, pool: Pool, parts: Parts, where: str) -> LatencyModel:
@@ -401,14 +311,3 @@ def _latency_model(plan: ClusterPlan, pool: Pool, parts: Parts, where: str) -> L
         params, parts.model, parts.device, parts.place.tensor_parallel
     )
     return prepared
-
-
-@contextmanager
-def _located(where: str) -> Iterator[None]:
-    """Put the place in front of messages that do not know it."""
-    try:
-        yield
-    except ConfigError as error:
-        if str(error).startswith(where):
-            raise
-        raise type(error)(f"{where}: {error}") from error

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blis.engine.codes import NEVER_US
-from blis.engine.fields import BAND_FIELDS
+from blis.engine.gate_fields import (
+    BAND_FIELDS,
+)
 from blis.engine.records import Records, records
 from blis.foundation.checks import check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError

@@ -3,6 +3,7 @@
 import numpy as np
 
 from blis.engine.codes import NEVER_US
+from blis.engine.seldom_fields import RANKED_NODE
 
 _I, _F = np.int64, np.float64
 
@@ -30,9 +31,5 @@ ENCODED_FIELDS = {
     "arrives_us": (_I, -1),  # when its embeddings are where the prompt is computed
     "depth": (_I, 0),  # transfers of embeddings under way when its own began, itself included
     "next_waiting": (_I, -1),  # request behind it, among those that wait or among those that are served
-    "key": (_F, 0.0),  # when its embeddings arrive [µs]
-    "rank": (_I, 0),
-    "child": (_I, -1),
-    "next": (_I, -1),
-    "previous": (_I, -1),
+    **RANKED_NODE,  # key: when its embeddings arrive [µs]
 }

@@ -35,22 +35,17 @@ from blis.engine.codes import (
 )
 from blis.engine.encoder_fields import ENCODED_FIELDS, ENCODER_FIELDS
 from blis.engine.fields import (
-    AWAITING_FIELDS,
-    BAND_FIELDS,
     CLAIM_FIELDS,
-    DRAFT_FIELDS,
-    FLOW_FIELDS,
-    GATED_FIELDS,
     INSTANCE_FIELDS,
-    LEG_FIELDS,
-    LENGTH_FIELDS,
-    OUTLOOK_FIELDS,
-    PATIENCE_FIELDS,
     REQUEST_FIELDS,
-    SERVICE_FIELDS,
-    TENANT_FIELDS,
 )
 from blis.engine.fleet_start import FleetTables, new_fleet, place_instances
+from blis.engine.gate_fields import (
+    BAND_FIELDS,
+    FLOW_FIELDS,
+    GATED_FIELDS,
+    TENANT_FIELDS,
+)
 from blis.engine.log_fields import (
     ADMISSION_FIELDS,
     LOG_FIELDS,
@@ -62,6 +57,15 @@ from blis.engine.log_fields import (
 )
 from blis.engine.next_use import users_by_segment
 from blis.engine.records import Records, records
+from blis.engine.seldom_fields import (
+    AWAITING_FIELDS,
+    DRAFT_FIELDS,
+    LEG_FIELDS,
+    LENGTH_FIELDS,
+    OUTLOOK_FIELDS,
+    PATIENCE_FIELDS,
+    SERVICE_FIELDS,
+)
 from blis.engine.state import (
     MOST_QUEUES,
     MOST_TIERS,
@@ -108,37 +112,8 @@ def new_state(
     """
     n, m = len(workload.table), settings.n_instances
     largest_batch = int(max(1, min(limits.max_running_requests.max(), max(n, 1))))
-    longest = int((workload.table.input_tokens + workload.table.output_tokens).max()) if n else 1
     instances = records(INSTANCE_FIELDS, m)
-    scratch = Scratch(
-        cluster=np.zeros(N_CLUSTER_PLACES, np.int64),
-        step=np.zeros(N_STEP_PLACES, np.int64),
-        # Who is evicted, or gives up, and comes again is sent on again.
-        routing_queue=np.empty(n * (1 + int(settings.retry_attempts * _comes_back(settings))), np.int64),
-        eligible=np.arange(m, dtype=np.int64),
-        kept=np.zeros(m, np.int64),
-        effective_load=np.zeros(m, np.int64),
-        cached_blocks=np.zeros(m, np.int64),
-        affinity_blocks=np.zeros(m, np.int64),
-        adapter_use=np.zeros(m, np.int64),
-        adapters_in_use=np.zeros(m, np.int64),
-        expected_ttft_us=np.zeros(m, np.float64),
-        expected_itl_us=np.zeros(m, np.float64),
-        tiered_blocks=np.zeros(m, np.float64),
-        scores=np.zeros(m, np.float64),
-        scorer_scores=np.zeros((most_scorers(settings), m), np.float64),
-        hits=np.empty((longest // settings.block_size_tokens + 1, 2), np.int64),
-        members=np.empty(2 * largest_batch + 1, np.int64),
-        order=np.empty(max(n, 1), np.int64),
-        candidates=np.empty((6, largest_batch), np.float64),
-        tier_hits=np.empty((longest // settings.block_size_tokens + 1 if settings.n_tiers else 0, 2), np.int64),
-        tier_counts=np.zeros(MOST_TIERS, np.int64),
-        tier_leading=np.zeros(MOST_TIERS, np.int64),
-    )
-    first_places = (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, RETURN_ROOT, SESSION_INSTANCE)
-    for place in (*first_places, PATIENCE_ROOT):
-        scratch.cluster[place] = -1
-    scratch.cluster[N_CANDIDATES] = m
+    scratch = _new_scratch(workload, settings, m, largest_batch)
     place_instances(instances, scratch.cluster, settings, fleet)
     cache = _new_store(m, limits.total_blocks, settings.n_segments, holds_pieces=True)
     tier_store = new_tier_store(settings, tiers)
@@ -178,6 +153,42 @@ def new_state(
         swap=new_swap(swap, n),
         encoding=_new_encoding(n, settings),
     )
+
+
+def _new_scratch(workload: Workload, settings: Records, m: int, largest_batch: int) -> Scratch:
+    """Places of the cluster and of a step as at the beginning, and room to work in."""
+    n = len(workload.table)
+    longest = int((workload.table.input_tokens + workload.table.output_tokens).max()) if n else 1
+    scratch = Scratch(
+        cluster=np.zeros(N_CLUSTER_PLACES, np.int64),
+        step=np.zeros(N_STEP_PLACES, np.int64),
+        # Who is evicted, or gives up, and comes again is sent on again.
+        routing_queue=np.empty(n * (1 + int(settings.retry_attempts * _comes_back(settings))), np.int64),
+        eligible=np.arange(m, dtype=np.int64),
+        kept=np.zeros(m, np.int64),
+        effective_load=np.zeros(m, np.int64),
+        cached_blocks=np.zeros(m, np.int64),
+        affinity_blocks=np.zeros(m, np.int64),
+        adapter_use=np.zeros(m, np.int64),
+        adapters_in_use=np.zeros(m, np.int64),
+        expected_ttft_us=np.zeros(m, np.float64),
+        expected_itl_us=np.zeros(m, np.float64),
+        tiered_blocks=np.zeros(m, np.float64),
+        scores=np.zeros(m, np.float64),
+        scorer_scores=np.zeros((most_scorers(settings), m), np.float64),
+        hits=np.empty((longest // settings.block_size_tokens + 1, 2), np.int64),
+        members=np.empty(2 * largest_batch + 1, np.int64),
+        order=np.empty(max(n, 1), np.int64),
+        candidates=np.empty((6, largest_batch), np.float64),
+        tier_hits=np.empty((longest // settings.block_size_tokens + 1 if settings.n_tiers else 0, 2), np.int64),
+        tier_counts=np.zeros(MOST_TIERS, np.int64),
+        tier_leading=np.zeros(MOST_TIERS, np.int64),
+    )
+    first_places = (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, RETURN_ROOT, SESSION_INSTANCE)
+    for place in (*first_places, PATIENCE_ROOT):
+        scratch.cluster[place] = -1
+    scratch.cluster[N_CANDIDATES] = m
+    return scratch
 
 
 def _comes_back(settings: Records) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from blis.capacity.quick import quick_rate
-from blis.cluster.deployment import look_up
+from blis.cluster.parts import look_up
 from blis.cluster.plan import cluster_plan
 from blis.foundation.errors import ConfigError
 from blis.scenario_file import ScenarioFile

@@ -10,7 +10,8 @@ from blis.calibrating.calibration import Options
 from blis.calibrating.measured_run import MeasuredRun
 from blis.calibrating.pairing import TPOT, TTFT, simulated_times
 from blis.calibrating.replay import Replay, Seen, network_of, replay_of, seen_by_clients
-from blis.cluster.deployment import Parts, build_cluster, look_up
+from blis.cluster.deployment import build_cluster
+from blis.cluster.parts import Parts, look_up
 from blis.fitting.parameters import with_values
 from blis.fitting.statistics import Compared, Times, compared, differences
 from blis.foundation.errors import StalledError

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from blis.cluster.catalog import find_coefficients
-from blis.cluster.deployment import look_up
 from blis.cluster.latency import affine, silicon, trained_physics
+from blis.cluster.parts import look_up
 from blis.cluster.plan import ClusterPlan
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError

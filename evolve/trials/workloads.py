@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 import blis
-from blis.cluster.deployment import Parts, build_cluster, look_up
+from blis.cluster.deployment import build_cluster
 from blis.cluster.instances import Cluster
+from blis.cluster.parts import Parts, look_up
 from blis.engine._jit import source_hash
 from blis.foundation.semantics import semantics
 from blis.foundation.units import frozen

@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blis.engine._jit import plain
-from blis.engine.fields import GATED_FIELDS
+from blis.engine.gate_fields import (
+    GATED_FIELDS,
+)
 from blis.engine.ranked_heap import melded, without
 from blis.engine.records import records
 
