@@ -20,7 +20,8 @@ penalty is least if each request takes the cheaper of
 
 where r, the share of the decode instance's slots in use, says how many decodes the prompt would keep waiting for x
 steps. V sets what the penalty weighs against queues: they grow as V does, and the penalty comes as close to the least
-possible as 1 / V.
+possible as 1 / V. The defaults are numbers that a search found, rounded (`experiments/e009_fleet`): a small penalty, a
+decode side that counts as full early, and a virtual queue that hardly ever speaks.
 """
 
 from typing import Annotated, NamedTuple
@@ -36,10 +37,10 @@ _MISSES, _FIRST, _LATE, _PLACES = range(4)  # places of the memory: Z, and the c
 class Params(NamedTuple):
     """What the penalty weighs, what a transfer costs, and how many may be late."""
 
-    v: Annotated[float, Bounds(0.0, 1e6, "weight of the penalty")] = 1.0
-    transfer_steps: Annotated[float, Bounds(0.0, 1000.0, "steps that a transfer is worth")] = 0.05
-    late_share: Annotated[float, Bounds(0.0, 1.0, "of first tokens of divided requests")] = 0.05
-    slots_weight: Annotated[float, Bounds(0.0, 1000.0, "steps of prompts per full decode side")] = 1.0
+    v: Annotated[float, Bounds(0.0, 1e6, "weight of the penalty")] = 0.06
+    transfer_steps: Annotated[float, Bounds(0.0, 1000.0, "steps that a transfer is worth")] = 8.0
+    late_share: Annotated[float, Bounds(0.0, 1.0, "of first tokens of divided requests")] = 0.5
+    slots_weight: Annotated[float, Bounds(0.0, 1000.0, "steps of prompts per full decode side")] = 28.0
 
 
 def memory_size(n_instances: int, n_requests: int) -> int:
