@@ -1,4 +1,4 @@
-"""`python -m experiments.e009_fleet [folder=outputs/fleet] [problems=gateway,autoscaler,eviction,pd] [seeds=3]`.
+"""`python -m experiments.e009_fleet [folder=outputs/fleet] [problems=gateway,autoscaler,...] [seeds=3]`.
 
 Searches policies of a fleet, judges their champions on families that no search has met and under prices that none was
 trained on, and tabulates; what is there already is not done again. Rivals are all known policies of the problem and
@@ -24,7 +24,7 @@ from evolve.records import Phenotype
 from evolve.trials.suite import SuiteScenario, read_suite
 from experiments.assignments import as_number, read_assignments
 from experiments.e004_discovery.champions import compared
-from experiments.e009_fleet.rivals import SUFFIX, overrides, read_tuned, strongest_with_numbers
+from experiments.e009_fleet.rivals import SUFFIX, overrides, problem_of, read_tuned, strongest_with_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +32,20 @@ class Study:
     """How a problem is searched and judged."""
 
     suite: str
-    other_prices: Sequence[str]  #: latency models, in turn, of the families of the test
     words: Sequence[str] = ()  #: further words of the command
 
 
+WITH_COST = "objectives={lateness: 0.3, promised-time: 0.2, slo-attainment: 0.2, cost: 0.3}"
 STUDIES = {
-    "gateway": Study("gateway", ("trained-physics", "roofline")),
-    "autoscaler": Study(
-        "autoscaled",
-        ("trained-physics", "roofline"),
-        (
-            "ladder=[{num_requests: null, seeds: 1}]",
-            "objectives={lateness: 0.3, promised-time: 0.2, slo-attainment: 0.2, cost: 0.3}",
-        ),
-    ),
-    "eviction": Study("eviction", ("trained-physics", "roofline")),
-    "pd": Study("pd", ("trained-physics", "roofline")),
+    "gateway": Study("gateway"),
+    "autoscaler": Study("autoscaled", ("ladder=[{num_requests: null, seeds: 1}]", WITH_COST)),
+    "eviction": Study("eviction"),
+    "pd": Study("pd"),
+    "tiering": Study("tiered"),
+    "epd": Study("epd"),
+    "fleet": Study("fleet", (WITH_COST,)),
 }
+OTHER_PRICES = ("trained-physics", "roofline")  #: latency models, in turn, of the families of the test
 TUNED_RIVALS = 1
 DEFAULTS = {"folder": "outputs/fleet", "problems": ",".join(STUDIES), "seeds": "3", "half_width": "0.02"}
 HEAD = (
@@ -81,13 +78,13 @@ def _studied(folder: Path, problem: str, n_seeds: int, precision: Precision) -> 
     study = STUDIES[problem]
     for seed in range(1, n_seeds + 1):
         _search(folder / f"{problem}-{seed}", problem, seed, ())
-    first = compared(folder / f"{problem}-1", {}, precision)
-    names = strongest_with_numbers(problem, first, TUNED_RIVALS)
+    first, document = compared(folder / f"{problem}-1", {}, precision), problem_of(folder / f"{problem}-1")
+    names = strongest_with_numbers(document, first, TUNED_RIVALS)
     for name in names:
-        _search(folder / f"{name}{SUFFIX}", problem, 1, overrides(problem, name))
-    tuned = read_tuned(folder, names)
+        _search(folder / f"{problem}-{name}{SUFFIX}", problem, 1, overrides(document, name))
+    tuned = read_tuned(folder, problem, names)
     suite = read_yaml(conf_folder() / "suite" / f"{study.suite}.yaml")
-    unseen, priced = _tested(suite, _unseen(suite)), _tested(suite, _priced(suite, study.other_prices))
+    unseen, priced = _tested(suite, _unseen(suite)), _tested(suite, _priced(suite))
     lines, gains = [], []
     for seed in range(1, n_seeds + 1):
         line, gain = _judged(folder / f"{problem}-{seed}", problem, seed, tuned, precision, unseen, priced)
@@ -117,9 +114,9 @@ def _judged(
     priced: Sequence[SuiteScenario],
 ) -> tuple[str, float]:
     """The line of a search, and its gain over the strongest rival [%]."""
-    here = _of_problem(problem, compared(folder, tuned, precision))
-    new = strongest(_of_problem(problem, compared(folder, tuned, precision, unseen, own_seeds("unseen"))))
-    dear = strongest(_of_problem(problem, compared(folder, tuned, precision, priced, own_seeds("prices"))))
+    here = _of_problem(folder, compared(folder, tuned, precision))
+    new = strongest(_of_problem(folder, compared(folder, tuned, precision, unseen, own_seeds("unseen"))))
+    dear = strongest(_of_problem(folder, compared(folder, tuned, precision, priced, own_seeds("prices"))))
     hardest = strongest(here)
     with_numbers = [one for one in here if one.rival.endswith(SUFFIX)]
     best_tuned = f"{strongest(with_numbers).overall} ({strongest(with_numbers).rival})" if with_numbers else "-"
@@ -128,9 +125,9 @@ def _judged(
     return f"| {' | '.join(cells)} |", hardest.overall.gain_percent
 
 
-def _of_problem(problem: str, comparisons: Sequence[Comparison]) -> list[Comparison]:
+def _of_problem(folder: Path, comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Those with rivals that the problem could have found: a router that it may not choose is none."""
-    own = read_yaml(conf_folder() / "problem" / f"{problem}.yaml")["seeds"]
+    own = problem_of(folder)["seeds"]
     return [one for one in comparisons if one.rival in own or one.rival.endswith(SUFFIX)]
 
 
@@ -145,10 +142,10 @@ def _unseen(suite: Mapping[str, Any]) -> list[str]:
     return [name for name in suite["test"]["families"] if name not in seen]
 
 
-def _priced(suite: Mapping[str, Any], prices: Sequence[str]) -> list[dict[str, str]]:
+def _priced(suite: Mapping[str, Any]) -> list[dict[str, str]]:
     """All families of the test under other prices, in turn."""
     names = suite["test"]["families"]
-    return [{"name": name, "physics": prices[place % len(prices)]} for place, name in enumerate(names)]
+    return [{"name": name, "physics": OTHER_PRICES[place % len(OTHER_PRICES)]} for place, name in enumerate(names)]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from blis.foundation.files import conf_folder
 from blis.foundation.strict_yaml import read_yaml
 from evolve.comparing.comparison import Comparison
 from evolve.judging.baselines import read_policies, with_bundles
@@ -14,16 +13,19 @@ from experiments.assignments import on_command_line
 SUFFIX = "-tuned"
 
 
-def strongest_with_numbers(problem: str, comparisons: Sequence[Comparison], most: int) -> list[str]:
+def problem_of(folder: Path) -> Mapping[str, Any]:
+    """The problem of a finished search, with what it takes from others."""
+    return dict(read_yaml(folder / "config.yaml")["problem"])
+
+
+def strongest_with_numbers(document: Mapping[str, Any], comparisons: Sequence[Comparison], most: int) -> list[str]:
     """Names of the known policies that are hardest to beat among those of the problem that have numbers to tune."""
-    document = read_yaml(conf_folder() / "problem" / f"{problem}.yaml")
     hardest_first = sorted(comparisons, key=lambda one: one.overall.gain_percent)
     return [one.rival for one in hardest_first if _parameters(document, one.rival)][:most]
 
 
-def overrides(problem: str, name: str) -> list[str]:
+def overrides(document: Mapping[str, Any], name: str) -> list[str]:
     """Words that make of a problem the search for the numbers of one of its known policies alone."""
-    document = read_yaml(conf_folder() / "problem" / f"{problem}.yaml")
     chosen = document["seeds"][name]
     words = []
     for gene, described in document["genes"].items():
@@ -46,9 +48,9 @@ def overrides(problem: str, name: str) -> list[str]:
     return [*words, *others]
 
 
-def read_tuned(folder: Path, names: Sequence[str]) -> dict[str, Phenotype]:
+def read_tuned(folder: Path, problem: str, names: Sequence[str]) -> dict[str, Phenotype]:
     """The champions of those searches, by the name of the policy whose numbers they are."""
-    bundles = {f"{name}{SUFFIX}": str(folder / f"{name}{SUFFIX}" / "champion.yaml") for name in names}
+    bundles = {f"{name}{SUFFIX}": str(folder / f"{problem}-{name}{SUFFIX}" / "champion.yaml") for name in names}
     return read_policies("rivals", with_bundles("rivals", bundles))
 
 
