@@ -151,3 +151,13 @@ def test_the_shipped_suite_tests_on_families_that_no_other_role_has() -> None:
     assert len(of_role["test"] - of_role["train"] - of_role["validation"]) >= 3
     assert of_role["test"] & of_role["train"]
     assert suite.varies
+
+
+@pytest.mark.parametrize("name", ["tiered", "epd", "fleet"])
+def test_suites_of_parts_test_on_a_family_that_no_other_role_has(name: str) -> None:
+    suite, _ = read_suite(read_yaml(conf_folder() / "suite" / f"{name}.yaml"), None)
+
+    of_role = {role: {one.name for one in suite.families[role]} for role in ROLES}
+    assert of_role["train"] == of_role["validation"]
+    assert of_role["test"] > of_role["train"]
+    assert len(of_role["train"]) >= 2
