@@ -33,6 +33,7 @@ ALGORITHMS: Mapping[str, tuple[str, frozenset[str]]] = {
     "cma_mae": ("cma_mae", frozenset({"one"})),
     "openevolve": ("from_openevolve", frozenset({"one"})),
     "gepa": ("from_gepa", frozenset({"one"})),
+    "skydiscover": ("from_skydiscover", frozenset({"one"})),
     "script": ("from_script", frozenset({"one"})),
 }
 

@@ -25,7 +25,9 @@ class Params:
     minibatch: int = 3  #: training scenarios that GEPA reflects on at a time
     population: int = 50  #: programs that OpenEvolve keeps
     islands: int = 3  #: of OpenEvolve
-    diff: bool = False  #: whether OpenEvolve's model changes parts, or writes the whole anew
+    diff: bool = False  #: whether the model changes parts, or writes the whole anew
+    archive: str = "adaevolve"  #: how SkyDiscover keeps and offers programs
+    inspirations: int = 4  #: other programs that SkyDiscover's model reads with each
 
     def plain(self) -> dict[str, Any]:
         """Ready for JSON."""

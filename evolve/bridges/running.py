@@ -17,7 +17,12 @@ from evolve.settings import Settings
 from evolve.trackers import Tracker
 
 #: The algorithm's name in a configuration -> its file in `evolve.bridges.packages`.
-PACKAGES: Mapping[str, str] = {"openevolve": "with_openevolve", "gepa": "with_gepa", "script": "script"}
+PACKAGES: Mapping[str, str] = {
+    "openevolve": "with_openevolve",
+    "gepa": "with_gepa",
+    "skydiscover": "with_skydiscover",
+    "script": "script",
+}
 #: Wall clock that a package has to end once the search is over [s].
 _ENDING_S = 20.0
 

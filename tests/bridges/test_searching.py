@@ -13,6 +13,7 @@ import pytest
 from blis.foundation.errors import ConfigError
 from blis.policies.bundle import read_bundle
 from evolve.bridges.judging import Judging, read_proposals
+from evolve.bridges.packages.skydiscover_evaluator import in_sections
 from evolve.bridges.verdict import FAILED, JUDGED, LEAST_MERIT, REFUSED
 from evolve.evidence.options import Options
 from evolve.evidence.rivals import random_search_rival
@@ -27,9 +28,15 @@ from tests.bridges.conftest import REFUSED as NOT_IN_THE_DIALECT
 from tests.bridges.scripted_model import scripted_model
 
 Searching = Callable[..., Judging]
-ASKING = {"iterations": 4, "model": "scripted", "temperature": 0.5, "max_tokens": 500, "timeout_s": 20, "most": 1}
+ASKING = {"iterations": 3, "model": "scripted", "temperature": 0.5, "max_tokens": 500, "timeout_s": 20, "most": 1}
 GEPA = {"name": "gepa", **ASKING, "minibatch": 2}
 OPENEVOLVE = {"name": "openevolve", **ASKING, "population": 10, "islands": 1, "diff": False}
+SKYDISCOVER = {"name": "skydiscover", **ASKING, "archive": "topk", "inspirations": 2, "diff": False}
+PACKAGES = [pytest.param(one, id=str(one["name"])) for one in (GEPA, OPENEVOLVE, SKYDISCOVER)]
+OTHER_ARCHIVES = [
+    pytest.param({**SKYDISCOVER, "archive": archive}, id=archive, marks=pytest.mark.slow)
+    for archive in ("adaevolve", "beam_search", "best_of_n")
+]
 KEY = "a-key-that-must-not-be-kept"
 
 
@@ -46,7 +53,7 @@ def found_as(monkeypatch: pytest.MonkeyPatch, found: object) -> None:
     """Let the packages be found so, whether or not they are installed; others as they are."""
     as_it_is = importlib.util.find_spec
     name = "evolve.bridges.packages.installed.importlib.util.find_spec"
-    outside = ("openevolve", "gepa", "openai")
+    outside = ("openevolve", "gepa", "skydiscover", "openai")
     monkeypatch.setattr(name, lambda wanted: found if wanted.split(".")[0] in outside else as_it_is(wanted))
 
 
@@ -118,7 +125,7 @@ def test_what_is_wrong_is_said_before_anything_begins(
         search({"name": "script", "candidates": "x.py", "most": 1, **changes})
 
 
-@pytest.mark.parametrize("algorithm", [GEPA, OPENEVOLVE], ids=lambda algorithm: str(algorithm["name"]))
+@pytest.mark.parametrize("algorithm", PACKAGES)
 def test_a_package_needs_a_model_and_a_key(
     search: Searching, monkeypatch: pytest.MonkeyPatch, algorithm: dict[str, Any]
 ) -> None:
@@ -131,28 +138,26 @@ def test_a_package_needs_a_model_and_a_key(
         search({**algorithm, "model": None})
 
 
-@pytest.mark.parametrize("algorithm", [GEPA, OPENEVOLVE], ids=lambda algorithm: str(algorithm["name"]))
+@pytest.mark.parametrize("algorithm", PACKAGES)
 def test_a_package_that_is_missing_is_named(
     search: Searching, monkeypatch: pytest.MonkeyPatch, algorithm: dict[str, Any]
 ) -> None:
     found_as(monkeypatch, None)
 
-    with pytest.raises(ConfigError, match=r"is not installed; pip install 'blis\[bridges\]'"):
+    with pytest.raises(ConfigError, match=r"is not installed; pip install ('blis\[bridges\]'|skydiscover) brings it"):
         search(algorithm)
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "package"), [(GEPA, "gepa"), (OPENEVOLVE, "openevolve")], ids=["gepa", "openevolve"]
-)
+@pytest.mark.parametrize("algorithm", [*PACKAGES, *OTHER_ARCHIVES])
 def test_a_scripted_model_finds_a_champion(
     search: Searching,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     algorithm: dict[str, Any],
-    package: str,
 ) -> None:
-    for needed in (package, "openai"):
-        pytest.importorskip(needed, reason=f"{needed} is not installed; pip install 'blis[bridges]' brings it")
+    for needed in (algorithm["name"], "openai"):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed; docs/bridges.md says how to get it")
     with scripted_model(answers(NOT_IN_THE_DIALECT, FAILING, BETTER)) as model:
         asking(monkeypatch, model.url)
         judging = search(algorithm)
@@ -168,6 +173,18 @@ def test_a_scripted_model_finds_a_champion(
     assert model.keys
     assert KEY in model.keys[0]
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+
+
+def test_long_feedback_is_parted_so_that_nothing_is_cut_off() -> None:
+    text = "".join(f"line {number} {'x' * 90}\n" for number in range(50)) + "y" * 4500
+
+    sections = in_sections(text)
+
+    assert "".join(sections.values()) == text
+    assert list(sections)[:2] == ["feedback", "feedback, part 2"]
+    assert max(len(section) for section in sections.values()) <= 2000
+    assert sections["feedback"].endswith("x\n")
+    assert in_sections("") == {"feedback": ""}
 
 
 def test_a_champion_whose_source_is_another_is_told(rehearsal: tuple[Path, Judging], tmp_path: Path) -> None:

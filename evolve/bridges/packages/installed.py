@@ -5,7 +5,7 @@ import importlib.util
 from blis.foundation.errors import ConfigError
 
 
-def check_installed(*names: str) -> None:
+def check_installed(*names: str, get: str = "'blis[bridges]'") -> None:
     """Say in one line how to get what is missing.
 
     Raises
@@ -15,4 +15,4 @@ def check_installed(*names: str) -> None:
     """
     for name in names:
         if importlib.util.find_spec(name) is None:
-            raise ConfigError(f"package: {name} is not installed; pip install 'blis[bridges]' brings it.")
+            raise ConfigError(f"package: {name} is not installed; pip install {get} brings it.")
