@@ -19,6 +19,8 @@ COLOURS = ("#4c86b8", "#d9603b", "#8fbf6a", "#7d3c98", "#c9a227")
 LLM_D = {"policy": "weighted", "scorers": {"prefix-affinity": 3, "queue-depth": 2, "kv-utilization": 2}}
 LEAST_LOADED = {"policy": "least-loaded"}
 
+LONG_TOKENS = 16_384
+
 #: What happened to an instance -> by how much it changes the number of those that serve, by the names of the log.
 SERVES = {2: 1, 4: -1, 6: -1, 7: 1}  # became warm, began draining, failed, recovered
 
@@ -133,14 +135,78 @@ def adapters(axes: Axes) -> None:
     axes.set(title="LoRA: 64 adapters on four instances", xlabel="slots of an instance", ylabel="within SLO [%]")
 
 
-PANELS: Sequence[Callable[[Axes], None]] = (gateway, autoscaling, eviction, tiers, disaggregation, adapters)
+def encoding(axes: Axes) -> None:
+    """Gaps between tokens, where pictures are encoded with their prompts and where an instance does nothing else."""
+    loads = (0.2, 0.4, 0.6, 0.8, 1.0)
+    for place, name in enumerate(("never", "always-multimodal", "queue-threshold")):
+        policies = {"routing": LEAST_LOADED, "encoding": {"policy": name}}
+        gaps = [run("epd-pictures", policies, load).metrics()["itl_p99_ms"] for load in loads]
+        axes.plot(loads, gaps, "o-", label=name, color=COLOURS[place], ms=3, lw=1.3)
+    axes.set(title="Encoding apart: albums of pictures", xlabel="load", ylabel="ITL p99 [ms]")
+
+
+def swapping(axes: Axes) -> None:
+    """When the last of 100 long prompts has ended, by how quickly a victim's blocks are copied."""
+    llama = {"model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 1}
+    memory = {"prefix_caching": False, "kv_blocks": 12 * LONG_TOKENS // 16}
+    mapping: dict[str, Any] = {
+        "cluster": {"instances": 1, **llama, "latency": {"kind": "silicon"}, **memory},
+        "workload": {"kind": "distribution", "rate": 10000, "num_requests": 100, **_lengths(LONG_TOKENS)},
+        "policies": {"routing": LEAST_LOADED},
+        "seed": SEED,
+    }
+    anew = _end_s(mapping)
+    bandwidths = (4, 8, 16, 32, 64)
+    for place, copies in enumerate(("step", "beside")):
+        ends = []
+        for gb_per_s in bandwidths:
+            swap = {"copies": copies, "capacity_gb": 64, "read_gb_per_s": gb_per_s, "write_gb_per_s": gb_per_s}
+            ends.append(_end_s({**mapping, "cluster": {**mapping["cluster"], "preemption_mode": "swap", "swap": swap}}))
+        axes.plot(bandwidths, ends, "o-", label=f"swapped, copies: {copies}", color=COLOURS[place], ms=3, lw=1.3)
+    axes.axhline(anew, color=COLOURS[2], lw=1.3, label="computed anew")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(bandwidths, [str(one) for one in bandwidths])
+    axes.set(
+        title="Preemption: prompts of 16,384 tokens", xlabel="GB/s each way", ylabel="until the last has ended [s]"
+    )
+
+
+def _lengths(prompt_tokens: int) -> dict[str, int]:
+    """Prompts of one length, and outputs an eighth as long."""
+    return {
+        f"{side}_tokens_{figure}": 0 if figure == "stdev" else tokens
+        for side, tokens in (("prompt", prompt_tokens), ("output", prompt_tokens // 8))
+        for figure in ("mean", "stdev", "min", "max")
+    }
+
+
+def _end_s(mapping: Mapping[str, Any]) -> float:
+    """When a run has ended."""
+    return simulate(Scenario.from_mapping(mapping)).outcome.end_us / 1e6
+
+
+def failing(axes: Axes) -> None:
+    """Who arrives while an instance is dead, and after it."""
+    died = read_named("gpu-failure").mapping(None, None, None)["cluster"]["failures"][0]
+    axes.axvspan(died["at_s"], died["at_s"] + died["recovers_after_s"], color="#dfe5ea", label="one of four is dead")
+    for place, (label, routing) in enumerate({"by load": LEAST_LOADED, "by prefixes and load": LLM_D}.items()):
+        requests = run("gpu-failure", {"routing": routing}).outcome.requests
+        second = requests.arrival_us // 1_000_000
+        late = [np.percentile(requests.ttft_us[second == one], 90) / 1e3 for one in np.unique(second)]
+        axes.plot(np.unique(second), late, label=label, color=COLOURS[place], lw=1.3)
+    axes.set(title="Failure: what it held begins anew", xlabel="arrival [s]", ylabel="TTFT p90 [ms]")
+
+
+PANELS: Sequence[Callable[[Axes], None]] = (
+    gateway, autoscaling, failing, disaggregation, encoding, adapters, eviction, tiers, swapping,
+)  # fmt: skip
 
 
 def main(words: Sequence[str]) -> int:
     """Draw all panels into one picture."""
     matplotlib.rcParams.update({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False})
-    figure = Figure(figsize=(11, 6.4), layout="constrained")
-    for axes, draw in zip(figure.subplots(2, 3).flat, PANELS, strict=True):
+    figure = Figure(figsize=(11, 9.4), layout="constrained")
+    for axes, draw in zip(figure.subplots(3, 3).flat, PANELS, strict=True):
         draw(axes)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=7)
