@@ -29,8 +29,9 @@ def requests(
     input_tokens: int | list[int] = 1000,
     group: list[int] | None = None,
     shared_tokens: int = 0,
+    **more: Any,
 ) -> Requests:
-    """Requests; those of a group share the beginning of their prompts."""
+    """Requests; those of a group share the beginning of their prompts. `more`: other columns, for all or each."""
     n = len(arrival_us)
     prompts, outputs = np.broadcast_to(input_tokens, n).copy(), np.broadcast_to(output_tokens, n).copy()
     groups = np.full(n, -1) if group is None else np.array(group)
@@ -40,6 +41,7 @@ def requests(
         output_tokens=outputs,
         keys=keys_of_groups(prompts, outputs, groups, np.full(n, shared_tokens), BLOCK),
         block_size_tokens=BLOCK,
+        **{name: np.broadcast_to(values, n).copy() for name, values in more.items()},
     )
 
 

@@ -2,15 +2,12 @@
 
 from typing import Any
 
-import numpy as np
-
 from blis.cluster.encoder import Encoder
 from blis.cluster.instances import Cluster, Instance
-from blis.workload.prefixes.keys import keys_of_groups
 from blis.workload.requests import Requests
-from blis.workload.table import requests_of
 from tests.disaggregation.small_pools import BLOCK, TOKEN_BYTES, instance
 from tests.disaggregation.small_pools import cluster as cluster_of
+from tests.disaggregation.small_pools import requests as requests_of
 
 #: A pass of the encoder: 500 µs, and 10 for each token of media.
 BASE_US, TOKEN_US = 500, 10
@@ -19,27 +16,9 @@ EMBEDDING_BYTES = 8192.0
 APART: dict[str, Any] = {"encoding": "always-multimodal", "routing": "least-loaded"}
 
 
-def requests(
-    arrival_us: list[int],
-    *,
-    image_tokens: int | list[int] = 400,
-    output_tokens: int | list[int] = 5,
-    input_tokens: int | list[int] = 1000,
-    group: list[int] | None = None,
-    shared_tokens: int = 0,
-) -> Requests:
-    """Requests with pictures; those of a group share the beginning of their prompts."""
-    n = len(arrival_us)
-    prompts, outputs = np.broadcast_to(input_tokens, n).copy(), np.broadcast_to(output_tokens, n).copy()
-    groups = np.full(n, -1) if group is None else np.array(group)
-    return requests_of(
-        arrival_us=np.array(arrival_us),
-        input_tokens=prompts,
-        output_tokens=outputs,
-        image_tokens=np.broadcast_to(image_tokens, n).copy(),
-        keys=keys_of_groups(prompts, outputs, groups, np.full(n, shared_tokens), BLOCK),
-        block_size_tokens=BLOCK,
-    )
+def requests(arrival_us: list[int], *, image_tokens: int | list[int] = 400, **more: Any) -> Requests:
+    """Requests with pictures; the rest as in small fleets without them."""
+    return requests_of(arrival_us, image_tokens=image_tokens, **more)
 
 
 def computer(role: str = "both", **changes: Any) -> Instance:
