@@ -93,8 +93,9 @@ hooks: $(DEV) ## let git run make check before each commit
 
 ui: $(RUN) ## open the results of searches in a browser, on this machine only (PORT=5000)
 	@test -f outputs/mlflow.db || { echo "error: there are no searches yet; make evolve first" >&2; exit 2; }
-	@echo "http://127.0.0.1:$(PORT) (takes half a minute to start; Ctrl-C ends it)" >&2
-	@MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true $(BIN)/mlflow server --host 127.0.0.1 --port $(PORT) --workers 1 \
+	@echo "http://127.0.0.1:$(PORT) (takes some seconds to start; Ctrl-C ends it)" >&2
+	@MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+		$(BIN)/mlflow server --host 127.0.0.1 --port $(PORT) --workers 1 \
 		--backend-store-uri sqlite:///outputs/mlflow.db --artifacts-destination outputs/mlartifacts
 
 clean: ## remove what the other targets made

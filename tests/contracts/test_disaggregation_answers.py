@@ -112,9 +112,10 @@ def test_missed_promises_of_divided_requests_suppress_dividing() -> None:
     few = {"prefill_tokens": 0, "first_tokens": 100}
 
     # Divided costs V x 0.05, undivided 0.5 x 1 + V x 1 x 0.5; fifty misses beyond five of a hundred weigh 45.
-    assert asked("drift-plus-penalty", request, late_first_tokens=5, **few) == 1
-    assert asked("drift-plus-penalty", request, late_first_tokens=50, **few) == 0
+    rule = {"policy": "drift-plus-penalty", "v": 1.0, "transfer_steps": 0.05, "late_share": 0.05, "slots_weight": 1.0}
+    assert asked(rule, request, late_first_tokens=5, **few) == 1
+    assert asked(rule, request, late_first_tokens=50, **few) == 0
     # By V alone, without queues, it is the penalty that decides.
-    assert asked("drift-plus-penalty", request, prefill_tokens=2 * 4096, late_first_tokens=5, first_tokens=100) == 0
-    weighty = {"policy": "drift-plus-penalty", "v": 10.0}
+    assert asked(rule, request, prefill_tokens=2 * 4096, late_first_tokens=5, first_tokens=100) == 0
+    weighty = {**rule, "v": 10.0}
     assert asked(weighty, request, prefill_tokens=2 * 4096, late_first_tokens=5, first_tokens=100) == 1
