@@ -8,21 +8,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from blis.command.composition import command, output_folder, python_is_allowed, task_overrides
-from blis.command.ending import tell, termination_as_interrupt
+from blis.command.ending import tell
 from blis.command.measured_choice import simulated, simulated_keys, spelled_out
+from blis.command.terminating import interruptible
 
 OUTPUTS = ("text", "json")
 _OWN_KEYS = ("output", "page", "plots")
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status.
 
     Figures go to standard output, everything else to standard error; `blis.command.composition` says what a status
     means.
     """
-    with termination_as_interrupt():
-        return command("calibrate", sys.argv[1:] if arguments is None else arguments, _run, spelled_out)
+    return command("calibrate", sys.argv[1:] if arguments is None else arguments, _run, spelled_out)
 
 
 def _run(config: Any) -> None:

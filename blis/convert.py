@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blis.command.ending import Arguments, ending
+from blis.command.terminating import interruptible
 from blis.command.workload_choice import options_of, readers, source_mapping, writers
 from blis.foundation.answers import answer
 from blis.foundation.checks import check_choice, check_flag, check_int
@@ -45,6 +46,7 @@ Exit status: 0 written; 1 failed; 2 wrong input; 130 interrupted.
 """
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Convert what the command line names and return the exit status."""
     parsed = _parser().parse_args(arguments)

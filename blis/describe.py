@@ -12,6 +12,7 @@ from typing import Any
 from blis.command.composition import command, python_is_allowed
 from blis.command.ending import OK, WRONG_INPUT, tell
 from blis.command.overrides import translated
+from blis.command.terminating import interruptible
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import write_whole
 from blis.foundation.words import shown
@@ -31,6 +32,7 @@ Exit status: 0 described; 1 failed; 2 wrong input; 130 interrupted.
 """
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -8,21 +8,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from blis.command.composition import command, output_folder, python_is_allowed, task_overrides
-from blis.command.ending import tell, termination_as_interrupt
+from blis.command.ending import tell
 from blis.command.measured_choice import simulated, simulated_keys, spelled_out
+from blis.command.terminating import interruptible
 
 OUTPUTS = ("text", "json")
 ENTRY = "latency.yaml"
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status.
 
     What was learned goes to standard output, everything else to standard error; `blis.command.composition` says what
     a status means.
     """
-    with termination_as_interrupt():
-        return command("fit", sys.argv[1:] if arguments is None else arguments, _run, _spelled_out)
+    return command("fit", sys.argv[1:] if arguments is None else arguments, _run, _spelled_out)
 
 
 def _spelled_out(arguments: Sequence[str]) -> list[str]:

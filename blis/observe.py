@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from blis.command.composition import command, output_folder, task_overrides
-from blis.command.ending import tell, termination_as_interrupt
+from blis.command.ending import tell
 from blis.command.overrides import translated
+from blis.command.terminating import interruptible
 from blis.foundation.errors import BlisError
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status.
 
@@ -75,8 +77,7 @@ def _run(config: Any) -> None:
     if where == "recover":
         observed = recover(settings, folder)
     else:
-        with termination_as_interrupt():
-            observed = observe(settings, folder, recorded, _watcher())
+        observed = observe(settings, folder, recorded, _watcher())
     _tell(settings, observed.metrics, notes)
     if sys.stderr.isatty():
         print(f"written: {folder}", file=sys.stderr)

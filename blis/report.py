@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from blis.command.ending import Arguments, ending
+from blis.command.terminating import interruptible
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import is_folder, write_text_whole
@@ -18,6 +19,7 @@ from blis.foundation.words import shown
 _OUTPUT = "output="
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page that the command line asks for, print its path, and return the exit status."""
     options = _parser().parse_args(arguments)

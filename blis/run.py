@@ -12,8 +12,10 @@ from blis.command.composition import command, output_folder, python_is_allowed, 
 from blis.command.ending import tell
 from blis.command.overrides import translated
 from blis.command.short_lived import short_lived
+from blis.command.terminating import interruptible
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status.
 

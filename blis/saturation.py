@@ -13,6 +13,7 @@ from typing import Any
 from blis.command.composition import command, output_folder
 from blis.command.ending import tell
 from blis.command.overrides import translated
+from blis.command.terminating import interruptible
 from blis.foundation.answers import choices
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
@@ -66,6 +67,7 @@ class SaturationSettings:
         )
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status."""
     return command("saturation", sys.argv[1:] if arguments is None else arguments, _run, translated)

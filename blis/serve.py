@@ -7,11 +7,13 @@ from typing import Any
 from blis.command.composition import command, output_folder, python_is_allowed, task_overrides
 from blis.command.ending import tell
 from blis.command.overrides import translated
+from blis.command.terminating import interruptible
 
 #: Keys of the configuration that say what is served; the rest is the server's own.
 _SCENARIO_KEYS = ("cluster", "scenario", "semantics", "seed", "slo", "policies", "allow_python")
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status."""
     return command("serve", sys.argv[1:] if arguments is None else arguments, _run, translated)

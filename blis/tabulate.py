@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blis.command.ending import Arguments, ending
+from blis.command.terminating import interruptible
 from blis.command.workload_choice import options_of
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys
 from blis.foundation.errors import ConfigError
@@ -65,6 +66,7 @@ _SHOWN = (
 )
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the table that the command line names and return the exit status."""
     parsed = _parser().parse_args(arguments)

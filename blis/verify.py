@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blis.command.ending import WRONG_INPUT, Arguments, ending
+from blis.command.terminating import interruptible
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import is_file, is_folder
 from blis.foundation.words import one_line
@@ -27,6 +28,7 @@ CASE_FILES = ("case.yaml", "requests.csv", "requests.csv.gz", "expected.csv", "e
 COUNTS = ("requests", "fields_compared", "mismatches", "aggregates_compared", "aggregate_mismatches")
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Verify what the command line names and return the exit status."""
     options = _parser().parse_args(arguments)

@@ -10,6 +10,7 @@ from typing import Any
 
 from blis.command.composition import command, python_is_allowed
 from blis.command.overrides import members_quoted
+from blis.command.terminating import interruptible
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys
 from blis.foundation.errors import BlisError, ConfigError
 
@@ -24,6 +25,7 @@ class NothingMattersError(BlisError, RuntimeError):
     """All policies do equally well in a scenario, so that it cannot tell candidates apart."""
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status.
 

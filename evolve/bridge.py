@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any
 
 from blis.command.composition import command, output_folder, python_is_allowed
-from blis.command.ending import termination_as_interrupt
 from blis.command.overrides import members_quoted
 from blis.command.short_lived import short_start
+from blis.command.terminating import interruptible
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import read_text
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status.
 
@@ -65,8 +66,7 @@ def _run(config: Any, started: Callable[[], None]) -> None:
     check_unused(folder)
     settings = Settings.from_mapping(config, python_is_allowed())
     tracker = open_tracker("tracker", settings.tracker)
-    with termination_as_interrupt():
-        judging = run_bridge(settings, folder, tracker, started)
+    judging = run_bridge(settings, folder, tracker, started)
     print(read_text(folder / SUMMARY).split("\n## Fitness")[0])
     if judging.refused:
         print(f"{judging.refused} candidates were refused before they ran: proposals.jsonl says why.", file=sys.stderr)

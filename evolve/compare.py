@@ -9,6 +9,7 @@ from typing import Any
 
 from blis.command.composition import command
 from blis.command.overrides import flags_apart, members_quoted
+from blis.command.terminating import interruptible
 from blis.foundation.errors import ConfigError
 
 OUTPUTS = ("text", "json")
@@ -18,6 +19,7 @@ _KEYS = (
 )
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status.
 

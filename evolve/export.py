@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from blis.command.ending import Arguments, ending
+from blis.command.terminating import interruptible
 
 OUTPUTS = ("text", "json")
 _KEYS = ("to", "output", "output.file", "overwrite", "gateway", "instances", "require")
@@ -30,6 +31,7 @@ Exit status: 0 written; 2 wrong input, nothing that can be said there, or worse 
 """
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Export what the command line names and return the exit status."""
     parser = Arguments(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blis.command.ending import Arguments, ending
+from blis.command.terminating import interruptible
 
 OUTPUTS = ("text", "json")
 _KEYS = ("from", "output", "output.file", "overwrite", "instances", "require")
@@ -33,6 +34,7 @@ Exit status: 0 written; 2 wrong input, no counterpart here, or worse than requir
 """
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Import what the command line names and return the exit status."""
     parser = Arguments(

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from blis.command.ending import Arguments, ending, termination_as_interrupt
+from blis.command.ending import Arguments, ending
+from blis.command.terminating import interruptible
 from blis.foundation.errors import BlisError
 
 OUTPUTS = ("text", "json", "markdown", "html")
@@ -44,6 +45,7 @@ class DifferentRowError(BlisError, RuntimeError):
     """A row does not come out as it stands."""
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says and return the exit status."""
     parser = Arguments(
@@ -54,8 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("words", nargs="*", metavar="ACTION, key=value", help="see below")
     words = parser.parse_args(arguments).words
-    with termination_as_interrupt():
-        return ending(lambda: _run(words))
+    return ending(lambda: _run(words))
 
 
 def _run(words: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from blis.command.composition import command, python_is_allowed
 from blis.command.overrides import flags_apart
+from blis.command.terminating import interruptible
 from blis.foundation.errors import ConfigError
 from blis.foundation.words import shown
 
@@ -20,6 +21,7 @@ _KEYS = (
 )
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status.
 

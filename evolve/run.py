@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from blis.command.composition import command, output_folder, python_is_allowed, task_overrides
-from blis.command.ending import termination_as_interrupt
 from blis.command.overrides import members_quoted
 from blis.command.short_lived import short_start
+from blis.command.terminating import interruptible
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import read_text
 
@@ -23,6 +23,7 @@ REPORT: dict[str, Any] = {"sweep_seeds": 2, "random_search": False, "seed": 1}
 SCENARIO = "scenario.names"
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments (by default the process's own) and return its exit status.
 
@@ -95,8 +96,7 @@ def _search(settings: Any, folder: Path, started: Callable[[], None]) -> None:
     try:
         keep_config(folder, settings.document)
         started()
-        with termination_as_interrupt():
-            Search(plan, tracker).run()
+        Search(plan, tracker).run()
     finally:
         evaluator.close()
     print(read_text(folder / SUMMARY).split("\n## Fitness")[0])

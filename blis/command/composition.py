@@ -7,8 +7,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from blis.command.ending import EXPECTED, OK, interrupted, report
+from blis.command.ending import EXPECTED, OK, report
 from blis.command.overrides import check_arguments
+from blis.command.terminating import interrupted
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import conf_folder

@@ -2,17 +2,15 @@
 
 import argparse
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
+from blis.command.terminating import interrupted
 from blis.foundation.errors import BlisError, ConfigError
 from blis.foundation.words import one_line
 
-OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, WRONG_INPUT = 0, 1, 2
 
 #: What a command reports in one line. Anything else is a defect of the program, and keeps its traceback.
 EXPECTED = (BlisError, OSError, MemoryError)
@@ -40,12 +38,6 @@ def ending(task: Callable[[], int | None]) -> int:
     except EXPECTED as error:
         return report(error)
     return OK if status is None else status
-
-
-def interrupted() -> int:
-    """Say that somebody stopped the command; the exit status."""
-    print("error: interrupted", file=sys.stderr)
-    return INTERRUPTED
 
 
 def report(error: Exception, message: str | None = None) -> int:
@@ -105,21 +97,3 @@ def _is_of_standard_output(error: Exception) -> bool:
 def _give_up_standard_output() -> None:
     """Let what is still to be written to standard output vanish: the interpreter would fail on it at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextmanager
-def termination_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM, by which schedulers take a machine back, do what Ctrl-C does: what was done is kept."""
-
-    def interrupt(signal_number: int, frame: object) -> None:
-        signal.signal(signal_number, signal.SIG_IGN)  # once is enough: what is being written shall not be interrupted
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

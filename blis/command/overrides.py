@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
-from blis.foundation.strict_yaml import LONGEST_NUMBER, MOST_DEPTH
 from blis.foundation.words import shown
 
 #: As `blis.policies.binding` has them, whose imports would keep `--help` waiting.
@@ -33,7 +32,6 @@ _FLAGS_WITH_VALUE = {
     *("--experimental-rerun", "--info", "-i"),
 }
 _ASSIGNMENT = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
-_MANY_DIGITS = re.compile(rf"[\d_]{{{LONGEST_NUMBER + 1},}}")
 _MEMBER = re.compile(r"[^\[\],\s]+#\w*")
 _PLAIN_PATH = re.compile(r"[\w./:~+-]*")
 
@@ -46,11 +44,14 @@ def check_arguments(arguments: Sequence[str]) -> None:
     ConfigError
         Naming the flag or the key.
     """
+    from blis.foundation.strict_yaml import LONGEST_NUMBER, MOST_DEPTH  # slow: see `blis.command.terminating`
+
     flags_apart(arguments)
+    many_digits = re.compile(rf"[\d_]{{{LONGEST_NUMBER + 1},}}")
     for argument in arguments:
         key, _, value = argument.partition("=")
         where = shown(key)[1:-1]
-        if _MANY_DIGITS.search(argument):
+        if many_digits.search(argument):
             raise ConfigError(f"{where} must have numbers of at most {LONGEST_NUMBER} digits; got more.")
         depth = deepest = 0
         for character in value or key:

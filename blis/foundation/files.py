@@ -1,9 +1,7 @@
 """Files: folders shipped with the program, texts read whole or by lines, packed or not, and files written whole."""
 
-import gzip
 import json
 import os
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -127,6 +125,8 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
 def opened(path: Path, newline: str | None = None) -> TextIO:
     """The file as text; a byte order mark is passed over."""
     if path.suffix == ".gz":
+        import gzip
+
         return gzip.open(path, "rt", encoding="utf-8-sig", newline=newline)
     return path.open(encoding="utf-8-sig", newline=newline)
 
@@ -134,6 +134,8 @@ def opened(path: Path, newline: str | None = None) -> TextIO:
 @contextmanager
 def folder_aside(folder: Path) -> Iterator[Path]:
     """A new folder beside what it will replace, to make files in that nobody meets half-written; it does not stay."""
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder, ignore_cleanup_errors=True) as aside:
         yield Path(aside)
 

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 from blis.foundation.errors import ConfigError
 from blis.foundation.randomness import stream
+from blis.foundation.signals import signals_stop
 from blis.observing.agreeing import Agreement, agreed, unprobed
 from blis.observing.campaign import Campaign
 from blis.observing.clock import Clock
+from blis.observing.collecting import seldom_collected
 from blis.observing.event_loop import new_event_loop
 from blis.observing.exchange import open_session
-from blis.observing.interrupting import seldom_collected, signals_stop
 from blis.observing.journal import NAME, Journal, Recorded, read_journal
 from blis.observing.letters import Letters, asked_models
 from blis.observing.observation import ERROR, UNSENT, Observation

@@ -1,17 +1,16 @@
 """Runs a server from its start to its end: ports, signals, and what is left behind."""
 
 import asyncio
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator
 from collections.abc import Sequence as Several
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from blis.foundation.errors import ConfigError
-from blis.prepare import PreparedRun
+from blis.foundation.signals import signals_stop
 from blis.serving.clock import Clock
 from blis.serving.deployment import deployments
 from blis.serving.engine import Engine
@@ -55,16 +54,26 @@ def serve(settings: ServeSettings) -> Served:
         If the simulation fails.
     """
     _check_packages(settings)
+    engines = engines_of(settings)  # takes a while where kernels must be compiled: no loop shall wait for it
+    return asyncio.run(_serve_until_told(settings, engines))
+
+
+def engines_of(settings: ServeSettings) -> list[Engine]:
+    """The engines behind the ports, ready to start.
+
+    Raises
+    ------
+    ConfigError
+        If the scenario cannot be built.
+    """
     prepared = deployments(settings.scenario, settings.behind)
-    return asyncio.run(_serve(settings, prepared))
+    with_hashes = settings.kv_events is not None
+    return [Engine(one, seed=settings.scenario.seed, with_hashes=with_hashes) for one in prepared]
 
 
 @asynccontextmanager
-async def serving(settings: ServeSettings, prepared: Several[PreparedRun]) -> AsyncIterator[Ports]:
+async def serving(settings: ServeSettings, engines: Several[Engine]) -> AsyncIterator[Ports]:
     """The ports of a server, which answers until the context ends."""
-    with_hashes = settings.kv_events is not None
-    engines = [Engine(one, seed=settings.scenario.seed, with_hashes=with_hashes) for one in prepared]
-    # The kernels have been made or loaded by now, before the clock starts.
     clock, ports = Clock(settings.speed), Ports()
     ports.fronts = [Front(Pacer(engine, clock), settings, place) for place, engine in enumerate(engines)]
     try:
@@ -84,10 +93,15 @@ async def serving(settings: ServeSettings, prepared: Several[PreparedRun]) -> As
             publishing.close()
 
 
-async def _serve(settings: ServeSettings, prepared: Several[PreparedRun]) -> Served:
-    stop = _stopped_by_signals()
+async def _serve_until_told(settings: ServeSettings, engines: Several[Engine]) -> Served:
+    stop = asyncio.Event()
+    with signals_stop(stop.set):
+        return await _serve(settings, engines, stop)
+
+
+async def _serve(settings: ServeSettings, engines: Several[Engine], stop: asyncio.Event) -> Served:
     started_s = time.monotonic()
-    async with serving(settings, prepared) as ports:
+    async with serving(settings, engines) as ports:
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait(
             [stopped, *ports.pacers], return_when=asyncio.FIRST_COMPLETED, timeout=settings.duration_s
@@ -112,15 +126,6 @@ async def _drain(fronts: Several[Front], drain_s: float, stop: asyncio.Event) ->
     until_s = time.monotonic() + drain_s
     while time.monotonic() < until_s and not stop.is_set() and any(front.engine.n_in_flight for front in fronts):
         await asyncio.sleep(_LOOK_S)
-
-
-def _stopped_by_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
-            loop.add_signal_handler(number, stop.set)
-    return stop
 
 
 async def _listen(front: Front, settings: ServeSettings, ports: Ports) -> None:

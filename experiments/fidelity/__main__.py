@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from blis.command.ending import Arguments, ending, termination_as_interrupt
+from blis.command.ending import Arguments, ending
+from blis.command.terminating import interruptible
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import write_text_whole, write_whole
@@ -22,6 +23,7 @@ from experiments.fidelity.printing import print_report
 from experiments.fidelity.runs import Run
 
 
+@interruptible
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge as the command line says and return the exit status."""
     parsed = _parser().parse_args(arguments)
@@ -34,8 +36,7 @@ def _run(parsed: argparse.Namespace) -> None:
         path = getattr(parsed, name)
         if path and not Path(path).resolve().parent.is_dir():
             raise ConfigError(f"--{name}: {path!r} must be in a folder that exists.")
-    with termination_as_interrupt():
-        measured = measure(points, tuple(parsed.latency), Path(parsed.tables), parsed.processes, fit=parsed.fit)
+    measured = measure(points, tuple(parsed.latency), Path(parsed.tables), parsed.processes, fit=parsed.fit)
     if parsed.json:
         write_text_whole("--json", Path(parsed.json), json.dumps(_document(measured, parsed), indent=1) + "\n")
     if parsed.plot:

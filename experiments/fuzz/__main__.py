@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import sys
 
-from blis.command.ending import termination_as_interrupt
+from blis.command.terminating import interruptible
 from blis.foundation.errors import BlisError
 from experiments.fuzz.case import read_case
 from experiments.fuzz.options import Options, read_options
 from experiments.fuzz.run import fuzz, repeat
 
 
+@interruptible
 def main(words: list[str]) -> int:
     """0: all is well; 1: a case failed; 2: the command line or the file is wrong; 130: stopped early."""
     try:
         options = read_options(words)
         if options.case is not None:
             return _repeat(options, options.case)
-        with termination_as_interrupt():
-            counts = fuzz(options)
+        counts = fuzz(options)
     except (BlisError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from blis.command.ending import INTERRUPTED, WRONG_INPUT
+from blis.command.ending import WRONG_INPUT
+from blis.command.terminating import INTERRUPTED
 from blis.verify import AGREES, DIFFERS, main
 
 CASES = Path(__file__).parent.parent / "data" / "cases"

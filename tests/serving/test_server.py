@@ -10,12 +10,10 @@ import pytest
 
 from blis.engine.laws import check_conservation
 from blis.foundation.slo_targets import SHIPPED
-from blis.prepare import PreparedRun
 from blis.result import simulate
 from blis.scenario import Scenario
-from blis.serving.deployment import deployments
 from blis.serving.recording import record_all, recorded
-from blis.serving.running import Ports, serving
+from blis.serving.running import Ports, engines_of, serving
 from blis.serving.settings import ServeSettings
 from blis.serving.summary import _of_port
 from blis.simulate import Simulation
@@ -78,8 +76,7 @@ def talk(told: ServeSettings, what: Talk) -> Any:
     """Let somebody talk to a server, and return what comes of it."""
 
     async def run() -> Any:
-        prepared: list[PreparedRun] = deployments(told.scenario, told.behind)
-        async with serving(told, prepared) as ports, aiohttp.ClientSession() as session:
+        async with serving(told, engines_of(told)) as ports, aiohttp.ClientSession() as session:
             return await asyncio.wait_for(what(Client(session, ports)), 60)
 
     return asyncio.run(run())

@@ -1,4 +1,4 @@
-"""The process of SkyDiscover: python -m evolve.bridges.packages.skydiscover_process, told what to do on standard input.
+"""Where SkyDiscover works: python -m evolve.bridges.packages.skydiscover_process, told on standard input.
 
 SkyDiscover takes over signals and the log, so it has a process of its own. Endpoint and key of the model come from the
 environment: they are in no file.
