@@ -47,7 +47,7 @@ class PreparedCluster:
     itl_targets_us: tuple[int, ...]  #: of each SLO class: the mean time between tokens, which policies may read
     fleet: FleetTables | None = None  #: instances that come and go; None: all are there all the time
     tiers: TierTables | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
-    swap: SwapTables | None = None  #: where blocks of preempted requests go; None: they are computed anew
+    swap: SwapTables | None = None  #: where blocks of preempted requests may go; None: they are computed anew
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +104,25 @@ def prepare(scenario: Scenario) -> PreparedRun:
     """
     rules = semantics(scenario.semantics)
     cluster = build_cluster(scenario.cluster, semantics=rules)
-    return bind_run(cluster, scenario.policies, rules, scenario.horizon_us, scenario.slo)
+    return with_room_to_swap(bind_run(cluster, scenario.policies, rules, scenario.horizon_us, scenario.slo))
+
+
+def with_room_to_swap(run: PreparedRun) -> PreparedRun:
+    """The run, unless its policy may keep a victim's blocks and no instance has room for any.
+
+    Of what a search tries on many clusters each asks what it has a use for; who runs one scenario means what it says.
+
+    Raises
+    ------
+    ConfigError
+        If it is so.
+    """
+    if run.cluster.swap is None and run.prepared_policies.may_swap:
+        raise ConfigError(
+            "preemption_mode must be recompute where instances have no room in host memory, which cluster.swap gives "
+            f"them (cluster.swap={{}}: 4 GiB for each GPU); got {run.policies['preemption_mode'].name!r}."
+        )
+    return run
 
 
 def prepare_cluster(
@@ -151,6 +169,12 @@ def prepared_run(cluster: PreparedCluster, policies: PreparedPolicies) -> Prepar
             f"{policies.policies['eviction'].name!r}. Use lru, or the semantics corrected or vllm-0.32."
         )
     _check_divided(cluster, policies)
+    if cluster.cluster.swap is not None and policies.may_swap and not cluster.semantics.resume_keeps_output:
+        raise ConfigError(
+            "preemption_mode must be recompute where the recorded reference is reproduced: there a preempted request "
+            f"starts again from nothing; got {policies.policies['preemption_mode'].name!r}. Use recompute, or the "
+            "semantics corrected or vllm-0.32."
+        )
     functions = [
         *policies.decisions,
         *cluster.prices,
@@ -210,11 +234,6 @@ def _checked_limits(cluster: Cluster, semantics: Semantics) -> Records:
         raise ConfigError(
             "cluster: async_scheduling needs the semantics corrected or vllm-0.32; the recorded reference composes a "
             "step when it starts."
-        )
-    if cluster.swap is not None and not semantics.resume_keeps_output:
-        raise ConfigError(
-            "cluster.preemption_mode swap needs the semantics corrected or vllm-0.32; in the recorded reference a "
-            "preempted request starts again from nothing."
         )
     if cluster.disaggregation is not None and not semantics.copies_findable:
         raise ConfigError(

@@ -108,6 +108,8 @@ class Stage:
             changed |= {"looks": True, "effects_are_local": False, "needs_expected_output": expects}
         if shared["times_out"]:  # who gives up must not have ended, and may come again elsewhere
             changed |= {"looks": True, "effects_are_local": False}
+        if shared["swaps"] and not run.prepared_policies.may_swap:
+            changed |= {"swaps": 0, "swaps_beside": 0}
         if shared["has_transfers"]:
             changed |= run.prepared_policies.when_divided
         if shared["has_encoder"] and self.cluster.cluster.encodes_apart and run.prepared_policies.when_encoded:

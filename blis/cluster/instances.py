@@ -74,7 +74,7 @@ class Cluster:
     gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
     kv_tiers: KvTiers | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
     request_timeout_us: int | None = None  #: from arrival until a client gives up, wherever; None: nobody does
-    swap: SwapSpace | None = None  #: where blocks of preempted requests go; None: they are computed anew
+    swap: SwapSpace | None = None  #: where blocks of preempted requests may go; None: they are computed anew
     disaggregation: Disaggregation | None = None  #: prefill and decode may be divided; None: they never are
     encoder: Encoder | None = None  #: what encoding media takes; None: they are priced as text
 

@@ -16,7 +16,7 @@ from blis.cluster.latency_file import is_latency_file, read_latency
 from blis.cluster.lora import Lora
 from blis.cluster.request_timeout import with_timeout
 from blis.cluster.speculative import Speculative
-from blis.cluster.swap_space import SwapPlan, swap_plan
+from blis.cluster.swap_space import SwapPlan
 from blis.foundation.answers import answer, choices
 from blis.foundation.checks import check_choice, check_flag, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
@@ -129,7 +129,7 @@ class ClusterPlan:
     gateway: Gateway | None = None  #: a queue in front of the router; None: there is none
     kv_tiers: TierPlan | None = None  #: what lies beneath the GPUs' KV blocks; None: nothing
     request_timeout_us: int | None = None  #: ≥ 1, from arrival until a client gives up, wherever; None: nobody does
-    swap: SwapPlan | None = None  #: where blocks of preempted requests go; None: they are computed anew
+    swap: SwapPlan | None = None  #: where blocks of preempted requests may go; None: they are computed anew
     disaggregation: Disaggregation | None = None  #: prefill and decode may be divided; None: they never are
     encoder: Encoder | None = None  #: what encoding images, audio and video takes; None: they are priced as text
 
@@ -144,9 +144,10 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     """
     known = (
         *("instances", *_POOL_KEYS, *_CLUSTER_NUMBERS, "router_ties", "gateway", "kv_tiers", "disaggregation"),
-        *("preemption_mode", "swap", "request_timeout_s", "encoder"),
+        *("swap", "request_timeout_s", "encoder"),
         *_FLEET_KEYS,
     )
+    _refuse_moved(where, mapping)
     given = check_keys(where, mapping, known)
     shared = {key: given[key] for key in _POOL_KEYS if given.get(key) is not None}
     instances = given.get("instances", 1)
@@ -178,7 +179,7 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
     queue = given.get("gateway")
     gateway = None if queue is None else Gateway.from_mapping(f"{where}.gateway", queue)
     gateway, timeout_us = with_timeout(where, given, gateway)
-    beneath = given.get("kv_tiers")
+    beneath, room = given.get("kv_tiers"), given.get("swap")
     kv_tiers = None if beneath is None else TierPlan.from_mapping(f"{where}.kv_tiers", beneath)
     return ClusterPlan(
         pools=tuple(pools),
@@ -189,11 +190,20 @@ def cluster_plan(mapping: object, where: str = "cluster") -> ClusterPlan:
         gateway=gateway,
         request_timeout_us=timeout_us,
         kv_tiers=kv_tiers,
-        swap=swap_plan(where, given.get("preemption_mode"), given.get("swap")),
+        swap=None if room is None else SwapPlan.from_mapping(f"{where}.swap", room),
         disaggregation=_disaggregation(given.get("disaggregation"), pools, where),
         encoder=_encoder(given.get("encoder"), pools, where),
         **numbers,  # type: ignore[arg-type]
     )
+
+
+def _refuse_moved(where: str, mapping: object) -> None:
+    """Say where to find what is no key of a cluster, since a policy decides it."""
+    if isinstance(mapping, Mapping) and "preemption_mode" in mapping:
+        raise ConfigError(
+            f"{where}.preemption_mode must not be given, because a policy decides it: say preemption_mode=swap, "
+            f"and {where}.swap={{}} for the room in host memory; got {shown(mapping['preemption_mode'])}."
+        )
 
 
 def _fleet(given: Mapping[str, Any], where: str, counts: list[int]) -> tuple[Autoscaling | None, tuple[Failure, ...]]:

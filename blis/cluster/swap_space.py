@@ -1,4 +1,4 @@
-"""What becomes of the KV of preempted requests, as a configuration has it: computed anew, or kept by the host."""
+"""Host memory that preempted requests may have for their KV blocks, as a configuration has it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,6 @@ from blis.engine.tier_fields import CHANNEL_FIELDS
 from blis.foundation.checks import check_choice, check_int, check_keys, check_number
 from blis.foundation.errors import ConfigError
 
-RECOMPUTE, SWAP = "recompute", "swap"
-#: What becomes of a victim: it computes anew what it loses, or its blocks go to the host's memory and come back.
-PREEMPTION_MODES = (RECOMPUTE, SWAP)
 #: Whether the step in the making waits for copies, or they run beside steps.
 COPY_RULES = ("step", "beside")
 #: Of each GPU, if nothing else is said: vLLM's `--swap-space` of 4 GiB.
@@ -80,17 +77,10 @@ class SwapSpace:
     gpus: tuple[int, ...]  #: of each instance
 
 
-def swap_plan(where: str, mode: object, mapping: object) -> SwapPlan | None:
-    """The plan of a mode and what is said of the host's memory, which may be said without being used; None: anew."""
-    check_choice(f"{where}.preemption_mode", RECOMPUTE if mode is None else mode, PREEMPTION_MODES)
-    plan = SwapPlan.from_mapping(f"{where}.swap", {} if mapping is None else mapping)
-    return plan if mode == SWAP else None
-
-
 def swap_space(
     plan: SwapPlan | None, block_bytes: Sequence[float], gpus: Sequence[int], counts: Sequence[int]
 ) -> SwapSpace | None:
-    """The host's memory of all instances, from blocks and GPUs of each pool and how many are in it; None: anew."""
+    """The host's memory of all instances, from blocks and GPUs of each pool and how many are in it; None: none."""
     if plan is None:
         return None
     pools = [pool for pool, count in enumerate(counts) for _ in range(count)]
@@ -103,7 +93,7 @@ def swap_settings(space: SwapSpace | None) -> dict[str, int]:
 
 
 def swap_tables(space: SwapSpace | None) -> SwapTables | None:
-    """Room and channels of each instance; None where victims compute anew.
+    """Room and channels of each instance; None where victims have none.
 
     Raises
     ------

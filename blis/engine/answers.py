@@ -13,6 +13,7 @@ from blis.engine.fleet_view import SCALE
 from blis.engine.line import no_line
 from blis.engine.queues import only_queue
 from blis.engine.reference import address_of
+from blis.engine.swap_view import SWAP
 from blis.foundation.answers import FOLDERS, answer
 
 #: The compiled signature of each question's verb.
@@ -31,6 +32,7 @@ SIGNATURES = {
     "queue_order": views.ORDER_QUEUE,
     "ceiling": views.LIMIT,
     "tiering": views.LOAD,
+    "preemption_mode": SWAP,
     "disaggregation": views.DISAGGREGATE,
     "prefill_routing": views.ROUTE,
     "encoding": views.ENCODE_APART,

@@ -26,6 +26,7 @@ SPACE_FIELDS = {
     "found_blocks": (_I, 0),  # that were not copied back, since the GPU still had them
     "given_up_blocks": (_I, 0),  # that had come back, and whose request let go of them and kept its copy
     "lost_blocks": (_I, 0),  # that went with their instance, or whose request went away
+    "recomputed_requests": (_I, 0),  # preemptions whose blocks were not to be kept, as the policy has it
     "refused_requests": (_I, 0),  # preemptions that found no room there: their requests compute anew
     "return_us": (_I, 0),  # sum over those that were copied back of the time from the asking until all was there
     "stalled_us": (_I, 0),  # time by which steps are longer because they wait for copies

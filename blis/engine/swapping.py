@@ -1,15 +1,16 @@
-"""What becomes of a victim's KV where it may be kept: copied to the host's memory, and back when its request is taken.
+"""What becomes of a victim's KV that is kept: copied to the host's memory, and back when its request is taken.
 
-As vLLM's first engine did it (`--swap-space`, `preemption_mode=swap`; vllm/core/scheduler.py and
-vllm/worker/cache_engine.py of 0.6): all blocks of a victim go at once, whoever else has them too, and a request comes
-back with all of them or not at all. Its text then lacks only what it had not computed. Of what it had, blocks that the
-GPU still has are not copied: there they keep their keys until somebody needs them.
+Whether it is kept says the policy `preemption_mode` (`blis.engine.swap_choice`). As vLLM's first engine did it
+(`--swap-space`, `preemption_mode=swap`; vllm/core/scheduler.py and vllm/worker/cache_engine.py of 0.6): all blocks of a
+victim go at once, whoever else has them too, and a request comes back with all of them or not at all. Its text then
+lacks only what it had not computed. Of what it had, blocks that the GPU still has are not copied: there they keep their
+keys until somebody needs them.
 
 Copies travel on two channels, one for each direction (`blis.engine.channels`), one after the other. Either the step in
 the making waits for them, since they stand before it in the GPU's stream; or they run beside steps: who comes back
 waits by itself, as who loads from a tier does, and who goes has been copied by the time that its blocks are needed.
 
-Without room a victim computes anew, as without all this.
+Without room a victim computes anew, as if the policy had said so.
 
 Differs from that engine in who is next: there the swapped wait in a line of their own before all others, first out
 first in; here they stand in the wait queue as every preempted request does, its head under FCFS. There a victim without
@@ -21,19 +22,23 @@ from blis.engine.channels import READ, WRITE, be_idle, channel_of, transfer
 from blis.engine.codes import LOADED_US, NOW_US
 from blis.engine.state import State
 from blis.engine.step_end import start_us
+from blis.engine.swap_choice import is_swapped
 from blis.engine.views import World
 
 
 @seldom_kernel
 def swap_out(world: World, state: State, instance: int, request: int, tokens: int) -> None:
-    """Keep what a victim has stored, as far as there is room: its first `tokens`, which the GPU holds no more."""
+    """Keep a victim's first `tokens`, which the GPU holds no more, if the policy says so and there is room."""
     copies, spaces = state.swap.requests, state.swap.spaces
+    # Steps under way still store some of it.
+    asked_us = start_us(world, state, instance, state.scratch.step[NOW_US])
+    if not is_swapped(world, state, instance, request, tokens, asked_us):
+        spaces.recomputed_requests[instance] += 1
+        return
     blocks = -(-tokens // world.settings.block_size_tokens)
     if spaces.blocks[instance] + blocks > spaces.capacity_blocks[instance]:
         spaces.refused_requests[instance] += 1
         return
-    # Steps under way still store some of it.
-    asked_us = start_us(world, state, instance, state.scratch.step[NOW_US])
     end_us = transfer(state.swap.channels, channel_of(instance, WRITE), blocks, asked_us)
     copies.tokens[request] = tokens
     copies.blocks[request] = blocks

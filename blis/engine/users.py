@@ -19,6 +19,8 @@ from blis.foundation.answers import QUESTIONS
 from blis.foundation.errors import ContractError
 
 _MOST_LETTERS = 300
+#: Questions whose verbs have one view.
+_ONE_VIEW = ("preemption", "eviction", "tiering", "preemption_mode", "scaling", "fairness", "ceiling")
 
 
 def is_compiled(function: Any) -> bool:
@@ -56,7 +58,7 @@ def _arguments(question: str) -> tuple[Any, ...]:
     arguments = SIGNATURES[question].args
     # One view to three, then the parameters; the rest is the answer's memory, and what it writes: scores, or numbers of
     # instances.
-    n_read_only = 2 if question in ("preemption", "eviction", "tiering", "scaling", "fairness", "ceiling") else 3
+    n_read_only = 2 if question in _ONE_VIEW else 3
     if question in ("disaggregation", "encoding"):
         n_read_only = 4
     return (*map(_read_only, arguments[:n_read_only]), *arguments[n_read_only:])

@@ -325,14 +325,14 @@ STEP_TIME = _INTEGER(BATCH_SUMS, _VECTOR)
 DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 
 #: Places of the answers' addresses: the questions in their order, then what prices steps. The scorers follow from
-#: FIRST_SCORER, after them the filters, then the scorers of who computes prompts, then those of who encodes. SCALES is
-#: called as `blis.engine.fleet_view` says. RANKS_URGENCY is the priority that the chosen one stands for: inversions are
-#: judged by it.
+#: FIRST_SCORER, after them the filters, then the scorers of who computes prompts, then those of who encodes. SCALES and
+#: SWAPS are called as `blis.engine.fleet_view` and `blis.engine.swap_view` say. RANKS_URGENCY is the priority that the
+#: chosen one stands for: inversions are judged by it.
 (
     ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, RANKS_BLOCKS, SCALES, MEASURES, CHOOSES, ORDERS_QUEUE, LIMITS,
-    LOADS, DISAGGREGATES, ROUTES_PREFILL, ENCODES, ROUTES_ENCODER, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY,
+    LOADS, SWAPS, DISAGGREGATES, ROUTES_PREFILL, ENCODES, ROUTES_ENCODER, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY,
     CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
-) = range(22)  # fmt: skip
+) = range(23)  # fmt: skip
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)
@@ -357,8 +357,9 @@ keep_at = caller_of(KEEP)
 #: further row for each filter that is asked, from FIRST_FILTER on.
 (
     ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, EVICTION, SCALING, SATURATION, FAIRNESS,
-    QUEUE_ORDER, CEILING, TIERING, DISAGGREGATION, PREFILL_ROUTING, ENCODING, ENCODE_ROUTING, FIRST_FILTER,
-) = range(18)  # fmt: skip
+    QUEUE_ORDER, CEILING, TIERING, PREEMPTION_MODE, DISAGGREGATION, PREFILL_ROUTING, ENCODING, ENCODE_ROUTING,
+    FIRST_FILTER,
+) = range(19)  # fmt: skip
 
 
 class World(NamedTuple):

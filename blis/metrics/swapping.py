@@ -9,8 +9,8 @@ from blis.outcome import Outcome
 
 #: In blocks: what was copied there, what became of it, and what is there now, and was at most.
 _BLOCKS = ("out_blocks", "in_blocks", "found_blocks", "given_up_blocks", "lost_blocks", "blocks", "peak_blocks")
-#: Preemptions with and without room, and those that came back.
-_REQUESTS = ("out_requests", "in_requests", "refused_requests")
+#: Preemptions that were kept, those that came back, those without room, and those that the policy left to computing.
+_REQUESTS = ("out_requests", "in_requests", "refused_requests", "recomputed_requests")
 
 
 def swap_figures(cluster: Cluster, outcome: Outcome, of: slice) -> dict[str, int | float | None]:

@@ -37,6 +37,7 @@ DEFAULT_POLICIES: dict[str, str] = {
     "queue_order": "fcfs",
     "ceiling": "static",
     "tiering": "always",
+    "preemption_mode": "recompute",
     "disaggregation": "never",
     "prefill_routing": "same-as-routing",
     "encoding": "never",

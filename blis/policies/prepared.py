@@ -32,6 +32,11 @@ class PreparedPolicies:
     when_encoded: Mapping[str, int]  #: settings that join the others where instances encode for others
     parameters: np.ndarray  #: float64 (questions and filters, widest) one row each
 
+    @property
+    def may_swap(self) -> bool:
+        """Whether a victim's blocks may be kept, where there is room for them."""
+        return not self.policies["preemption_mode"].flag("NEVER_SWAPS", False)
+
 
 def prepare_policies(
     policies: Mapping[str, BoundPolicy | Mapping[str, Any] | str | Callable[..., Any]],
@@ -207,7 +212,7 @@ def _looks(policies: Mapping[str, BoundPolicy]) -> bool:
 
 def _effects_are_local(policies: Mapping[str, BoundPolicy]) -> bool:
     """Whether one instance can change nothing for another: nobody looks at them, or remembers one at the other."""
-    local = ("priority", "scheduling", "preemption", "eviction", "tiering")
+    local = ("priority", "scheduling", "preemption", "eviction", "tiering", "preemption_mode")
     return not _looks(policies) and not any(_remembers(policies[name]) for name in local)
 
 

@@ -19,7 +19,7 @@ _FLAGS = (
     "NEEDS", "LOOKS", "ADMITS_ALL", "SCORES", "REASONS", "ORDER_IS_FIXED", "SORTS", "USES_PRIORITY",
     "TAKES_URGENT_FIRST", "SORTS_AFTER_EACH", "STANDS_FOR", "NEEDS_PRIORITY", "memory_size",
     "MEMORY_PER_TENANT", "READS_REPORTS", "READS_RECORDS", "COUNTS_CYCLES",
-    "NEVER_DIVIDES", "SEES_PREFILL_INSTANCE",
+    "NEVER_DIVIDES", "SEES_PREFILL_INSTANCE", "NEVER_SWAPS",
 )  # fmt: skip
 #: What is assumed of a compiled callable whose module does not say otherwise: that it reads everything there is.
 _ASSUMED: dict[str, Any] = {

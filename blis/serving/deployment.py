@@ -8,13 +8,13 @@ from blis.cluster.instances import Cluster
 from blis.foundation.errors import ConfigError
 from blis.foundation.semantics import semantics
 from blis.policies.binding import DEFAULT_POLICIES
-from blis.prepare import PreparedRun, bind_run, prepare
+from blis.prepare import PreparedRun, bind_run, prepare, with_room_to_swap
 from blis.scenario import Policy, Scenario
 
 BEHIND = ("instances", "router")
 
 #: What an instance decides; the other questions are the cluster's.
-_OF_INSTANCES = ("priority", "scheduling", "preemption", "eviction", "tiering")
+_OF_INSTANCES = ("priority", "scheduling", "preemption", "eviction", "tiering", "preemption_mode")
 
 
 def deployments(scenario: Scenario, behind: str) -> list[PreparedRun]:
@@ -37,7 +37,7 @@ def deployments(scenario: Scenario, behind: str) -> list[PreparedRun]:
     rules = semantics(scenario.semantics)
     cluster = build_cluster(scenario.cluster, semantics=rules)
     policies = {question: policy for question, policy in scenario.policies.items() if question in _OF_INSTANCES}
-    return [bind_run(one, policies, rules, None, scenario.slo) for one in _alone(cluster)]
+    return [with_room_to_swap(bind_run(one, policies, rules, None, scenario.slo)) for one in _alone(cluster)]
 
 
 def unasked(scenario: Scenario) -> tuple[str, ...]:
@@ -67,16 +67,20 @@ def _alone(cluster: Cluster) -> list[Cluster]:
     tiers = cluster.kv_tiers
     if tiers is not None and tiers.plan.tiers[-1].shared and len(cluster.instances) > 1:
         raise ConfigError("cluster: kv_tiers that instances share must be served behind=router; got behind=instances.")
-    alone = []
+    alone, swap = [], cluster.swap
     for place, one in enumerate(cluster.instances):
         own_tiers = None
         if tiers is not None:
             own_tiers = replace(tiers, block_bytes=(tiers.block_bytes[place],), gpus=(tiers.gpus[place],))
+        room = None
+        if swap is not None:
+            room = replace(swap, block_bytes=(swap.block_bytes[place],), gpus=(swap.gpus[place],))
         alone.append(
             replace(
                 cluster,
                 instances=(one,),
                 kv_tiers=own_tiers,
+                swap=room,
                 admission_latency_us=0,
                 routing_latency_us=0,
                 snapshot_refresh_us=0,

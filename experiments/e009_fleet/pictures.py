@@ -161,7 +161,8 @@ def swapping(axes: Axes) -> None:
         ends = []
         for gb_per_s in bandwidths:
             swap = {"copies": copies, "capacity_gb": 64, "read_gb_per_s": gb_per_s, "write_gb_per_s": gb_per_s}
-            ends.append(_end_s({**mapping, "cluster": {**mapping["cluster"], "preemption_mode": "swap", "swap": swap}}))
+            policies = {**mapping["policies"], "preemption_mode": "swap"}
+            ends.append(_end_s({**mapping, "cluster": {**mapping["cluster"], "swap": swap}, "policies": policies}))
         axes.plot(bandwidths, ends, "o-", label=f"swapped, copies: {copies}", color=COLOURS[place], ms=3, lw=1.3)
     axes.axhline(anew, color=COLOURS[2], lw=1.3, label="computed anew")
     axes.set_xscale("log", base=2)

@@ -21,13 +21,13 @@ def draw_swap(random: Random, scenario: dict[str, Any], pace_us: int) -> None:
     """Let the host keep the blocks of victims."""
     if random.random() >= SHARE:
         return
-    scenario["cluster"]["preemption_mode"] = "swap"
     scenario["cluster"]["swap"] = {
         "capacity_blocks": random.choice((1, 2, 7, 1000)),
         "copies": random.choice(("step", "beside")),
         "kv_bytes_per_token": TOKEN_BYTES,
         **draw_device(random, pace_us),
     }
+    scenario["policies"]["preemption_mode"] = draw_policy(random, "preemption_mode")
 
 
 def draw_tiers(random: Random, scenario: dict[str, Any], pace_us: int) -> None:

@@ -19,7 +19,7 @@ PLAIN_CLUSTER = {
 }  # fmt: skip
 #: What else of a cluster may be left out, and together with what.
 LEAVABLE = (
-    ("gateway",), ("autoscaling",), ("failures",), ("kv_tiers",), ("preemption_mode", "swap"), ("disaggregation",),
+    ("gateway",), ("autoscaling",), ("failures",), ("kv_tiers",), ("swap",), ("disaggregation",),
     ("request_timeout_s",), ("router_ties",), ("router_index_blocks",),
 )  # fmt: skip
 #: Keys of a pool that say how its engine forms batches; without them it is as the semantics have it.

@@ -34,7 +34,7 @@ def test_what_no_look_ahead_foresees_is_named(name: str, part: dict[str, Any]) -
 
 
 def test_plain_instances_hinder_nothing_and_swapping_does_not_either() -> None:
-    for part in ({}, {"preemption_mode": "swap"}):
+    for part in ({}, {"swap": {}}):
         assert hindrances(Scenario.from_mapping({"cluster": CLUSTER | part, "workload": CROWDED})) == []
 
 

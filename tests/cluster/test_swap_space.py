@@ -9,6 +9,8 @@ from blis.cluster.deployment import build_cluster
 from blis.cluster.plan import cluster_plan
 from blis.cluster.swap_space import swap_tables
 from blis.foundation.errors import ConfigError
+from blis.prepare import prepare
+from blis.scenario import Scenario
 
 LLAMA: dict[str, Any] = {"model": "meta-llama/llama-3.1-8b-instruct", "hardware": "H100", "tensor_parallel": 1}
 AFFINE: dict[str, Any] = {
@@ -20,16 +22,14 @@ AFFINE: dict[str, Any] = {
 
 def capacity(**given: Any) -> list[int]:
     """Blocks of the host's memory on each instance."""
-    tables = swap_tables(build_cluster(cluster_plan({"preemption_mode": "swap", **given})).swap)
+    tables = swap_tables(build_cluster(cluster_plan({"swap": {}, **given})).swap)
     assert tables is not None
     return tables.spaces.capacity_blocks.tolist()
 
 
 def test_victims_compute_anew_unless_it_is_said_otherwise() -> None:
     assert build_cluster(cluster_plan(LLAMA)).swap is None
-    assert (
-        build_cluster(cluster_plan(LLAMA | {"preemption_mode": "recompute", "swap": {"capacity_gb": 8}})).swap is None
-    )
+    assert build_cluster(cluster_plan(LLAMA | {"swap": None})).swap is None
 
 
 def test_each_gpu_has_four_gib_unless_it_is_said_otherwise() -> None:
@@ -41,7 +41,7 @@ def test_each_gpu_has_four_gib_unless_it_is_said_otherwise() -> None:
 
 
 def test_a_block_of_16_tokens_takes_its_bytes_over_the_bandwidth() -> None:
-    tables = swap_tables(build_cluster(cluster_plan({"preemption_mode": "swap", **LLAMA})).swap)
+    tables = swap_tables(build_cluster(cluster_plan({"swap": {}, **LLAMA})).swap)
 
     assert tables is not None
     reading, writing = tables.channels
@@ -59,8 +59,7 @@ def test_blocks_without_a_model_need_their_size() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"preemption_mode": "swapp"}, r"cluster.preemption_mode: no choice named 'swapp'; did you mean 'swap'\?"),
-        ({"preemption_mode": 1}, "cluster.preemption_mode: no choice named 1"),
+        ({"preemption_mode": "swap"}, r"cluster.preemption_mode must not be given, .* preemption_mode=swap, .*'swap'"),
         ({"swap": {"capacity_gb": 1, "capacity_blocks": 5}}, "cluster.swap must have capacity_gb or capacity_blocks"),
         ({"swap": {"capacity_gb": 0}}, r"cluster.swap.capacity_gb must be a finite number > 0"),
         ({"swap": {"capacity_gb": math.nan}}, "cluster.swap.capacity_gb must be a finite number > 0"),
@@ -78,9 +77,23 @@ def test_blocks_without_a_model_need_their_size() -> None:
 )
 def test_a_wrong_configuration_is_one_clear_error(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        swap_tables(build_cluster(cluster_plan(LLAMA | {"preemption_mode": "swap"} | given)).swap)
+        swap_tables(build_cluster(cluster_plan(LLAMA | given)).swap)
 
 
-def test_what_is_not_used_is_checked_all_the_same() -> None:
-    with pytest.raises(ConfigError, match=r"cluster.swap.capacity_gb must be a finite number > 0"):
-        cluster_plan(LLAMA | {"swap": {"capacity_gb": -1}})
+SCENARIO = {"cluster": LLAMA, "workload": {"kind": "distribution", "rate": 1, "num_requests": 3}}
+
+
+@pytest.mark.parametrize("mode", ["swap", "minimum-tokens", {"policy": "break-even", "worth": 2}])
+def test_blocks_cannot_be_kept_where_there_is_no_room_for_any(mode: Any) -> None:
+    given = SCENARIO | {"policies": {"preemption_mode": mode}}
+
+    with pytest.raises(ConfigError, match="preemption_mode must be recompute where instances have no room in host mem"):
+        prepare(Scenario.from_mapping(given))
+    with_room = {**given, "cluster": LLAMA | {"swap": {}}}
+    assert prepare(Scenario.from_mapping(with_room)).prepared_policies.may_swap
+
+
+def test_computing_anew_needs_no_room_and_an_unknown_answer_is_named() -> None:
+    assert not prepare(Scenario.from_mapping(SCENARIO)).prepared_policies.may_swap
+    with pytest.raises(ConfigError, match=r"preemption_mode: no choice named 'swapp'; did you mean 'swap'\?"):
+        prepare(Scenario.from_mapping(SCENARIO | {"policies": {"preemption_mode": "swapp"}}))

@@ -8,6 +8,7 @@ import pytest
 from blis.engine._jit import plain
 from blis.engine.choice import LOWEST_INDEX, draw_of
 from blis.engine.state import MOST_QUEUES, MOST_TIERS
+from blis.engine.swap_view import SwapView
 from blis.engine.views import (
     BatchView,
     BlocksView,
@@ -409,3 +410,26 @@ def test_no_more_is_loaded_than_was_found(name: str, load_us: int, leading: list
     assert first == second
     assert 0 <= first <= view.found_blocks
     assert view.leading_blocks.tolist() == leading
+
+
+#: A victim of 320 tokens in 20 blocks, for which there is room; both copies take 300 µs, computing 400.
+VICTIM = SwapView(5_000, 0, 0, 1, 0, 0, 300, 1, 320, 20, 16, 100, 40, 200, 100, 400, 0, 1, 3, 100, 50)
+
+
+@pytest.mark.parametrize("name", choices("preemption_mode"))
+def test_a_victim_that_costs_less_to_compute_is_no_likelier_to_be_kept(name: str) -> None:
+    policy = bind("preemption_mode", "preemption_mode", name)
+
+    def is_kept(**changes: int) -> bool:
+        memory = memory_for(policy, 4, 10)
+        first, second = (plain(policy.decide)(VICTIM._replace(**changes), policy.parameters, memory) for _ in range(2))
+        assert first == second
+        return bool(first)
+
+    for longer, shorter in ((10**9, 400), (400, 300), (300, 0)):
+        assert is_kept(compute_us=longer) >= is_kept(compute_us=shorter)
+    for tokens in (1, 320, 100_000):
+        assert is_kept(stored_tokens=tokens) >= is_kept(stored_tokens=1)
+        assert is_kept(out_us=0, stored_tokens=tokens) >= is_kept(out_us=10**9, stored_tokens=tokens)
+    never = bool(policy.flag("NEVER_SWAPS", False))
+    assert is_kept(compute_us=10**12, stored_tokens=10**7) is not never

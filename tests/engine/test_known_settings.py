@@ -46,7 +46,7 @@ def test_both_kernels_do_the_same(policies: dict[str, Any]) -> None:
         ({"gateway": {}}, {}),
         ({"kv_tiers": {"tiers": [{"device": "cpu-pcie5", "capacity_blocks": 500}], "kv_bytes_per_token": 1000}}, {}),
         ({"autoscaling": {"maximum": 4, "load_s": 1}}, {}),
-        ({"preemption_mode": "swap", "swap": {"kv_bytes_per_token": 1000}}, {}),
+        ({"swap": {"kv_bytes_per_token": 1000}}, {"preemption_mode": "swap"}),
         ({"request_timeout_s": 60}, {}),
         ({}, {"eviction": "arc"}),
     ],

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -23,7 +24,7 @@ LATENCY = affine.prepare(affine.Params(alpha_us=(0, 0, 0), beta_us=(100, 1, 10))
 SLOW = {"read_gb_per_s": 0.16, "write_gb_per_s": 0.16, "base_latency_us": 10}
 
 
-def run_of(swap: dict[str, Any] | None, n: int = 2, kv_blocks: int = 5, **limits: Any) -> Outcome:
+def run_of(swap: dict[str, Any] | None, n: int = 2, kv_blocks: int = 5, mode: Any = "swap", **limits: Any) -> Outcome:
     """Requests of eight tokens that come together, write six, and find nothing in the cache."""
     tokens, outputs = np.full(n, 8), np.full(n, 6)
     requests = requests_of(
@@ -36,7 +37,8 @@ def run_of(swap: dict[str, Any] | None, n: int = 2, kv_blocks: int = 5, **limits
     limits = {"prefix_caching": False, "async_scheduling": False} | limits
     instance = Instance(kv_blocks=kv_blocks, max_running_requests=4, step_token_budget=64, latency=LATENCY, **limits)
     space = None if swap is None else SwapSpace(SwapPlan.from_mapping("swap", swap), (4000.0,), (1,))
-    return outcome(Simulation(requests, bind_run(Cluster((instance,), "affine", BLOCK, swap=space))).run())
+    policies = {"preemption_mode": mode} if swap is not None else {}
+    return outcome(Simulation(requests, bind_run(Cluster((instance,), "affine", BLOCK, swap=space), policies)).run())
 
 
 def ends(run: Outcome) -> list[int]:
@@ -116,10 +118,68 @@ def test_copies_of_one_direction_wait_for_each_other() -> None:
     assert figures(run)["return_us"] == copy_us + 2 * copy_us
 
 
+#: The copies of two blocks there and back, and what nine tokens add to a step that computes one more anyway.
+COPIES_US, COMPUTING_US = 2 * (10 + 2 * 25), 8
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_kept"),
+    [
+        ("recompute", False),
+        ("swap", True),
+        ({"policy": "minimum-tokens", "minimum_tokens": 8}, True),
+        ({"policy": "minimum-tokens", "minimum_tokens": 9}, False),
+        ({"policy": "break-even", "worth": COMPUTING_US / COPIES_US}, False),
+        ({"policy": "break-even", "worth": 0.999 * COMPUTING_US / COPIES_US}, True),
+    ],
+)
+@pytest.mark.parametrize("copies", ["step", "beside"])
+def test_the_policy_says_what_becomes_of_a_victim_with_eight_stored_tokens(
+    mode: Any, is_kept: bool, copies: str
+) -> None:
+    given = SLOW | {"capacity_blocks": 2, "copies": copies}
+    run = run_of(given, mode=mode)
+
+    assert ends(run) == ends(run_of(given if is_kept else None))
+    if run.swap is not None:
+        seen = figures(run)
+        assert (seen["out_requests"], seen["recomputed_requests"]) == ((1, 0) if is_kept else (0, 1))
+        assert seen["refused_requests"] == 0
+
+
+def test_a_copy_out_counts_the_copies_that_it_waits_for() -> None:
+    # Two victims in one step: the second one's copy waits for the first one's.
+    one_us, two_us = 2 * (10 + 2 * 25), 3 * (10 + 2 * 25)
+    worth = COMPUTING_US / ((one_us + two_us) / 2)
+    run = run_of(SLOW | {"capacity_blocks": 10}, 4, 8, {"policy": "break-even", "worth": worth})
+
+    seen = figures(run)
+    assert (seen["out_requests"], seen["recomputed_requests"]) == (1, 1)
+
+
+def test_host_memory_that_the_policy_leaves_alone_changes_nothing() -> None:
+    with_room, without = run_of(SLOW | {"copies": "beside"}, mode="recompute"), run_of(None)
+
+    assert with_room.swap is None
+    assert ends(with_room) == ends(without)
+
+
+def test_compiled_functions_decide_and_plain_ones_are_refused() -> None:
+    """By the tokens stored, with what a policy of one's own may see."""
+    run = run_of(SLOW | {"capacity_blocks": 2}, mode=numba.njit(lambda view, params, memory: view.stored_blocks - 1))
+
+    assert figures(run)["out_requests"] == 1
+    with pytest.raises(ConfigError, match=r"must be compiled, with numba\.njit: preemption_mode is asked"):
+        run_of(SLOW, mode=lambda view, params, memory: 1)
+
+
 @pytest.mark.parametrize("name", ["reference-2026-04", "reference-2026-02"])
 def test_the_recorded_reference_has_no_swapping(name: str) -> None:
     instance = Instance(kv_blocks=5, max_running_requests=4, step_token_budget=64, latency=LATENCY)
     space = SwapSpace(SwapPlan.from_mapping("swap", {}), (4000.0,), (1,))
 
-    with pytest.raises(ConfigError, match=r"cluster.preemption_mode swap needs the semantics corrected or vllm-0.32"):
-        bind_run(Cluster((instance,), "affine", BLOCK, swap=space), semantics=semantics(name))
+    cluster = Cluster((instance,), "affine", BLOCK, swap=space)
+
+    assert bind_run(cluster, semantics=semantics(name)).cluster.swap is space
+    with pytest.raises(ConfigError, match=r"preemption_mode must be recompute where the recorded reference .* 'swap'"):
+        bind_run(cluster, {"preemption_mode": "swap"}, semantics=semantics(name))

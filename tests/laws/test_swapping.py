@@ -14,6 +14,7 @@ from blis.cluster.instances import Cluster, Instance
 from blis.cluster.swap_space import SwapPlan, SwapSpace
 from blis.engine.laws import check_laws
 from blis.engine.swap_laws import check_swap_laws
+from blis.foundation.answers import choices
 from blis.foundation.errors import ConfigError, LawBrokenError
 from blis.outcome import outcome
 from blis.prepare import bind_run
@@ -54,7 +55,7 @@ def run_of(
         space = SwapSpace(plan, (4000.0,) * 2, (1,) * 2)
     fleet = Fleet(fleet_pools([2], None, [0.0]), None, failures) if failures else None
     cluster = Cluster((one,) * 2, "affine", BLOCK, swap=space, fleet=fleet)
-    return Simulation(requests, bind_run(cluster, policies or {}))
+    return Simulation(requests, bind_run(cluster, {"preemption_mode": "swap"} | (policies or {})))
 
 
 def check(run: Simulation) -> None:
@@ -69,6 +70,7 @@ def check(run: Simulation) -> None:
     capacity_blocks=st.sampled_from([1, 12, 1000]),
     copies=st.sampled_from(COPIES),
     preemption=st.sampled_from(["newest", "lowest-priority"]),
+    mode=st.sampled_from(choices("preemption_mode")),
     scheduling=st.sampled_from(["fcfs", "sjf", "las"]),
     eviction=st.sampled_from(["lru", "arc"]),
     ahead=st.booleans(),
@@ -80,13 +82,14 @@ def test_no_block_is_lost_and_everybody_ends(
     capacity_blocks: int,
     copies: str,
     preemption: str,
+    mode: str,
     scheduling: str,
     eviction: str,
     ahead: bool,
     dies_at_s: float | None,
 ) -> None:
     failures = () if dies_at_s is None else (Failure(dies_at_s, 1, 0.002),)
-    policies = {"preemption": preemption, "scheduling": scheduling, "eviction": eviction}
+    policies = {"preemption": preemption, "preemption_mode": mode, "scheduling": scheduling, "eviction": eviction}
     run = run_of(seed, speed, capacity_blocks, copies, policies, failures, async_scheduling=ahead)
     for until_us in range(400, 40_000, 1_200):
         run.advance(until_us)
@@ -96,8 +99,9 @@ def test_no_block_is_lost_and_everybody_ends(
     check(run)
     assert result.instances.completed_requests.sum() == len(run.requests)
     assert run.state.instances.used_blocks.tolist() == [0, 0]
-    assert result.swap is not None
-    assert result.swap.spaces.blocks.tolist() == [0, 0]
+    assert (result.swap is None) == (mode == "recompute")
+    if result.swap is not None:
+        assert result.swap.spaces.blocks.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("copies", COPIES)
@@ -150,7 +154,8 @@ def test_where_nobody_is_preempted_it_changes_nothing() -> None:
     runs = []
     for space in (None, SwapSpace(SwapPlan.from_mapping("swap", {}), (4000.0,), (1,))):
         one = Instance(kv_blocks=200, step_token_budget=32, latency=LATENCY, **roomy)
-        runs.append(outcome(Simulation(requests, bind_run(Cluster((one,), "affine", BLOCK, swap=space))).run()))
+        run = bind_run(Cluster((one,), "affine", BLOCK, swap=space), {"preemption_mode": "swap"})
+        runs.append(outcome(Simulation(requests, run).run()))
 
     assert runs[0].instances.preemptions.sum() == 0
     assert_same(*runs)
@@ -169,8 +174,13 @@ def with_swap(case: Case, draw: random.Random) -> Case:
         "copies": draw.choice(COPIES),
         "kv_bytes_per_token": draw.choice([100, 100_000]),
     }
-    cluster = dict(scenario["cluster"]) | {"preemption_mode": "swap", "swap": swap}
-    return Case(scenario | {"cluster": cluster}, rows=case.rows)
+    cluster = dict(scenario["cluster"]) | {"swap": swap}
+    policies = dict(scenario["policies"]) | {
+        "preemption_mode": draw.choice(
+            ["swap", "swap", "break-even", {"policy": "minimum-tokens", "minimum_tokens": 5}]
+        )
+    }
+    return Case(scenario | {"cluster": cluster, "policies": policies}, rows=case.rows)
 
 
 @pytest.mark.parametrize("seed", [31, 33])

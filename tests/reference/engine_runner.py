@@ -233,6 +233,7 @@ def policies_of(case: Case) -> dict[str, Any]:
         "eviction": case.get("eviction", "lru"),
         **{name: case[name] for name in GATEWAY_QUESTIONS if name in case},
         "tiering": _tiering(case),
+        "preemption_mode": case["swap"].get("mode", "swap") if case.get("swap") else "recompute",
     }
 
 

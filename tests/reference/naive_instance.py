@@ -361,6 +361,12 @@ class Instance:
         """When a step that is composed now begins."""
         return max(now, self.busy_until_us) if self.has_two_batches else now
 
+    def _computing_us(self, victim: Request) -> int:
+        """What computing again all that a victim has stored adds to a step that computes the rest of its text."""
+        n, text = victim.position, victim.known + victim.under_way
+        whole, rest = Share(True, text, 0, text), Share(True, text - n, n, text)
+        return self.latency.step_us([whole]) - self.latency.step_us([rest])
+
     def _begin_load(
         self, request: Request, hits: list[Block], loaded: list[Store], keys: list[int], most: int, now: int
     ) -> Share | None:
@@ -380,7 +386,7 @@ class Instance:
     def _preempt(self, victim: Request, now: int) -> None:
         """Give up the blocks and wait at the front; what was written stays, or everything starts again."""
         if self.host and not victim.is_over:
-            self.host.put(victim, victim.position, self._begin_us(now))
+            self.host.put(victim, victim.position, self._computing_us(victim), self._begin_us(now))
         self.batch.remove(victim)
         self.adapters.leave(victim)
         self.pool.release(victim, self._leaves_us(victim) if victim.is_over else now)

@@ -153,7 +153,7 @@ def test_the_shipped_suite_tests_on_families_that_no_other_role_has() -> None:
     assert suite.varies
 
 
-@pytest.mark.parametrize("name", ["tiered", "epd", "fleet"])
+@pytest.mark.parametrize("name", ["tiered", "swapped", "epd", "fleet"])
 def test_suites_of_parts_test_on_a_family_that_no_other_role_has(name: str) -> None:
     suite, _ = read_suite(read_yaml(conf_folder() / "suite" / f"{name}.yaml"), None)
 

@@ -121,11 +121,12 @@ SCENARIOS = {
         {"routing": "round-robin"},
     ),
     "victims that keep their blocks": (
-        PREFIXES, {"kv_blocks": 700, "preemption_mode": "swap", "swap": {"device": "cpu-pcie5", "capacity_gb": 1}},
-        {"routing": "weighted"},
+        PREFIXES, {"kv_blocks": 700, "swap": {"device": "cpu-pcie5", "capacity_gb": 1}},
+        {"routing": "weighted", "preemption_mode": "break-even"},
     ),
     "in turn, victims that wait for their blocks": (
-        PLAIN, {"kv_blocks": 700, "preemption_mode": "swap", "swap": {"copies": "beside"}}, {"routing": "round-robin"}
+        PLAIN, {"kv_blocks": 700, "swap": {"copies": "beside"}},
+        {"routing": "round-robin", "preemption_mode": "swap"},
     ),
     "clients that give up": (PREFIXES, {"kv_blocks": 900, "request_timeout_s": 2}, {"routing": "round-robin"}),
     "pictures encoded apart": (
