@@ -17,7 +17,7 @@ preempt the same request again and again.
 
 from blis.engine._jit import kernel
 from blis.engine.aside import bring_back
-from blis.engine.codes import AWAITING_KV, QUEUED
+from blis.engine.codes import AWAITING_KV, NOW_US, QUEUED
 from blis.engine.holding import fill_blocks, release
 from blis.engine.next_event import call_for_step, set_next_event
 from blis.engine.own_blocks import key_own_blocks, new_own_segments
@@ -76,6 +76,7 @@ def receive_kv(world: World, state: State, instance: int, now_us: int) -> bool:
         return False
     request = next_awaiting(state, instance)
     note_event(state, instance, now_us)
+    state.scratch.step[NOW_US] = now_us
     full = requests.stored_tokens[request] // world.settings.block_size_tokens
     fill_blocks(world, state, instance, request, min(full, keyed_blocks(world, state, request)))
     requests.status[request] = QUEUED

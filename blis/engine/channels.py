@@ -26,13 +26,19 @@ def channel_of(device: int, direction: int) -> int:
 @kernel
 def transfer_us(channels: Records, channel: int, blocks: int, blocks_ahead: int) -> float:
     """How long a transfer of so many blocks takes behind so many others, waiting aside."""
+    return channels.base_us[channel] + _moving_us(channels, channel, blocks, blocks_ahead)
+
+
+@kernel
+def _moving_us(channels: Records, channel: int, blocks: int, blocks_ahead: int) -> float:
+    """How long so many blocks are on the channel behind so many others."""
     deepest = max(1.0, channels.saturation_blocks[channel])
     depth = min(float(blocks + blocks_ahead), deepest)
     share = 1.0
     if deepest > 1.0:
         single = channels.single_fraction[channel]
         share = single + (1.0 - single) * (depth - 1.0) / (deepest - 1.0)
-    return channels.base_us[channel] + blocks * channels.block_us[channel] / share
+    return blocks * channels.block_us[channel] / share
 
 
 @kernel
@@ -63,6 +69,18 @@ def transfer(channels: Records, channel: int, blocks: int, now_us: int) -> int:
     channels.busy_us[channel] += end_us - begin_us
     channels.waited_us[channel] += begin_us - now_us
     return end_us
+
+
+@kernel
+def continue_transfer(channels: Records, channel: int, blocks: int, now_us: int) -> int:
+    """Let more blocks travel with the transfer that was asked for last, at this moment, and return when it ends."""
+    ahead = blocks_ahead(channels, channel, now_us)
+    length_us = int(_moving_us(channels, channel, blocks, ahead) + 0.5)
+    channels.free_us[channel] += length_us
+    channels.latest_block_us[channel] = max(channels.latest_block_us[channel], length_us / blocks)
+    channels.blocks[channel] += blocks
+    channels.busy_us[channel] += length_us
+    return channels.free_us[channel]
 
 
 @kernel

@@ -9,6 +9,7 @@ from blis.engine._jit import kernel
 from blis.engine.candidates import can_prefill_for, find_candidates, find_prefillers
 from blis.engine.choosing import choose_prefiller
 from blis.engine.codes import N_CANDIDATES, N_DIVIDED, PREFILLING
+from blis.engine.own_blocks import begin_own_segment
 from blis.engine.reference import by_reference
 from blis.engine.router_index import remember_prompt
 from blis.engine.sent_prompts import note_sent
@@ -62,6 +63,8 @@ def divide(world: World, state: State, view: RouterView, request: int, decode: i
         instances.promised_requests[decode] += 1
     instances.prefill_legs[prefill] += 1
     state.transfers.places[N_DIVIDED] += 1
+    if world.settings.shares_tier:
+        begin_own_segment(world, state, request)
     return prefill
 
 

@@ -98,6 +98,8 @@ def fill_blocks(world: World, state: State, instance: int, request: int, end: in
         part_end = min(segment_end, end)
         _register(world, state, instance, request, segment * world.settings.n_instances + instance, place, part_end)
         place = part_end
+    if world.settings.n_tiers > 0:
+        note_registered(world, state, instance, request, state.requests.registered_blocks[request], end)
     state.requests.registered_blocks[request] = end
 
 
@@ -106,8 +108,6 @@ def _register(world: World, state: State, instance: int, request: int, identity:
     """Enter blocks of one segment into the index, and let the request hold them."""
     cache, runs = state.cache, state.cache.runs
     note_change(world, state, identity)
-    if world.settings.n_tiers > 0:
-        note_registered(world, state, instance, request, identity // world.settings.n_instances, first, end)
     oldest = find(cache, identity)
     if oldest >= 0 and world.settings.copies_findable:
         piece = state.requests.last_piece[request]
@@ -138,20 +138,22 @@ def _register(world: World, state: State, instance: int, request: int, identity:
 
 @kernel
 def store_tokens(world: World, state: State, instance: int, request: int, start: int, end: int) -> None:
-    """Put the tokens of positions [start, end) into the cache: take blocks, and give full ones their keys, in order."""
+    """Put the tokens of positions [start, end) into the cache: take blocks, then give full ones their keys."""
     size = world.settings.block_size_tokens
     keyed = keyed_blocks(world, state, request)
     full = min(keyed, end // size)
-    block = start // size
+    block = -(-start // size)
     last = -(-end // size)
+    if world.settings.copies_findable:
+        take_blocks(world, state, instance, last - block)
+        fill_blocks(world, state, instance, request, full)
+        return
     if start % size != 0:
-        block += 1
         fill_blocks(world, state, instance, request, min(full, block))
     while block < min(last, keyed):
         # Where a copy can hide another, it matters which block is evicted before the next one gets its key.
-        count = min(last, keyed) - block if world.settings.copies_findable else 1
-        take_blocks(world, state, instance, count)
-        block += count
+        take_blocks(world, state, instance, 1)
+        block += 1
         fill_blocks(world, state, instance, request, min(full, block))
     if block < last:
         take_blocks(world, state, instance, last - block)

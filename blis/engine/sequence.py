@@ -77,3 +77,14 @@ def segment_at(world: World, state: State, request: int, place: int) -> tuple[in
             high = middle
     segment = workload.segments[low]
     return segment, workload.segment_end[segment]
+
+
+@kernel
+def segment_before(world: World, state: State, request: int, end: int) -> tuple[int, int]:
+    """Segment of the block before a place, `keyed_blocks` at most, and where the segment begins.
+
+    Only where all copies can be found: else each of a request's own blocks is a segment.
+    """
+    segment, _ = segment_at(world, state, request, end - 1)
+    shared = shared_blocks(world, request)
+    return segment, shared if end > shared else world.workload.segment_first[segment]

@@ -11,6 +11,7 @@ from blis.engine.members import decode_position, fill_known
 from blis.engine.prefill import compute_chunk, next_chunk
 from blis.engine.sequence import segment_at
 from blis.engine.state import State
+from blis.engine.step_end import sort_members
 from blis.engine.views import World
 
 
@@ -38,6 +39,8 @@ def can_serve_at_once(world: World, state: State, instance: int) -> bool:
         budget -= chunk
     if needed > free_blocks(world, state, instance):
         return False
+    if world.settings.n_tiers > 0 and not world.settings.tiers_written_through and _any_fills(world, state, instance):
+        return False  # whether a block has its key when another is evicted decides what goes to the tiers
     if instances.fills_are_due[instance]:
         if not _can_fill_at_once(world, state, instance, _phase_before(world, phase)):
             return False
@@ -50,10 +53,13 @@ def serve_at_once(world: World, state: State, instance: int) -> None:
     step, instances = state.scratch.step, state.instances
     phase = instances.step_number[instance] % world.settings.block_size_tokens
     take_blocks(world, state, instance, state.batches.crossing[instance, phase])
-    if instances.fills_are_due[instance]:
-        _fill_phase(world, state, instance, _phase_before(world, phase), 0)
-    if not step[UNDER_WAY]:
-        _fill_phase(world, state, instance, phase, 1)
+    if world.settings.n_tiers > 0:
+        _fill_in_order(world, state, instance)
+    else:
+        if instances.fills_are_due[instance]:
+            _fill_phase(world, state, instance, _phase_before(world, phase), 0)
+        if not step[UNDER_WAY]:
+            _fill_phase(world, state, instance, phase, 1)
     step[DECODE_REQUESTS] = instances.decode_requests[instance]
     step[DECODE_CONTEXT] = instances.decode_context_tokens[instance]
     step[BUDGET] -= instances.decode_requests[instance]
@@ -102,6 +108,47 @@ def _fill_phase(world: World, state: State, instance: int, phase: int, stored_no
         known = decode_position(state, instance, request) + stored_now
         fill_known(world, state, instance, request, known)
         request = following
+
+
+@kernel
+def _any_fills(world: World, state: State, instance: int) -> bool:
+    """Whether a keyed block of a decode fills in this step, or has filled in the one before."""
+    phase = state.instances.step_number[instance] % world.settings.block_size_tokens
+    heads = state.batches.fill_head[instance]
+    if state.instances.fills_are_due[instance] and heads[_phase_before(world, phase)] >= 0:
+        return True
+    return state.scratch.step[UNDER_WAY] == 0 and heads[phase] >= 0
+
+
+@kernel
+def _fill_in_order(world: World, state: State, instance: int) -> None:
+    """Give their keys to all decode blocks that are full, in batch order: tiers remember who came last."""
+    phase, members = state.instances.step_number[instance] % world.settings.block_size_tokens, state.scratch.members
+    before, count = _phase_before(world, phase), 0
+    is_due, is_now = state.instances.fills_are_due[instance] != 0, state.scratch.step[UNDER_WAY] == 0
+    if is_due:
+        count = _list_phase(state, instance, before, count)
+    if is_now and (phase != before or not is_due):
+        count = _list_phase(state, instance, phase, count)
+    sort_members(state, count)
+    for place in range(count):
+        request = members[place]
+        position = decode_position(state, instance, request)
+        if is_due:
+            fill_known(world, state, instance, request, position)
+        if is_now:
+            fill_known(world, state, instance, request, position + 1)
+
+
+@kernel
+def _list_phase(state: State, instance: int, phase: int, count: int) -> int:
+    """Add the decodes whose keyed blocks fill in this phase to `scratch.members`; return the new number there."""
+    request = state.batches.fill_head[instance, phase]
+    while request >= 0:
+        state.scratch.members[count] = request
+        count += 1
+        request = state.requests.fill_next[request]
+    return count
 
 
 @kernel

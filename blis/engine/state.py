@@ -223,6 +223,6 @@ class State(NamedTuple):
 RUNS_MADE, RUN_RECYCLED, INDEXED, NEXT_OWN_SEGMENT, PIECES_MADE, PIECE_RECYCLED = range(6)
 MOST_QUEUES = 3  #: in which an eviction policy may keep an instance's free blocks
 MOST_TIERS = 4  #: beneath the GPUs of an instance
-N_FRAME_PLACES = 6  #: numbers that a write to a tier is
+N_FRAME_PLACES = 5  #: numbers that a write to a tier is
 SKETCH_ROWS = 4  #: of independent hashes that count uses
 LOG_ENTRIES, LOST_ENTRIES, PAUSES = range(3)  # places of the step log's counters

@@ -12,11 +12,12 @@ from blis.engine.codes import FOUND_PARTS, LOADED_US, NOW_US
 from blis.engine.free_blocks import take_blocks
 from blis.engine.holding import store_tokens
 from blis.engine.reference import by_reference
-from blis.engine.sequence import segment_at, shared_blocks
+from blis.engine.sequence import segment_at, segment_before, shared_blocks
 from blis.engine.state import MOST_TIERS, State
 from blis.engine.step_end import start_us
-from blis.engine.tier_store import held_end, identity_of, ready_us, take_out, touch
-from blis.engine.tier_writes import device_of, is_shared
+from blis.engine.tier_eviction import used_list
+from blis.engine.tier_places import device_of, is_shared, nearest_tier
+from blis.engine.tier_store import identity_of, ready_us, take_out, use
 from blis.engine.views import LOADS, TIERING, TIMES_STEP, TieringView, World, load_at, step_time_at
 
 
@@ -34,14 +35,7 @@ def find_in_tiers(world: World, state: State, instance: int, request: int, first
     place, parts = first, 0
     while place < last:
         segment, end = segment_at(world, state, request, place)
-        end = min(end, last)
-        reached, tier = place, 0
-        while tier < world.settings.n_tiers:
-            device = device_of(world, state, tier, instance)
-            reached = held_end(state, device, segment, place, end)
-            if reached > place:
-                break
-            tier += 1
+        tier, reached = nearest_tier(world, state, instance, segment, place, min(end, last))
         if reached == place:
             break
         hits[parts, 0], hits[parts, 1] = tier, reached
@@ -187,37 +181,39 @@ def _read(world: World, state: State, instance: int, request: int, first: int, b
 @kernel
 def _leave_tiers(world: World, state: State, instance: int, request: int, first: int, blocks: int, now_us: int) -> int:
     """Let blocks be those last used where they lie, or lie there no longer; return when all had been written."""
-    hits, place, part, written_us = state.scratch.tier_hits, first, 0, now_us
-    while place < first + blocks:
-        tier, end = hits[part, 0], min(hits[part, 1], first + blocks)
+    hits, part, place, written_us = state.scratch.tier_hits, 0, first + blocks, now_us
+    while hits[part, 1] < place:
+        part += 1
+    while place > first:
+        tier, low = hits[part, 0], max(first, hits[part - 1, 1]) if part > 0 else first
         device = device_of(world, state, tier, instance)
-        segment, _ = segment_at(world, state, request, place)
-        written_us = max(written_us, ready_us(state, device, segment, place, end))
+        segment, _ = segment_at(world, state, request, low)
+        written_us = max(written_us, ready_us(state, device, segment, low, place))
         if world.settings.tiers_exclusive and not is_shared(world, state, tier):
-            taken, _ = take_out(state, identity_of(state, device, segment, 0), place, end)
+            taken, _ = take_out(state, identity_of(state, device, segment, 0), low, place)
             state.tiers.devices.removed_blocks[device] += taken
         else:
-            touch(state, device, segment, place, end)
-        place = end
-        part += 1
+            use(state, identity_of(state, device, segment, 0), low, place, used_list(state, device), now_us)
+        place = low
+        part -= 1
     return written_us
 
 
 @seldom_kernel
 def note_hits(world: World, state: State, instance: int, request: int, first: int) -> None:
     """Count what a request that is taken has found, and let the tiers know that what it has on the GPU is used."""
-    hits, place = state.scratch.tier_hits, first
+    hits, place, now_us = state.scratch.tier_hits, first, state.scratch.step[NOW_US]
     for part in range(state.scratch.step[FOUND_PARTS]):
         own = hits[part, 0] * world.settings.n_instances + instance
         state.tiers.devices.hit_blocks[own] += hits[part, 1] - place
         place = hits[part, 1]
-    place = 0
-    while place < first:
-        segment, end = segment_at(world, state, request, place)
-        end = min(end, first)
+    place = first
+    while place > 0:
+        segment, low = segment_before(world, state, request, place)
         for tier in range(world.settings.n_tiers):
-            touch(state, device_of(world, state, tier, instance), segment, place, end)
-        place = end
+            device = device_of(world, state, tier, instance)
+            use(state, identity_of(state, device, segment, 0), low, place, used_list(state, device), now_us)
+        place = low
 
 
 @kernel

@@ -8,8 +8,7 @@ from blis.engine._jit import kernel, seldom_kernel
 from blis.engine.codes import N_CANDIDATES
 from blis.engine.sequence import shared_prompt_blocks
 from blis.engine.state import State
-from blis.engine.tier_store import held_end
-from blis.engine.tier_writes import device_of
+from blis.engine.tier_places import device_of, nearest_tier
 from blis.engine.views import World
 
 _PERMILLE = 1000.0
@@ -32,13 +31,10 @@ def _worth(world: World, state: State, instance: int, request: int, first: int) 
         segment = workload.segments[entry]
         end = min(workload.segment_end[segment], known)
         while place < end:
-            reached, tier = place, 0
-            while reached == place and tier < world.settings.n_tiers:
-                device = device_of(world, state, tier, instance)
-                reached = held_end(state, device, segment, place, end)
-                worth += (reached - place) * state.tiers.devices.credit_permille[device] / _PERMILLE
-                tier += 1
+            tier, reached = nearest_tier(world, state, instance, segment, place, end)
             if reached == place:
                 return worth
+            device = device_of(world, state, tier, instance)
+            worth += (reached - place) * state.tiers.devices.credit_permille[device] / _PERMILLE
             place = reached
     return worth

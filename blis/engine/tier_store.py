@@ -1,33 +1,27 @@
-"""What lies on the devices of the tiers: runs of blocks, in the order of their last use, and which of them goes first.
+"""What lies on the devices of the tiers: blocks in the order of their last use, and which of them goes first.
 
 It is a block store with four lists for each device: blocks that were used once, blocks that were used again, and, where
-a device learns how many of each there should be, the names of those evicted from either. The least recently used goes
-first, within a run its last block; a device that does not learn has everything in the first list. The length of a list,
-in blocks, is kept as its head's `references`. Blocks that no other request can find have no keys and are only counted,
-but take room like any other.
+a device learns how many of each there should be, the names of those evicted from either. The least recently used block
+goes first; a device that does not learn has everything in the first list. Neighbours of one segment that were used one
+right after the other, the last one first, are one run, which therefore gives its last block first. The length of a
+list, in blocks, is kept as its head's `references`. Runs of one segment on a device never overlap, and their chain is
+in the order of their places. Blocks that no other request can find have no keys and are only counted, but take room and
+have their turn like any other.
 
-Source of the learning rule: vLLM's ARC of its CPU tier (`v1/kv_offload/cpu/policies/arc.py`). Differs in that blocks
-come in runs: the target moves by its step times the blocks that came back, and a run is used as a whole.
+Source of the learning rule: N. Megiddo and D. S. Modha, "ARC", FAST 2003, as vLLM has it for its CPU tier
+(`v1/kv_offload/cpu/policies/arc.py`). Differs from that in that a block which comes back counts as used again.
 """
 
 from blis.engine._jit import kernel
 from blis.engine.block_index import find, set_index
-from blis.engine.block_runs import (
-    append,
-    append_copy,
-    append_keyless,
-    covered_end,
-    new_run,
-    recycle,
-    remove_copy,
-    split,
-    unlink,
-)
+from blis.engine.block_runs import append, append_copy, append_keyless, new_run, recycle, remove_copy, split, unlink
+from blis.engine.codes import NEVER_US
 from blis.engine.state import State
 
 N_LISTS = 4
 UNSHARED = -1  #: instead of a segment: of blocks that nobody else can find
 ONCE, AGAIN, GHOST_ONCE, GHOST_AGAIN = range(N_LISTS)
+OWN_LIST = -1  #: instead of a list: the one in which a block is
 
 
 @kernel
@@ -49,13 +43,58 @@ def list_of(device: int, queue: int) -> int:
 
 
 @kernel
-def held_end(state: State, device: int, segment: int, place: int, end: int) -> int:
-    """First place of a segment from `place` on, `end` at most, whose block is not on the device."""
-    return covered_end(state.tier_store, identity_of(state, device, segment, 0), place, end)
+def run_before(state: State, identity: int, end: int) -> int:
+    """The last of a segment's runs that begins before a place; -1 if none does."""
+    runs, lowest = state.tier_store.runs, find(state.tier_store, identity)
+    if lowest < 0:
+        return -1
+    run = runs.previous_copy[lowest]
+    while runs.first[run] >= end:
+        if run == lowest:
+            return -1
+        run = runs.previous_copy[run]
+    return run
 
 
 @kernel
-def _count(state: State, device: int, queue: int, by: int) -> None:
+def _run_below(state: State, run: int) -> int:
+    """The run of the same segment that lies below another; -1 if none does."""
+    lowest = find(state.tier_store, state.tier_store.runs.identity[run])
+    return -1 if run == lowest else state.tier_store.runs.previous_copy[run]
+
+
+@kernel
+def held_end(state: State, device: int, segment: int, place: int, end: int) -> int:
+    """First place of a segment from `place` on, `end` at most, whose block is not on the device."""
+    runs, run = state.tier_store.runs, find(state.tier_store, identity_of(state, device, segment, 0))
+    while run >= 0 and runs.first[run] <= place < end:
+        place = max(place, runs.end[run])
+        run = runs.next_copy[run]
+    return min(place, end)
+
+
+@kernel
+def next_held(state: State, device: int, segment: int, place: int, end: int) -> int:
+    """First place of a segment from `place` on, `end` if there is none, whose block is on the device."""
+    runs, run = state.tier_store.runs, find(state.tier_store, identity_of(state, device, segment, 0))
+    while run >= 0 and runs.end[run] <= place:
+        run = runs.next_copy[run]
+    return min(end, max(place, runs.first[run])) if run >= 0 else end
+
+
+@kernel
+def piece_below(state: State, device: int, segment: int, first: int, end: int) -> tuple[int, bool]:
+    """Where the longest piece of a segment begins, from `first` on, that ends at `end` and is there, or is not."""
+    runs, run = state.tier_store.runs, run_before(state, identity_of(state, device, segment, 0), end)
+    if run < 0 or runs.end[run] <= first:
+        return first, False
+    if runs.end[run] < end:
+        return runs.end[run], False
+    return max(first, runs.first[run]), True
+
+
+@kernel
+def count(state: State, device: int, queue: int, by: int) -> None:
     """Count blocks more, or fewer, in a list."""
     state.tier_store.runs.references[list_of(device, queue)] += by
     if queue < GHOST_ONCE:
@@ -63,14 +102,14 @@ def _count(state: State, device: int, queue: int, by: int) -> None:
 
 
 @kernel
-def _change_length(state: State, run: int, by: int) -> None:
+def change_length(state: State, run: int, by: int) -> None:
     """Count blocks of a run more, or fewer, in its list."""
     device = state.tier_store.runs.identity[run] // 2 % state.tiers.devices.shape[0]
-    _count(state, device, state.tiers.runs.queue[run], by)
+    count(state, device, state.tiers.runs.queue[run], by)
 
 
 @kernel
-def _remove(state: State, run: int) -> None:
+def remove(state: State, run: int) -> None:
     """Take a run out of everything."""
     unlink(state.tier_store, run)
     remove_copy(state.tier_store, run)
@@ -87,179 +126,140 @@ def _cut(state: State, run: int, place: int) -> int:
 
 
 @kernel
+def _between(state: State, run: int, first: int, end: int) -> int:
+    """The part of a run that lies between two places, as a run of its own."""
+    if state.tier_store.runs.end[run] > end:
+        run = _cut(state, run, end)
+    if state.tier_store.runs.first[run] < first:
+        _cut(state, run, first)
+    return run
+
+
+@kernel
 def take_out(state: State, identity: int, first: int, end: int) -> tuple[int, int]:
     """Take the blocks of a segment from `first` to `end` out of a device, or out of what is remembered of it.
 
     Returns
     -------
     tuple of int
-        How many there were, and the list of the first of them that was found; -1 if there were none.
+        How many there were, and the list of the last of them; -1 if there were none.
     """
     runs = state.tier_store.runs
-    taken, queue, run = 0, -1, find(state.tier_store, identity)
-    while run >= 0:
-        following = runs.next_copy[run]
-        if runs.first[run] < end and runs.end[run] > first:
-            if runs.first[run] < first:
-                _cut(state, run, first)
-            if runs.end[run] > end:
-                run = _cut(state, run, end)
-            taken += runs.end[run] - runs.first[run]
-            queue = state.tiers.runs.queue[run] if queue < 0 else queue
-            _change_length(state, run, runs.first[run] - runs.end[run])
-            _remove(state, run)
-        run = following
+    taken, queue, run = 0, -1, run_before(state, identity, end)
+    while run >= 0 and runs.end[run] > first:
+        below = _run_below(state, run)
+        part = _between(state, run, first, end)
+        taken += runs.end[part] - runs.first[part]
+        queue = state.tiers.runs.queue[part] if queue < 0 else queue
+        change_length(state, part, runs.first[part] - runs.end[part])
+        remove(state, part)
+        run = below
     return taken, queue
 
 
 @kernel
-def put(state: State, identity: int, queue: int, first: int, end: int, ready_us: int) -> None:
-    """Put blocks at the end of a list, as one with a run of the list that they continue, or that continues them."""
-    store, kept = state.tier_store, state.tiers.runs
-    runs, head = store.runs, list_of(identity // 2 % state.tiers.devices.shape[0], queue)
-    oldest = find(store, identity)
-    run = oldest
-    while run >= 0:
-        if kept.queue[run] == queue and (runs.end[run] == first or runs.first[run] == end):
-            runs.first[run], runs.end[run] = min(runs.first[run], first), max(runs.end[run], end)
-            kept.ready_us[run] = max(kept.ready_us[run], ready_us)
-            unlink(store, run)
-            append(store, head, run)
-            _change_length(state, run, end - first)
-            return
-        run = runs.next_copy[run]
-    run = new_run(store, identity, first, end)
-    kept.ready_us[run], kept.queue[run] = ready_us, queue
-    if oldest >= 0:
-        append_copy(store, oldest, run)
-    else:
-        set_index(store, identity, run)
-    append(store, head, run)
-    _change_length(state, run, end - first)
+def use(state: State, identity: int, first: int, end: int, queue: int, now_us: int) -> int:
+    """Let those blocks of a segment that are there be the ones that were used last, the last one first.
+
+    They go to the end of the list `queue`, or each to that of its own. Returns how many there are.
+    """
+    runs, kept = state.tier_store.runs, state.tiers.runs
+    device = identity // 2 % state.tiers.devices.shape[0]
+    used, run = 0, run_before(state, identity, end)
+    while run >= 0 and runs.end[run] > first:
+        below = _run_below(state, run)
+        part = _between(state, run, first, end)
+        length = runs.end[part] - runs.first[part]
+        used += length
+        if queue != OWN_LIST and queue != kept.queue[part]:
+            change_length(state, part, -length)
+            kept.queue[part] = queue
+            change_length(state, part, length)
+        unlink(state.tier_store, part)
+        head = list_of(device, kept.queue[part])
+        if _continues_last(state, head, identity, runs.end[part], kept.ready_us[part], now_us, NEVER_US):
+            runs.first[runs.previous[head]] = runs.first[part]
+            remove_copy(state.tier_store, part)
+            recycle(state.tier_store, part)
+        else:
+            append(state.tier_store, head, part)
+        run = below
+    return used
 
 
 @kernel
-def touch(state: State, device: int, segment: int, first: int, end: int) -> None:
-    """Let the runs that hold some of these blocks be those that were used last."""
+def _continues_last(
+    state: State, head: int, identity: int, end: int, ready_us: int, now_us: int, begun_us: int
+) -> bool:
+    """Whether blocks up to `end` that are used now are one run with what was used last.
+
+    They must have been written by the same write, which began then, or at the same time, or both already.
+    """
+    runs = state.tier_store.runs
+    last = runs.previous[head]
+    if last == head or runs.identity[last] != identity or runs.first[last] != end or runs.keyless_after[last] > 0:
+        return False
+    last_us = state.tiers.runs.ready_us[last]
+    return last_us == ready_us or max(last_us, ready_us) <= now_us or last_us > begun_us
+
+
+@kernel
+def put(
+    state: State, identity: int, queue: int, first: int, end: int, ready_us: int, now_us: int, begun_us: int
+) -> None:
+    """Put blocks that are not there at the end of a list: they will have been written by a write that began then."""
     store, kept = state.tier_store, state.tiers.runs
-    run = find(store, identity_of(state, device, segment, 0))
-    while run >= 0:
-        if store.runs.first[run] < end and store.runs.end[run] > first:
-            length = store.runs.end[run] - store.runs.first[run]
-            queue = AGAIN if state.tiers.devices.learns[device] else ONCE
-            if queue != kept.queue[run]:
-                _change_length(state, run, -length)
-                kept.queue[run] = queue
-                _change_length(state, run, length)
-            unlink(store, run)
-            append(store, list_of(device, queue), run)
-        run = store.runs.next_copy[run]
+    device = identity // 2 % state.tiers.devices.shape[0]
+    head = list_of(device, queue)
+    count(state, device, queue, end - first)
+    if _continues_last(state, head, identity, end, ready_us, now_us, begun_us):
+        last = store.runs.previous[head]
+        store.runs.first[last] = first
+        kept.ready_us[last] = max(kept.ready_us[last], ready_us)
+        return
+    below = run_before(state, identity, first)
+    run = new_run(store, identity, first, end)
+    kept.ready_us[run], kept.queue[run] = ready_us, queue
+    _enter_chain(state, below, run)
+    append(store, head, run)
+
+
+@kernel
+def _enter_chain(state: State, below: int, run: int) -> None:
+    """Put a run into its segment's chain behind the one below it, -1: it is the lowest."""
+    store, runs = state.tier_store, state.tier_store.runs
+    lowest = find(store, runs.identity[run])
+    if lowest < 0:
+        set_index(store, runs.identity[run], run)
+    elif below < 0:
+        runs.next_copy[run] = lowest
+        runs.previous_copy[run] = runs.previous_copy[lowest]
+        runs.previous_copy[lowest] = run
+        set_index(store, runs.identity[run], run)
+    elif runs.next_copy[below] < 0:
+        append_copy(store, lowest, run)
+    else:
+        above = runs.next_copy[below]
+        runs.next_copy[below], runs.previous_copy[run] = run, below
+        runs.next_copy[run], runs.previous_copy[above] = above, run
 
 
 @kernel
 def ready_us(state: State, device: int, segment: int, first: int, end: int) -> int:
     """When all of these blocks that are on the device have been written."""
-    latest_us, run = 0, find(state.tier_store, identity_of(state, device, segment, 0))
-    while run >= 0:
-        if state.tier_store.runs.first[run] < end and state.tier_store.runs.end[run] > first:
-            latest_us = max(latest_us, state.tiers.runs.ready_us[run])
-        run = state.tier_store.runs.next_copy[run]
+    runs, latest_us = state.tier_store.runs, 0
+    run = run_before(state, identity_of(state, device, segment, 0), end)
+    while run >= 0 and runs.end[run] > first:
+        latest_us = max(latest_us, state.tiers.runs.ready_us[run])
+        run = _run_below(state, run)
     return latest_us
-
-
-@kernel
-def queue_for(state: State, device: int, segment: int, first: int, end: int, was_in: int) -> int:
-    """The list for blocks that are to be put on a device, from whose list `was_in` they were taken, -1 if from none."""
-    devices, runs = state.tiers.devices, state.tier_store.runs
-    if not devices.learns[device]:
-        return ONCE
-    found, ghost = take_out(state, identity_of(state, device, segment, 1), first, end)
-    if found > 0:
-        once, again = runs.references[list_of(device, GHOST_ONCE)], runs.references[list_of(device, GHOST_AGAIN)]
-        target = devices.ghost_target[device]
-        if ghost == GHOST_ONCE:
-            target += found * max(1.0, again / max(1.0, once + found))
-        else:
-            target -= found * max(1.0, once / max(1.0, again + found))
-        devices.ghost_target[device] = max(0.0, min(float(devices.capacity_blocks[device]), target))
-    return AGAIN if found > 0 or was_in >= 0 else ONCE
 
 
 @kernel
 def put_unshared(state: State, device: int, queue: int, blocks: int) -> None:
     """Put blocks that nobody else can find at the end of a list."""
     append_keyless(state.tier_store, list_of(device, queue), blocks)
-    _count(state, device, queue, blocks)
-
-
-@kernel
-def _giving_list(state: State, device: int) -> int:
-    """From which list blocks go next: of those used once if there are as many as there should be."""
-    lengths = state.tier_store.runs.references
-    once, again = lengths[list_of(device, ONCE)], lengths[list_of(device, AGAIN)]
-    gives_once = once >= max(1, int(state.tiers.devices.ghost_target[device]))
-    return ONCE if once > 0 and (gives_once or again == 0) else AGAIN
-
-
-@kernel
-def evict(state: State, device: int, count: int, now_us: int) -> tuple[int, int, int]:
-    """Take the blocks out that go first, `count` at most, those of one run.
-
-    Returns
-    -------
-    tuple of int
-        Their segment, and their places there from the first to one behind the last: none if the first to go is still
-        being written, or nothing is there. The names are remembered where a device learns from them.
-    """
-    runs, queue = state.tier_store.runs, _giving_list(state, device)
-    head = list_of(device, queue)
-    run, unshared = runs.next[head], min(count, runs.keyless_after[head])
-    if unshared > 0:
-        runs.keyless_after[head] -= unshared
-        _count_evicted(state, device, queue, unshared)
-        if state.tiers.devices.learns[device]:
-            put_unshared(state, device, queue + GHOST_ONCE, unshared)
-            _cut_ghosts(state, device, queue + GHOST_ONCE)
-        return UNSHARED, 0, unshared
-    if run == head or state.tiers.runs.ready_us[run] > now_us:
-        return UNSHARED, 0, 0
-    identity, end = runs.identity[run], runs.end[run]
-    taken = min(count, end - runs.first[run])
-    _count_evicted(state, device, queue, taken)
-    if taken < end - runs.first[run]:
-        runs.end[run] -= taken
-    else:
-        _remove(state, run)
-    if state.tiers.devices.learns[device]:
-        take_out(state, identity + 1, end - taken, end)
-        put(state, identity + 1, queue + GHOST_ONCE, end - taken, end, 0)
-        _cut_ghosts(state, device, queue + GHOST_ONCE)
-    return segment_of(state, identity), end - taken, end
-
-
-@kernel
-def _count_evicted(state: State, device: int, queue: int, blocks: int) -> None:
-    _count(state, device, queue, -blocks)
-    state.tiers.devices.evicted_blocks[device] += blocks
-
-
-@kernel
-def _cut_ghosts(state: State, device: int, queue: int) -> None:
-    """Forget the oldest names of a list that is longer than the device's capacity."""
-    runs, head = state.tier_store.runs, list_of(device, queue)
-    while runs.references[head] > state.tiers.devices.capacity_blocks[device]:
-        excess = runs.references[head] - state.tiers.devices.capacity_blocks[device]
-        unshared, oldest = min(excess, runs.keyless_after[head]), runs.next[head]
-        if unshared > 0:
-            runs.keyless_after[head] -= unshared
-            _count(state, device, queue, -unshared)
-            continue
-        dropped = min(excess, runs.end[oldest] - runs.first[oldest])
-        _count(state, device, queue, -dropped)
-        if dropped < runs.end[oldest] - runs.first[oldest]:
-            runs.end[oldest] -= dropped
-        else:
-            _remove(state, oldest)
+    count(state, device, queue, blocks)
 
 
 @kernel
@@ -271,8 +271,8 @@ def forget_device(state: State, device: int) -> None:
         head = list_of(device, queue)
         while runs.next[head] != head:
             run = runs.next[head]
-            _change_length(state, run, runs.first[run] - runs.end[run])
-            _remove(state, run)
-        _count(state, device, queue, -runs.keyless_after[head])
+            change_length(state, run, runs.first[run] - runs.end[run])
+            remove(state, run)
+        count(state, device, queue, -runs.keyless_after[head])
         runs.keyless_after[head] = 0
     devices.ghost_target[device] = 0.0

@@ -7,7 +7,7 @@ that a step under way still serves cannot be taken again before that step has en
 
 from blis.engine._jit import kernel
 from blis.engine.aside import bring_back
-from blis.engine.codes import NEVER_US, RUNNING
+from blis.engine.codes import NEVER_US, NOW_US, RUNNING
 from blis.engine.handing_over import end_stay, is_prefill_leg
 from blis.engine.members import decode_position, fill_known
 from blis.engine.sent_prompts import hear_of_step
@@ -24,6 +24,7 @@ def end_steps(world: World, state: State, instance: int, now_us: int) -> bool:
     under_way = instances.steps_under_way[instance]
     if under_way == 2 or (under_way == 1 and instances.busy_until_us[instance] <= now_us):
         note_event(state, instance, now_us)
+        state.scratch.step[NOW_US] = now_us
         instances.steps_under_way[instance] = under_way - 1
         if world.settings.needs_prompts:
             hear_of_step(state, instance)

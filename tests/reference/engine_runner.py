@@ -168,21 +168,21 @@ def _lora(case: Case, index: int) -> LoraCosts:
 
 
 def _kv_tiers(case: Case) -> KvTiers | None:
-    """Tiers without end, to which writing takes no time."""
+    """Tiers to which writing takes no time."""
     given = case.get("kv_tiers")
     if given is None:
         return None
     tiers = [
         {
-            "capacity_blocks": 2**30,
-            "read_gb_per_s": 1 / given[name],  # of blocks of 1,000 bytes
+            "capacity_blocks": tier["capacity"],
+            "eviction": tier["eviction"],
+            "read_gb_per_s": 1 / tier["block_us"],  # of blocks of 1,000 bytes
             "write_gb_per_s": 1e8,
-            "shared": name == "shared",
+            "shared": tier["shared"],
         }
-        for name in ("own", "shared")
-        if given[name]
+        for tier in given["tiers"]
     ]
-    rules = {"load": given["load"], "write": given["write"], "placement": given["placement"]}
+    rules = {name: given[name] for name in ("load", "write", "placement", "prompt_only")}
     plan = TierPlan.from_mapping("kv_tiers", {"tiers": tiers} | rules)
     return KvTiers(plan, (1000.0,) * case["instances"], (1,) * case["instances"])
 

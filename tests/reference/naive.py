@@ -55,7 +55,7 @@ class Simulator:
         latencies = [pool["latency"] for pool in case["pools"]] if "pools" in case else [case["latency"]]
         self.latencies = [read_latency(latencies[index % len(latencies)]) for index in range(case["instances"])]
         self.instances = self._made_instances(keys)
-        for instance, tiers in zip(self.instances, tiers_of(case, case["instances"]), strict=True):
+        for instance, tiers in zip(self.instances, tiers_of(case, self.requests, keys), strict=True):
             instance.pool.tiers = tiers
         self.admission = Admission(case["admission"], draw_of(case, semantics))
         self.eyes = Eyes(self.instances, case["routing"], semantics)

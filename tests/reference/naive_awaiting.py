@@ -101,17 +101,19 @@ class AwaitingInstance(Instance):
         n_needed = len(loaded) + -(-(n_behind if self.reserves else min(n_behind, most)) // self.block_size)
         if n_needed + n_spared > self.pool.free_after(hits):
             return None
+        start, end = len(hits) * self.block_size, n_blocks * self.block_size
+        if not self.pool.has_room(request, start, end, hits, n_spared):
+            return None
+        self.pool.tiers.use([block.content for block in hits])
+        self.begun.append((self.pool.tiers.load(loaded, keys, now), request))
         has_keys = self.pool.has_keys
         self.pool.has_keys = False  # until they have come
-        is_stored = self.pool.store(request, len(hits) * self.block_size, n_blocks * self.block_size, hits, n_spared)
+        self.pool.store(request, start, end, hits)
         self.pool.has_keys = has_keys
-        if not is_stored:
-            return None
         request.cached_blocks = n_blocks
         request.position = n_blocks * self.block_size
         request.status = "awaiting_kv"
         self.awaiting.append(request)
-        self.begun.append((self.pool.tiers.load(loaded, keys, now), request))
         return Share(False, 0, 0, 0)
 
     def _gives_up_kv(self, now: int) -> bool:
@@ -127,5 +129,5 @@ class AwaitingInstance(Instance):
 
     def _give_up(self, now: int) -> None:
         loser = self.loaded.pop()
-        self.pool.release(loser, now)
+        self.pool.release(loser, now, is_loss=True)
         loser.position = 0

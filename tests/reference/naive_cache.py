@@ -79,8 +79,7 @@ class BlockPool:
         A refusal changes nothing. Cached blocks that are free count as blocks needed; `n_spared` must stay free. Blocks
         are taken for `n_drafts` more tokens, which nobody knows yet.
         """
-        n_new = -(-max(end - start + n_drafts - self._room(request, start), 0) // self.block_size)
-        if n_new + n_spared > self.free_after(cached):
+        if not self.has_room(request, start, end, cached, n_spared, n_drafts):
             return False
         for block in cached:
             if block.holders == 0:
@@ -90,12 +89,28 @@ class BlockPool:
             self.hits += 1
             request.blocks.append(block)
         request.n_keyed += len(cached)
+        if self.semantics.copies_are_found:
+            self._take_until(request, end - request.n_unheld + n_drafts)
         for position in range(start, end):
             self.write(request, position)
-            self.give_keys(request, min(position + 1, request.known) - request.n_unheld)
-        while len(request.blocks) * self.block_size < end - request.n_unheld + n_drafts:
-            request.blocks.append(self._take())
+            if not self.semantics.copies_are_found:  # it matters which block goes before the next one gets its key
+                self.give_keys(request, min(position + 1, request.known) - request.n_unheld)
+        if start < end:
+            self.give_keys(request, min(end, request.known) - request.n_unheld)
+        self._take_until(request, end - request.n_unheld + n_drafts)
         return True
+
+    def has_room(
+        self, request: Request, start: int, end: int, cached: list[Block], n_spared: int = 0, n_drafts: int = 0
+    ) -> bool:
+        """Whether `store` would store."""
+        n_new = -(-max(end - start + n_drafts - self._room(request, start), 0) // self.block_size)
+        return n_new + n_spared <= self.free_after(cached)
+
+    def _take_until(self, request: Request, n_tokens: int) -> None:
+        """Take blocks until there is room for so many tokens."""
+        while len(request.blocks) * self.block_size < n_tokens:
+            request.blocks.append(self._take())
 
     def write(self, request: Request, position: int) -> None:
         """Put the token of a position where it belongs, in a new block if need be."""
@@ -106,12 +121,23 @@ class BlockPool:
 
     def give_keys(self, request: Request, n_tokens: int) -> None:
         """Key the request's blocks that its first `n_tokens` tokens fill."""
+        first = request.n_keyed
         while self.has_keys and request.n_keyed < n_tokens // self.block_size:
             self._give_key(request, request.n_keyed)
             request.n_keyed += 1
+        if self.tiers is not None and first < request.n_keyed:
+            contents = [block.content for block in request.blocks[first : request.n_keyed]]
+            self.tiers.note_keyed(request, first, contents, self.block_size)
 
-    def release(self, request: Request, now_us: int) -> None:
-        """Free the blocks of a request, the last one first; keys stay until a block is taken anew."""
+    def release(self, request: Request, now_us: int, is_loss: bool = False) -> None:
+        """Free the blocks of a request, the last one first; keys stay until a block is taken anew.
+
+        If that is a loss, the request may come back and look for them.
+        """
+        if self.tiers is not None:
+            contents = [block.content for block in request.blocks[: request.n_keyed]]
+            self.tiers.note_given_back(request, contents, self.block_size)
+        request.may_look_again |= is_loss
         above: Block | None = None
         for place in reversed(range(len(request.blocks))):
             block = request.blocks[place]
@@ -165,8 +191,6 @@ class BlockPool:
         block = request.blocks[place]
         parent = request.blocks[place - 1].content if place > 0 else Keys.ROOT
         block.content = self.keys.key(parent, block.tokens)
-        if self.tiers is not None:
-            self.tiers.note_keyed(block.content)
         copies = self.table.setdefault(block.content, [])
         if self.semantics.copies_are_found or not copies:
             copies.append(block)

@@ -343,12 +343,17 @@ class Instance:
             if n_needed > self.pool.free_after(held):
                 return None
         request.n_unheld = start if n == 0 else 0
-        if not self.pool.store(request, len(hits) * self.block_size, start + n, held, n_spared):
+        if not self.pool.has_room(request, len(hits) * self.block_size, start + n, held, n_spared):
             return None
-        if loaded:
-            assert self.pool.tiers is not None
+        if self.pool.tiers and n_kept == 0:
+            self.pool.tiers.use([block.content for block in hits])
+        if loaded and self.pool.tiers:
             begin_us = self._begin_us(now)
             self.waits_us = max(self.waits_us, self.pool.tiers.load(loaded, keys[len(hits) :], begin_us) - begin_us)
+        if len(hits) * self.block_size < start:
+            self.pool.store(request, len(hits) * self.block_size, start, held)
+            held = []
+        self.pool.store(request, start, start + n, held)
         if n_kept:
             assert self.host is not None
             self.host.give_back(request, len(hits), self._begin_us(now))
@@ -389,7 +394,7 @@ class Instance:
             self.host.put(victim, victim.position, self._computing_us(victim), self._begin_us(now))
         self.batch.remove(victim)
         self.adapters.leave(victim)
-        self.pool.release(victim, self._leaves_us(victim) if victim.is_over else now)
+        self.pool.release(victim, self._leaves_us(victim) if victim.is_over else now, is_loss=True)
         victim.position = 0
         victim.n_unheld = 0
         victim.has_drafts = False

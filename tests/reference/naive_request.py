@@ -46,6 +46,7 @@ class Request:
     is_answered: bool = False  # its first token was known once, or it was dropped
     n_unheld: int = 0  # leading tokens that it uses without holding their blocks
     n_keyed: int = 0  # leading blocks that were given their keys
+    may_look_again: bool = False  # for what nobody else shares: it has lost its blocks, or somebody else has them too
     blocks: list[Block] = field(default_factory=list)
     prompt_keys: list[int] = field(default_factory=list)  # one per whole block of the prompt
     last_token_us: int = 0  # end of the step that made the latest token

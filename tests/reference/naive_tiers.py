@@ -1,22 +1,97 @@
-"""This file keeps what lies beneath the GPUs: tiers without end, to which writing takes no time.
+"""This file keeps what lies beneath the GPUs, block by block: what tiers have, what goes first, what is written when.
 
-Written through, a full block goes to every tier once it has a key; written back, it goes to the nearest one when the
-GPU evicts it. Where places are exclusive, what comes to lie on the GPU leaves its instance's own tiers.
+To write takes no time here. Written through, the blocks of a request that get their keys at one time go to every tier;
+those that no other request shares go when the request leaves, or loses them. Written back, a block goes to the nearest
+tier when the GPU evicts it, and what that evicts to the next. Where places are exclusive, what comes to lie on the GPU
+leaves its instance's own tiers.
 """
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict
 from typing import Any
+
+from tests.reference.naive_request import Keys, Request
 
 
 class Store:
-    """One place for blocks, and the path from it, on which one load follows the other."""
+    """One place for blocks, in the order of their last use, and the path from it, on which loads follow each other."""
 
-    def __init__(self, block_us: int, is_shared: bool = False) -> None:
-        self.block_us = block_us
-        self.is_shared = is_shared  # by all instances
-        self.contents: set[int] = set()
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.block_us: int = given["block_us"]
+        self.capacity: int = given["capacity"]
+        self.learns: bool = given["eviction"] == "arc"
+        self.is_shared: bool = given["shared"]  # by all instances
+        self.once: OrderedDict[int, None] = OrderedDict()
+        self.again: OrderedDict[int, None] = OrderedDict()  # used while they were here; only where it learns
+        self.names: dict[str, OrderedDict[int, None]] = {"once": OrderedDict(), "again": OrderedDict()}
+        self.target = 0.0  # blocks used once that there should be
         self.free_us = 0
+
+    def __contains__(self, content: int) -> bool:
+        return content in self.once or content in self.again
+
+    @property
+    def room(self) -> int:
+        """Blocks for which there is room."""
+        return self.capacity - len(self.once) - len(self.again)
+
+    def use(self, content: int) -> bool:
+        """Let a block be the latest; whether it is here."""
+        if content not in self:
+            return False
+        self.leave(content)
+        (self.again if self.learns else self.once)[content] = None
+        return True
+
+    def leave(self, content: int) -> None:
+        """Have a block no longer."""
+        self.once.pop(content, None)
+        self.again.pop(content, None)
+
+    def learn(self, content: int) -> None:
+        """A block that is not here is to be written: move the target if its name is remembered."""
+        once, again = self.names["once"], self.names["again"]
+        if content in once:
+            self.target = min(float(self.capacity), self.target + max(1.0, len(again) / len(once)))
+            once.move_to_end(content)
+        elif content in again:
+            self.target = max(0.0, self.target - max(1.0, len(once) / len(again)))
+            again.move_to_end(content)
+
+    def evict(self, n_spared: int = 0) -> int:
+        """Let the block go whose turn it is; so many of the latest ones that were used stay."""
+        is_once_due = len(self.once) >= max(1, int(self.target)) or len(self.again) == n_spared
+        from_once = not self.learns or (bool(self.once) and is_once_due)
+        content, _ = (self.once if from_once else self.again).popitem(last=False)
+        if self.learns:
+            names = self.names["once" if from_once else "again"]
+            names[content] = None
+            while len(names) > self.capacity:
+                names.popitem(last=False)
+        return content
+
+    def put(self, content: int) -> None:
+        """Have a block that was not here."""
+        is_remembered = any(content in names for names in self.names.values())
+        for names in self.names.values():
+            names.pop(content, None)
+        (self.again if is_remembered else self.once)[content] = None
+
+    def write(self, contents: list[int]) -> None:
+        """Have the first blocks of these for which room can be made; all are then the latest, the last one first."""
+        for content in reversed(contents):
+            if not self.use(content):
+                self.learn(content)
+        n_had = sum(content in self for content in contents)
+        missing = [content for content in contents if content not in self][: self.capacity - n_had]
+        while self.room < len(missing):
+            self.evict(n_had)
+        for content in reversed(contents):
+            if content in self:
+                (self.once if content in self.once else self.again).move_to_end(content)
+            elif content in missing:
+                self.put(content)
 
     def load(self, n_blocks: int, now: int) -> int:
         """When blocks that are asked for now have come."""
@@ -27,31 +102,63 @@ class Store:
 class Tiers:
     """The stores beneath one instance, the nearest first; instances may have the last one together."""
 
-    def __init__(self, stores: list[Store], given: dict[str, Any]) -> None:
+    def __init__(self, stores: list[Store], given: dict[str, Any], shared_contents: set[int]) -> None:
         self.stores = stores
+        self.shared_contents = shared_contents  # of blocks that several requests have
         self.minimum_blocks: int = given["minimum_blocks"]  # that must be found for a load to be worth while
         self.loads_apart = given.get("load") == "request"  # who loads waits by itself; else the step lasts longer
         self.is_written_back = given.get("write") == "back"
         self.is_exclusive = given.get("placement") == "exclusive"
+        self.prompts_only: bool = given.get("prompt_only", False)
 
-    def note_keyed(self, content: int) -> None:
-        """A block of the GPU has got its key."""
+    def note_keyed(self, request: Request, first: int, contents: list[int], block_size: int) -> None:
+        """Blocks of a request, from this place on, have got their keys."""
         if self.is_exclusive:
-            self._leave(content)
-        if not self.is_written_back:
+            for content in contents:
+                self._leave(content)
+        if not request.may_look_again:
+            contents = [content for content in contents if content in self.shared_contents]
+        self._write_through(request, first, contents, block_size)
+
+    def note_given_back(self, request: Request, contents: list[int], block_size: int) -> None:
+        """A request gives back these leading blocks, which have keys."""
+        if not request.may_look_again:
+            own = [content for content in contents if content not in self.shared_contents]
+            self._write_through(request, len(contents) - len(own), own, block_size)
+
+    def _write_through(self, request: Request, first: int, contents: list[int], block_size: int) -> None:
+        if self.prompts_only:
+            contents = contents[: max(0, len(request.prompt) // block_size - first)]
+        if contents and not self.is_written_back:
             for store in self.stores:
-                store.contents.add(content)
+                store.write(contents)
 
     def note_evicted(self, content: int) -> None:
         """The last block of the GPU with this content is overwritten."""
         if self.is_written_back:
-            self.stores[0].contents.add(content)
+            self._write_back(0, content)
+
+    def _write_back(self, level: int, content: int) -> None:
+        if level == len(self.stores) or self.stores[level].use(content):
+            return
+        store = self.stores[level]
+        store.learn(content)
+        evicted = None if store.room > 0 else store.evict()
+        store.put(content)
+        if evicted is not None:
+            self._write_back(level + 1, evicted)
+
+    def use(self, contents: list[int]) -> None:
+        """A request uses these leading blocks, which are on the GPU."""
+        for content in reversed(contents):
+            for store in self.stores:
+                store.use(content)
 
     def find(self, keys: list[int]) -> list[Store]:
         """Where each of the leading blocks is found."""
         found = []
         for key in keys:
-            holders = [store for store in self.stores if key in store.contents]
+            holders = [store for store in self.stores if key in store]
             if not holders:
                 break
             found.append(holders[0])
@@ -59,25 +166,31 @@ class Tiers:
 
     def load(self, found: list[Store], keys: list[int], now: int) -> int:
         """When all of these blocks have come, each store sending what it has by itself."""
-        if self.is_exclusive:
-            for key in keys[: len(found)]:
+        for store, key in reversed(list(zip(found, keys, strict=False))):
+            if self.is_exclusive and not store.is_shared:
                 self._leave(key)
+            else:
+                store.use(key)
         return max(store.load(found.count(store), now) for store in dict.fromkeys(found))
 
     def _leave(self, content: int) -> None:
         for store in self.stores:
             if not store.is_shared:
-                store.contents.discard(content)
+                store.leave(content)
 
 
-def tiers_of(case: dict[str, Any], n_instances: int) -> list[Tiers | None]:
+def tiers_of(case: dict[str, Any], requests: list[Request], keys: Keys) -> list[Tiers | None]:
     """What lies beneath each instance of a case; None: nothing."""
-    given = case.get("kv_tiers")
+    given, n_instances = case.get("kv_tiers"), case["instances"]
     if given is None:
         return [None] * n_instances
-    shared = [Store(given["shared"], is_shared=True)] if given["shared"] else []
-    own = [[Store(given["own"])] if given["own"] else [] for _ in range(n_instances)]
-    return [Tiers(stores + shared, given) for stores in own]
+    users = Counter(
+        key for one in requests for key in keys.of_whole_blocks(one.prompt + one.output, case["block_size_tokens"])
+    )
+    shared_contents = {key for key, n_requests in users.items() if n_requests > 1}
+    shared = [Store(tier) for tier in given["tiers"] if tier["shared"]]
+    own = [[Store(tier) for tier in given["tiers"] if not tier["shared"]] for _ in range(n_instances)]
+    return [Tiers(stores + shared, given, shared_contents) for stores in own]
 
 
 def loads_apart(case: dict[str, Any]) -> bool:

@@ -133,6 +133,8 @@ class DividedSimulator(Simulator):
             first = decode if self.divided["decode_first"] else None
             self.legs[request.row] = Leg(request, target, first, rank)
             request.output = []
+            tiers = self.instances[target].pool.tiers
+            request.may_look_again |= tiers is not None and any(store.is_shared for store in tiers.stores)
             if first is not None:
                 self.instances[first].n_promised += 1
         else:
@@ -190,11 +192,11 @@ class DividedSimulator(Simulator):
             self._schedule(end_us, "leaving", instance)
             instance.ended = []
 
-    def _release(self, request: Request, now: int) -> None:
+    def _release(self, request: Request, now: int, is_loss: bool = False) -> None:
         """Free what is held where the prompt was computed."""
         leg, blocks, n_keyed = self.legs[request.row], request.blocks, request.n_keyed
         request.blocks, request.n_keyed = leg.blocks, leg.n_keyed
-        self.instances[leg.prefill].pool.release(request, now)
+        self.instances[leg.prefill].pool.release(request, now, is_loss)
         request.blocks, request.n_keyed, leg.blocks = blocks, n_keyed, []
 
     def _next_event_us(self, index: int) -> int | None:
@@ -226,7 +228,7 @@ class DividedSimulator(Simulator):
             decode.n_promised -= 1
             prefill.n_held -= 1
             prefill.n_in_flight -= 1
-            self._release(request, now)
+            self._release(request, now, is_loss=True)
             self._call(prefill, now)
             request.instance, request.status = leg.decode, "dropped"
             decode.dropped += 1
@@ -295,7 +297,7 @@ class DividedSimulator(Simulator):
             self.instances[leg.decode].n_promised -= 1
         prefill.n_held -= 1
         prefill.n_in_flight -= 1
-        self._release(request, now)
+        self._release(request, now, is_loss=True)
         self._call(prefill, now)
         del self.legs[request.row]
         request.status, request.instance = "not_started", None

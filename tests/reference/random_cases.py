@@ -68,17 +68,32 @@ def random_case(random: Random, semantics: str, most_requests: int = 40) -> tupl
 
 
 def random_tiers(random: Random, case: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Tiers beneath GPUs that often hold little more than one request, some of which all instances share."""
-    block_us = [random.choice((1, 2, 4, 25)) for _ in range(2)]
-    own, shared = random.choice(((block_us[0], None), (None, block_us[1]), tuple(block_us)))
-    minimum_blocks = random.choice((0, 1, 1, 3))
-    write, placement = random.choice((("through", "inclusive"), ("back", "inclusive"), ("back", "exclusive")))
-    rules = {"load": "step", "write": write, "placement": placement}
+    """Tiers beneath GPUs that often hold little more than one request; the last one all instances may share."""
     largest = max(-(-(row["input_tokens"] + row["output_tokens"]) // case["block_size_tokens"]) for row in rows)
     n_blocks: int = case["kv_blocks_per_instance"]
+    tiers = [_tier(random, largest) for _ in range(random.choice((1, 1, 2, 2, 3)))]
+    tiers[-1]["shared"] = random.random() < 0.5
+    write, placement = random.choice((("through", "inclusive"), ("back", "inclusive"), ("back", "exclusive")))
     return {
-        "kv_tiers": {"own": own, "shared": shared, "minimum_blocks": minimum_blocks} | rules,
+        "kv_tiers": {
+            "tiers": tiers,
+            "minimum_blocks": random.choice((0, 1, 1, 3)),
+            "load": "step",
+            "write": write,
+            "placement": placement,
+            "prompt_only": write == "through" and random.random() < 0.3,
+        },
         "kv_blocks_per_instance": min(n_blocks, largest + random.randint(0, 5)) if random.random() < 0.6 else n_blocks,
+    }
+
+
+def _tier(random: Random, largest_blocks: int) -> dict[str, Any]:
+    """A tier that is full at once, soon or never."""
+    return {
+        "block_us": random.choice((1, 2, 4, 25)),
+        "capacity": random.choice((1, 2, 5, largest_blocks, 2 * largest_blocks + random.randint(0, 9), 2**30)),
+        "eviction": random.choice(("lru", "lru", "arc")),
+        "shared": False,
     }
 
 

@@ -20,7 +20,7 @@ from blis.simulate import Simulation
 from tests.reference import naive_transfers
 from tests.reference.agreement import differences
 from tests.reference.engine_runner import cluster_of, policies_of, requests_of, targets_of
-from tests.reference.random_cases import random_case, random_tiers
+from tests.reference.random_cases import random_case, random_eviction, random_tiers
 
 ROLES = [
     ["prefill", "decode"],
@@ -98,21 +98,18 @@ def engine(case: dict[str, Any], rows: list[dict[str, Any]], semantics: str) -> 
 
 
 def random_tiers_of_pools(random: Random, case: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Tiers beneath pools.
-
-    What the reservation for a transfer pushes out of a GPU in the middle of a step counts as written when that step
-    ends; so of what is written back to a tier that is shared, others hear up to a step later than here.
-    """
+    """Tiers beneath pools."""
     drawn = random_tiers(random, case, rows)
     drawn["kv_tiers"]["load"] = random.choice(("step", "request"))
-    if drawn["kv_tiers"]["shared"] and drawn["kv_tiers"]["write"] == "back":
-        drawn["kv_tiers"] |= {"write": "through", "placement": "inclusive"}
     return drawn
 
 
 @pytest.mark.parametrize("semantics", ["corrected", "vllm-0.32"])
 @pytest.mark.parametrize("has_tiers", [False, True])
-def test_engine_and_slow_simulator_agree_on_divided_requests(semantics: str, has_tiers: bool) -> None:
+@pytest.mark.parametrize("ranks_blocks", [False, True])
+def test_engine_and_slow_simulator_agree_on_divided_requests(
+    semantics: str, has_tiers: bool, ranks_blocks: bool
+) -> None:
     compared = []
 
     @settings(derandomize=True, deadline=None, max_examples=150, database=None)
@@ -126,6 +123,8 @@ def test_engine_and_slow_simulator_agree_on_divided_requests(semantics: str, has
         case["seed"] = seed
         if has_tiers:
             case |= random_tiers_of_pools(random, case, rows)
+        if ranks_blocks:
+            case |= random_eviction(random, rows)
         for name in ("horizon_us", "pools"):
             case.pop(name, None)
 
