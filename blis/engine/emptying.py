@@ -47,8 +47,10 @@ from blis.engine.waiting import forget_waiting, unlink_waiting
 
 @kernel
 def hand_back(world: World, state: State, instance: int, now_us: int) -> int:
-    """Give the router what is on its way into the wait queue, and what waits there and was never taken."""
+    """Give the router what is on its way into the wait queue, or encoded for it, and what was never taken there."""
     before = state.scratch.cluster[N_RETURNED]
+    if world.settings.encodes_apart:
+        take_encoding(world, state, instance, False, 0, now_us)
     _hand_back_pending(world, state, instance, now_us)
     if world.settings.has_adapters:
         bring_back(world, state, instance)
@@ -71,7 +73,8 @@ def empty_instance(world: World, state: State, instance: int, loses: int, now_us
     _complete_announced(world, state, instance)
     before = cluster[N_RETURNED] + cluster[N_LOST]
     if world.settings.encodes_apart:  # what an instance encodes is in no batch
-        take_encoding(world, state, instance, loses, now_us)
+        take_encoding(world, state, instance, True, loses, now_us)
+        state.encoding.instances.ends_us[instance] = NEVER_US
     if world.settings.has_adapters:
         bring_back(world, state, instance)
     for place in range(instances.running_requests[instance]):
@@ -158,16 +161,21 @@ def take_divided(world: World, state: State, instance: int, loses: int, now_us: 
 
 
 @kernel
-def take_encoding(world: World, state: State, instance: int, loses: int, now_us: int) -> None:
-    """Take away whose media are encoded for an instance that dies, or by one, and whose embeddings it was sending."""
-    encoding, requests = state.encoding, state.requests
+def take_encoding(world: World, state: State, instance: int, is_dying: bool, loses: int, now_us: int) -> None:
+    """Take away whose media are encoded for an instance, and whom it would encode, or does encode if it dies.
+
+    Those whose embeddings are on their way to it are among them; the pass of whoever encodes for it goes on.
+    """
+    encoded, requests = state.encoding.requests, state.requests
     for request in range(requests.shape[0]):
-        if requests.status[request] == ENCODING or requests.status[request] == AWAITING_EMBEDDINGS:
-            target = requests.instance[request]
-            if target == instance or encoding.requests.encode_instance[request] == instance:
-                stop_encoding(world, state, request)
-                _take_unbegun(world, state, target, request, loses, now_us)
-    encoding.instances.ends_us[instance] = NEVER_US
+        status, target = requests.status[request], requests.instance[request]
+        if status != ENCODING and status != AWAITING_EMBEDDINGS:
+            continue
+        is_unbegun = status == ENCODING and encoded.started_us[request] < 0
+        encodes = encoded.encode_instance[request] == instance and (is_dying or is_unbegun)
+        if target == instance or encodes:
+            stop_encoding(world, state, request)
+            _take_unbegun(world, state, target, request, loses, now_us)
 
 
 @kernel

@@ -93,3 +93,40 @@ def test_a_router_forgets_prompts_whose_encoder_has_died() -> None:
     assert statuses(run.run()) == [COMPLETED]
     assert run.state.requests.queued_us.tolist() == [1_000]  # sent again when the encoder died
     assert run.state.prompts.sum() == 0
+
+
+TRANSFER = {"base_latency_us": 500_000}
+
+
+def _one_from_one_second_on(view: Any, params: Any, memory: Any, wanted: Any) -> None:
+    """One instance that computes from then on, and as many as there are before."""
+    if view.clock_us >= 1_000_000:
+        wanted[0] = 1
+
+
+@pytest.mark.parametrize("pass_us", [1_600_000, 900_000], ids=["in a pass", "embeddings move"])
+def test_who_drains_hands_back_those_whose_media_are_encoded_for_it(pass_us: int) -> None:
+    mapping: dict[str, Any] = {
+        "cluster": {
+            "latency": {"kind": "affine", "alpha_us": [0, 0, 0], "beta_us": [1000, 0, 0]}, "kv_blocks": 1000,
+            "instances": [{"count": 2}, {"count": 2, "role": "encode"}],
+            "encoder": {"us_per_token": pass_us / 400, "embedding_bytes_per_token": 8192, "transfer": TRANSFER},
+            "autoscaling": {"minimum": [1, 2], "maximum": [2, 2], "tick_s": 1, "load_s": 0, "drain": "hand-back"},
+        },
+        "policies": {"routing": "least-loaded", "encoding": "always-multimodal", "scaling": _one_from_one_second_on},
+        "workload": {"kind": "distribution", "num_requests": 1},
+    }  # fmt: skip
+    run = Simulation(requests([0, 1]), prepare(Scenario.from_mapping(mapping)))
+    run.advance(1_000_000)
+    assert sorted(run.state.requests.instance.tolist()) == [0, 1]
+
+    run.advance(1_000_001)
+    weigh(run)
+
+    # One of two instances goes at one second, and its request is sent on at once, to be encoded again for the other.
+    assert run.state.requests.instance.tolist() == [0, 0]
+    assert run.state.instances.taken_away_requests.tolist()[1] == 1
+    assert statuses(run.run()) == [COMPLETED, COMPLETED]
+    weigh(run)
+    for name in EMPTY_AT_THE_END:
+        assert not run.state.instances[name].any(), name
