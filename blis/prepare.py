@@ -26,6 +26,7 @@ from blis.foundation.semantics import CORRECTED, Semantics, semantics
 from blis.foundation.slo_targets import SHIPPED, SloTargets
 from blis.policies.binding import BoundPolicy
 from blis.policies.prepared import PreparedPolicies, prepare_policies
+from blis.policies.tier_rules import tier_rules
 from blis.scenario import Policy, Scenario
 
 #: Blocks that the router of the recorded reference remembers of each instance.
@@ -57,6 +58,7 @@ class PreparedRun:
     prepared_cluster: PreparedCluster
     prepared_policies: PreparedPolicies
     answers: Any  #: addresses of the compiled answers, in the order of `blis.engine.views`
+    tier_rules: Mapping[str, int]  #: settings of the kernel that policies have otherwise than the cluster
 
     @property
     def policies(self) -> Mapping[str, BoundPolicy]:
@@ -185,7 +187,9 @@ def prepared_run(cluster: PreparedCluster, policies: PreparedPolicies) -> Prepar
         *policies.prefill_scorers,
         *policies.encode_scorers,
     ]
-    return PreparedRun(cluster, policies, addresses(functions))
+    blocks = cluster.limits.total_blocks[0] if cluster.cluster.kv_tiers else 0
+    rules = tier_rules(cluster.cluster.kv_tiers, policies.policies, int(blocks))
+    return PreparedRun(cluster, policies, addresses(functions), rules)
 
 
 def _check_divided(cluster: PreparedCluster, policies: PreparedPolicies) -> None:

@@ -15,6 +15,7 @@ from blis.engine.records import Records
 from blis.engine.reset import Resetting, fitted
 from blis.engine.start import new_state
 from blis.engine.state import State, Workload
+from blis.engine.tier_start import with_learning_tiers
 from blis.foundation.checks import check_choice
 from blis.foundation.errors import ConfigError
 from blis.foundation.randomness import stream
@@ -96,8 +97,9 @@ class Stage:
             "looks": looks or shared["has_fleet"] or shared["shares_tier"],
             "restricts_candidates": restricts,
             "asks_scaling": own["asks_scaling"] and shared["scales"],
+            **run.tier_rules,
         }
-        if shared["n_tiers"] > 0 and not shared["tiers_written_through"]:
+        if shared["n_tiers"] > 0 and not {**shared, **changed}["tiers_written_through"]:
             changed["evicts_oldest"] = 0  # the order of giving back tells free blocks with content from those without
         if shared["shares_tier"]:  # what one instance stores there, another finds
             changed["effects_are_local"] = 0
@@ -123,7 +125,8 @@ class Stage:
         bands = gateway_bands(self.cluster.cluster.gateway)
         workload = self.workload if workload is None else workload
         cluster = self.cluster
-        return new_state(workload, settings, cluster.limits, cluster.fleet, bands, cluster.tiers, cluster.swap)
+        state = new_state(workload, settings, cluster.limits, cluster.fleet, bands, cluster.tiers, cluster.swap)
+        return with_learning_tiers(state, settings)
 
     def state_left(self, settings: Records) -> tuple[State, Resetting | None]:
         """The same in arrays that a run has left, with what `leave` asks for; if there are none, in new ones."""
@@ -135,7 +138,8 @@ class Stage:
             if self._first is None:
                 self._first = self.state(settings)
             left = Resetting(state, self._first)
-        return fitted(left.run(), settings, self.workload, self.cluster.limits), left
+        state = fitted(left.run(), settings, self.workload, self.cluster.limits)
+        return with_learning_tiers(state, settings), left
 
     def leave(self, state: State, left: Resetting | None) -> None:
         """Let the next run have the arrays of a state that nobody will look at any more."""

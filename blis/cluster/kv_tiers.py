@@ -165,6 +165,7 @@ def device_from(where: str, given: Mapping[str, object]) -> TierDevice:
 def tier_settings(tiers: KvTiers | None) -> dict[str, int]:
     """What the kernel's settings follow from."""
     plan = tiers.plan if tiers else None
+    learning = [tier.eviction == "arc" for tier in plan.tiers] if plan else []
     return {
         "n_tiers": len(plan.tiers) if plan else 0,
         "shares_tier": plan is not None and plan.tiers[-1].shared,
@@ -172,6 +173,7 @@ def tier_settings(tiers: KvTiers | None) -> dict[str, int]:
         "tiers_written_through": plan is not None and plan.write == "through",
         "tiers_exclusive": plan is not None and plan.placement == "exclusive",
         "tiers_prompts_only": plan is not None and plan.prompt_only,
+        "tiers_learning": sum(1 << place for place, learns in enumerate(learning) if learns),
     }
 
 
@@ -194,8 +196,7 @@ def tier_tables(tiers: KvTiers | None) -> TierTables | None:
             own = place * m + instance
             row, block_bytes = devices[own], tiers.block_bytes[instance]
             row.owner = place * m if tier.shared else own
-            row.capacity_blocks = _capacity(f"cluster.kv_tiers.tiers[{place}]", tier, block_bytes)
-            row.learns = tier.eviction == "arc"
+            row.capacity_blocks = capacity_of(f"cluster.kv_tiers.tiers[{place}]", tier, block_bytes)
             row.credit_permille = round(1000 * credit)
             paths = tiers.gpus[instance] if tier.device.per_gpu else 1
             for direction, gb_per_s in ((READ, tier.device.read_gb_per_s), (WRITE, tier.device.write_gb_per_s)):
@@ -207,7 +208,14 @@ def tier_tables(tiers: KvTiers | None) -> TierTables | None:
     return TierTables(devices, channels)
 
 
-def _capacity(where: str, tier: Tier, block_bytes: float) -> int:
+def capacity_of(where: str, tier: Tier, block_bytes: float) -> int:
+    """Blocks that one of a tier's devices holds.
+
+    Raises
+    ------
+    ConfigError
+        If it has no room for one.
+    """
     if tier.capacity_gb is None:
         assert tier.capacity_blocks is not None  # for the type checker: one of the two is given
         return tier.capacity_blocks

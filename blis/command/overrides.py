@@ -13,7 +13,8 @@ from blis.foundation.words import shown
 #: As `blis.policies.binding` has them, whose imports would keep `--help` waiting.
 QUESTIONS = (
     *("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction", "scaling"),
-    *("saturation", "fairness", "queue_order", "ceiling", "tiering", "preemption_mode"),
+    *("saturation", "fairness", "queue_order", "ceiling"),
+    *("tiering", "tier_eviction", "tier_writing", "preemption_mode"),
     *("disaggregation", "prefill_routing", "encoding", "encode_routing"),
 )
 GROUPS = ("cluster", "workload")

@@ -14,6 +14,7 @@ from blis.engine.line import no_line
 from blis.engine.queues import only_queue
 from blis.engine.reference import address_of
 from blis.engine.swap_view import SWAP
+from blis.engine.tier_rules_view import EVICT_AS, WRITE_AS
 from blis.foundation.answers import FOLDERS, answer
 
 #: The compiled signature of each question's verb.
@@ -32,6 +33,8 @@ SIGNATURES = {
     "queue_order": views.ORDER_QUEUE,
     "ceiling": views.LIMIT,
     "tiering": views.LOAD,
+    "tier_eviction": EVICT_AS,
+    "tier_writing": WRITE_AS,
     "preemption_mode": SWAP,
     "disaggregation": views.DISAGGREGATE,
     "prefill_routing": views.ROUTE,

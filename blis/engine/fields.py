@@ -181,6 +181,7 @@ SETTING_FIELDS = {
     "tiers_load_apart": (_I, 0),  # who loads from them waits and takes no part in steps; else the step waits
     "tiers_written_through": (_I, 0),  # blocks go there when they are full, else when they are evicted
     "tiers_exclusive": (_I, 0),  # a block lies on the GPU or in one of the instance's own tiers
+    "tiers_learning": (_I, 0),  # bit t: tier t evicts as ARC does, else what was least recently used
     "tiers_prompts_only": (_I, 0),  # what a request writes goes to none
     "swaps": (_I, 0),  # a victim's blocks go to the host's memory, see blis.engine.swapping
     "swaps_beside": (_I, 0),  # while steps go on; else the step waits for the copies

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from blis.engine.records import Records, records
-from blis.engine.state import MOST_TIERS, N_FRAME_PLACES, Tiers
+from blis.engine.state import MOST_TIERS, N_FRAME_PLACES, State, Tiers
 from blis.engine.tier_fields import CHANNEL_FIELDS, DEVICE_FIELDS, TIER_RUN_FIELDS
 
 
@@ -14,6 +14,14 @@ class TierTables(NamedTuple):
 
     devices: Records  # (tiers · m,) DEVICE_FIELDS
     channels: Records  # (2 · tiers · m,) CHANNEL_FIELDS
+
+
+def with_learning_tiers(state: State, settings: Records) -> State:
+    """The state, before its first event, with tiers that evict as the settings say."""
+    m = int(settings.n_instances)
+    for tier in range(int(settings.n_tiers)):
+        state.tiers.devices.learns[tier * m : (tier + 1) * m] = settings.tiers_learning >> tier & 1
+    return state
 
 
 def new_tiers(tables: TierTables | None, n_runs: int) -> Tiers:

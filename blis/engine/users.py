@@ -20,7 +20,10 @@ from blis.foundation.errors import ContractError
 
 _MOST_LETTERS = 300
 #: Questions whose verbs have one view.
-_ONE_VIEW = ("preemption", "eviction", "tiering", "preemption_mode", "scaling", "fairness", "ceiling")
+_ONE_VIEW = (
+    *("preemption", "eviction", "tiering", "tier_eviction", "tier_writing", "preemption_mode", "scaling", "fairness"),
+    "ceiling",
+)
 
 
 def is_compiled(function: Any) -> bool:

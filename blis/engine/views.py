@@ -326,13 +326,14 @@ DECODE_LINE = _LINE(_INTEGER, _INTEGER, _VECTOR)
 
 #: Places of the answers' addresses: the questions in their order, then what prices steps. The scorers follow from
 #: FIRST_SCORER, after them the filters, then the scorers of who computes prompts, then those of who encodes. SCALES and
-#: SWAPS are called as `blis.engine.fleet_view` and `blis.engine.swap_view` say. RANKS_URGENCY is the priority that the
-#: chosen one stands for: inversions are judged by it.
+#: SWAPS are called as `blis.engine.fleet_view` and `blis.engine.swap_view` say, EVICTS_TIER and WRITES_TIERS before the
+#: first event alone (`blis.policies.tier_rules`). RANKS_URGENCY is the priority that the chosen one stands for:
+#: inversions are judged by it.
 (
     ADMITS, ROUTES, PRIORITISES, ORDERS, NAMES_VICTIM, RANKS_BLOCKS, SCALES, MEASURES, CHOOSES, ORDERS_QUEUE, LIMITS,
-    LOADS, SWAPS, DISAGGREGATES, ROUTES_PREFILL, ENCODES, ROUTES_ENCODER, TIMES_STEP, TIMES_DECODES, RANKS_URGENCY,
-    CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
-) = range(23)  # fmt: skip
+    LOADS, EVICTS_TIER, WRITES_TIERS, SWAPS, DISAGGREGATES, ROUTES_PREFILL, ENCODES, ROUTES_ENCODER, TIMES_STEP,
+    TIMES_DECODES, RANKS_URGENCY, CHOOSES_QUEUE, GIVES_WAY, FIRST_SCORER,
+) = range(25)  # fmt: skip
 
 admit_at = caller_of(ADMIT)
 route_at = caller_of(ROUTE)
@@ -357,9 +358,9 @@ keep_at = caller_of(KEEP)
 #: further row for each filter that is asked, from FIRST_FILTER on.
 (
     ADMISSION, ROUTING, FILTERING, PRIORITY, SCHEDULING, PREEMPTION, EVICTION, SCALING, SATURATION, FAIRNESS,
-    QUEUE_ORDER, CEILING, TIERING, PREEMPTION_MODE, DISAGGREGATION, PREFILL_ROUTING, ENCODING, ENCODE_ROUTING,
-    FIRST_FILTER,
-) = range(19)  # fmt: skip
+    QUEUE_ORDER, CEILING, TIERING, TIER_EVICTION, TIER_WRITING, PREEMPTION_MODE, DISAGGREGATION, PREFILL_ROUTING,
+    ENCODING, ENCODE_ROUTING, FIRST_FILTER,
+) = range(21)  # fmt: skip
 
 
 class World(NamedTuple):

@@ -13,11 +13,12 @@ from blis.foundation.errors import ConfigError, ContractError
 from blis.foundation.words import shown
 
 #: The questions that a policy bundle answers: those of every cluster, in the order in which a request meets them (a
-#: router, then its filters), that of a fleet that scales, then the gateway's, that of KV tiers, that of
+#: router, then its filters), that of a fleet that scales, then the gateway's, those of KV tiers, that of
 #: swap space, those of divided requests, and those of media that are encoded apart.
 QUESTIONS = (
     *("admission", "routing", "filtering", "priority", "scheduling", "preemption", "eviction", "scaling"),
-    *("saturation", "fairness", "queue_order", "ceiling", "tiering", "preemption_mode"),
+    *("saturation", "fairness", "queue_order", "ceiling"),
+    *("tiering", "tier_eviction", "tier_writing", "preemption_mode"),
     *("disaggregation", "prefill_routing"),
     *("encoding", "encode_routing"),
 )
@@ -30,7 +31,8 @@ DISAGGREGATION_QUESTIONS = ("disaggregation", "prefill_routing")
 ENCODING_QUESTIONS = ("encoding", "encode_routing")
 #: Those that not every cluster asks: whoever lists policies leaves out the ones that have their default answer.
 OPTIONAL_QUESTIONS = (
-    *("filtering", "scaling", *GATEWAY_QUESTIONS, "tiering", "preemption_mode"),
+    *("filtering", "scaling", *GATEWAY_QUESTIONS),
+    *("tiering", "tier_eviction", "tier_writing", "preemption_mode"),
     *(*DISAGGREGATION_QUESTIONS, *ENCODING_QUESTIONS),
 )
 #: Those that kernels ask where Python cannot be: a callable must be compiled.
@@ -60,6 +62,8 @@ FOLDERS = {
     "queue_order": Folder("blis.policies.queue_order", "rank"),
     "ceiling": Folder("blis.policies.ceiling", "limit"),
     "tiering": Folder("blis.policies.tiering", "load"),
+    "tier_eviction": Folder("blis.policies.tier_eviction", "evict_as"),
+    "tier_writing": Folder("blis.policies.tier_writing", "write_as"),
     "preemption_mode": Folder("blis.policies.preemption_mode", "swap"),
     "disaggregation": Folder("blis.policies.disaggregation", "disaggregate"),
     "prefill_routing": Folder("blis.policies.prefill_routing", "route", "blis.policies.routing"),

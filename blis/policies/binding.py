@@ -37,6 +37,8 @@ DEFAULT_POLICIES: dict[str, str] = {
     "queue_order": "fcfs",
     "ceiling": "static",
     "tiering": "always",
+    "tier_eviction": "as-configured",
+    "tier_writing": "as-configured",
     "preemption_mode": "recompute",
     "disaggregation": "never",
     "prefill_routing": "same-as-routing",

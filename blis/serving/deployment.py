@@ -14,7 +14,10 @@ from blis.scenario import Policy, Scenario
 BEHIND = ("instances", "router")
 
 #: What an instance decides; the other questions are the cluster's.
-_OF_INSTANCES = ("priority", "scheduling", "preemption", "eviction", "tiering", "preemption_mode")
+_OF_INSTANCES = (
+    *("priority", "scheduling", "preemption", "eviction"),
+    *("tiering", "tier_eviction", "tier_writing", "preemption_mode"),
+)
 
 
 def deployments(scenario: Scenario, behind: str) -> list[PreparedRun]:

@@ -78,6 +78,8 @@ ELSEWHERE = {
     "preemption": "the engines' own: set it there",
     "eviction": "the engines' own: set it there",
     "tiering": "the engines' own: set it there",
+    "tier_eviction": "the engines' own: set it there",
+    "tier_writing": "the engines' own: set it there",
     "preemption_mode": "the engines' own: set it there",
     "scaling": "the autoscaler's: set it there",
 }

@@ -53,6 +53,9 @@ def draw_tiers(random: Random, scenario: dict[str, Any], pace_us: int) -> None:
         ],
     }
     scenario["policies"]["tiering"] = draw_policy(random, "tiering")
+    for question in ("tier_eviction", "tier_writing"):
+        if random.random() < 0.5:
+            scenario["policies"][question] = draw_policy(random, question)
 
 
 def draw_eviction(random: Random, scenario: dict[str, Any]) -> None:

@@ -9,6 +9,16 @@ from blis.engine._jit import plain
 from blis.engine.choice import LOWEST_INDEX, draw_of
 from blis.engine.state import MOST_QUEUES, MOST_TIERS
 from blis.engine.swap_view import SwapView
+from blis.engine.tier_rules_view import (
+    ARC,
+    BACK,
+    EXCLUSIVE,
+    LRU,
+    PROMPTS_THROUGH,
+    THROUGH,
+    TierChainView,
+    TierView,
+)
 from blis.engine.views import (
     BatchView,
     BlocksView,
@@ -410,6 +420,25 @@ def test_no_more_is_loaded_than_was_found(name: str, load_us: int, leading: list
     assert first == second
     assert 0 <= first <= view.found_blocks
     assert view.leading_blocks.tolist() == leading
+
+
+#: The second of three tiers, and a chain of them.
+TIER, CHAIN = TierView(1, 3, 0, 500, 100, ARC), TierChainView(3, 1, 9_000, 100, BACK)
+TIER_RULES = {"tier_eviction": (TIER, (LRU, ARC)), "tier_writing": (CHAIN, (THROUGH, PROMPTS_THROUGH, BACK, EXCLUSIVE))}
+
+
+@pytest.mark.parametrize(("question", "name"), [(one, name) for one in TIER_RULES for name in choices(one)])
+def test_tiers_get_a_rule_that_there_is_and_the_default_is_what_the_cluster_says(question: str, name: str) -> None:
+    policy, (view, rules) = bind(question, question, name), TIER_RULES[question]
+
+    for configured in rules:
+        for shared in (0, 1):
+            seen = view._replace(configured=configured, is_shared=shared)
+            first, second = (plain(policy.decide)(seen, policy.parameters, np.zeros(1)) for _ in range(2))
+            assert first == second
+            assert first in rules
+            if name == "as-configured":
+                assert first == configured
 
 
 #: A victim of 320 tokens in 20 blocks, for which there is room; both copies take 300 µs, computing 400.

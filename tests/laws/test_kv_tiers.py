@@ -74,15 +74,25 @@ def check(run: Simulation) -> None:
     chain=st.sampled_from(sorted(CHAINS)),
     rules=st.sampled_from(sorted(RULES)),
     tiering=st.sampled_from(choices("tiering")),
+    tier_eviction=st.sampled_from(choices("tier_eviction")),
+    tier_writing=st.sampled_from(choices("tier_writing")),
     eviction=st.sampled_from(choices("eviction")),
     ahead=st.booleans(),
     dies_at_s=st.sampled_from([None, 0.004, 0.011]),
 )
 def test_no_block_is_lost_and_none_lies_where_it_may_not(
-    seed: int, chain: str, rules: str, tiering: str, eviction: str, ahead: bool, dies_at_s: float | None
+    seed: int,
+    chain: str,
+    rules: str,
+    tiering: str,
+    tier_eviction: str,
+    tier_writing: str,
+    eviction: str,
+    ahead: bool,
+    dies_at_s: float | None,
 ) -> None:
     failures = () if dies_at_s is None else (Failure(dies_at_s, 1, 0.002),)
-    policies = {"tiering": tiering, "eviction": eviction}
+    policies = {"tiering": tiering, "eviction": eviction, "tier_eviction": tier_eviction, "tier_writing": tier_writing}
     run = run_of(seed, chain, rules, policies, failures, async_scheduling=ahead)
     for until_us in range(400, 40_000, 1_200):
         run.advance(until_us)
