@@ -14,7 +14,9 @@ from blis.cluster.served_models import served_models
 from blis.engine import codes
 from blis.engine._jit import plain
 from blis.engine.encoding_apart import next_encoding_us
+from blis.engine.fewer_rows import can_forget, first_in_batches, segments_named, without_first
 from blis.engine.fields import SETTING_NAMES, WORKLOAD_COLUMNS, setting_record, workload_table
+from blis.engine.more_rows import with_rows_of
 from blis.engine.outside import compiled_abort
 from blis.engine.records import Records
 from blis.engine.start import copy_state
@@ -22,7 +24,7 @@ from blis.engine.state import State, Workload
 from blis.engine.transfers import next_transfer_us
 from blis.foundation.errors import ConfigError
 from blis.foundation.slo import CLASSES
-from blis.foundation.units import Int64Vector
+from blis.foundation.units import BoolVector, Int64Vector
 from blis.policies.binding import memory_of_all
 from blis.prepare import PreparedRun
 from blis.simulate import Cancellation, Simulation
@@ -52,7 +54,7 @@ class Arrival(NamedTuple):
     #: of the leading whole blocks of its sequence, prompt and output, one number each: two requests have number b at
     #: place k exactly when their first k + 1 blocks are equal. New blocks get the next free numbers, from 0.
     blocks: Int64Vector
-    prompt: int  #: the earliest request with the same prompt, itself if there is none
+    prompt: int  #: number of an earlier request with the same prompt, always the same; its own if there is none
     slo_class: int = 0  #: index into blis.foundation.slo.CLASSES
     tenant: int = 0  #: below MOST_TENANTS
     session: int = -1  #: numbered from 0 as they come; -1: none
@@ -88,6 +90,7 @@ class OnlineSimulation:
         self._simulation = Simulation.on(self._stage, prepared)
         self._settings = self._simulation.settings = _settings(self._simulation.settings, prepared)
         self._n = 0
+        self.n_forgotten = 0  #: requests whose rows are gone; the first that is left has this number
         self._n_sessions = 0
         self._longest_tokens = 1
         self._targets_us = tuple(
@@ -103,8 +106,15 @@ class OnlineSimulation:
         compiled_abort()  # before a clock starts
 
     def __len__(self) -> int:
-        """How many requests have come."""
+        """How many requests have come and are not forgotten: a row for each."""
         return self._n
+
+    @property
+    def can_forget(self) -> bool:
+        """Whether requests that have ended can be forgotten: not where something else is kept of each."""
+        run, n_tenants = self._simulation.prepared, int(self._settings.n_tenants)
+        widths = {memory_of_all(run.policies, len(run.limits), rows, n_tenants).shape for rows in (1, _FIRST_ROOM)}
+        return len(widths) == 1 and can_forget(self._settings)
 
     @property
     def state(self) -> State:
@@ -149,7 +159,13 @@ class OnlineSimulation:
         self._simulation.advance(until_us)
 
     def add(self, arrival_us: int, arrival: Arrival) -> int:
-        """Let a request come, not before the time to which the simulation has been advanced; return its row."""
+        """Let a request come, not before the time to which the simulation has been advanced.
+
+        Returns
+        -------
+        int
+            Its row, until requests before it are forgotten.
+        """
         request = self._n
         if request + 2 > len(self._table):
             self._grow(2 * len(self._table))
@@ -163,7 +179,7 @@ class OnlineSimulation:
             "prompt_blocks": arrival.input_tokens // int(self._settings.block_size_tokens),
             "output_tokens": arrival.output_tokens,
             "prompt": arrival.prompt,
-            "number": request,
+            "number": self.n_forgotten + request,
             "slo_class": arrival.slo_class,
             "tenant": arrival.tenant,
             "kind": arrival.tenant * len(CLASSES) + arrival.slo_class,
@@ -190,6 +206,35 @@ class OnlineSimulation:
         """
         self._simulation.advance(now_us)
         return self._simulation.cancel(request, now_us)
+
+    def forget(self, before: int) -> int:
+        """Forget the requests of the rows before this one, which have all ended; as many as can be, and how many.
+
+        Rows that are left move up by so many. What comes later is simulated as if all were still there.
+        """
+        simulation = self._simulation
+        named = first_in_batches(simulation.state)
+        count = before if named < 0 else min(before, named)
+        if count <= 0:
+            return 0
+        kept = self._n - count
+        table = _room(len(self._table))
+        table[:kept] = self._table[count : self._n]
+        start = int(self._offsets[count])
+        offsets = np.zeros(len(self._offsets), np.int64)
+        offsets[: kept + 2] = self._offsets[count : self._n + 2] - start
+        self._blocks = self._blocks[start : int(self._offsets[self._n])].copy()
+        self._table, self._offsets = table, offsets
+        simulation.state = without_first(simulation.state, self._fresh_state(), count)
+        self._n, self.n_forgotten = kept, self.n_forgotten + count
+        self._show()
+        return count
+
+    def blocks_named(self) -> BoolVector:
+        """By number of a block, whether a request, a cache or the router knows it."""
+        named = segments_named(self._simulation.state, len(self.limits), self._n_blocks)
+        named[self._blocks[: int(self._offsets[self._n])]] = True
+        return named
 
     def fork(self) -> "OnlineSimulation":
         """An independent copy: both continue, and take in requests, without knowing of each other."""
@@ -256,44 +301,17 @@ class OnlineSimulation:
 
     def _fit_state(self) -> None:
         """Let the state have room for the table and the longest sequence; contents stay as they are."""
-        sample = self._table.copy()
-        sample.input_tokens[-1] = self._longest_tokens
-        empty = _UNWRITTEN
-        fresh = self._stage.state(self._settings, Workload(sample, self._offsets, empty, empty, empty))
+        fresh = self._fresh_state()
         if self._n == 0 and not self._simulation.state.scratch.cluster[codes.CLOCK_US]:
             self._simulation.state = fresh
             return
         self._simulation.state = with_rows_of(self._simulation.state, fresh)
 
-
-#: Arrays whose lengths follow from the number of requests, or from the longest sequence.
-_BY_REQUESTS: dict[str, tuple[str, ...]] = {
-    "batches": ("members", "prefilling", "finish_step", "finish_request", "ending", "returning"),
-    "scratch": ("routing_queue", "order", "hits", "tier_hits", "members", "candidates"),
-    "learned": ("requests",),
-    "gateway": ("requests",),
-    "adapters": ("requests",),
-    "transfers": ("legs",),
-    "swap": ("requests",),
-}
-
-
-def with_rows_of(state: State, larger: State) -> State:
-    """The state with the room for requests that a new one for more of them has."""
-    parts: dict[str, Any] = {
-        name: _within(getattr(larger, name), getattr(state, name))
-        for name in ("requests", "drafts", "awaiting", "patience")
-    }
-    for name, fields in _BY_REQUESTS.items():
-        part, room = getattr(state, name), getattr(larger, name)
-        parts[name] = part._replace(**{field: _within(getattr(room, field), getattr(part, field)) for field in fields})
-    return state._replace(**parts)
-
-
-def _within(larger: np.ndarray, array: np.ndarray) -> np.ndarray:
-    """The contents of an array at the beginning of a larger one."""
-    larger[tuple(slice(0, length) for length in array.shape)] = array
-    return larger
+    def _fresh_state(self) -> State:
+        sample = self._table.copy()
+        sample.input_tokens[-1] = self._longest_tokens
+        empty = _UNWRITTEN
+        return self._stage.state(self._settings, Workload(sample, self._offsets, empty, empty, empty))
 
 
 def _longer(array: np.ndarray, length: int) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""Numbers of KV blocks: one for each sequence of whole blocks that ever came; equal beginnings have equal numbers."""
+"""Numbers of KV blocks: one for each sequence of whole blocks that is known; equal beginnings have equal numbers."""
 
 from hashlib import sha256
 
 import numpy as np
 
-from blis.foundation.units import Int32Vector, Int64Vector
+from blis.foundation.units import BoolVector, Int32Vector, Int64Vector
 
 
 class BlockNumbers:
@@ -20,13 +20,15 @@ class BlockNumbers:
     def __init__(self, block_size_tokens: int, *, with_hashes: bool = False) -> None:
         self._bytes = 4 * block_size_tokens
         self._number: dict[tuple[int, bytes], int] = {}
+        self._n = 0  #: numbers so far
+        self._free: list[int] = []  #: of blocks that were forgotten
         self._with_hashes = with_hashes
         self._parents: list[int] = []
         self._tokens: list[bytes] = []
         self._hashes: list[int] = []
 
     def __len__(self) -> int:
-        return len(self._number)
+        return self._n
 
     def of(self, tokens: Int32Vector) -> Int64Vector:
         """The numbers of the whole blocks of a sequence; new blocks get the next free ones."""
@@ -37,11 +39,28 @@ class BlockNumbers:
             block = data[place * self._bytes : (place + 1) * self._bytes]
             number = known.get((before, block))
             if number is None:
-                number = known[(before, block)] = len(known)
+                number = known[(before, block)] = self._next()
                 if self._with_hashes:
                     self._note(before, block)
             numbers[place] = before = number
         return numbers
+
+    def forget(self, is_named: BoolVector) -> None:
+        """Let new blocks have the numbers of those that nobody names, nor a block behind them."""
+        numbers = np.fromiter(self._number.values(), np.int64, len(self._number))
+        before = np.fromiter((one for one, _ in self._number), np.int64, len(self._number))
+        kept = np.zeros(self._n + 1, np.bool_)  # the last place is that of no block
+        kept[: len(is_named)] = is_named[: self._n]
+        while len(lost := before[kept[numbers] & ~kept[before] & (before >= 0)]):
+            kept[lost] = True
+        self._free += numbers[~kept[numbers]].tolist()
+        self._number = {key: number for key, number in self._number.items() if kept[number]}
+
+    def _next(self) -> int:
+        if self._free:
+            return self._free.pop()
+        self._n += 1
+        return self._n - 1
 
     def hash_of(self, number: int) -> int:
         """64 bits that stand for all tokens up to the end of the block."""

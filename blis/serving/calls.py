@@ -133,15 +133,15 @@ class Call:
         return data
 
     def _usage(self) -> dict[str, Any]:
-        size = self._engine.prepared.cluster.block_size_tokens
-        cached = self._engine.simulation.state.requests.cached_blocks
         prompt = completion = found = 0
         for choice in self.choices:
             sequence = choice.sequence
             assert sequence is not None
             if choice.index % self.asked.n_choices == 0:  # choices of one prompt share it
                 prompt += len(sequence.prompt)
-                found += min(max(0, int(cached[sequence.request])) * size, len(sequence.prompt))
+                if not choice.has_ended:
+                    self._engine.look_up(sequence)
+                found += sequence.cached_tokens
             completion += choice.n_sent
         return usage(prompt, completion, found)
 
@@ -158,9 +158,8 @@ class Call:
     def _note_end(self, choice: Choice) -> None:
         sequence = choice.sequence
         assert sequence is not None
-        instance = int(self._engine.simulation.state.requests.instance[sequence.request])
         reason = "abort" if self.is_abandoned else sequence.finish_reason
-        self._engine.statistics.note_end(instance, reason)
+        self._engine.statistics.note_end(sequence.instance, reason)
 
 
 def _refusal(status: int, settings: ServeSettings) -> Refusal:

@@ -5,6 +5,7 @@ It knows no clock of its own and no network: a server drives it in real time, a 
 
 import heapq
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from blis.foundation.units import Int32Vector, Int64Vector
 from blis.online import UNKNOWN_US, Arrival, OnlineSimulation
 from blis.prepare import PreparedRun
 from blis.serving.block_numbers import BlockNumbers
+from blis.serving.ended import Ended
 from blis.serving.statistics import Statistics
 from blis.serving.token_times import TokenTimes
 from blis.simulate import Cancellation
@@ -43,6 +45,10 @@ class _Nobody:
 NOBODY = _Nobody()
 
 
+#: Rows that are kept at least: so many are forgotten at a time that it does not matter what that takes.
+_LEAST_ROWS = 4096
+
+
 @dataclass(slots=True, eq=False)
 class Sequence:
     """One prompt and its answer."""
@@ -57,8 +63,11 @@ class Sequence:
     session: int = -1
     turn: int = 0
     model: int = -1
-    request: int = -1  #: its row in the simulation, once it has come
+    request: int = -1  #: its number, in the order of their coming
     arrival_us: int = -1
+    instance: int = -1  #: that served it, once it has ended
+    cached_tokens: int = 0  #: of its prompt, as far as it is known
+    told_tokens: int | None = None  #: that it had got when it was cancelled; None: it was not
     labels: dict[str, Any] = field(default_factory=dict)  #: what a record says of it beside
 
 
@@ -71,20 +80,30 @@ class Engine:
     seed : int ≥ 0
     with_hashes : bool
         Keep what KV events tell of blocks.
+    forgets : bool
+        Keep nothing of sequences that have ended, where that can be; else all of them, to be recorded.
     """
 
-    def __init__(self, prepared: PreparedRun, *, seed: int = 0, with_hashes: bool = False) -> None:
+    def __init__(
+        self, prepared: PreparedRun, *, seed: int = 0, with_hashes: bool = False, forgets: bool = False
+    ) -> None:
         self.simulation = OnlineSimulation(prepared, seed=seed)
         self.prepared = prepared
         self.blocks = BlockNumbers(prepared.cluster.block_size_tokens, with_hashes=with_hashes)
+        self.forgets = forgets and self.simulation.can_forget
         self.served: list[Sequence] = []  #: by row
-        self.block_paths: list[Int64Vector] = []  #: by row, numbers of its whole blocks
+        self.block_paths: list[Int64Vector] = []  #: by row, numbers of its whole blocks; none if it forgets
+        self._with_hashes = with_hashes
         self.statistics = Statistics(self.simulation)
         self._times = TokenTimes(self.simulation)
         self._prompts: dict[bytes, int] = {}
-        self._due: list[tuple[int, int, list[tuple[int, int]], list[int]]] = []  #: time, order, tokens, ends
-        self._unwanted: list[int] = []  #: rows to be taken away as soon as they can be
-        self.cancelled: dict[int, int] = {}  #: rows that were taken away, and how many tokens each had got
+        #: time, order, tokens, ends
+        self._due: list[tuple[int, int, list[tuple[Sequence, int]], list[Sequence]]] = []
+        self._unwanted: list[Sequence] = []  #: to be taken away as soon as they can be
+        self.n_cancelled = 0
+        self.cancelled_tokens = 0  #: that they had got
+        self._ended = Ended()  #: that have been forgotten
+        self._forgets_at = _LEAST_ROWS
         self._n_due = 0
         self._advanced_us = 0
         self.simulation.advance(0)
@@ -107,7 +126,9 @@ class Engine:
         """Let a sequence come now."""
         now_us = max(now_us, self._advanced_us)
         self._advance(now_us)
-        request = len(self.served)
+        if self.forgets and len(self.served) >= self._forgets_at:
+            self._forget()
+        request = self.simulation.n_forgotten + len(self.served)
         size = len(sequence.prompt) + len(sequence.output)
         whole = self.blocks.of(_joined(sequence, size))
         arrival = Arrival(
@@ -121,15 +142,31 @@ class Engine:
             turn=sequence.turn,
             model=sequence.model,
         )
-        sequence.request, sequence.arrival_us = self.simulation.add(now_us, arrival), now_us
+        sequence.request, sequence.arrival_us = request, now_us
+        row = self.simulation.add(now_us, arrival)
         self.served.append(sequence)
-        self.block_paths.append(whole)
-        self._times.follow(request)
+        if not self.forgets:
+            self.block_paths.append(whole)
+        self._times.follow(row)
+
+    def look_up(self, sequence: Sequence) -> None:
+        """Let a sequence that has not ended know where it is served, and how much of its prompt was found cached."""
+        requests, row = self.simulation.state.requests.view(np.ndarray), self._row(sequence)
+        sequence.instance = int(requests["instance"][row])
+        cached = max(0, int(requests["cached_blocks"][row])) * self.prepared.cluster.block_size_tokens
+        sequence.cached_tokens = min(cached, len(sequence.prompt))
+
+    def ended(self) -> Ended:
+        """What can be said of all sequences that have come."""
+        ended, simulation = deepcopy(self._ended), self.simulation
+        n = len(simulation)
+        ended.note(simulation.state.requests.view(np.ndarray)[:n], simulation.table.view(np.ndarray))
+        return ended
 
     def cancel(self, sequence: Sequence, now_us: int) -> None:
         """Take a sequence away now, or as soon as it can be, because nobody waits for it any more."""
         self._advance(max(now_us, self._advanced_us))
-        self._unwanted.append(sequence.request)
+        self._unwanted.append(sequence)
         self._cancel_unwanted()
 
     def run_until(self, now_us: int, behind_us: int = 0) -> None:
@@ -162,47 +199,73 @@ class Engine:
         for tokens in self._times.new_tokens():
             self.statistics.note(tokens)
             self._schedule(zip(*(column.tolist() for column in tokens), strict=True))
-        for request, status in self._times.refused():
-            self.served[request].receiver.on_refusal(status, event_us)
-            self.served[request].receiver = NOBODY
+        for row, status in self._times.refused():
+            self.served[row].receiver.on_refusal(status, event_us)
+            self.served[row].receiver = NOBODY
         self._cancel_unwanted()
 
     def _cancel_unwanted(self) -> None:
         unwanted, self._unwanted = self._unwanted, []
-        for request in unwanted:
-            instance = int(self.simulation.state.requests.instance[request])
-            found = self.simulation.cancel(request, self._advanced_us)
+        for sequence in unwanted:
+            if sequence.receiver is NOBODY:
+                continue  # it has ended meanwhile
+            row = self._row(sequence)
+            instance = int(self.simulation.state.requests.instance[row])
+            found = self.simulation.cancel(row, self._advanced_us)
             if found == Cancellation.TOO_EARLY:
-                self._unwanted.append(request)
+                self._unwanted.append(sequence)
             elif found == Cancellation.DONE:
-                self.cancelled[request] = self._times.forget(request)
-                self.served[request].receiver = NOBODY
+                sequence.told_tokens = self._times.forget(row)
+                sequence.receiver = NOBODY
+                self.n_cancelled += 1
+                self.cancelled_tokens += sequence.told_tokens
                 self.statistics.note_end(instance, "abort")
 
     def _schedule(self, tokens: Iterable[tuple[int, int, int, bool, int]]) -> None:
-        by_time: dict[int, tuple[list[tuple[int, int]], list[int]]] = {}
-        for request, count, due_us, is_last, end_us in tokens:
-            by_time.setdefault(due_us, ([], []))[0].append((request, count))
+        by_time: dict[int, tuple[list[tuple[Sequence, int]], list[Sequence]]] = {}
+        for row, count, due_us, is_last, end_us in tokens:
+            sequence = self.served[row]
+            by_time.setdefault(due_us, ([], []))[0].append((sequence, count))
             if is_last:
-                by_time.setdefault(end_us, ([], []))[1].append(request)
+                by_time.setdefault(end_us, ([], []))[1].append(sequence)
         for due_us, (counts, ends) in by_time.items():
             heapq.heappush(self._due, (due_us, self._n_due, counts, ends))
             self._n_due += 1
 
     def _deliver(self, until_us: int) -> None:
         """Hand out what is due until then: of each request all its tokens together, as of when the first is due."""
-        tokens: dict[int, list[int]] = {}  # request: when the first is due, how many, whether it ends
+        tokens: dict[Sequence, list[int]] = {}  # when the first is due, how many, whether it ends
         while self._due and self._due[0][0] <= until_us:
             due_us, _, counts, ends = heapq.heappop(self._due)
-            for request, count in counts:
-                tokens.setdefault(request, [due_us, 0, 0])[1] += count
-            for request in ends:
-                tokens.setdefault(request, [due_us, 0, 0])[2] = 1
-        served = self.served
-        for request, (due_us, count, is_end) in tokens.items():
-            served[request].receiver.on_tokens(count, due_us, is_end == 1)
+            for sequence, count in counts:
+                tokens.setdefault(sequence, [due_us, 0, 0])[1] += count
+            for sequence in ends:
+                tokens.setdefault(sequence, [due_us, 0, 0])[2] = 1
+        for sequence, (due_us, count, is_end) in tokens.items():
             if is_end:
-                served[request].receiver = NOBODY
+                self.look_up(sequence)
+            sequence.receiver.on_tokens(count, due_us, is_end == 1)
+            if is_end:
+                sequence.receiver = NOBODY
+
+    def _row(self, sequence: Sequence) -> int:
+        return sequence.request - self.simulation.n_forgotten
+
+    def _forget(self) -> None:
+        """Forget sequences that have ended, up to the first that has not; what they were is counted."""
+        simulation = self.simulation
+        before = next((row for row, one in enumerate(self.served) if one.receiver is not NOBODY), len(self.served))
+        requests = simulation.state.requests.view(np.ndarray)[:before].copy()
+        table = simulation.table.view(np.ndarray)[:before].copy()
+        count = simulation.forget(before)
+        self._ended.note(requests[:count], table[:count])
+        self._times.move_up(count)
+        self.statistics.move_up(count)
+        del self.served[:count]
+        self._prompts = {one.prompt_digest: self._prompts[one.prompt_digest] for one in self.served}
+        if not self._with_hashes:
+            self.blocks.forget(simulation.blocks_named())
+        self._forgets_at = max(_LEAST_ROWS, 2 * len(self.served))
 
 
 def _joined(sequence: Sequence, size: int) -> Int32Vector:

@@ -160,7 +160,9 @@ class Front:
 
     def _tenant(self, name: str) -> int:
         """The number of a tenant; those beyond the last that are told apart share it."""
-        return self._tenants.setdefault(name, min(len(self._tenants), MOST_TENANTS - 1))
+        if len(self._tenants) >= MOST_TENANTS:
+            return self._tenants.get(name, MOST_TENANTS - 1)
+        return self._tenants.setdefault(name, len(self._tenants))
 
     def _session(self, headers: Mapping[str, str]) -> tuple[int, int]:
         name = _header(headers, HEADERS["session_id"])

@@ -29,11 +29,12 @@ def recorded(engine: Engine) -> Requests:
     """
     served = engine.served
     n = len(served)
-    outputs = [engine.cancelled.get(row, len(one.output)) for row, one in enumerate(served)]
+    outputs = [len(one.output) if one.told_tokens is None else one.told_tokens for one in served]
     size = engine.prepared.cluster.block_size_tokens
-    paths = list(engine.block_paths)
-    for row in engine.cancelled:
-        paths[row] = paths[row][: (len(served[row].prompt) + outputs[row]) // size]
+    paths = [
+        path[: (len(one.prompt) + n_tokens) // size]
+        for path, one, n_tokens in zip(engine.block_paths, served, outputs, strict=True)
+    ]
 
     def column(values: Any, dtype: type = np.int64) -> Any:
         return np.fromiter(values, dtype, n)
@@ -93,9 +94,9 @@ def record_all(engines: Several[Engine], path: Path) -> tuple[list[str], tuple[s
             notes.append(f"{own}: no request came, so there is no log.")
             continue
         notes += write(recorded(engine), own)
-        if engine.cancelled:
+        if engine.n_cancelled:
             notes.append(
-                f"{own}: {len(engine.cancelled)} requests were cancelled; they stand there with the tokens that they "
+                f"{own}: {engine.n_cancelled} requests were cancelled; they stand there with the tokens that they "
                 "had got, and a replay serves these to their end."
             )
         paths.append(str(own))

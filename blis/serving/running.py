@@ -67,8 +67,8 @@ def engines_of(settings: ServeSettings) -> list[Engine]:
         If the scenario cannot be built.
     """
     prepared = deployments(settings.scenario, settings.behind)
-    with_hashes = settings.kv_events is not None
-    return [Engine(one, seed=settings.scenario.seed, with_hashes=with_hashes) for one in prepared]
+    seed, with_hashes, forgets = settings.scenario.seed, settings.kv_events is not None, settings.record is None
+    return [Engine(one, seed=seed, with_hashes=with_hashes, forgets=forgets) for one in prepared]
 
 
 @asynccontextmanager

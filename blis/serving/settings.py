@@ -19,6 +19,10 @@ KEYS = (
     *("host", "port", "speed", "behind", "model_name", "output_tokens", "refusal_status", "retry_after_s"),
     *("kv_events", "record", "duration_s", "drain_s", "output"),
 )
+#: Simulated seconds in a real one: beyond, a server is late by minutes whenever it is late by a millisecond.
+LEAST_SPEED, MOST_SPEED = 1e-3, 1e4
+LONGEST_S = 86_400.0 * 365  #: that a server runs by itself
+LONGEST_DRAIN_S = 86_400.0
 _EVENT_KEYS = ("port", "topic", "form")
 EVENT_FORMS = ("array", "map")
 
@@ -73,7 +77,7 @@ class ServeSettings:
             scenario=scenario,
             host=host,
             port=check_int("port", given.get("port", 8000), 0, 65535),
-            speed=check_number("speed", given.get("speed", 1.0), maximum=1e6, above=0),
+            speed=check_number("speed", given.get("speed", 1.0), LEAST_SPEED, MOST_SPEED),
             behind=check_choice("behind", given.get("behind", "instances"), BEHIND),
             model_name=name,
             output_tokens=None if lengths is None else lengths_or_number("output_tokens", lengths, 1),
@@ -81,8 +85,10 @@ class ServeSettings:
             retry_after_s=check_int("retry_after_s", given.get("retry_after_s", 1), 0, 86_400, "s"),
             kv_events=_events(given.get("kv_events")),
             record=_path(given.get("record")),
-            duration_s=None if duration_s is None else check_number("duration_s", duration_s, above=0, unit="s"),
-            drain_s=check_number("drain_s", given.get("drain_s", 5.0), 0, unit="s"),
+            duration_s=None
+            if duration_s is None
+            else check_number("duration_s", duration_s, maximum=LONGEST_S, unit="s", above=0),
+            drain_s=check_number("drain_s", given.get("drain_s", 5.0), 0, LONGEST_DRAIN_S, "s"),
             output=check_choice("output", given.get("output", "text"), OUTPUTS),
         )
 

@@ -93,6 +93,10 @@ class Statistics:
         if tokens.is_last.any():
             self._note_last(rows[tokens.is_last], requests[tokens.is_last])
 
+    def move_up(self, count: int) -> None:
+        """The simulation has forgotten its first requests."""
+        self._latest_us = np.concatenate([self._latest_us[count:], np.zeros(count, np.int64)])
+
     def _note_first(self, rows: Int64Vector, requests: np.ndarray) -> None:
         table = self._simulation.table.view(np.ndarray)[rows]
         instances = requests["instance"]

@@ -2,15 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
-from blis.engine.codes import COMPLETED
-from blis.foundation.units import US_PER_S, Float64Vector
 from blis.serving.front import Front
 from blis.serving.running import Served
 from blis.serving.settings import ServeSettings
-
-_QUANTILES = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
 
 
 def summary(served: Served, settings: ServeSettings) -> dict[str, Any]:
@@ -53,38 +47,19 @@ def summary_lines(document: dict[str, Any]) -> list[str]:
 
 
 def _of_port(front: Front) -> dict[str, Any]:
-    simulation = front.engine.simulation
-    n = len(simulation)
-    requests = simulation.state.requests.view(np.ndarray)[:n]
-    table = simulation.table.view(np.ndarray)
-    done = requests["status"] == COMPLETED
-    arrival_us, outputs = table["arrival_us"][done], table["output_tokens"][done]
-    first_us, end_us = requests["first_token_us"][done], requests["finished_us"][done]
-    several = outputs > 1
-    between_us = (end_us - first_us)[several] / (outputs[several] - 1)
+    ended = front.engine.ended()
     counts = front.counts
     return {
         "models": list(front.models),
         "counts": {name: getattr(counts, name) for name in ("requests", "answered", "refused", "wrong", "disconnected")}
         | {"ignored": dict(sorted(counts.ignored.items()))},
-        "sequences": n,
-        "completed": int(done.sum()),
-        "cancelled": len(front.engine.cancelled),
-        "cancelled_tokens": sum(front.engine.cancelled.values()),
-        "input_tokens": int(table["input_tokens"].sum()),
-        "output_tokens": int(outputs.sum()),
-        "preemptions": int(requests["preemptions"].sum()),
-        "ttft_ms": _figures(first_us - arrival_us),
-        "itl_mean_ms": _figures(between_us),
-        "e2e_ms": _figures(end_us - arrival_us),
+        "sequences": ended.n,
+        "completed": ended.completed,
+        "cancelled": front.engine.n_cancelled,
+        "cancelled_tokens": front.engine.cancelled_tokens,
+        "input_tokens": ended.input_tokens,
+        "output_tokens": ended.output_tokens,
+        "preemptions": ended.preemptions,
+        **{name: times.figures() for name, times in ended.times.items()},
         "lateness": front.lateness.summary(),
-    }
-
-
-def _figures(times_us: Float64Vector) -> dict[str, float] | None:
-    if not len(times_us):
-        return None
-    times_ms = np.asarray(times_us, np.float64) * 1e3 / US_PER_S
-    return {"mean": float(times_ms.mean())} | {
-        name: float(np.percentile(times_ms, share)) for name, share in _QUANTILES.items()
     }

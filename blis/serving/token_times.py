@@ -67,6 +67,10 @@ class TokenTimes:
         self._keep(is_other)
         return told
 
+    def move_up(self, count: int) -> None:
+        """The simulation has forgotten its first requests; none of them is followed any more."""
+        self._rows = self._rows - count
+
     def refused(self) -> list[tuple[int, int]]:
         """Requests that have ended without an answer since this was last asked, each with the code of its end."""
         status = self._simulation.state.requests.view(np.ndarray)["status"][self._rows]

@@ -32,6 +32,12 @@ class Fed:
     simulation: OnlineSimulation
     times_us: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))  #: of each request's tokens
     ends_us: dict[int, int] = field(default_factory=dict)
+    forgotten: list[np.ndarray] = field(default_factory=list)  #: the last that was known of each
+
+    def ended(self) -> np.ndarray:
+        """All requests, also those that were forgotten."""
+        n = len(self.simulation)
+        return np.concatenate([*self.forgotten, self.simulation.state.requests.view(np.ndarray)[:n]])
 
 
 def block_names(requests: Requests) -> list[list[tuple[int, ...]]]:
@@ -44,8 +50,11 @@ def block_names(requests: Requests) -> list[list[tuple[int, ...]]]:
     return named
 
 
-def fed(requests: Requests, run: PreparedRun, *, in_steps: bool = True) -> Fed:
-    """Feed the requests to a simulation when they come; in steps, as a server does, which tells of tokens."""
+def fed(requests: Requests, run: PreparedRun, *, in_steps: bool = True, forgets: bool = False) -> Fed:
+    """Feed the requests to a simulation when they come; in steps, as a server does, which tells of tokens.
+
+    One that forgets does so at every fifth arrival, and lets new blocks have the numbers of forgotten ones.
+    """
     simulation = OnlineSimulation(run)
     result, numbers, follower = Fed(simulation), {}, TokenTimes(simulation)  # type: ignore[var-annotated]
 
@@ -55,15 +64,33 @@ def fed(requests: Requests, run: PreparedRun, *, in_steps: bool = True) -> Fed:
             follower.refused()
             for tokens in follower.new_tokens():
                 for row, count, time_us, is_last, end_us in zip(*(one.tolist() for one in tokens), strict=True):
+                    row += simulation.n_forgotten
                     result.times_us[row] += [time_us] * count
                     if is_last:
                         result.ends_us[row] = end_us
         simulation.advance(until_us)
 
+    def forget() -> None:
+        n = len(simulation)
+        known = simulation.state.requests.view(np.ndarray)[:n]
+        open_rows = np.flatnonzero(known["finished_us"] < 0)
+        before = int(open_rows[0]) if len(open_rows) else n
+        count = simulation.forget(before)
+        result.forgotten.append(known[:count].copy())
+        follower.move_up(count)
+        is_named = simulation.blocks_named()
+        free.extend(numbers.pop(name) for name in [one for one, number in numbers.items() if not is_named[number]])
+
+    free: list[int] = []
     for row, names in enumerate(block_names(requests)):
         arrival_us = int(requests.arrival_us[row])
         advance(arrival_us)
-        blocks = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
+        if forgets and row % 5 == 0:
+            forget()
+        for name in names:
+            if name not in numbers:
+                numbers[name] = free.pop() if free else max(numbers.values(), default=-1) + 1
+        blocks = np.array([numbers[name] for name in names], np.int64)
         arrival = Arrival(
             int(requests.input_tokens[row]),
             int(requests.output_tokens[row]),

@@ -36,8 +36,9 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("argument", "words"),
     [
-        ("speed=0", "speed must be a finite number > 0 and ≤ 1000000; got 0"),
-        ("speed=.nan", "speed must be a finite number > 0"),
+        ("speed=0", "speed must be a finite number in [0.001, 10000]; got 0"),
+        ("speed=10001", "speed must be a finite number in [0.001, 10000]; got 10001"),
+        ("speed=.nan", "speed must be a finite number in [0.001, 10000]; got "),
         ("port=70000", "port must be an int in [0, 65535]; got 70000"),
         ("host=", "host must be the name or address of an interface"),
         ("behind=rooter", "behind: no choice named 'rooter'; did you mean 'router'? Choices: instances, router."),
@@ -52,7 +53,9 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
             "record must be a path that ends in one of .csv, .yaml, .yml, .jsonl; got 'session.txt'",
         ),
         ("record=nowhere/session.csv", "record must be a file in a folder that exists; got 'nowhere/session.csv'"),
-        ("duration_s=0", "duration_s must be a finite number > 0 [s]; got 0"),
+        ("duration_s=0", "duration_s must be a finite number > 0 and ≤ 31536000 [s]; got 0"),
+        ("duration_s=1e300", "duration_s must be a finite number > 0 and ≤ 31536000 [s]; got 1e+300"),
+        ("drain_s=.inf", "drain_s must be a finite number in [0, 86400] [s]; got "),
         ("routing=roud-robin", "did you mean 'round-robin'?"),
         ("cluster=pd", "disaggregation must be served behind=router; got behind=instances"),
     ],

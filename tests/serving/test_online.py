@@ -29,8 +29,10 @@ POLICIES: list[dict[str, Any]] = [
 
 def assert_same(run: Simulation, one_by_one: Fed) -> None:
     n = len(run.requests)
+    ended = one_by_one.ended()
+    assert len(ended) == n
     for name in FIELDS:
-        expected, got = run.state.requests[name], one_by_one.simulation.state.requests[name][:n]
+        expected, got = run.state.requests[name], ended[name]
         np.testing.assert_array_equal(got, expected, err_msg=name)
 
 
@@ -46,6 +48,28 @@ def test_requests_that_come_one_by_one_have_the_times_of_those_known_at_once(
     assert_same(at_once, fed(requests, run))
     assert_same(at_once, fed(requests, run, in_steps=False))
     assert at_once.state.requests.preemptions.sum() > 0
+
+
+FORGETFUL: list[dict[str, Any]] = [
+    *POLICIES,
+    {"priority": "slo-based", "scheduling": "priority-fcfs"},
+    {"scheduling": "sjf", "preemption": "lowest-priority"},
+]
+
+
+@pytest.mark.parametrize("is_ahead", [False, True])
+@pytest.mark.parametrize("policies", FORGETFUL)
+@pytest.mark.parametrize("seed", range(2))
+def test_nor_does_it_change_anything_to_forget_those_that_have_ended(
+    seed: int, policies: dict[str, Any], is_ahead: bool
+) -> None:
+    requests, run = random_requests(seed, 200), prepared(policies, changes={"async_scheduling": is_ahead})
+
+    one_by_one = fed(requests, run, forgets=True)
+
+    assert_same(Simulation(requests, run).run(), one_by_one)
+    assert sum(map(len, one_by_one.forgotten)) > 0
+    assert one_by_one.times_us == fed(requests, run).times_us
 
 
 @pytest.mark.parametrize(
