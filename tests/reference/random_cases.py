@@ -110,15 +110,13 @@ SWAP_MODES: tuple[dict[str, Any], ...] = (
     {"policy": "swap"},
     {"policy": "minimum-tokens", "minimum_tokens": 5},
     {"policy": "minimum-tokens", "minimum_tokens": 12},
-    {"policy": "break-even", "worth": 0.1},
-    {"policy": "break-even", "worth": 1.0},
-    {"policy": "break-even", "worth": 4.0},
+    *({"policy": "break-even", "worth": worth} for worth in (0.1, 0.4, 0.7, 1.0, 1.5, 2.5, 4.0)),
 )
 
 
 def random_swap(random: Random) -> dict[str, Any]:
     """Host's memory for victims, from hardly any to enough, to which copies are quick or slow."""
-    own = {"blocks": random.choice((1, 4, 10, 1000)), "base_us": random.choice((0, 0, 35))}
+    own = {"blocks": random.choice((1, 4, 10, 1000)), "base_us": random.choice((0, 20, 100))}
     own |= {name: random.choice((1, 7, 90)) for name in ("out_us", "in_us")}
     return {"swap": own | {"mode": random.choice(SWAP_MODES)}}
 
