@@ -34,7 +34,7 @@ def _spelled_out(arguments: Sequence[str]) -> list[str]:
             words.append(f"output.format={value}")
         elif key == "output.folder":
             words += [f"output.folder={_quoted(value)}", f"{place}={_quoted(value)}"]
-        elif key in ("resume", "recover"):
+        elif key in ("resume", "recover") and value:
             words += [f"{key}={_quoted(value)}", f"hydra.run.dir={_quoted(value)}"]
         elif key == "server.url":
             words.append(f"{key}={_quoted(value)}")

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _export(path: str, words: Sequence[str]) -> None:
     from blis.command.workload_choice import options_of
-    from blis.foundation.checks import check_choice, check_flag, check_int, check_keys
+    from blis.foundation.checks import check_choice, check_int, check_keys
     from blis.foundation.errors import ConfigError
     from evolve.exchange import APPROXIMATE, EXACT, GRADES, worst
     from evolve.exchange.choosing import read_champion, router
@@ -68,7 +68,7 @@ def _export(path: str, words: Sequence[str]) -> None:
     n_instances = given.get("instances")
     if n_instances is not None:
         check_int("instances", n_instances, 1, 100_000)
-    file = check_target(given.get("output.file"), check_flag("overwrite", given.get("overwrite", False)))
+    file = check_target(given)
     found = target.export(read_champion(path, _limits(given.get("gateway")), n_instances))
     grade = worst(found.signals)
     text = None if found.text is None else commented(target.TITLE, path, found)

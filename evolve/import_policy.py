@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _import(path: str, words: Sequence[str]) -> None:
     from blis.command.workload_choice import options_of
-    from blis.foundation.checks import check_choice, check_flag, check_int, check_keys
+    from blis.foundation.checks import check_choice, check_int, check_keys
     from blis.foundation.errors import ConfigError
     from blis.foundation.files import check_path
     from blis.policies.binding import bind_all
@@ -74,7 +74,7 @@ def _import(path: str, words: Sequence[str]) -> None:
     n_instances = given.get("instances")
     if n_instances is not None:
         check_int("instances", n_instances, 1, 100_000)
-    target = check_target(given.get("output.file"), check_flag("overwrite", given.get("overwrite", False)))
+    target = check_target(given)
     text = read_text(Path(check_path("file", path)))
     name = given.get("from") or router_of(Path(path), text)
     source = router("from", name)

@@ -76,7 +76,7 @@ def _run(words: Sequence[str]) -> None:
 
 
 def _show(options: dict[str, Any]) -> None:
-    from blis.foundation.checks import check_choice, check_flag, check_keys
+    from blis.foundation.checks import check_choice, check_keys
     from blis.output.printing import json_text
     from evolve.exchange.files import check_target, write_whole
     from evolve.league import FOLDER, pages
@@ -84,7 +84,7 @@ def _show(options: dict[str, Any]) -> None:
 
     given = check_keys("options", options, ("folder", "board", "output", "output.file", "overwrite"))
     output = check_choice("output", given.get("output", "text"), OUTPUTS)
-    target = check_target(given.get("output.file"), check_flag("overwrite", given.get("overwrite", False)))
+    target = check_target(given)
     found = [
         (read_board(path), read_standings(path))
         for path in boards_of(Path(str(given.get("folder", FOLDER))), given.get("board"))

@@ -145,7 +145,8 @@ async def _listen(front: Front, settings: ServeSettings, ports: Ports) -> None:
         await web.TCPSite(runner, settings.host, port, backlog=2048).start()
     except OSError as error:
         raise ConfigError(
-            f"port {port} on {settings.host!r} cannot be served: {error.strerror or error}. Choose another port=."
+            f"port {port} on {settings.host!r} cannot be served: {error.strerror or error}. "
+            "Choose another port= or host=."
         ) from error
     host, port = runner.addresses[0][:2]
     ports.addresses.append((host, port))

@@ -95,16 +95,11 @@ class ServeSettings:
 
 def _events(given: object) -> EventSettings | None:
     events = check_keys("kv_events", {} if given is None else given, _EVENT_KEYS)
-    if events.get("port") is None:
-        return None
     topic = events.get("topic", "kv@{host}:{port}@{model}")
     if not isinstance(topic, str):
         raise ConfigError(f"kv_events.topic must be a text; got {shown(topic)}.")
-    return EventSettings(
-        port=check_int("kv_events.port", events["port"], 1, 65535),
-        topic=topic,
-        form=check_choice("kv_events.form", events.get("form", "array"), EVENT_FORMS),
-    )
+    form, port = check_choice("kv_events.form", events.get("form", "array"), EVENT_FORMS), events.get("port")
+    return None if port is None else EventSettings(check_int("kv_events.port", port, 1, 65535), topic, form)
 
 
 def _path(given: object) -> Path | None:

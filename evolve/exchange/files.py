@@ -1,7 +1,9 @@
 """Files of an exchange: read whole, and written whole or not at all."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from blis.foundation.checks import check_flag
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import is_file, is_folder
 from blis.foundation.words import shown
@@ -31,16 +33,18 @@ def read_text(path: Path) -> str:
     return text
 
 
-def check_target(value: object, overwrite: bool) -> Path | None:
-    """The file that is to be written, which must not exist yet, or may be replaced; None if none is.
+def check_target(given: Mapping[str, object]) -> Path | None:
+    """The file of `output.file`, which must not exist yet, or may be replaced by `overwrite`; None if none is given.
 
     Raises
     ------
     ConfigError
         If it cannot be written there.
     """
-    if value is None:
+    overwrite = check_flag("overwrite", given.get("overwrite", False))
+    if "output.file" not in given:
         return None
+    value = given["output.file"]
     if not isinstance(value, str) or not value:
         raise ConfigError(f"output.file must be a path; got {shown(value)}.")
     path = Path(value)

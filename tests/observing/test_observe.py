@@ -159,6 +159,8 @@ def test_server_that_answers_nothing_well_is_a_failure(run: Callable[..., Ran], 
         ),
         ("server.url=URL workload=chatbot output=xml", "output.format: no choice named 'xml'"),
         ("server.url=URL workload=chatbot resume=nowhere", "resume must be the folder of an observation"),
+        ("server.url=URL workload=chatbot resume=", "resume must be the folder of an observation; got ''."),
+        ("server.url=URL workload=chatbot recover=", "recover must be the folder of an observation; got ''."),
         (
             "server.url=URL workload=chatbot concurency=3",
             "observe: unknown key 'concurency'; did you mean 'concurrency'?",

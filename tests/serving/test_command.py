@@ -47,6 +47,9 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         ("retry_after_s=-1", "retry_after_s must be an int in [0, 86400] [s]; got -1"),
         ("output_tokens=0", "output_tokens must be an int in [1, 2147483647] [tokens]; got 0"),
         ("kv_events.port=0", "kv_events.port must be an int in [1, 65535]; got 0"),
+        ("kv_events.topic=[1]", "kv_events.topic must be a text; got [1]"),
+        ("kv_events.form=xml", "kv_events.form: no choice named 'xml'. Choices: array, map."),
+        ("host=999.1.1.1", "port 8000 on '999.1.1.1' cannot be served: Name or service not known"),
         ("kv_events.from=map", "kv_events: unknown key 'from'; did you mean 'form'?"),
         (
             "record=session.txt",
