@@ -38,6 +38,15 @@ def used_list(state: State, device: int) -> int:
 
 
 @kernel
+def unknown_below(state: State, device: int, segment: int, first: int, end: int) -> int:
+    """From where on, `first` at least, a device remembers no block of a segment up to `end`; `end` if the last one."""
+    if not state.tiers.devices.learns[device]:
+        return first
+    run = run_before(state, identity_of(state, device, segment, 1), end)
+    return max(first, min(end, state.tier_store.runs.end[run])) if run >= 0 else first
+
+
+@kernel
 def learn_from(state: State, device: int, segment: int, first: int, end: int) -> None:
     """Blocks are to be written: let the target move by those of them that are remembered, the last one first."""
     identity = identity_of(state, device, segment, 1)
@@ -92,8 +101,21 @@ def _giving_list(state: State, device: int, spared: int) -> int:
 
 
 @kernel
-def evict(state: State, device: int, most: int, spared: int, now_us: int) -> tuple[int, int, int]:
+def _most_alike(state: State, device: int, queue: int, spared: int, refills: bool) -> int:
+    """How many blocks in a row go from this list, which gives the next one, on a device that learns."""
+    lengths = state.tier_store.runs.references
+    once, again = lengths[list_of(device, ONCE)], lengths[list_of(device, AGAIN)] - spared
+    target = max(1, int(state.tiers.devices.ghost_target[device]))
+    if queue == AGAIN:
+        return target - once if refills else again
+    return once if refills or again == 0 else once - target + 1
+
+
+@kernel
+def evict(state: State, device: int, most: int, spared: int, refills: bool, now_us: int) -> tuple[int, int, int]:
     """Take the blocks out that go first, `most` at most, those of one run; so many that were used last must stay.
+
+    Where it `refills`, a new block takes the place of each before the next one goes, and has been used once.
 
     Returns
     -------
@@ -104,8 +126,8 @@ def evict(state: State, device: int, most: int, spared: int, now_us: int) -> tup
     runs, learns = state.tier_store.runs, state.tiers.devices.learns[device]
     queue = _giving_list(state, device, spared)
     head = list_of(device, queue)
-    if learns:  # the next may go from the other list
-        most = min(most, 1)
+    if learns:
+        most = min(most, max(1, _most_alike(state, device, queue, spared, refills)))
     run, unshared = runs.next[head], min(most, runs.keyless_after[head])
     if unshared > 0:
         runs.keyless_after[head] -= unshared

@@ -15,7 +15,7 @@ from blis.engine.channels import READ, WRITE, be_idle, channel_of, continue_tran
 from blis.engine.codes import NOW_US
 from blis.engine.sequence import segment_before
 from blis.engine.state import N_FRAME_PLACES, State
-from blis.engine.tier_eviction import evict, learn_from, put_known, used_list
+from blis.engine.tier_eviction import evict, learn_from, put_known, unknown_below, used_list
 from blis.engine.tier_places import device_of, is_shared
 from blis.engine.tier_store import (
     ONCE,
@@ -153,20 +153,21 @@ def _put_last(state: State, device: int, frame: Int64Vector, now_us: int) -> tup
     segment, first, end = frame[_SEGMENT], frame[_FIRST], frame[_END]
     devices, identity = state.tiers.devices, identity_of(state, device, segment, 0)
     low, room = first, devices.capacity_blocks[device] - devices.blocks[device]
-    if devices.learns[device]:  # each may move what is to go next
-        low = max(first, end - max(1, room))
     if segment != UNSHARED:
         low, is_there = piece_below(state, device, segment, first, end)
         if is_there:
             use(state, identity, low, end, used_list(state, device), now_us)
             frame[_END] = low
             return UNSHARED, 0, 0
-        if devices.learns[device]:
+        low = unknown_below(state, device, segment, low, end)
+        if low == end:  # each that is remembered may move what is to go next
             low = end - 1
             learn_from(state, device, segment, low, end)
+    if devices.learns[device] and room > 0:
+        low = max(low, end - room)
     victim, victim_first, victim_end = UNSHARED, 0, 0
     if end - low > room:
-        victim, victim_first, victim_end = evict(state, device, end - low - room, 0, now_us)
+        victim, victim_first, victim_end = evict(state, device, end - low - room, 0, True, now_us)
         room += victim_end - victim_first
     if room == 0:
         devices.dropped_blocks[device] += end - low
@@ -208,7 +209,7 @@ def _make_room(state: State, device: int, blocks: int, spared: int, now_us: int)
     dropped = max(0, blocks - (capacity - spared))
     lacking = blocks - dropped - (capacity - devices.blocks[device])
     while lacking > 0:
-        _, low, high = evict(state, device, lacking, spared, now_us)
+        _, low, high = evict(state, device, lacking, spared, False, now_us)
         if low == high:
             dropped += lacking
             break
