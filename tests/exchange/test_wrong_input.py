@@ -77,3 +77,15 @@ def test_import_refuses_wrong_options(folder: Path, capsys: pytest.CaptureFixtur
     out, error = capsys.readouterr()
     assert (out, error.count("\n")) == ("", 1)
     assert told in error
+
+
+@pytest.mark.parametrize("router", ["llm-d", "sglang", "vllm", "production-stack", "dynamo"])
+def test_scorers_as_a_command_line_writes_them_are_those_of_a_bundle(
+    folder: Path, capsys: pytest.CaptureFixture[str], router: str
+) -> None:
+    told = []
+    for scorers in ("{queue-depth: 2, prefix-affinity: 3}", "'queue-depth:2, prefix-affinity:3'"):
+        Path("champion.yaml").write_text(f"version: 1\nrouting: {{policy: weighted, scorers: {scorers}}}\n")
+        told.append((export(["champion.yaml", f"to={router}"]), capsys.readouterr()))
+
+    assert told[0] == told[1]

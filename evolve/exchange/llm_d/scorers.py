@@ -158,7 +158,10 @@ def reference_of(plugins: Plugins) -> str:
 
 
 def weights_of(scorers: Any) -> dict[str, float]:
-    """Weights by scorer, as a bundle or a genome writes them."""
+    """Weights by scorer, as a bundle, a command line or a genome writes them."""
+    if isinstance(scorers, str):
+        named = (part.partition(":") for part in scorers.split(","))
+        return {name.strip(): float(weight) for name, _, weight in named}
     if isinstance(scorers, Mapping):
         return {str(name): float(weight) for name, weight in scorers.items()}
     return {str(scorer["name"]): float(scorer["weight"]) for scorer in scorers}
