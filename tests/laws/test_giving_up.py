@@ -47,7 +47,8 @@ def run_of(
     elif also != "nothing":
         space = SwapSpace(SwapPlan.from_mapping("swap", BENEATH | {"copies": also}), (4000.0,) * 2, (1,) * 2)
     cluster = Cluster((one,) * 2, "affine", BLOCK, request_timeout_us=timeout_us, kv_tiers=tiers, swap=space)
-    return Simulation(requests, bind_run(cluster, policies or {}))
+    mode = {"preemption_mode": "swap" if space else "recompute"}
+    return Simulation(requests, bind_run(cluster, mode | (policies or {})))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

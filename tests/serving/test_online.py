@@ -84,7 +84,8 @@ def test_latencies_and_old_signals_change_nothing_of_that(cluster: dict[str, int
 @pytest.mark.parametrize("copies", ["step", "beside"])
 def test_nor_do_victims_that_keep_their_blocks(copies: str) -> None:
     plan = SwapPlan.from_mapping("swap", {"device": "cpu-pcie5", "copies": copies, "capacity_blocks": 30})
-    requests, run = random_requests(3), prepared(swap=SwapSpace(plan, (4000.0,) * 2, (1,) * 2), n_instances=2)
+    space = SwapSpace(plan, (4000.0,) * 2, (1,) * 2)
+    requests, run = random_requests(3), prepared({"preemption_mode": "swap"}, n_instances=2, swap=space)
     at_once = Simulation(requests, run).run()
 
     assert_same(at_once, fed(requests, run))
