@@ -11,7 +11,7 @@ from blis.foundation.strict_yaml import read_yaml
 from blis.foundation.words import shown
 from blis.policies.bundle import Bundle, bundle_text, read_bundle
 from evolve.evidence.searched import is_search, read_run
-from evolve.judging.baselines import bundle_policies
+from evolve.judging.baselines import bundle_policies, read_policies
 from evolve.league import BOARD, ENTRIES, KINDS
 from evolve.league.digests import digest_of_policy
 from evolve.league.reading import LINEAGE, read_entry
@@ -62,11 +62,17 @@ def add_known(board: Path, folder: str, which: object) -> list[str]:
     names = [name for name in settings.baselines if name in own or which == RIVALS[1]]
     added = []
     for name in names:
-        phenotype = settings.baselines[name]
+        phenotype = _as_read(settings.baselines[name])
         if not _known(board, phenotype):
             _write(board, name, phenotype, KINDS[1], {"problem": problem}, f"problem={problem}")
             added.append(name)
     return added
+
+
+def _as_read(phenotype: Phenotype) -> Phenotype:
+    """The same with every parameter, and without questions that have their default, as a file of it is read."""
+    mapping = {**phenotype.policies, **({"cluster": phenotype.limits} if phenotype.limits else {})}
+    return read_policies("rivals", {"rival": mapping})["rival"]
 
 
 def _known(board: Path, phenotype: Phenotype) -> str | None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from evolve import run
 from evolve.leaderboard import main
+from evolve.league.reading import read_entry
 
 REPOSITORY = Path(__file__).parents[2] / "leaderboard"
 BOARD = """
@@ -151,6 +153,20 @@ def test_a_policy_joins_a_board_once(folder: Path, capsys: pytest.CaptureFixture
     assert "again must differ from busiest" in capsys.readouterr().err
     assert main(["add", str(folder / "busiest.yaml"), *words]) == 2
     assert "name must be new on the board" in capsys.readouterr().err
+
+
+def test_what_a_search_had_to_beat_joins_a_board_and_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    board, search = tmp_path / "boards" / "divided", tmp_path / "search"
+    board.mkdir(parents=True)
+    (board / "board.yaml").write_text(BOARD.replace("reference: plain", "reference: always"))
+    small = ["budget.generations=1", "algorithm.population=4", "finalists=1", "tracker=none", "report=false"]
+    words = ["problem=pd", "suite=quick", "algorithm=random", *small, f"hydra.run.dir={search}"]
+    assert run.main(words) == 0
+    assert main(["add", str(search), "board=divided", "name=found", "rivals=known", f"folder={board.parent}"]) == 0
+
+    entries = [read_entry(path) for path in sorted((board / "entries").iterdir())]
+    assert {"always", "never", "llm-d", "drift-plus-penalty"} <= {entry.name for entry in entries}
+    assert {entry.refusal for entry in entries} == {""}
 
 
 def test_without_a_leaderboard_the_folder_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
