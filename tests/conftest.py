@@ -3,6 +3,7 @@
 Whoever names files or folders gets all that they have.
 """
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,11 @@ THOROUGH = [
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Ask for what was named, as a whole; workers of pytest-xdist are told the same."""
+    """Ask for what was named, as a whole; workers of pytest-xdist are told the same.
+
+    Commands hear Ctrl-C, as in a terminal, also where a shell has started pytest in the background.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         config.option.markexpr = config.option.markexpr.replace(" and not thorough", "")
 
