@@ -17,6 +17,8 @@ THOROUGH = [
     "engine/test_disk_cache.py", "engine/test_drafts.py", "engine/test_models.py",
     "engine/test_random_closed_loops.py", "engine/test_ranked_heap.py", "gateway/test_closed_loops.py",
     "gateway/test_gateway_laws.py",
+    "genomes/test_operators.py", "judging/test_audit.py", "policies/test_published_orders.py",
+    "policies/written/test_running.py",
 ]  # fmt: skip
 
 
