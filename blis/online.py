@@ -210,7 +210,8 @@ class OnlineSimulation:
     def forget(self, before: int) -> int:
         """Forget the requests of the rows before this one, which have all ended; as many as can be, and how many.
 
-        Rows that are left move up by so many. What comes later is simulated as if all were still there.
+        Rows that are left move up by so many. What comes later is simulated as if all were still there, but for a
+        policy that reads a request's place in the order of arrival: it reads the place among those that are left.
         """
         simulation = self._simulation
         named = first_in_batches(simulation.state)
