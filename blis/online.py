@@ -15,10 +15,11 @@ from blis.engine import codes
 from blis.engine._jit import plain
 from blis.engine.encoding_apart import next_encoding_us
 from blis.engine.fewer_rows import can_forget, first_in_batches, segments_named, without_first
-from blis.engine.fields import SETTING_NAMES, WORKLOAD_COLUMNS, setting_record, workload_table
 from blis.engine.more_rows import with_rows_of
 from blis.engine.outside import compiled_abort
 from blis.engine.records import Records
+from blis.engine.request_fields import WORKLOAD_COLUMNS, workload_table
+from blis.engine.setting_fields import SETTING_NAMES, setting_record
 from blis.engine.start import copy_state
 from blis.engine.state import State, Workload
 from blis.engine.transfers import next_transfer_us

@@ -10,9 +10,9 @@ from blis.cluster.gateway import gateway_bands
 from blis.cluster.served_models import places_of_models, served_models
 from blis.engine import codes
 from blis.engine.choice import LOWEST_INDEX
-from blis.engine.fields import setting_record
 from blis.engine.records import Records
 from blis.engine.reset import Resetting, fitted
+from blis.engine.setting_fields import setting_record
 from blis.engine.start import new_state
 from blis.engine.state import State, Workload
 from blis.engine.tier_start import with_learning_tiers

@@ -16,7 +16,7 @@ from blis.cluster.speculative import Speculative
 from blis.cluster.swap_space import SwapSpace
 from blis.engine.answers import compiled_answer
 from blis.engine.batch_sums import SMALLEST
-from blis.engine.fields import limit_table
+from blis.engine.instance_fields import limit_table
 from blis.engine.records import Records
 from blis.foundation.errors import ConfigError
 from blis.foundation.roles import BITS

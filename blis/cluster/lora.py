@@ -35,7 +35,7 @@ _MOST = {"adapter_mb": (MOST_MB, "MB"), "host_load_ms": (MOST_MS, "ms"), "disk_l
 
 
 class LoraCosts(NamedTuple):
-    """What an instance's limits say of adapters; the names are those of `blis.engine.fields.LIMIT_FIELDS`."""
+    """What an instance's limits say of adapters; the names are those of `blis.engine.instance_fields.LIMIT_FIELDS`."""
 
     max_loras: int = 0  #: 0: it serves none
     max_cpu_loras: int = 0

@@ -1,15 +1,19 @@
 """Which instances a request may be sent to: those that are routable, decode and serve its model, found anew each time.
 
 Where nothing restricts (`restricts_candidates` is 0) these are all instances, listed once and for all at the start.
+Elsewhere a list stands until it is cut or an instance becomes routable or ceases to be: who asks next, for a request
+that is the same to it, finds it made.
 The list is `scratch.eligible` up to `N_CANDIDATES`: kernels cannot return a part of an array, so whoever reads it cuts.
 """
 
 from blis.engine._jit import kernel
 from blis.engine.choice import is_among
-from blis.engine.codes import N_CANDIDATES
+from blis.engine.codes import LISTED_FOR, N_CANDIDATES
 from blis.engine.state import State
 from blis.engine.views import World
 from blis.foundation.roles import DECODE, ENCODE, PREFILL
+
+_ROLES = 8  # sets of roles
 
 
 @kernel
@@ -67,8 +71,15 @@ def keep_usable(world: World, state: State, other: int) -> int:
         if instance != other and world.limits.kv_kind[instance] == world.limits.kv_kind[other]:
             eligible[count] = instance
             count += 1
-    cluster[N_CANDIDATES] = count
+    cut_list(state, count)
     return count
+
+
+@kernel
+def cut_list(state: State, count: int) -> None:
+    """Let the list end behind so many who were moved to its beginning: it is nobody else's list any more."""
+    state.scratch.cluster[N_CANDIDATES] = count
+    state.scratch.cluster[LISTED_FOR] = -1
 
 
 @kernel
@@ -77,18 +88,21 @@ def _list_servers(world: World, state: State, model: int, adapter: int, roles: i
 
     An adapter is served only where there are slots for it.
     """
-    if world.settings.restricts_candidates:
+    cluster = state.scratch.cluster
+    needs_slots = adapter >= 0 and world.settings.has_adapters != 0
+    asked_for = 2 * (_ROLES * (model + 1) + roles) + (1 if needs_slots else 0)
+    if world.settings.restricts_candidates and cluster[LISTED_FOR] != asked_for:
+        cluster[LISTED_FOR] = asked_for
         count = 0
         for instance in range(world.settings.n_instances):
             serves = model < 0 or (world.limits.serves[instance] >> model) & 1 != 0
             does = world.limits.roles[instance] & roles != 0
-            if adapter >= 0 and world.settings.has_adapters and world.limits.max_loras[instance] == 0:
-                continue
-            if serves and does and state.instances.routable[instance] != 0:
+            has_slots = world.limits.max_loras[instance] > 0 or not needs_slots
+            if serves and does and has_slots and state.instances.routable[instance] != 0:
                 state.scratch.eligible[count] = instance
                 count += 1
-        state.scratch.cluster[N_CANDIDATES] = count
-    return state.scratch.cluster[N_CANDIDATES]
+        cluster[N_CANDIDATES] = count
+    return cluster[N_CANDIDATES]
 
 
 @kernel

@@ -132,6 +132,7 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     CLOCK_US,  # time of the last admission or routing
     MEETING_US,  # time up to which the instances run by themselves
     NEXT_INSTANCE,  # whose turn it is to run up to then
+    EARLIEST_US,  # before which no instance that is run has an event; 0: not known
     IS_DECIDED,  # 1: DECISION holds the answer to the question at which the loop stopped
     DECISION,
     TIE_DRAW,  # of the request that is decided on: which of equal instances it gets
@@ -143,6 +144,7 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     FIRST_LIVE,  # 1 + the first of two instances that alone are run, where the others do as they did; 0: all are run
     SECOND_LIVE,  # 1 + the second
     N_CANDIDATES,  # of the request that is decided on
+    LISTED_FOR,  # whom those are for, see blis.engine.candidates; -1: not whoever else asks for the same
     N_UNROUTABLE,
     NEXT_ROUTING,  # request that is routed next; -1: none is admitted and not routed
     NEXT_ROUTING_US,  # when that is
@@ -166,7 +168,7 @@ LOAD_PENDING, LOAD_IN_FLIGHT = range(2)
     PATIENCE_ROOT,  # heap of requests on instances whose clients will give up some time; -1
     N_ABANDONED,  # times that a client gave up on a request that was on an instance
     N_CLUSTER_PLACES,
-) = range(51)
+) = range(53)
 
 NOT_ASKED, ASKED, ANSWERED = range(3)
 

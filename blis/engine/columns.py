@@ -9,8 +9,9 @@ import numpy as np
 
 from blis.engine._jit import compiled, entry_point
 from blis.engine.endings import has_ended
-from blis.engine.fields import LIMIT_COLUMNS, REQUEST_FIELDS, WORKLOAD_COLUMNS, limit_table, workload_table
+from blis.engine.instance_fields import LIMIT_COLUMNS, limit_table
 from blis.engine.records import Records, records
+from blis.engine.request_fields import REQUEST_FIELDS, WORKLOAD_COLUMNS, workload_table
 from blis.foundation.units import Int64Vector, frozen
 
 #: Rows of the two matrices that are filled; what they mean says `blis.outcome.RequestOutcome`.

@@ -36,7 +36,9 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
     number = instances.step_number[instance] + 1
     phase = number % size
     # A block gets its key in the step that fills it, or in the one behind.
-    fill_phase = (number - 1 if is_ahead else number) % size
+    fill_phase = phase
+    if is_ahead:
+        fill_phase = phase - 1 if phase > 0 else size - 1
     now_us = instances.next_step_us[instance]
     begin_us = instances.busy_until_us[instance] if is_ahead else now_us
     first_us, latest_us, step_us = begin_us, now_us, 0

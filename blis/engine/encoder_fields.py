@@ -1,4 +1,4 @@
-"""The fields of records about encoders of images, audio and video; see `blis.engine.fields`."""
+"""The fields of records about encoders of images, audio and video; as in `request_fields`."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 """The earliest requests of a simulation that goes on for ever are forgotten: rows of the later ones move up.
 
 Whoever is forgotten has ended, so that nothing names its row any more. The order of the rows stays, and with it every
-tie. Only the parts of a state that most runs have are known here, see `blis.engine.fields.KNOWN`.
+tie. Only the parts of a state that most runs have are known here, see `blis.engine.setting_fields.KNOWN`.
 """
 
 from typing import Any
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from blis.engine.codes import NEXT_ADMISSION, NEXT_FIXED, NEXT_ROUTING, ROUTING_HEAD, ROUTING_TAIL
-from blis.engine.fields import has_known_settings
 from blis.engine.records import Records
+from blis.engine.setting_fields import has_known_settings
 from blis.engine.state import Batches, Scratch, State
 from blis.foundation.units import BoolVector, Int64Vector
 

@@ -1,6 +1,7 @@
 """Asking the filters: of the candidates that are left, each lets some go."""
 
 from blis.engine._jit import kernel
+from blis.engine.candidates import cut_list
 from blis.engine.codes import N_CANDIDATES
 from blis.engine.reference import by_reference
 from blis.engine.signals import view_at
@@ -35,4 +36,4 @@ def _let_go(state: State) -> None:
         if state.scratch.kept[instance] != 0:
             eligible[count] = instance
             count += 1
-    cluster[N_CANDIDATES] = count
+    cut_list(state, count)

@@ -13,8 +13,8 @@ from blis.engine.codes import (
     NEXT_TICK_US,
     WARM,
 )
-from blis.engine.fields import INSTANCE_FIELDS
 from blis.engine.fleet_fields import FAILURE_FIELDS, FLEET_EVENT_FIELDS, POOL_FIELDS
+from blis.engine.instance_fields import INSTANCE_FIELDS
 from blis.engine.records import Records, records
 from blis.engine.state import Fleet
 from blis.foundation.units import Int64Vector

@@ -1,4 +1,4 @@
-"""The fields of records about a gateway's queue; see `blis.engine.fields`."""
+"""The fields of records about a gateway's queue; as in `request_fields`."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 """Lets a kernel be compiled without what its settings rule out.
 
 Most clusters have no gateway, no tiers, no pools that grow: half of the loop's code is about what they do not have. A
-record of settings says by its type which of them are known (`blis.engine.fields.KNOWN`): there numba reads a constant,
+record of settings says by its type which of them are known (`setting_fields.KNOWN`): there numba reads a constant,
 drops the branches that it closes, and never looks at what these would have called. The same sources make a kernel that
 compiles in half of the time and asks less, and one for everything.
 """
@@ -13,10 +13,12 @@ from numba.core import consts, ir, types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.ir_utils import get_definition, guard
+from numba.core.typed_passes import NativeLowering
 from numba.core.untyped_passes import RewriteSemanticConstants
 
-from blis.engine.fields import KNOWN, KNOWN_TYPE
 from blis.engine.reference import Reference
+from blis.engine.setting_fields import KNOWN, KNOWN_TYPE
+from blis.engine.unaliased import UnaliasedLowering
 
 _KNOWN_TYPE = types.Integer.from_bitwidth(8 * KNOWN_TYPE().itemsize)
 
@@ -88,5 +90,7 @@ class KernelCompiler(CompilerBase):  # type: ignore[misc]
         """The passes, in their order."""
         passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
         passes.add_pass_after(_KnownSettings, RewriteSemanticConstants)
+        passes.add_pass_after(UnaliasedLowering, NativeLowering)
+        passes.passes = [one for one in passes.passes if one[0] is not NativeLowering]
         passes.finalize()
         return [passes]

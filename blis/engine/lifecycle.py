@@ -12,6 +12,7 @@ from blis.engine.codes import (
     CANCELLED,
     DRAINING,
     FAILED,
+    LISTED_FOR,
     LOADING,
     N_FLEET_EVENTS,
     NEVER_US,
@@ -62,6 +63,7 @@ def set_lifecycle(state: State, instance: int, lifecycle: int, now_us: int) -> N
     instances.lifecycle_since_us[instance] = now_us
     instances.lifecycle_until_us[instance] = NEVER_US
     instances.routable[instance] = 1 if lifecycle == WARM else 0
+    state.scratch.cluster[LISTED_FOR] = -1
 
 
 @kernel

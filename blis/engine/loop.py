@@ -12,8 +12,10 @@ from blis.engine.admitting import admit_next
 from blis.engine.codes import (
     CLOCK_US,
     DONE,
+    EARLIEST_US,
     GROW,
     LEFT,
+    LISTED_FOR,
     MEETING_US,
     NEVER_US,
     NEXT_ADMISSION,
@@ -32,26 +34,19 @@ from blis.engine.endings import has_ended
 from blis.engine.events import advance
 from blis.engine.evicting import has_room_to_evict
 from blis.engine.feedback import next_arrival, safe_until_us
-from blis.engine.fields import (
-    KNOWN,
-    LIMIT_COLUMNS,
-    SETTING_NAMES,
-    WORKLOAD_COLUMNS,
-    has_known_settings,
-    limit_table,
-    setting_record,
-    workload_table,
-)
 from blis.engine.fleet import run_fleet
 from blis.engine.gate import sweep
 from blis.engine.gate_queue import ask_again
 from blis.engine.giving_up import give_up_next
+from blis.engine.instance_fields import LIMIT_COLUMNS, limit_table
 from blis.engine.live import is_live
 from blis.engine.meeting import run_by_time
 from blis.engine.patience import next_giving_up_us
 from blis.engine.records import Records
 from blis.engine.reference import by_reference
+from blis.engine.request_fields import WORKLOAD_COLUMNS, workload_table
 from blis.engine.routing import find_next_routing, route_next
+from blis.engine.setting_fields import KNOWN, SETTING_NAMES, has_known_settings, setting_record
 from blis.engine.signals import router_view
 from blis.engine.start import new_state
 from blis.engine.state import State, Workload
@@ -113,16 +108,24 @@ def _next_meeting_us(world: World, state: State, end_us: int) -> int:
 @kernel
 def _run_instances(world: World, state: State, until_us: int) -> int:
     """Let the instances whose turn has not come yet run their events before `until_us`, each by itself."""
-    cluster = state.scratch.cluster
+    cluster, n = state.scratch.cluster, world.settings.n_instances
     if world.settings.shares_tier:
         return run_by_time(world, state, until_us)
-    while cluster[NEXT_INSTANCE] < world.settings.n_instances:
-        instance = cluster[NEXT_INSTANCE]
-        if state.instances.next_event_us[instance] < until_us and is_live(cluster, instance):
+    if cluster[NEXT_INSTANCE] == 0:
+        cluster[EARLIEST_US] = NEVER_US  # who runs tells when its next event is, see `set_next_event`
+    earliest_us = NEVER_US
+    for instance in range(cluster[NEXT_INSTANCE], n):
+        event_us = state.instances.next_event_us[instance]
+        if event_us >= until_us:
+            earliest_us = min(earliest_us, event_us)
+        elif is_live(cluster, instance):
             status = advance(world, state, instance, until_us)
             if status != DONE:
+                cluster[NEXT_INSTANCE] = instance
+                cluster[EARLIEST_US] = min(cluster[EARLIEST_US], earliest_us)
                 return status
-        cluster[NEXT_INSTANCE] += 1
+    cluster[NEXT_INSTANCE] = n
+    cluster[EARLIEST_US] = min(cluster[EARLIEST_US], earliest_us)
     return DONE
 
 
@@ -136,25 +139,32 @@ def run_until(world: World, state: State, until_us: int) -> int:
     cluster = state.scratch.cluster
     end_us = min(until_us, world.settings.horizon_us + 1)
     view = by_reference(router_view(world, state, cluster[CLOCK_US]))
+    cluster[LISTED_FOR] = -1  # whoever called may have changed anything
+    if cluster[NEXT_INSTANCE] == 0:
+        cluster[EARLIEST_US] = 0
     while True:
         if cluster[NEXT_INSTANCE] == 0:
             if cluster[WATCHED] >= 0 and has_ended(state.requests.status[cluster[WATCHED]]):
                 return LEFT
             cluster[MEETING_US] = _next_meeting_us(world, state, end_us)
         meeting_us = cluster[MEETING_US]
-        # Policies that look at no instance may decide before the instances have come that far.
-        if world.settings.looks or meeting_us >= end_us:
+        is_quiet = cluster[NEXT_INSTANCE] == 0 and cluster[EARLIEST_US] >= meeting_us
+        if is_quiet:
+            cluster[NEXT_INSTANCE] = world.settings.n_instances
+        elif (
+            world.settings.looks or meeting_us >= end_us
+        ):  # who looks at no instance may decide before they come so far
             status = _run_instances(world, state, meeting_us)
             if status != DONE:
                 return status
         if meeting_us >= end_us:
             cluster[NEXT_INSTANCE] = 0
             return DONE
-        # Where no arrival waits for an end, nobody in front of the router, and no prompt is computed for elsewhere,
-        # what the instances did has called for nothing: the meeting was about an event of the cluster.
+        # Where no arrival waits for an end, nobody in front of the router, no client's patience ends, and no prompt is
+        # computed for elsewhere, what instances did has called for nothing: the meeting was about an event.
         settings = world.settings
-        hears = settings.lookahead_us != NEVER_US or settings.has_gateway != 0 or settings.disaggregates != 0
-        if settings.times_out:  # who was to give up may have ended
+        hears = settings.lookahead_us != NEVER_US or settings.disaggregates != 0  # those have meetings about no event
+        if not is_quiet and (settings.has_gateway or settings.times_out):
             hears = True
         event_us = next_cluster_event(world, state) if hears else meeting_us
         if event_us > meeting_us:
@@ -165,9 +175,8 @@ def run_until(world: World, state: State, until_us: int) -> int:
         is_admission = (
             arriving >= 0 and state.requests.arrival_us[arriving] + world.settings.admission_latency_us == event_us
         )
-        if (
-            world.settings.has_fleet and cluster[SCALING_STAGE] != NOT_ASKED
-        ):  # what it stopped in the middle of goes on before anything else
+        if world.settings.has_fleet and cluster[SCALING_STAGE] != NOT_ASKED:
+            # What it stopped in the middle of goes on before anything else.
             status = run_fleet(world, state, event_us)
             if world.settings.has_gateway:
                 ask_again(world, state, event_us)

@@ -1,7 +1,7 @@
 """When something happens next on an instance."""
 
 from blis.engine._jit import kernel
-from blis.engine.codes import NEVER_US
+from blis.engine.codes import EARLIEST_US, NEVER_US
 from blis.engine.state import State
 from blis.engine.views import World
 
@@ -21,12 +21,13 @@ def next_kv_us(state: State, instance: int) -> int:
 @kernel
 def set_next_event(state: State, instance: int) -> None:
     """Bring `next_event_us` up to date."""
-    instances = state.instances
+    instances, cluster = state.instances, state.scratch.cluster
     root = instances.pending_root[instance]
     event_us = min(instances.next_step_us[instance], next_kv_us(state, instance))
     if root >= 0 and state.requests.queued_us[root] < event_us:
         event_us = state.requests.queued_us[root]
     instances.next_event_us[instance] = event_us
+    cluster[EARLIEST_US] = min(cluster[EARLIEST_US], event_us)
 
 
 @kernel

@@ -13,10 +13,31 @@ Fields = Mapping[str, tuple[type, Any]]  #: name -> type and initial value
 #: Up to so many records are written whole: naming their fields one by one takes longer.
 _FEW = 64
 
+_LINE_BYTES = 64  #: of a cache
+_LONG_BYTES = 4 * _LINE_BYTES  #: records of more have their place in lines
+
 
 def dtype_of(fields: Fields) -> np.dtype[Any]:
     """The type of a record with these fields, which lie as a C compiler would lay them."""
     return np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True)
+
+
+def _in_lines(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The same for arrays: long records fill whole lines, so what is used and named together lies together in each."""
+    if dtype.itemsize <= _LONG_BYTES or dtype.fields is None:
+        return dtype
+    names, whole = list(dtype.fields), -(-dtype.itemsize // _LINE_BYTES) * _LINE_BYTES
+    formats, offsets = zip(*(dtype.fields[name][:2] for name in names), strict=True)
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": whole}, align=True)
+
+
+def zeros(length: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """So many records of zeros; long ones begin with a cache line."""
+    if dtype.itemsize <= _LONG_BYTES:
+        return np.zeros(length, dtype)
+    room = np.zeros(length * dtype.itemsize + _LINE_BYTES, np.uint8)
+    begin = -room.__array_interface__["data"][0] % _LINE_BYTES
+    return room[begin : begin + length * dtype.itemsize].view(dtype)
 
 
 class _Kind(NamedTuple):
@@ -36,7 +57,7 @@ _kinds: dict[int, _Kind] = {}
 def _kind(fields: Fields) -> _Kind:
     found = _kinds.get(id(fields))
     if found is None:
-        dtype = dtype_of(fields)
+        dtype = _in_lines(dtype_of(fields))
         one = np.zeros(1, dtype)
         initial = tuple((name, value) for name, (_, value) in fields.items() if value != 0)
         for name, value in initial:
@@ -50,7 +71,7 @@ def records(fields: Fields, length: int) -> Records:
     kind = _kind(fields)
     if length == 0:
         return kind.none
-    array = np.zeros(length, kind.dtype)
+    array = zeros(length, kind.dtype)
     if length <= _FEW:
         array[:] = kind.first
     else:  # zeros cost nothing until they are touched

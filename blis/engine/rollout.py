@@ -43,10 +43,10 @@ from blis.engine.effects import (
     since_arrival,
 )
 from blis.engine.expectation import cached_prompt_blocks, expected_ttft_us, mean_output_tokens
-from blis.engine.fields import has_known_settings
 from blis.engine.loop import run_until, sample_arguments
 from blis.engine.records import Records, records
 from blis.engine.reference import by_reference
+from blis.engine.setting_fields import has_known_settings
 from blis.engine.state import State, Workload
 from blis.engine.views import World
 

@@ -1,4 +1,4 @@
-"""The fields of records that only some clusters and policies need, most of them of a request; see `blis.engine.fields`.
+"""The fields of records that only some clusters and policies need, most of them of a request; see `request_fields`.
 
 Elsewhere they would only cost memory: their arrays are empty there.
 """

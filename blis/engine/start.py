@@ -13,6 +13,7 @@ from blis.engine.codes import (
     ARRIVAL_ROOT,
     LAST_CYCLE_US,
     LAST_EVICTION_US,
+    LISTED_FOR,
     N_CANDIDATES,
     N_CLUSTER_PLACES,
     N_ENCODING_PLACES,
@@ -34,11 +35,6 @@ from blis.engine.codes import (
     WATCHED,
 )
 from blis.engine.encoder_fields import ENCODED_FIELDS, ENCODER_FIELDS
-from blis.engine.fields import (
-    CLAIM_FIELDS,
-    INSTANCE_FIELDS,
-    REQUEST_FIELDS,
-)
 from blis.engine.fleet_start import FleetTables, new_fleet, place_instances
 from blis.engine.gate_fields import (
     BAND_FIELDS,
@@ -46,6 +42,7 @@ from blis.engine.gate_fields import (
     GATED_FIELDS,
     TENANT_FIELDS,
 )
+from blis.engine.instance_fields import INSTANCE_FIELDS
 from blis.engine.log_fields import (
     ADMISSION_FIELDS,
     LOG_FIELDS,
@@ -57,6 +54,7 @@ from blis.engine.log_fields import (
 )
 from blis.engine.next_use import users_by_segment
 from blis.engine.records import Records, records
+from blis.engine.request_fields import CLAIM_FIELDS, REQUEST_FIELDS
 from blis.engine.seldom_fields import (
     AWAITING_FIELDS,
     DRAFT_FIELDS,
@@ -185,7 +183,7 @@ def _new_scratch(workload: Workload, settings: Records, m: int, largest_batch: i
         tier_leading=np.zeros(MOST_TIERS, np.int64),
     )
     first_places = (STOP_AT_ROUTING, STOP_AT_ADMISSION, WATCHED, ARRIVAL_ROOT, RETURN_ROOT, SESSION_INSTANCE)
-    for place in (*first_places, PATIENCE_ROOT):
+    for place in (*first_places, PATIENCE_ROOT, LISTED_FOR):
         scratch.cluster[place] = -1
     scratch.cluster[N_CANDIDATES] = m
     return scratch
@@ -343,13 +341,16 @@ def _first_signals(instances: Records, settings: Records) -> Records:
 
 
 def _new_batches(m: int, largest_batch: int, block_size_tokens: int) -> Batches:
+    # Rows of an odd number of cache lines: of an even power of two the first entries of all, which are read most, would
+    # share two places in the cache, and chase each other out.
+    once, twice = (8 * (-(-length // 8) | 1) for length in (largest_batch, 2 * largest_batch))
     return Batches(
-        members=np.empty((m, largest_batch), np.int64),
-        prefilling=np.empty((m, largest_batch), np.int64),
-        finish_step=np.empty((m, largest_batch), np.int64),
-        finish_request=np.empty((m, largest_batch), np.int64),
-        ending=np.empty((m, 2 * largest_batch), np.int64),
-        returning=np.empty((m, largest_batch), np.int64),
+        members=np.empty((m, once), np.int64),
+        prefilling=np.empty((m, once), np.int64),
+        finish_step=np.empty((m, once), np.int64),
+        finish_request=np.empty((m, once), np.int64),
+        ending=np.empty((m, twice), np.int64),
+        returning=np.empty((m, once), np.int64),
         crossing=np.zeros((m, block_size_tokens), np.int64),
         fill_head=np.full((m, block_size_tokens), -1, np.int64),
     )

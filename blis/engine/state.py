@@ -1,8 +1,8 @@
 """The whole state of a simulation as a few arrays, so that it can be stopped, copied and continued.
 
 Shapes: n requests, m instances, b largest batch, B block size, K scorers; growable arrays have spare room at their end.
-Requests are indexed by their position in the order of arrival. What the records hold say `blis.engine.fields`,
-`blis.engine.fleet_fields`, `blis.engine.adapter_fields` and `blis.engine.encoder_fields`.
+Requests are indexed by their position in the order of arrival. What the records hold say the files whose names
+end in `_fields`.
 """
 
 from typing import NamedTuple

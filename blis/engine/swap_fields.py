@@ -1,4 +1,4 @@
-"""The fields of the records that say what preempted requests have in the host's memory, as `fields` has the others.
+"""The fields of the records that say what preempted requests have in the host's memory.
 
 The channels between the host's memory and the GPUs have the fields of `blis.engine.tier_fields`.
 """

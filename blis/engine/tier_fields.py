@@ -1,4 +1,4 @@
-"""The fields of the arrays of records that say what lies beneath the KV blocks of the GPUs, as `fields` has the others.
+"""The fields of the arrays of records that say what lies beneath the KV blocks of the GPUs.
 
 A device is one tier of one instance, or a tier that all instances share; tier t of instance i is number t · m + i.
 """

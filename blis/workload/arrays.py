@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from blis.engine.codes import NEVER_US
-from blis.engine.fields import workload_table
+from blis.engine.request_fields import workload_table
 from blis.engine.state import Workload
 from blis.foundation.slo import CLASSES, class_index
 from blis.foundation.units import Int32Vector, Int64Vector

@@ -4,7 +4,7 @@ The parts are also added one by one, so that it can be told what costs how much.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from blis.prepare import PreparedRun, prepare
@@ -38,26 +38,24 @@ POLICIES = {
     "fairness": "round-robin",
     "scaling": "token-saturation",
 }
+#: What is measured, each with the parts that its cluster has.
+PARTS: dict[str, dict[str, Any]] = {
+    "least-loaded": {},
+    "router": {},
+    "gateway": {"gateway": GATEWAY},
+    "autoscaling": {"autoscaling": AUTOSCALING},
+    "tiers": {"kv_tiers": TIERS},
+    "all": {"gateway": GATEWAY, "autoscaling": AUTOSCALING, "kv_tiers": TIERS},
+}
+#: Routings that stand for themselves; with the other parts goes the router of `POLICIES`.
+SIMPLE = ("least-loaded",)
 
 
 def measure() -> Measurement:
     """Time per request of all parts over that of the headline run."""
     headline = partial(simulate_once, poisson_requests(HEADLINE_COUNT, 40.0), llama_cluster(4))
-    classes = {"critical": 1, "standard": 2, "batch": 1}
-    arriving = poisson_requests(COUNT, 600.0, slo_classes=classes, tenants={"a": 3, "b": 1, "c": 1})
-    parts: dict[str, dict[str, Any]] = {
-        "least-loaded": {},
-        "router": {},
-        "gateway": {"gateway": GATEWAY},
-        "autoscaling": {"autoscaling": AUTOSCALING},
-        "tiers": {"kv_tiers": TIERS},
-        "all": {"gateway": GATEWAY, "autoscaling": AUTOSCALING, "kv_tiers": TIERS},
-    }
-    runs: list[Callable[[], object]] = [headline]
-    for name, cluster in parts.items():
-        runs.append(partial(_run, arriving, _prepared(cluster, {"routing": name} if name in SIMPLE else POLICIES)))
-    headline_s, *walls_s = median_walls_s(runs, repeats=7)
-    times_s = dict(zip(parts, walls_s, strict=True))
+    headline_s, *walls_s = median_walls_s([headline, *map(run_with, PARTS)], repeats=7)
+    times_s = dict(zip(PARTS, walls_s, strict=True))
     per_request = times_s["all"] / COUNT / (headline_s / HEADLINE_COUNT)
     each = {name: wall_s / COUNT / (headline_s / HEADLINE_COUNT) for name, wall_s in times_s.items()}
     note = ", ".join(f"{name} {ratio:.2f}" for name, ratio in each.items())
@@ -66,8 +64,15 @@ def measure() -> Measurement:
     )
 
 
-#: Routings that stand for themselves; with the other parts goes the router of `POLICIES`.
-SIMPLE = ("least-loaded",)
+def run_with(part: str) -> Callable[[], object]:
+    """One evaluation of the fleet with this part, from a workload that is made once."""
+    return partial(_run, _arriving(), _prepared(PARTS[part], {"routing": part} if part in SIMPLE else POLICIES))
+
+
+@cache
+def _arriving() -> Requests:
+    classes = {"critical": 1, "standard": 2, "batch": 1}
+    return poisson_requests(COUNT, 640.0, slo_classes=classes, tenants={"a": 3, "b": 1, "c": 1})
 
 
 def _prepared(cluster: dict[str, Any], policies: dict[str, Any]) -> PreparedRun:

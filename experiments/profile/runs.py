@@ -1,10 +1,20 @@
 """What can be profiled: simulations of the bench, each from a workload that is made once."""
 
 from collections.abc import Callable
+from functools import partial
 
 from blis.prepare import bind_run
 from blis.simulate import Simulation
-from experiments.bench import blocks, evolve, llama_cluster, poisson_requests, silicon, simulate_once, tracing_overload
+from experiments.bench import (
+    blocks,
+    evolve,
+    fleet_features,
+    llama_cluster,
+    poisson_requests,
+    silicon,
+    simulate_once,
+    tracing_overload,
+)
 
 _PRECISE = {"routing": {"policy": "weighted", "scorers": "precise-prefix-cache:3,queue-depth:2,kv-utilization:2"}}
 
@@ -49,6 +59,7 @@ def _traced(order: str) -> Callable[[], object]:
 RUNS: dict[str, Callable[[], Callable[[], object]]] = {
     "headline": _headline,
     "fleet": _fleet,
+    **{f"features-{part}": partial(fleet_features.run_with, part) for part in fleet_features.PARTS},
     "blocks": _blocks,
     "prefix": _prefix,
     "silicon": _silicon,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blis.engine.fields import SETTING_NAMES, has_known_settings, setting_record
+from blis.engine.setting_fields import SETTING_NAMES, has_known_settings, setting_record
 from blis.prepare import prepare
 from blis.scenario import Scenario
 from blis.simulate import Simulation

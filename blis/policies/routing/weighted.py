@@ -36,12 +36,11 @@ def route(
     scores: Float64Vector,
 ) -> int:
     """Instance that the picker takes by composite scores."""
-    for instance in range(view.n_instances):
-        composite = 0.0
-        for scorer in range(view.n_scorers):
-            score = view.scorer_scores[scorer, instance]
-            composite += min(1.0, max(0.0, score)) * params[scorer]
-        scores[instance] = composite
+    scores[:] = 0.0
+    for scorer in range(view.n_scorers):
+        weight = params[scorer]
+        for instance in range(view.n_instances):  # the inner loop: so several are added up at a time
+            scores[instance] += min(1.0, max(0.0, view.scorer_scores[scorer, instance])) * weight
     after = view.n_scorers
     return picked_instance(
         scores, view.candidates, int(params[after]), int(params[after + 1]), params[after + 2], view.tie_draw, view.draw
