@@ -22,13 +22,15 @@ def dtype_of(fields: Fields) -> np.dtype[Any]:
     return np.dtype([(name, dtype) for name, (dtype, _) in fields.items()], align=True)
 
 
-def _in_lines(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The same for arrays: long records fill whole lines, so what is used and named together lies together in each."""
-    if dtype.itemsize <= _LONG_BYTES or dtype.fields is None:
-        return dtype
-    names, whole = list(dtype.fields), -(-dtype.itemsize // _LINE_BYTES) * _LINE_BYTES
-    formats, offsets = zip(*(dtype.fields[name][:2] for name in names), strict=True)
-    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": whole}, align=True)
+def _in_lines(fields: Fields) -> Fields:
+    """Long records filled up to whole lines: what is used and named together then lies together in each of an array.
+
+    The filling has names, as numpy copies records with gaps field by field.
+    """
+    size = dtype_of(fields).itemsize
+    if size <= _LONG_BYTES:
+        return fields
+    return {**fields, **{f"filling_{word}": (np.int64, 0) for word in range(-size % _LINE_BYTES // 8)}}
 
 
 def zeros(length: int, dtype: np.dtype[Any]) -> np.ndarray:
@@ -57,7 +59,7 @@ _kinds: dict[int, _Kind] = {}
 def _kind(fields: Fields) -> _Kind:
     found = _kinds.get(id(fields))
     if found is None:
-        dtype = _in_lines(dtype_of(fields))
+        dtype = dtype_of(_in_lines(fields))
         one = np.zeros(1, dtype)
         initial = tuple((name, value) for name, (_, value) in fields.items() if value != 0)
         for name, value in initial:

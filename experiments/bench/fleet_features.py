@@ -54,7 +54,7 @@ SIMPLE = ("least-loaded",)
 def measure() -> Measurement:
     """Time per request of all parts over that of the headline run."""
     headline = partial(simulate_once, poisson_requests(HEADLINE_COUNT, 40.0), llama_cluster(4))
-    headline_s, *walls_s = median_walls_s([headline, *map(run_with, PARTS)], repeats=7)
+    headline_s, *walls_s = median_walls_s([headline, *map(run_with, PARTS)], repeats=15)
     times_s = dict(zip(PARTS, walls_s, strict=True))
     per_request = times_s["all"] / COUNT / (headline_s / HEADLINE_COUNT)
     each = {name: wall_s / COUNT / (headline_s / HEADLINE_COUNT) for name, wall_s in times_s.items()}
