@@ -72,7 +72,7 @@ def run_with(part: str) -> Callable[[], object]:
 @cache
 def _arriving() -> Requests:
     classes = {"critical": 1, "standard": 2, "batch": 1}
-    return poisson_requests(COUNT, 640.0, slo_classes=classes, tenants={"a": 3, "b": 1, "c": 1})
+    return poisson_requests(COUNT, 600.0, slo_classes=classes, tenants={"a": 3, "b": 1, "c": 1})
 
 
 def _prepared(cluster: dict[str, Any], policies: dict[str, Any]) -> PreparedRun:
