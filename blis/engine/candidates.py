@@ -1,4 +1,4 @@
-"""Which instances a request may be sent to: those that are routable, decode and serve its model, found anew each time.
+"""Which instances a request may be sent to: those that are routable, decode and serve its model.
 
 Where nothing restricts (`restricts_candidates` is 0) these are all instances, listed once and for all at the start.
 Elsewhere a list stands until it is cut or an instance becomes routable or ceases to be: who asks next, for a request
@@ -13,7 +13,7 @@ from blis.engine.state import State
 from blis.engine.views import World
 from blis.foundation.roles import DECODE, ENCODE, PREFILL
 
-_ROLES = 8  # sets of roles
+_ROLES = 8  # so many sets of roles there are
 
 
 @kernel

@@ -151,9 +151,8 @@ def run_until(world: World, state: State, until_us: int) -> int:
         is_quiet = cluster[NEXT_INSTANCE] == 0 and cluster[EARLIEST_US] >= meeting_us
         if is_quiet:
             cluster[NEXT_INSTANCE] = world.settings.n_instances
-        elif (
-            world.settings.looks or meeting_us >= end_us
-        ):  # who looks at no instance may decide before they come so far
+        # Policies that look at no instance may decide before the instances have come that far.
+        elif world.settings.looks or meeting_us >= end_us:
             status = _run_instances(world, state, meeting_us)
             if status != DONE:
                 return status

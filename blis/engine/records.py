@@ -33,7 +33,7 @@ def _in_lines(fields: Fields) -> Fields:
     return {**fields, **{f"filling_{word}": (np.int64, 0) for word in range(-size % _LINE_BYTES // 8)}}
 
 
-def zeros(length: int, dtype: np.dtype[Any]) -> np.ndarray:
+def _zeros(length: int, dtype: np.dtype[Any]) -> np.ndarray:
     """So many records of zeros; long ones begin with a cache line."""
     if dtype.itemsize <= _LONG_BYTES:
         return np.zeros(length, dtype)
@@ -73,7 +73,7 @@ def records(fields: Fields, length: int) -> Records:
     kind = _kind(fields)
     if length == 0:
         return kind.none
-    array = zeros(length, kind.dtype)
+    array = _zeros(length, kind.dtype)
     if length <= _FEW:
         array[:] = kind.first
     else:  # zeros cost nothing until they are touched

@@ -340,10 +340,18 @@ def _first_signals(instances: Records, settings: Records) -> Records:
     return signals
 
 
+def _in_odd_lines(entries: int) -> int:
+    """At least so many int64 entries, which fill an odd number of cache lines.
+
+    In rows of an even power of two lines the first entries of all rows, which are read most, would share two places of
+    the cache, and chase each other out.
+    """
+    lines = -(-entries // 8) | 1
+    return 8 * lines
+
+
 def _new_batches(m: int, largest_batch: int, block_size_tokens: int) -> Batches:
-    # Rows of an odd number of cache lines: of an even power of two the first entries of all, which are read most, would
-    # share two places in the cache, and chase each other out.
-    once, twice = (8 * (-(-length // 8) | 1) for length in (largest_batch, 2 * largest_batch))
+    once, twice = _in_odd_lines(largest_batch), _in_odd_lines(2 * largest_batch)
     return Batches(
         members=np.empty((m, once), np.int64),
         prefilling=np.empty((m, once), np.int64),

@@ -17,7 +17,7 @@ from blis.engine.reference import Reference
 _RESULTS = 2  #: arguments before those of the function itself, by numba's convention for calls
 
 
-class _UnaliasedLower(Lower):  # type: ignore[misc]
+class _UnaliasedLower(Lower):
     """numba's translation of a function, with what is known of its references."""
 
     def setup_function(self, fndesc: Any) -> None:
@@ -41,7 +41,7 @@ def _width(argument: Any) -> int:
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class UnaliasedLowering(BaseNativeLowering):  # type: ignore[misc]
+class UnaliasedLowering(BaseNativeLowering):
     """numba's last pass, which makes LLVM code of a function."""
 
     _name = "unaliased_lowering"
