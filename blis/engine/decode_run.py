@@ -10,6 +10,7 @@ from blis.engine.codes import INSTANCE, NO_TRACE, NOW_US
 from blis.engine.keeping import evict_lowest
 from blis.engine.line import NOWHERE, Line, certain_us
 from blis.engine.observation import sample_decodes
+from blis.engine.prefetch import prefetch_request
 from blis.engine.room import most_tier_runs
 from blis.engine.sent_prompts import hear_of_step
 from blis.engine.state import LOG_ENTRIES, State
@@ -94,6 +95,8 @@ def run_decodes(world: World, state: State, instance: int, until_us: int) -> int
         instances.step_number[instance] = number - 1
         instances.next_step_us[instance] = now_us
         instances.busy_until_us[instance] = begin_us
+        if number == last:
+            prefetch_request(world, state, state.batches.finish_request[instance, 0])
         if is_ahead:
             instances.steps_under_way[instance] = 2
             instances.fills_are_due[instance] = 1

@@ -10,6 +10,7 @@ exactly; a step takes at least as long as the smallest one, because no latency m
 from blis.engine._jit import kernel
 from blis.engine.codes import ARRIVAL_ROOT, NEVER_US, NEXT_FIXED
 from blis.engine.heap import AS_QUEUED, meld, without_root
+from blis.engine.prefetch import prefetch_request
 from blis.engine.state import State
 from blis.engine.views import World
 
@@ -61,6 +62,7 @@ def remove_arrival(world: World, state: State, request: int) -> None:
         cluster[ARRIVAL_ROOT] = without_root(AS_QUEUED, world.workload, state.requests, request)
     else:
         cluster[NEXT_FIXED] += 1
+        prefetch_request(world, state, cluster[NEXT_FIXED] + 1)
 
 
 @kernel

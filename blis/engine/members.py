@@ -131,20 +131,15 @@ def begin_decode(world: World, state: State, instance: int, request: int) -> Non
 
 @kernel
 def remove_from_batch(state: State, instance: int, request: int) -> None:
-    """Take a request out of the batch's order, found by its rank."""
+    """Take a request out of the batch's order."""
     batch = state.batches.members[instance]
-    size = state.instances.running_requests[instance]
-    low, high = 0, size - 1
-    rank = state.requests.batch_rank[request]
-    while low < high:
-        middle = (low + high) >> 1
-        if state.requests.batch_rank[batch[middle]] < rank:
-            low = middle + 1
-        else:
-            high = middle
-    for place in range(low, size - 1):
-        batch[place] = batch[place + 1]
-    state.instances.running_requests[instance] = size - 1
+    last = state.instances.running_requests[instance] - 1
+    place = 0
+    while batch[place] != request:
+        place += 1
+    for later in range(place, last):
+        batch[later] = batch[later + 1]
+    state.instances.running_requests[instance] = last
 
 
 @kernel

@@ -12,6 +12,7 @@ Fields = Mapping[str, tuple[type, Any]]  #: name -> type and initial value
 
 #: Up to so many records are written whole: naming their fields one by one takes longer.
 _FEW = 64
+_CACHED = 1024  #: so many the processor's cache holds while field after field of them is written
 
 _LINE_BYTES = 64  #: of a cache
 _LONG_BYTES = 4 * _LINE_BYTES  #: records of more have their place in lines
@@ -76,7 +77,9 @@ def records(fields: Fields, length: int) -> Records:
     array = _zeros(length, kind.dtype)
     if length <= _FEW:
         array[:] = kind.first
-    else:  # zeros cost nothing until they are touched
-        for name, initial in kind.initial:
-            array[name] = initial
+    elif kind.initial:  # zeros cost nothing until they are touched
+        for begin in range(0, length, _CACHED):
+            some = array[begin : begin + _CACHED]
+            for name, initial in kind.initial:
+                some[name] = initial
     return array.view(np.recarray)
