@@ -168,7 +168,7 @@ def _lora(case: Case, index: int) -> LoraCosts:
 
 
 def _kv_tiers(case: Case) -> KvTiers | None:
-    """Tiers to which writing takes no time."""
+    """Tiers, with blocks of 1,000 bytes; writing back takes no time."""
     given = case.get("kv_tiers")
     if given is None:
         return None
@@ -176,8 +176,8 @@ def _kv_tiers(case: Case) -> KvTiers | None:
         {
             "capacity_blocks": tier["capacity"],
             "eviction": tier["eviction"],
-            "read_gb_per_s": 1 / tier["block_us"],  # of blocks of 1,000 bytes
-            "write_gb_per_s": 1e8,
+            "read_gb_per_s": 1 / tier["block_us"],
+            "write_gb_per_s": 1 / tier["write_us"] if tier["write_us"] else 1e8,
             "shared": tier["shared"],
         }
         for tier in given["tiers"]

@@ -89,6 +89,9 @@ class Simulator:
             event = heapq.heappop(self.events)
             if horizon_us is not None and event.time_us > horizon_us:
                 break
+            for instance in self.instances:
+                if instance.pool.tiers is not None:
+                    instance.pool.tiers.now = event.time_us
             if event.kind in ("sweep", "cycle"):
                 self._serve_gateway(event)
             elif event.place == 0:

@@ -136,7 +136,7 @@ class BlockPool:
         """
         if self.tiers is not None:
             contents = [block.content for block in request.blocks[: request.n_keyed]]
-            self.tiers.note_given_back(request, contents, self.block_size)
+            self.tiers.note_given_back(request, contents, self.block_size, may_return=is_loss)
         request.may_look_again |= is_loss
         above: Block | None = None
         for place in reversed(range(len(request.blocks))):

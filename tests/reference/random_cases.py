@@ -74,6 +74,8 @@ def random_tiers(random: Random, case: dict[str, Any], rows: list[dict[str, Any]
     tiers = [_tier(random, largest) for _ in range(random.choice((1, 1, 2, 2, 3)))]
     tiers[-1]["shared"] = random.random() < 0.5
     write, placement = random.choice((("through", "inclusive"), ("back", "inclusive"), ("back", "exclusive")))
+    if write == "through":
+        tiers = [tier | {"write_us": random.choice((0, 1, 3, 25, 400))} for tier in tiers]
     return {
         "kv_tiers": {
             "tiers": tiers,
@@ -91,6 +93,7 @@ def _tier(random: Random, largest_blocks: int) -> dict[str, Any]:
     """A tier that is full at once, soon or never."""
     return {
         "block_us": random.choice((1, 2, 4, 25)),
+        "write_us": 0,
         "capacity": random.choice((1, 2, 5, largest_blocks, 2 * largest_blocks + random.randint(0, 9), 2**30)),
         "eviction": random.choice(("lru", "lru", "arc")),
         "shared": False,
