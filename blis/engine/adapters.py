@@ -84,14 +84,23 @@ def leave_adapter(world: World, state: State, instance: int, request: int) -> bo
 
 
 @kernel
+def loading_us(world: World, state: State, instance: int, place: int) -> int:
+    """How long an adapter takes to its slot from where it lies."""
+    lies = state.adapters.residents.lies[place]
+    if lies == ON_GPU:
+        return 0
+    from_disk_us = world.limits.lora_disk_load_us[instance] if lies == NOWHERE else 0
+    return world.limits.lora_host_load_us[instance] + from_disk_us
+
+
+@kernel
 def _load(world: World, state: State, instance: int, place: int) -> int:
     """Give an adapter a slot, after making room for it; return how long that takes."""
     holders, residents, limits = state.adapters.holders, state.adapters.residents, world.limits
-    load_us = limits.lora_host_load_us[instance]
+    load_us = loading_us(world, state, instance, place)
     if residents.lies[place] == NOWHERE:
         if holders.on_host[instance] >= limits.max_cpu_loras[instance]:
             _forget_oldest(state, instance)
-        load_us += limits.lora_disk_load_us[instance]
         holders.on_host[instance] += 1
         holders.disk_loads[instance] += 1
     else:

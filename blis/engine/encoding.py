@@ -13,7 +13,7 @@ request needs again.
 
 import math
 
-from blis.engine._jit import kernel
+from blis.engine._jit import kernel, seldom_kernel
 from blis.engine.codes import ENCODER_TOKENS
 from blis.engine.state import State
 from blis.engine.views import World
@@ -32,6 +32,14 @@ def _media_before(world: World, request: int, position: int) -> int:
     table = world.workload.table
     prompt = table.input_tokens[request]
     return table.encoder_tokens[request] * min(position, prompt) // prompt
+
+
+@seldom_kernel
+def expected_encoder_us(world: World, state: State, instance: int, request: int, cached_tokens: int) -> int:
+    """How long one pass takes over what nobody has encoded of a prompt, behind tokens that are in the cache."""
+    encoded = max(state.encoding.requests.encoded_tokens[request], _media_before(world, request, cached_tokens))
+    tokens = world.workload.table.encoder_tokens[request] - encoded
+    return encoder_us(world, instance, tokens) if tokens > 0 else 0
 
 
 @kernel

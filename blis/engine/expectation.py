@@ -5,21 +5,28 @@ instance as it is, never a true output length:
 
     expected TTFT = until the first end of a step at which the request is in the queue
                   + waiting for room, where a request slot or blocks are lacking
+                  + its adapter, from where it lies to the GPU, and what computing with it takes longer
+                  + a pass of the encoder over what has not been encoded of its media
                   + steps that compute the prompts ahead of it and its own uncached tokens, at the full token budget
                   + the fixed time of an output token
 
-Each step is priced by the instance's own latency model, with its present decodes in the batch. Prompts that wait are
-taken to be cached as well as those before them were. Room comes with completions, one every (step time x mean
-output / batch size), by the outputs of requests that have completed.
+What tiers beneath the GPU have of its prompt is taken to be loaded before anything is computed, if that is sooner. Each
+is priced by the instance's own latency model, with its present decodes in the batch. Prompts that wait are taken to be
+cached as well as those before them were. Room comes with completions, one every (step time x mean output / batch size),
+by the outputs of requests that have completed.
 """
 
 import numpy as np
 
-from blis.engine._jit import kernel
+from blis.engine._jit import kernel, seldom_kernel
+from blis.engine.adapters import adapter_place, loading_us, overhead_us
 from blis.engine.batch_sums import BatchSums
+from blis.engine.encoding import expected_encoder_us
 from blis.engine.holding import cached_prefix
 from blis.engine.records import Records
+from blis.engine.sequence import shared_prompt_blocks
 from blis.engine.state import State
+from blis.engine.tier_places import count_prompt_by_tier, counted_end_us
 from blis.engine.views import TIMES_STEP, World, step_time_at
 
 
@@ -54,20 +61,53 @@ def expected_ttft_us(
     cached = cached_blocks * size
     queueing_us = limits.queueing_us[instance] + limits.queueing_us_per_token[instance] * prompt
     start_us = _next_step_us(instances, instance, now_us, queueing_us)
+    start_us += _room_us(world, state, instance, prompt - cached, mean_output)
+    if world.settings.has_adapters:
+        start_us += _adapter_us(world, state, instance, request, prompt - cached)
     ahead = _tokens_ahead(world, state, instance)
-    return (
-        start_us
-        + _room_us(world, state, instance, prompt - cached, mean_output)
-        + prefill_us(
-            world,
-            instance,
-            ahead + prompt - cached,
-            cached,
-            instances.decode_requests[instance],
-            instances.decode_context_tokens[instance],
-        )
-        + limits.output_token_us[instance]
-    )
+    computed_us = _computed_us(world, state, instance, request, ahead, cached)
+    if world.settings.n_tiers > 0:
+        blocks, load_us = _tiered(world, state, instance, request, cached_blocks, now_us)
+        if blocks > 0:
+            loaded_us = load_us + _computed_us(world, state, instance, request, ahead, cached + blocks * size)
+            computed_us = min(computed_us, loaded_us)
+    return start_us + computed_us + limits.output_token_us[instance]
+
+
+@kernel
+def _computed_us(world: World, state: State, instance: int, request: int, ahead: int, cached: int) -> float:
+    """Time to compute so many prompt tokens and the request's uncached ones, beside the present decodes."""
+    instances, tokens = state.instances, ahead + world.workload.table.input_tokens[request] - cached
+    decodes, context = instances.decode_requests[instance], instances.decode_context_tokens[instance]
+    encoder_us = 0
+    if world.settings.has_encoder:
+        encoder_us = expected_encoder_us(world, state, instance, request, cached)
+    return encoder_us + prefill_us(world, instance, tokens, cached, decodes, context)
+
+
+@seldom_kernel
+def _tiered(
+    world: World, state: State, instance: int, request: int, cached_blocks: int, now_us: int
+) -> tuple[int, float]:
+    """How many blocks of the prompt tiers have behind those in the cache, and how long it takes to load them."""
+    prompt = world.workload.table.input_tokens[request]
+    last = min(shared_prompt_blocks(world, request), (prompt - 1) // world.settings.block_size_tokens)
+    if not world.limits.prefix_caching[instance]:
+        return 0, 0.0
+    blocks = count_prompt_by_tier(world, state, instance, request, cached_blocks, last)
+    return blocks, float(counted_end_us(world, state, instance, now_us) - now_us)
+
+
+@seldom_kernel
+def _adapter_us(world: World, state: State, instance: int, request: int, tokens: int) -> float:
+    """How long the request's adapter takes to the GPU, and by how much so many tokens take longer with it."""
+    place = adapter_place(world, instance, request)
+    if place < 0:
+        return 0.0
+    extra_us = float(loading_us(world, state, instance, place) + overhead_us(world, state, instance, tokens))
+    if state.adapters.residents.running_requests[place] == 0:  # it will be one more in use
+        extra_us += world.limits.lora_adapter_us[instance]
+    return extra_us
 
 
 @kernel

@@ -7,7 +7,7 @@ whichever tiers they come, they come at the same time, each tier's by its own ch
 
 from blis.engine._jit import kernel, seldom_kernel
 from blis.engine.batch_sums import BatchSums
-from blis.engine.channels import READ, channel_of, transfer, transfer_end_us
+from blis.engine.channels import READ, channel_of, transfer
 from blis.engine.codes import FOUND_PARTS, LOADED_US, NOW_US
 from blis.engine.free_blocks import take_blocks
 from blis.engine.holding import store_tokens
@@ -16,7 +16,7 @@ from blis.engine.sequence import segment_at, segment_before, shared_blocks
 from blis.engine.state import MOST_TIERS, State
 from blis.engine.step_end import start_us
 from blis.engine.tier_eviction import used_list
-from blis.engine.tier_places import device_of, is_shared, nearest_tier
+from blis.engine.tier_places import counted_end_us, device_of, is_shared, nearest_tier
 from blis.engine.tier_store import identity_of, ready_us, take_out, use
 from blis.engine.views import LOADS, TIERING, TIMES_STEP, TieringView, World, load_at, step_time_at
 
@@ -113,12 +113,7 @@ def _count_by_tier(world: World, state: State, instance: int, first: int, blocks
         counts[hits[part, 0]] += end - place
         place = end
         part += 1
-    end_us = now_us
-    for tier in range(world.settings.n_tiers):
-        if counts[tier] > 0:
-            channel = channel_of(device_of(world, state, tier, instance), READ)
-            end_us = max(end_us, transfer_end_us(state.tiers.channels, channel, counts[tier], now_us))
-    return end_us
+    return counted_end_us(world, state, instance, now_us)
 
 
 @kernel

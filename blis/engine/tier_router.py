@@ -8,7 +8,7 @@ from blis.engine._jit import kernel, seldom_kernel
 from blis.engine.codes import N_CANDIDATES
 from blis.engine.sequence import shared_prompt_blocks
 from blis.engine.state import State
-from blis.engine.tier_places import device_of, nearest_tier
+from blis.engine.tier_places import count_prompt_by_tier, device_of
 from blis.engine.views import World
 
 _PERMILLE = 1000.0
@@ -25,16 +25,9 @@ def count_tiered(world: World, state: State, request: int) -> None:
 @kernel
 def _worth(world: World, state: State, instance: int, request: int, first: int) -> float:
     """Blocks of the prompt from place `first` on that tiers have, one after the other, times their credits."""
-    workload, known = world.workload, shared_prompt_blocks(world, request)
-    place, worth = first, 0.0
-    for entry in range(workload.segment_offsets[request], workload.segment_offsets[request + 1]):
-        segment = workload.segments[entry]
-        end = min(workload.segment_end[segment], known)
-        while place < end:
-            tier, reached = nearest_tier(world, state, instance, segment, place, end)
-            if reached == place:
-                return worth
-            device = device_of(world, state, tier, instance)
-            worth += (reached - place) * state.tiers.devices.credit_permille[device] / _PERMILLE
-            place = reached
-    return worth
+    count_prompt_by_tier(world, state, instance, request, first, shared_prompt_blocks(world, request))
+    permille = 0
+    for tier in range(world.settings.n_tiers):
+        credit = state.tiers.devices.credit_permille[device_of(world, state, tier, instance)]
+        permille += state.scratch.tier_counts[tier] * credit
+    return permille / _PERMILLE

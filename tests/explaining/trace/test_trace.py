@@ -98,6 +98,54 @@ def test_the_reference_model_is_exact_for_an_idle_instance():
     np.testing.assert_allclose(routings.expected_ttft_us, result.outcome.requests.ttft_us[routings.request], atol=1)
 
 
+@pytest.mark.parametrize(
+    ("device", "is_loaded"), [("cpu-pcie5", True), ({"read_gb_per_s": 0.5, "write_gb_per_s": 10}, False)]
+)
+def test_the_reference_model_is_exact_for_an_idle_instance_with_tiers(device, is_loaded):
+    """What is found beneath the GPU is loaded, or computed again where a slow tier is slower than that."""
+    tier = {"capacity_gb": 100} | (device if isinstance(device, dict) else {"device": device})
+    cluster = {**CLUSTER, "kv_blocks": 100, "kv_tiers": {"tiers": [tier]}}
+    workload = {**WORKLOAD, "rate": 0.02, "num_requests": 50, "prefix_share": 0.9, "prefix_groups": 6}
+    lengths = {"prompt_tokens_mean": 600, "prompt_tokens_max": 900, "output_tokens_mean": 10, "output_tokens_max": 20}
+    policies = {"tiering": "break-even", "routing": "round-robin"}
+    quiet = Scenario.from_mapping({"cluster": cluster, "workload": workload | lengths, "policies": policies})
+
+    result = simulate(quiet, 1, trace="summary")
+
+    assert result.outcome.tiers is not None
+    assert (result.outcome.tiers.devices.loaded_blocks.sum() > 100) == is_loaded
+    routings = result.trace.routings
+    np.testing.assert_allclose(routings.expected_ttft_us, result.outcome.requests.ttft_us[routings.request], atol=1)
+
+
+def test_the_reference_model_is_exact_for_an_idle_instance_with_adapters():
+    costs = {"host_load_ms": 10, "disk_load_ms": 200, "step_us": 900, "adapter_us": 25, "token_us": 6}
+    cluster = {**CLUSTER, "instances": 1, "lora": {"max_loras": 1, "max_cpu_loras": 2, **costs}}
+    workload = {**WORKLOAD, "rate": 0.02, "num_requests": 50, "adapters": {"": 1, "a": 2, "b": 1, "c": 1}}
+    lengths = {"output_tokens_mean": 10, "output_tokens_max": 20}
+    quiet = Scenario.from_mapping({"cluster": cluster, "workload": workload | lengths})
+
+    result = simulate(quiet, 1, trace="summary")
+
+    routings, ttft_us = result.trace.routings, result.outcome.requests.ttft_us
+    assert 0 < (ttft_us > 200_000).sum() < len(ttft_us), "some are loaded from disk, some are there"
+    np.testing.assert_allclose(routings.expected_ttft_us, ttft_us[routings.request], atol=1)
+
+
+def test_the_reference_model_is_exact_for_an_idle_instance_that_encodes_pictures():
+    busy = read_scenario("epd-pictures").mapping()
+    workload = {**busy["workload"], "rate": 0.02, "num_requests": 50}
+    cluster = {**busy["cluster"], "instances": 1, "step_token_budget": 20_000}  # each prompt is one step
+    quiet = {**busy, "cluster": cluster, "workload": workload}
+
+    result = simulate(Scenario.from_mapping(quiet), 1, trace="summary")
+
+    assert result.outcome.encoding is not None
+    routings = result.trace.routings
+    happened_us = result.outcome.requests.ttft_us[routings.request]
+    np.testing.assert_allclose(routings.expected_ttft_us, happened_us, rtol=1e-4)  # some others decode beside
+
+
 def test_waiting_prompts_that_are_cached_need_little_room() -> None:
     """Prompts that share most of their tokens wait for a small memory: counted whole they would not fit for minutes."""
     mapping = {**read_scenario("session-thrash").mapping(), "policies": {"routing": "least-loaded"}}
