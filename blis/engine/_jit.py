@@ -67,7 +67,7 @@ def _has_disk_cache() -> bool:
     except OSError as error:
         got = "none" if folder is None else repr(str(folder.parent))
         print(
-            "warning: compiled kernels are not kept, so every process spends 20 seconds on them: their folder must "
+            "warning: compiled kernels are not kept, so every process spends a minute on them: their folder must "
             f"be writable; got {got} ({error.strerror or error}). Set BLIS_CACHE_DIR.",
             file=sys.stderr,
         )

@@ -43,7 +43,7 @@ from blis.engine.live import is_live
 from blis.engine.meeting import run_by_time
 from blis.engine.patience import next_giving_up_us
 from blis.engine.records import Records
-from blis.engine.reference import by_reference
+from blis.engine.reference import address_of, by_reference, call_at, value_of
 from blis.engine.request_fields import WORKLOAD_COLUMNS, workload_table
 from blis.engine.routing import find_next_routing, route_next
 from blis.engine.setting_fields import KNOWN, SETTING_NAMES, has_known_settings, setting_record
@@ -219,6 +219,19 @@ def _run_kernel(
     return run_until(world, by_reference(state), until_us)
 
 
+@kernel
+def run_at(loop: Any, world: World, state: State, until_us: int) -> int:
+    """The same by its address: what calls it is compiled without it."""
+    given = value_of(world)
+    return call_at(
+        loop,
+        (
+            given.workload, given.settings, given.limits, given.answers, given.parameters, given.memory,
+            given.coefficients, value_of(state), until_us,
+        ),
+    )  # fmt: skip
+
+
 def sample_arguments(is_plain: bool) -> tuple[Any, ...]:
     """Arguments of the right types, so that signatures cannot drift from the records."""
     whole = np.zeros(1, np.int64)
@@ -236,7 +249,12 @@ def compiled_loop(settings: Records) -> Callable[..., int]:
 
     Its arguments are those of `_run_kernel`. There are two: for runs whose settings are all known, and for all others.
     """
-    return _compiled_loop(has_known_settings(settings))
+    return _entry(has_known_settings(settings))
+
+
+def loop_address(settings: Records) -> Any:
+    """Where the machine code of the loop lies, for `run_at`."""
+    return address_of(_compiled_loop(has_known_settings(settings)))
 
 
 def compile_loops() -> None:
@@ -246,6 +264,10 @@ def compile_loops() -> None:
 
 
 @cache
+def _entry(is_plain: bool) -> Callable[..., int]:
+    return entry_point(_compiled_loop(is_plain))
+
+
+@cache
 def _compiled_loop(is_plain: bool) -> Callable[..., int]:
-    loop = compiled(numba.types.int64(*map(numba.typeof, sample_arguments(is_plain))), _run_kernel)
-    return entry_point(loop)
+    return compiled(numba.types.int64(*map(numba.typeof, sample_arguments(is_plain))), _run_kernel)

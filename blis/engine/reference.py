@@ -79,6 +79,17 @@ def _lower_attribute(context: Any, builder: Any, reference: Reference, value: An
     return impl_ret_borrowed(context, builder, field, builder.load(place))
 
 
+@intrinsic
+def _read(typing_context: Any, reference: Any) -> Any:
+    """The named tuple behind a reference, by value."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = context.get_value_type(signature.args[0].target)
+        return builder.load(builder.bitcast(arguments[0], kind.as_pointer()))
+
+    return reference.target(reference), generate
+
+
 def setter_of(name: str) -> Any:
     """An intrinsic that writes a field of the named tuple behind a reference, which whoever made it must allow."""
 
@@ -119,6 +130,28 @@ def _caller_of(signature: Any) -> Any:
     return function_at
 
 
+@intrinsic
+def _call(typing_context: Any, address: Any, arguments: Any) -> Any:
+    """Call a function by its address that was compiled for exactly these types, and returns an int64."""
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        kinds = tuple(signature.args[1])
+        values = cgutils.unpack_tuple(builder, given[1], len(kinds))
+        kind = context.call_conv.get_function_type(types.int64, kinds)
+        function = builder.inttoptr(given[0], kind.as_pointer())
+        status, result = context.call_conv.call_function(builder, function, types.int64, kinds, values)
+        with cgutils.if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        return result
+
+    return types.int64(types.int64, arguments), generate
+
+
+def _call_itself(function: Any, arguments: Any) -> Any:
+    """Call a function: what its address is without the compiler."""
+    return function(*arguments)
+
+
 def caller_of(signature: Any) -> Any:
     """A function from the address of a compiled function of `signature` to that function."""
     return _same if config.DISABLE_JIT else _caller_of(signature)
@@ -133,3 +166,5 @@ def address_of(function: Any) -> Any:
 
 
 by_reference = _same if config.DISABLE_JIT else _refer
+value_of = _same if config.DISABLE_JIT else _read
+call_at = _call_itself if config.DISABLE_JIT else _call

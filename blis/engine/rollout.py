@@ -43,9 +43,9 @@ from blis.engine.effects import (
     since_arrival,
 )
 from blis.engine.expectation import cached_prompt_blocks, expected_ttft_us, mean_output_tokens
-from blis.engine.loop import run_until, sample_arguments
+from blis.engine.loop import run_at, sample_arguments
 from blis.engine.records import Records, records
-from blis.engine.reference import by_reference
+from blis.engine.reference import by_reference, value_of
 from blis.engine.setting_fields import has_known_settings
 from blis.engine.state import State, Workload
 from blis.engine.views import World
@@ -170,10 +170,14 @@ def _rollouts(
     alternatives: Any,
     cursor: Any,
     horizon_us: int,
+    loop: Any,
 ) -> int:
     branched = by_reference(
-        World(world.workload, world.settings, world.limits, world.answers, world.parameters, memory, world.coefficients)
-    )
+        World(
+            value_of(world.workload), world.settings, world.limits, world.answers, world.parameters, memory,
+            world.coefficients,
+        )
+    )  # fmt: skip
     cluster, since = base.scratch.cluster, cursor[_SINCE]
     while cursor[AT_DECISION] < plan.shape[0]:
         decision = cursor[AT_DECISION]
@@ -183,7 +187,7 @@ def _rollouts(
                 if cluster[IS_DECIDED] == 0 and cluster[STOP_AT_ROUTING] < 0 and cluster[STOP_AT_ADMISSION] < 0:
                     _ask_to_stop(base, plan, decision)
                 cursor[IS_BRANCH] = 0
-                status = run_until(world, base, NEVER_US)
+                status = run_at(loop, world, base, NEVER_US)
                 if status not in (AT_ADMISSION, AT_ROUTING) or not _is_stopped(cluster):
                     return status
             cursor[_N_ALTERNATIVES] = _list_alternatives(
@@ -216,14 +220,14 @@ def _rollouts(
                 branch.scratch.cluster[SECOND_LIVE] = rollout.alternative + 1
             cursor[_PHASE] = _UNTIL_LEFT
         if cursor[_PHASE] == _UNTIL_LEFT:
-            status = run_until(branched, branch, NEVER_US)
+            status = run_at(loop, branched, branch, NEVER_US)
             if status != DONE and status != LEFT:
                 return status
             branch.scratch.cluster[WATCHED] = -1
             real_us = left_us(facts, request, rollout.clock_us)
             rollout.until_us = max(left_us(branch.requests, request, rollout.clock_us), real_us) + horizon_us
             cursor[_PHASE] = _UNTIL_HORIZON
-        status = run_until(branched, branch, rollout.until_us + 1)
+        status = run_at(loop, branched, branch, rollout.until_us + 1)
         if status != DONE:
             return status
         if branch.scratch.cluster[FIRST_LIVE] > 0 and not is_routed_alike(branch, facts, since[FIRST_ROW], request):
@@ -258,15 +262,16 @@ def _rollouts_kernel(
     alternatives: Any,
     cursor: Any,
     horizon_us: int,
+    loop: Any,
 ) -> int:
     """Try the planned decisions otherwise, from where `cursor` stands; return DONE, or why it stopped.
 
-    `cursor[IS_BRANCH]` tells which of the two simulations a stop belongs to.
+    `cursor[IS_BRANCH]` tells which of the two simulations a stop belongs to, `loop` is `loop.loop_address` of both.
     """
     world = by_reference(World(workload, settings, limits, answers, parameters, memory, coefficients))
     return _rollouts(
         world, branch_memory, by_reference(base), by_reference(branch), facts, plan, rollouts, alternatives, cursor,
-        horizon_us,
+        horizon_us, loop,
     )  # fmt: skip
 
 
@@ -287,6 +292,6 @@ def _compiled_rollouts(is_plain: bool) -> Callable[..., int]:
     vector = np.zeros(1, np.int64)
     sample = (
         workload, settings, limits, addresses, matrix, matrix, coefficients, state, matrix, state, state.requests,
-        new_plan([0], [0]), new_rollouts(1), vector, new_cursor(), 0,
+        new_plan([0], [0]), new_rollouts(1), vector, new_cursor(), 0, 0,
     )  # fmt: skip
     return entry_point(compiled(numba.types.int64(*map(numba.typeof, sample)), _rollouts_kernel))

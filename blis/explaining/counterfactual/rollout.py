@@ -9,7 +9,7 @@ import numpy as np
 
 from blis.engine import codes
 from blis.engine.growth import grown, with_room_of
-from blis.engine.loop import compiled_loop
+from blis.engine.loop import loop_address
 from blis.engine.records import Records
 from blis.engine.rollout import (
     ADMISSION_DECISION,
@@ -88,7 +88,7 @@ def try_plan(finished: Simulation, plan: Records, sampling: Sampling) -> Records
     """Try the planned decisions, in equal parts on all cores; the result does not depend on their number."""
     if not len(plan):
         return new_rollouts(0)
-    compiled_loop(finished.settings), compiled_rollouts(finished.settings)
+    loop_address(finished.settings), compiled_rollouts(finished.settings)  # before there are threads
     parts = np.array_split(np.arange(len(plan)), min(os.cpu_count() or 1, len(plan)))
 
     cursors = [new_cursor() for _ in parts]
@@ -119,7 +119,7 @@ def _try_part(base: Simulation, finished: Simulation, plan: Records, sampling: S
             status = kernel(
                 base.workload, base.settings, prepared.limits, prepared.answers, prepared.parameters, base.memory,
                 prepared.coefficients, base.state, branch.memory, branch.state, finished.state.requests, plan, found,
-                alternatives, cursor, round(sampling.horizon_s * US_PER_S),
+                alternatives, cursor, round(sampling.horizon_s * US_PER_S), loop_address(base.settings),
             )  # fmt: skip
         except Exception as error:
             base.blame(error)
