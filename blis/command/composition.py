@@ -1,6 +1,7 @@
 """Runs a task on what Hydra composes from a command line, and turns whatever happens into an exit status."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -14,6 +15,9 @@ from blis.foundation.checks import nearest
 from blis.foundation.errors import ConfigError
 from blis.foundation.files import conf_folder
 from blis.foundation.words import shown
+
+_MERGED = re.compile(r"Error merging override [+]*(?P<key>[^=]+)=(?P<value>.*)", re.DOTALL)
+_NO_NUMBER = re.compile(r"invalid literal for int\(\) with base 10: (.*)", re.DOTALL)
 
 
 def command(
@@ -199,11 +203,27 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, EXPECTED):
         return None
     cause = error.__cause__
+    merged = _MERGED.match(str(error))
+    if merged and isinstance(cause, OmegaConfBaseException):
+        return _not_merged(merged["key"], merged["value"], cause)
+    if isinstance(error, ValueError) and (word := _NO_NUMBER.match(str(error))):
+        return f"a part of a list is named by its place, from 0; got {word[1]}."
     more = f" {cause}" if cause is not None and str(cause) not in str(error) else ""
     told = f"{error}{more}".partition("\nSee https://hydra.cc")[0]
     if isinstance(error, HydraException | OmegaConfBaseException):
         return told
     return f"the configuration cannot be composed: {told or type(error).__name__}"
+
+
+def _not_merged(key: str, value: str, cause: Any) -> str:
+    """Why a value cannot go where the command line says."""
+    reason = str(cause).partition("\n")[0]
+    if reason == "list index out of range":
+        return f"{key} must be of an entry that is there; got {cause.full_key}, and the list ends before."
+    if reason == "Cannot merge DictConfig with ListConfig":
+        wanted = "a list" if cause.object_type is list else "a mapping of keys to values"
+        return f"{key} must be {wanted}; got {shown(value)}."
+    return f"{key} cannot be {shown(value)}: {reason}"
 
 
 def _unknown_file(wanted: str, options: list[str]) -> str:

@@ -50,6 +50,12 @@ WRONG = {
     "routing=weighted-legacy routing.cache_weight=0 routing.load_weight=0": "cache_weight + load_weight must be > 0",
     "admission=token-bucket admission.capacity_tokens=0": "admission.capacity_tokens must be a finite number in [1,",
     "priority=program priority.formula='age_us +'": "needs 2 values; got 1",
+    # a value where another kind of value belongs, or nothing is
+    "cluster=gateway cluster.gateway=[1]": "cluster.gateway must be a mapping of keys to values; got '[1]'",
+    "cluster=gateway cluster.gateway.bands=[]": "cluster.gateway.bands must be a mapping of keys to values; got '[]'",
+    "cluster=tiered cluster.kv_tiers.tiers={a:1}": "cluster.kv_tiers.tiers must be a list; got '{a:1}'",
+    "cluster=tiered cluster.kv_tiers.tiers.7.shared=true": "of an entry that is there; got cluster.kv_tiers.tiers[7]",
+    "cluster=tiered cluster.kv_tiers.tiers.x=3": "a part of a list is named by its place, from 0; got 'x'",
     # bundles
     "policies=nosuch.yaml": "policies must be the path of a file; there is none at 'nosuch.yaml'",
     "policies=empty.yaml": "empty.yaml must be a policy bundle with 'version: 1'; it is empty",
