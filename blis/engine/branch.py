@@ -94,6 +94,7 @@ def rejoin(world: World, memory: Any, base: State, branch: State, since: Any) ->
         _copy_vector(base.encoding.places, branch.encoding.places)
         for instance in range(world.settings.n_instances):
             branch.encoding.instances[instance] = base.encoding.instances[instance]
+    _copy_vector(base.gateway.places, branch.gateway.places)  # who gave up is counted there without a gateway, too
     if world.settings.has_gateway:
         _copy_gateway(base, branch)
     if world.settings.cache_signal_delay_us > 0:
@@ -171,7 +172,6 @@ def _copy_adapters(base: State, branch: State) -> None:
 
 @kernel
 def _copy_gateway(base: State, branch: State) -> None:
-    _copy_vector(base.gateway.places, branch.gateway.places)
     _copy_vector(base.gateway.in_flight_tokens, branch.gateway.in_flight_tokens)
     for flow in range(base.gateway.flows.shape[0]):
         branch.gateway.flows[flow] = base.gateway.flows[flow]

@@ -11,9 +11,9 @@ instance as it is, never a true output length:
                   + the fixed time of an output token
 
 What tiers beneath the GPU have of its prompt is taken to be loaded before anything is computed, if that is sooner. Each
-is priced by the instance's own latency model, with its present decodes in the batch. Prompts that wait are taken to be
-cached as well as those before them were. Room comes with completions, one every (step time x mean output / batch size),
-by the outputs of requests that have completed.
+step is priced by the instance's own latency model, with its present decodes in the batch. Prompts that wait are taken
+to be cached as well as those before them were. Room comes with completions, one every (step time x mean output / batch
+size), by the outputs of requests that have completed.
 """
 
 import numpy as np

@@ -159,6 +159,15 @@ def _list_alternatives(world: World, base: State, plan: Records, decision: int, 
 
 
 @kernel
+def _note_latencies(branch: State, facts: Records, rollout: Records, request: int) -> None:
+    """What became of the request in the other future, and what really did."""
+    rollout.ttft_us = since_arrival(branch.requests, request, branch.requests.first_token_us[request])
+    rollout.e2e_us = since_arrival(branch.requests, request, branch.requests.finished_us[request])
+    rollout.real_ttft_us = since_arrival(facts, request, facts.first_token_us[request])
+    rollout.real_e2e_us = since_arrival(facts, request, facts.finished_us[request])
+
+
+@kernel
 def _rollouts(
     world: World,
     memory: Any,
@@ -235,10 +244,7 @@ def _rollouts(
             cursor[_PHASE] = _BRANCHING
             continue
         compare(world, branch, facts, rollout, since[FIRST_ROW], rollout.until_us)
-        rollout.ttft_us = since_arrival(branch.requests, request, branch.requests.first_token_us[request])
-        rollout.e2e_us = since_arrival(branch.requests, request, branch.requests.finished_us[request])
-        rollout.real_ttft_us = since_arrival(facts, request, facts.first_token_us[request])
-        rollout.real_e2e_us = since_arrival(facts, request, facts.finished_us[request])
+        _note_latencies(branch, facts, rollout, request)
         cursor[N_ROLLOUTS] += 1
         cursor[_AT_ALTERNATIVE] += 1
         cursor[_PHASE] = _BRANCHING

@@ -30,6 +30,8 @@ def check(subject: Subject) -> Iterator[str]:
         return
     not_asked = {"filtering", "scaling", *COMPILED_QUESTIONS, *GATEWAY_QUESTIONS}
     not_asked |= {*DISAGGREGATION_QUESTIONS, *ENCODING_QUESTIONS}
+    if subject.cluster.disaggregation is not None and subject.prepared.prepared_policies.when_divided:
+        not_asked.add("routing")  # is asked within the engine, and refused in Python
     able = [
         question
         for question, policy in subject.policies.items()

@@ -169,6 +169,34 @@ def test_choosing_the_same_changes_nothing(finished):
     assert tried.others_completed.sum() > 0
 
 
+def test_who_gave_up_in_one_future_has_not_given_up_in_the_next(monkeypatch):
+    """Found by the fuzzer: all seemed to be over, so that no machine failed any more, and one request was served."""
+    monkeypatch.setattr("os.cpu_count", lambda: 1)  # one future after the other
+    tokens, outputs = np.array([80, 33]), np.array([6, 0])
+    requests = requests_of(
+        arrival_us=np.array([0, 1]),
+        input_tokens=tokens,
+        output_tokens=outputs,
+        keys=keys_of_groups(tokens, outputs, np.array([-1, -1]), np.zeros(2, np.int64), 16),
+        block_size_tokens=16,
+    )
+    failures = [{"instance": one, "at_s": at_s, "recovers_after_s": 160e-6} for at_s, one in ((12e-6, 0), (24e-6, 2))]
+    cluster = {
+        "instances": 3, "kv_blocks": 1000,
+        "latency": {"kind": "affine", "alpha_us": [0, 0, 0], "beta_us": [100, 10, 5]}, "routing_latency_us": 40,
+        "request_timeout_s": 40e-6, "failures": failures,
+    }  # fmt: skip
+    workload = {"kind": "distribution", "num_requests": 1}
+    scenario = Scenario.from_mapping({"cluster": cluster, "workload": workload, "policies": {"routing": "round-robin"}})
+    finished = Simulation(requests, prepare(scenario), trace="summary").run()
+    assert (finished.state.requests.first_token_us < 0).all()
+
+    tried = try_plan(finished, new_plan([1, 1], [0, 1], 0), Sampling(horizon_s=0.001))
+
+    assert tried.clock_us.tolist() == [0, 1]
+    assert tried.ttft_us.tolist() == [-1, -1]
+
+
 def test_another_choice_is_what_a_fork_by_hand_gives(finished):
     plan = planned(finished, Sampling(12, 0), seed=5)
     tried = try_plan(finished, plan, Sampling(alternatives=2))
